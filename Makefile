@@ -1,0 +1,40 @@
+# `make` lists the targets. PYTHON picks the interpreter; each one has an environment of its own.
+PYTHON ?= python3.11
+VENV := $(if $(filter python3.11,$(notdir $(PYTHON))),.venv,.venv-$(notdir $(PYTHON)))
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint bench lock clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON) on the PATH; name yours: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+install: $(INSTALLED)  ## create the environment, pinned by constraints.txt
+
+demo: $(INSTALLED)  ## run the flights pipeline four times on an embedded S3 server
+	$(BIN)/python -m examples.flights.demo
+
+lint: $(INSTALLED)  ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint  ## lint, then pytest on two cores
+	$(BIN)/python -m pytest -n 2
+
+bench: $(INSTALLED)  ## print the figures that benchmarks/README.md holds
+	$(BIN)/python -m benchmarks
+
+lock:  ## write constraints.txt anew (needs uv)
+	uv pip compile --quiet --universal --all-extras --python-version 3.11 --no-annotate --no-header pyproject.toml --output-file constraints.txt
+
+clean:  ## remove the environments and caches
+	rm -rf .venv .venv-* .mypy_cache .ruff_cache .import_linter_cache .hypothesis .demo
