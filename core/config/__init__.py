@@ -1,0 +1,40 @@
+"""Config schemas: what users declare, and how config is held against it."""
+
+from core.config.composite import (
+    Array,
+    Field,
+    Noneable,
+    Permissive,
+    ScalarUnion,
+    Selector,
+    Shape,
+    as_config_type,
+    as_field,
+)
+from core.config.faults import ConfigFault, format_path, unknown_name
+from core.config.scalars import ConfigType, Enum, EnumValue
+from core.config.sources import BoolSource, IntSource, StringSource
+from core.config.validate import raise_faults, resolve_config
+
+__all__ = [
+    "Array",
+    "BoolSource",
+    "ConfigFault",
+    "ConfigType",
+    "Enum",
+    "EnumValue",
+    "Field",
+    "IntSource",
+    "Noneable",
+    "Permissive",
+    "ScalarUnion",
+    "Selector",
+    "Shape",
+    "StringSource",
+    "as_config_type",
+    "as_field",
+    "format_path",
+    "raise_faults",
+    "resolve_config",
+    "unknown_name",
+]

@@ -1,0 +1,266 @@
+"""Fields and the config types that hold other types, and what Python types and literals stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from core.builtins import BuiltinEnum
+from core.config.faults import ConfigFault, Path, show, unknown_name
+from core.config.scalars import ANY, BOOL, FLOAT, INT, STRING, ConfigType
+from core.errors import DagsterInvalidConfigDefinitionError
+
+_SCALARS: dict[Any, ConfigType] = {
+    Any: ANY,
+    object: ANY,
+    bool: BOOL,
+    float: FLOAT,
+    int: INT,
+    str: STRING,
+    BuiltinEnum.ANY: ANY,
+    BuiltinEnum.BOOL: BOOL,
+    BuiltinEnum.FLOAT: FLOAT,
+    BuiltinEnum.INT: INT,
+    BuiltinEnum.STRING: STRING,
+}
+_NO_DEFAULT = object()
+
+
+class Field:
+    """A named place in a config schema.
+
+    Args:
+        config: a config type, a Python scalar type, a dict (a `Shape`), or a list of one type (an `Array`).
+        default_value: used when the config leaves the field out; checked against the type here and now.
+        is_required: False lets the field be left out without a default. By default a field is required when
+            it has no default and is not a mapping all of whose own fields can be left out.
+        description: shown in messages about the field.
+        is_secret: the value is never shown in a message, log or table.
+
+    Raises:
+        DagsterInvalidConfigDefinitionError: for something that is no config type, or a default that does not fit.
+    """
+
+    def __init__(
+        self,
+        config: Any,
+        default_value: object = _NO_DEFAULT,
+        is_required: bool | None = None,
+        description: str | None = None,
+        is_secret: bool = False,
+    ) -> None:
+        self.config_type = as_config_type(config)
+        self.description = description
+        self.is_secret = is_secret
+        if default_value is not _NO_DEFAULT and is_required:
+            raise DagsterInvalidConfigDefinitionError("A required config field cannot have a default value.")
+        self._set_default(default_value, is_required)
+
+    def _set_default(self, default_value: object, is_required: bool | None) -> None:
+        faults: list[ConfigFault] = []
+        if default_value is not _NO_DEFAULT:
+            # A default that reads the environment is read when the config is used, not when it is declared.
+            if not isinstance(default_value, dict) or "env" not in default_value:
+                default_value = self.config_type.resolve(default_value, (), faults)
+            if faults:
+                raise DagsterInvalidConfigDefinitionError(
+                    f"The default value of a config field does not fit it: {faults[0]}"
+                )
+        elif is_required is None and isinstance(self.config_type, Shape | Permissive):
+            implied = self.config_type.resolve({}, (), faults)
+            default_value = _NO_DEFAULT if faults else implied
+        self._default = default_value
+        self.is_required = default_value is _NO_DEFAULT if is_required is None else is_required
+
+    @property
+    def has_default(self) -> bool:
+        """bool: whether leaving the field out yields a value."""
+        return self._default is not _NO_DEFAULT
+
+    @property
+    def default_value(self) -> Any:
+        """The value when the config leaves the field out; only when `has_default`."""
+        return self._default
+
+    def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
+        """As `ConfigType.resolve`; a secret's value is kept out of the faults."""
+        found: list[ConfigFault] = []
+        resolved = self.config_type.resolve(value, path, found)
+        if self.is_secret:
+            found = [
+                ConfigFault(f.path, f"expected a {self.config_type.given_name} (a secret, not shown)") for f in found
+            ]
+        faults.extend(found)
+        return resolved
+
+
+def as_config_type(schema: Any) -> ConfigType:
+    """The config type that a piece of a schema stands for.
+
+    Raises:
+        DagsterInvalidConfigDefinitionError: where it stands for none.
+    """
+    if isinstance(schema, ConfigType):
+        return schema
+    if isinstance(schema, Field):
+        return schema.config_type
+    if isinstance(schema, dict):
+        return Shape(schema)
+    if schema is dict:
+        return Permissive()
+    if schema is list:
+        return Array(ANY)
+    if isinstance(schema, list) and len(schema) == 1:
+        return Array(schema[0])
+    try:
+        return _SCALARS[schema]
+    except (KeyError, TypeError):
+        raise DagsterInvalidConfigDefinitionError(
+            f"{show(schema)} is no config type. Use bool, int, float, str, dict, list, a dict of fields, "
+            "a list of one type, a Field, or a config type such as StringSource, Noneable or Selector."
+        ) from None
+
+
+def as_field(schema: Any) -> Field:
+    """`schema` as a field: itself, or a field of the type it stands for."""
+    return schema if isinstance(schema, Field) else Field(schema)
+
+
+class Noneable(ConfigType):
+    """The inner type, or None."""
+
+    def __init__(self, inner_type: object) -> None:
+        self.inner_type = as_config_type(inner_type)
+
+    @property
+    def given_name(self) -> str:
+        return f"{self.inner_type.given_name} or null"
+
+    def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
+        return None if value is None else self.inner_type.resolve(value, path, faults)
+
+
+class Array(ConfigType):
+    """A list of values of the inner type."""
+
+    def __init__(self, inner_type: object) -> None:
+        self.inner_type = as_config_type(inner_type)
+
+    @property
+    def given_name(self) -> str:
+        return f"list of {self.inner_type.given_name}"
+
+    def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
+        if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+            faults.append(ConfigFault(path, f"expected a {self.given_name}, got {show(value)}"))
+            return value
+        return [self.inner_type.resolve(item, (*path, index), faults) for index, item in enumerate(value)]
+
+
+class ScalarUnion(ConfigType):
+    """A scalar, or a value of another type that is no scalar."""
+
+    def __init__(self, scalar_type: object, non_scalar_schema: object) -> None:
+        self.scalar_type = as_config_type(scalar_type)
+        self.non_scalar_type = as_config_type(non_scalar_schema)
+
+    @property
+    def given_name(self) -> str:
+        return f"{self.scalar_type.given_name} or {self.non_scalar_type.given_name}"
+
+    def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
+        chosen = self.non_scalar_type if isinstance(value, dict | list) else self.scalar_type
+        return chosen.resolve(value, path, faults)
+
+
+class _WithFields(ConfigType):
+    """What `Shape`, `Permissive` and `Selector` share: named fields."""
+
+    def __init__(self, fields: Mapping[Any, object] | None = None, description: str | None = None) -> None:
+        bad = [name for name in fields or {} if not isinstance(name, str)]
+        if bad:
+            raise DagsterInvalidConfigDefinitionError(f"Config field names must be strings, got {show(bad[0])}.")
+        self.fields = {name: as_field(field) for name, field in (fields or {}).items()}
+        self.description = description
+
+    def _as_mapping(self, value: object, path: Path, faults: list[ConfigFault]) -> Mapping[str, Any] | None:
+        if value is None:
+            return {}  # YAML writes a mapping whose entries are all commented out as null
+        if not isinstance(value, Mapping):
+            faults.append(ConfigFault(path, f"expected a mapping with {self._expects()}, got {show(value)}"))
+            return None
+        return value
+
+    def _expects(self) -> str:
+        return f"keys {', '.join(sorted(self.fields))}" if self.fields else "no keys"
+
+    def _resolve_fields(self, given: Mapping[str, Any], path: Path, faults: list[ConfigFault]) -> dict[str, Any]:
+        resolved: dict[str, Any] = {}
+        for name, field in self.fields.items():
+            if name in given:
+                resolved[name] = field.resolve(given[name], (*path, name), faults)
+            elif field.has_default:
+                resolved[name] = field.default_value
+            elif field.is_required:
+                needed = f"missing required config of type {field.config_type.given_name}"
+                about = f" ({field.description})" if field.description else ""
+                faults.append(ConfigFault((*path, name), needed + about))
+        return resolved
+
+
+class Shape(_WithFields):
+    """A mapping with exactly the named fields."""
+
+    @property
+    def given_name(self) -> str:
+        return "mapping"
+
+    def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
+        given = self._as_mapping(value, path, faults)
+        if given is None:
+            return value
+        for name in given:
+            if name not in self.fields:
+                faults.append(ConfigFault((*path, name), unknown_name("key", name, self.fields)))
+        return self._resolve_fields(given, path, faults)
+
+
+class Permissive(_WithFields):
+    """A mapping with the named fields and any others."""
+
+    @property
+    def given_name(self) -> str:
+        return "mapping with any keys"
+
+    def _expects(self) -> str:
+        return "any keys"
+
+    def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
+        given = self._as_mapping(value, path, faults)
+        return value if given is None else {**given, **self._resolve_fields(given, path, faults)}
+
+
+class Selector(_WithFields):
+    """A mapping with exactly one of the named fields."""
+
+    @property
+    def given_name(self) -> str:
+        return f"exactly one of {', '.join(sorted(self.fields))}"
+
+    def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
+        given = self._as_mapping(value, path, faults)
+        if given is None:
+            return value
+        if not given and len(self.fields) == 1:
+            given = dict.fromkeys(self.fields)
+        if len(given) != 1:
+            faults.append(ConfigFault(path, f"expected {self.given_name}, got {', '.join(sorted(given)) or 'none'}"))
+            return value
+        (name, inner), *_ = given.items()
+        if name not in self.fields:
+            faults.append(ConfigFault((*path, name), unknown_name("choice", name, self.fields)))
+            return value
+        field = self.fields[name]
+        if inner is None and field.has_default:
+            return {name: field.default_value}
+        return {name: field.resolve(inner, (*path, name), faults)}

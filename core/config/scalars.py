@@ -1,0 +1,101 @@
+"""The config type interface, and the types that hold no other types."""
+
+from __future__ import annotations
+
+import enum
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from core.config.faults import ConfigFault, Path, show
+
+
+class ConfigType(ABC):
+    """A shape that config can have. Users write Python types, dicts and lists; these stand behind them."""
+
+    description: str | None = None
+
+    @property
+    @abstractmethod
+    def given_name(self) -> str:
+        """str: what the type is called in messages and in help."""
+
+    @abstractmethod
+    def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
+        """Checks `value`, appends each fault to `faults`, and returns the value to use.
+
+        Returns:
+            The value with defaults filled in and sources read. Meaningless once a fault was appended.
+        """
+
+
+class AnyType(ConfigType):
+    """Takes every value as it is."""
+
+    given_name = "Any"
+
+    def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
+        return value
+
+
+class ScalarType(ConfigType):
+    """One of bool, int, float, str. A bool is no int; an int is taken where a float is wanted."""
+
+    def __init__(self, name: str, python_type: type) -> None:
+        self._name = name
+        self._python_type = python_type
+
+    @property
+    def given_name(self) -> str:
+        return self._name
+
+    def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
+        if self._python_type is float and type(value) is int:
+            return float(value)
+        if not isinstance(value, self._python_type) or (isinstance(value, bool) and self._python_type is not bool):
+            faults.append(ConfigFault(path, f"expected {self._name}, got {show(value)}"))
+        return value
+
+
+class EnumValue:
+    """One value that an `Enum` config type takes.
+
+    Args:
+        config_value: what the user writes.
+        python_value: what the code gets; the config value when not given.
+    """
+
+    def __init__(self, config_value: str, python_value: object = None, description: str | None = None) -> None:
+        self.config_value = config_value
+        self.python_value = config_value if python_value is None else python_value
+        self.description = description
+
+
+class Enum(ConfigType):
+    """One of a fixed list of strings, each standing for a Python value."""
+
+    def __init__(self, name: str, enum_values: Sequence[EnumValue]) -> None:
+        self._name = name
+        self.values = {value.config_value: value.python_value for value in enum_values}
+
+    @classmethod
+    def from_python_enum(cls, python_enum: type[enum.Enum], name: str | None = None) -> Enum:
+        """The names of a Python enum as config."""
+        return cls(name or python_enum.__name__, [EnumValue(member.name, member) for member in python_enum])
+
+    @property
+    def given_name(self) -> str:
+        return self._name
+
+    def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
+        if not isinstance(value, str) or value not in self.values:
+            faults.append(ConfigFault(path, f"expected one of {', '.join(self.values)}, got {show(value)}"))
+            return value
+        return self.values[value]
+
+
+ANY = AnyType()
+BOOL = ScalarType("Bool", bool)
+FLOAT = ScalarType("Float", float)
+INT = ScalarType("Int", int)
+STRING = ScalarType("String", str)

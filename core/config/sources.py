@@ -1,0 +1,61 @@
+"""Config values that are written out or read from the environment: `{env: NAME}`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from core.config.faults import ConfigFault, Path, show
+from core.config.scalars import ConfigType
+
+
+class SourceType(ConfigType):
+    """A scalar, or `{env: NAME}` for the text of an environment variable, converted to that scalar."""
+
+    def __init__(self, name: str, python_type: type, convert: Callable[[str], object]) -> None:
+        self._name = name
+        self._python_type = python_type
+        self._convert = convert
+
+    @property
+    def given_name(self) -> str:
+        return f"{self._name} or {{env: NAME}}"
+
+    def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
+        if isinstance(value, dict):
+            return self._from_environment(value, path, faults)
+        if not isinstance(value, self._python_type) or (isinstance(value, bool) and self._python_type is not bool):
+            faults.append(ConfigFault(path, f"expected {self.given_name}, got {show(value)}"))
+        return value
+
+    def _from_environment(self, value: dict[Any, Any], path: Path, faults: list[ConfigFault]) -> Any:
+        name = value.get("env")
+        if set(value) != {"env"} or not isinstance(name, str) or not name:
+            faults.append(
+                ConfigFault(path, f"expected {self.given_name}, got a mapping with keys {sorted(map(str, value))}")
+            )
+            return value
+        text = os.environ.get(name)
+        if text is None:
+            faults.append(
+                ConfigFault(path, f"the environment variable {name} is not set; export it, or write the value here")
+            )
+            return value
+        try:
+            return self._convert(text)
+        except ValueError:  # the text may be a secret, so the message does not hold it
+            faults.append(ConfigFault(path, f"the environment variable {name} does not hold a valid {self._name}"))
+            return value
+
+
+def _to_bool(text: str) -> bool:
+    try:
+        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[text.strip().lower()]
+    except KeyError:
+        raise ValueError(text) from None
+
+
+StringSource = SourceType("StringSource", str, str)
+IntSource = SourceType("IntSource", int, int)
+BoolSource = SourceType("BoolSource", bool, _to_bool)

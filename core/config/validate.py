@@ -1,0 +1,36 @@
+"""Checking a whole config against its schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.config.composite import as_field
+from core.config.faults import ConfigFault
+from core.errors import DagsterInvalidConfigError
+
+
+def resolve_config(schema: Any, value: object, what: str) -> Any:
+    """Checks `value` against `schema` and fills in defaults and sources.
+
+    Args:
+        schema: anything `as_field` takes.
+        value: the config as given.
+        what: what the config is of, for the message ("run config of pipeline 'flights'").
+
+    Returns:
+        The config to use.
+
+    Raises:
+        DagsterInvalidConfigError: with every fault, each with its path.
+    """
+    faults: list[ConfigFault] = []
+    resolved = as_field(schema).resolve(value, (), faults)
+    raise_faults(faults, value, what)
+    return resolved
+
+
+def raise_faults(faults: list[ConfigFault], value: object, what: str) -> None:
+    """Raises one DagsterInvalidConfigError for all `faults`, or returns when there are none."""
+    if faults:
+        count = "1 error" if len(faults) == 1 else f"{len(faults)} errors"
+        raise DagsterInvalidConfigError(f"Invalid {what}, {count}:", faults, value)

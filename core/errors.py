@@ -1,0 +1,263 @@
+"""Every error this package raises on purpose.
+
+DagsterError
+├── DagsterInvalidDefinitionError            a definition contradicts itself or another
+│   └── DagsterInvalidConfigDefinitionError  a config schema is no schema
+├── DagsterInvalidSubsetError                a selection names what the pipeline has not
+├── DagsterInvalidConfigError                config does not fit its schema (lists all faults)
+├── DagsterInvariantViolationError           the API was used in a way that cannot work
+├── DagsterResourceUnavailableError          what a resource needs is not there; the run is refused
+├── DagsterRunNotFoundError                  (also a LookupError)
+├── DagsterRunAlreadyExists
+├── DagsterExecutionStepNotFoundError        (also a LookupError)
+├── DagsterStepOutputNotFoundError           (also a LookupError)
+├── DagsterUnknownResourceError              (also an AttributeError)
+├── DagsterUnmetExecutorRequirementsError
+├── DagsterTypeCheckDidNotPass
+├── DagsterHomeNotSetError
+├── DagsterObjectStoreError                  reading or writing stored bytes failed
+│   ├── DagsterObjectNotFoundError           (also a FileNotFoundError)
+│   ├── DagsterObjectAccessError             (also a PermissionError)
+│   └── DagsterObjectCorruptError
+├── DagsterStorageError                      a run or event database cannot be used
+└── DagsterUserCodeExecutionError            the user's own code raised; holds that exception
+    ├── DagsterExecutionStepExecutionError   the body of a solid
+    ├── DagsterExecutionLoadInputError       an IO manager's load_input, or an input's loader
+    ├── DagsterExecutionHandleOutputError    an IO manager's handle_output
+    ├── DagsterResourceFunctionError         a resource, IO manager or logger function
+    ├── DagsterTypeCheckError                a type check function
+    └── DagsterConfigMappingFunctionError    a function given to `configured`
+
+DagsterExecutionInterruptedError is a BaseException, as KeyboardInterrupt is.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+
+class DagsterExecutionInterruptedError(BaseException):
+    """A run was asked to stop while a step was running."""
+
+
+class DagsterError(Exception):
+    """Base of the errors below; `str()` of each says what, which one, and what to do."""
+
+    @property
+    def is_user_code_error(self) -> bool:
+        """bool: True where the user's own code raised."""
+        return False
+
+
+class DagsterInvalidDefinitionError(DagsterError):
+    """A definition contradicts itself or another one."""
+
+
+class DagsterInvalidConfigDefinitionError(DagsterInvalidDefinitionError):
+    """A config schema holds something that is no config type."""
+
+
+class DagsterInvalidSubsetError(DagsterError):
+    """A selection names a solid or step that the pipeline does not have."""
+
+
+class DagsterInvalidConfigError(DagsterError):
+    """Config does not fit its schema.
+
+    Attributes:
+        errors: one object a fault, each with a `path` and a `message`; all faults, not the first.
+        config_value: the config as it was given.
+    """
+
+    def __init__(self, message: str, errors: Sequence[Any] = (), config_value: object = None) -> None:
+        self.errors = tuple(errors)
+        self.config_value = config_value
+        super().__init__("\n".join([message, *(f"  {error}" for error in self.errors)]))
+
+
+class DagsterInvariantViolationError(DagsterError):
+    """The API was used in a way that cannot work."""
+
+
+class DagsterResourceUnavailableError(DagsterError):
+    """What a resource needs (a bucket, credentials, a server) is not there.
+
+    Raised while resources start, before any step; the run is refused and nothing of it is recorded.
+    """
+
+
+class DagsterRunNotFoundError(DagsterError, LookupError):
+    """No run has the given id."""
+
+    def __init__(self, message: str, invalid_run_id: str | None = None) -> None:
+        self.invalid_run_id = invalid_run_id
+        super().__init__(message)
+
+
+class DagsterRunAlreadyExists(DagsterError):
+    """A run with this id is stored already."""
+
+
+class DagsterExecutionStepNotFoundError(DagsterError, LookupError):
+    """A step key is not in the execution plan."""
+
+    def __init__(self, message: str, step_keys: Sequence[str] = ()) -> None:
+        self.step_keys = tuple(step_keys)
+        super().__init__(message)
+
+
+class DagsterStepOutputNotFoundError(DagsterError, LookupError):
+    """A required output was not yielded by the step that declares it."""
+
+    def __init__(self, message: str, step_key: str, output_name: str) -> None:
+        self.step_key = step_key
+        self.output_name = output_name
+        super().__init__(message)
+
+
+class DagsterUnknownResourceError(DagsterError, AttributeError):
+    """Code asks for a resource that its definition does not require."""
+
+    def __init__(self, resource_name: str, available: Sequence[str] = ()) -> None:
+        self.resource_name = resource_name
+        known = ", ".join(sorted(available)) or "none"
+        super().__init__(
+            f"Unknown resource {resource_name!r}; available here: {known}. "
+            f"Add {resource_name!r} to required_resource_keys of the definition that uses it."
+        )
+
+
+class DagsterUnmetExecutorRequirementsError(DagsterError):
+    """An executor cannot run this pipeline in this mode."""
+
+
+class DagsterTypeCheckDidNotPass(DagsterError):
+    """A value is not of the declared DagsterType."""
+
+    def __init__(self, description: str, metadata_entries: Sequence[Any] = (), dagster_type: Any = None) -> None:
+        self.metadata_entries = tuple(metadata_entries)
+        self.dagster_type = dagster_type
+        super().__init__(description)
+
+
+class DagsterHomeNotSetError(DagsterError):
+    """A persistent instance was asked for, and $DAGSTER_HOME is not set."""
+
+
+class DagsterStorageError(DagsterError):
+    """A run, event log or schedule database cannot be opened, read or written."""
+
+
+class DagsterObjectStoreError(DagsterError):
+    """Reading or writing a stored object failed."""
+
+
+class DagsterObjectNotFoundError(DagsterObjectStoreError, FileNotFoundError):
+    """The object (or its bucket) is not there."""
+
+
+class DagsterObjectAccessError(DagsterObjectStoreError, PermissionError):
+    """The store refused the credentials or the action."""
+
+
+class DagsterObjectCorruptError(DagsterObjectStoreError):
+    """The stored bytes are not the ones that were written."""
+
+
+class DagsterUserCodeExecutionError(DagsterError):
+    """The user's own code raised; the original is `user_exception` and `__cause__`.
+
+    Args:
+        message: what the framework was doing.
+        user_exception: the exception that the user's code raised.
+        original_exc_info: its `sys.exc_info()` triple.
+    """
+
+    def __init__(
+        self, message: str, *, user_exception: BaseException, original_exc_info: Any = None, **kwargs: Any
+    ) -> None:
+        self.user_exception = user_exception
+        self.original_exc_info = original_exc_info
+        self.details = kwargs
+        super().__init__(f"{message}: {type(user_exception).__name__}: {user_exception}")
+
+    @property
+    def is_user_code_error(self) -> bool:
+        return True
+
+
+class DagsterExecutionStepExecutionError(DagsterUserCodeExecutionError):
+    """The body of a solid raised."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        step_key: str = "",
+        solid_name: str = "",
+        solid_def_name: str = "",
+        **kwargs: Any,
+    ) -> None:
+        self.step_key, self.solid_name, self.solid_def_name = step_key, solid_name, solid_def_name
+        super().__init__(message, **kwargs)
+
+
+class DagsterExecutionLoadInputError(DagsterUserCodeExecutionError):
+    """Loading an input's value raised."""
+
+    def __init__(self, message: str, *, step_key: str = "", input_name: str = "", **kwargs: Any) -> None:
+        self.step_key, self.input_name = step_key, input_name
+        super().__init__(message, **kwargs)
+
+
+class DagsterExecutionHandleOutputError(DagsterUserCodeExecutionError):
+    """Storing an output's value raised."""
+
+    def __init__(self, message: str, *, step_key: str = "", output_name: str = "", **kwargs: Any) -> None:
+        self.step_key, self.output_name = step_key, output_name
+        super().__init__(message, **kwargs)
+
+
+class DagsterResourceFunctionError(DagsterUserCodeExecutionError):
+    """Starting or stopping a resource, IO manager or logger raised."""
+
+
+class DagsterTypeCheckError(DagsterUserCodeExecutionError):
+    """A type check function raised instead of answering."""
+
+
+class DagsterConfigMappingFunctionError(DagsterUserCodeExecutionError):
+    """A function given to `configured` raised."""
+
+
+@contextmanager
+def user_code_error_boundary(
+    error_cls: type[DagsterUserCodeExecutionError],
+    msg_fn: Callable[[], str] | str,
+    control_flow_exceptions: tuple[type[BaseException], ...] | None = None,
+    **kwargs: Any,
+) -> Iterator[None]:
+    """Runs user code and wraps what it raises in one framework error.
+
+    Args:
+        error_cls: the DagsterUserCodeExecutionError subclass to raise.
+        msg_fn: the message, or a function that makes it; called only when something was raised.
+        control_flow_exceptions: exceptions that pass through unwrapped (a requested retry, say).
+        kwargs: passed on to `error_cls`.
+
+    Raises:
+        error_cls: from the user's exception, whose traceback it keeps. Errors that are DagsterErrors
+            already, and BaseExceptions that are no Exceptions (KeyboardInterrupt), pass through.
+    """
+    try:
+        yield
+    except DagsterError:
+        raise
+    except Exception as error:
+        if control_flow_exceptions and isinstance(error, control_flow_exceptions):
+            raise
+        message = msg_fn if isinstance(msg_fn, str) else msg_fn()
+        raise error_cls(message, user_exception=error, original_exc_info=sys.exc_info(), **kwargs) from error
