@@ -1,0 +1,156 @@
+"""Labelled values that users attach to materializations, expectations, type checks and failures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from core.errors import DagsterInvalidDefinitionError
+
+
+class TextMetadataEntryData(msgspec.Struct, frozen=True, tag="text"):
+    """Plain text."""
+
+    text: str | None
+
+
+class UrlMetadataEntryData(msgspec.Struct, frozen=True, tag="url"):
+    """A URL."""
+
+    url: str | None
+
+
+class PathMetadataEntryData(msgspec.Struct, frozen=True, tag="path"):
+    """A path on disk."""
+
+    path: str | None
+
+
+class JsonMetadataEntryData(msgspec.Struct, frozen=True, tag="json"):
+    """A value that JSON can hold."""
+
+    data: Any
+
+
+class MarkdownMetadataEntryData(msgspec.Struct, frozen=True, tag="markdown"):
+    """Markdown text."""
+
+    md_str: str | None
+
+
+class IntMetadataEntryData(msgspec.Struct, frozen=True, tag="int"):
+    """An integer."""
+
+    value: int | None
+
+
+class FloatMetadataEntryData(msgspec.Struct, frozen=True, tag="float"):
+    """A number."""
+
+    value: float | None
+
+
+MetadataEntryData = (
+    TextMetadataEntryData
+    | UrlMetadataEntryData
+    | PathMetadataEntryData
+    | JsonMetadataEntryData
+    | MarkdownMetadataEntryData
+    | IntMetadataEntryData
+    | FloatMetadataEntryData
+)
+
+
+class EventMetadata:
+    """Makes values for `metadata={label: value}`: `EventMetadata.url("https://...")`."""
+
+    text = staticmethod(TextMetadataEntryData)
+    url = staticmethod(UrlMetadataEntryData)
+    path = staticmethod(PathMetadataEntryData)
+    json = staticmethod(JsonMetadataEntryData)
+    md = staticmethod(MarkdownMetadataEntryData)
+    int = staticmethod(IntMetadataEntryData)
+    float = staticmethod(FloatMetadataEntryData)
+
+
+class EventMetadataEntry(msgspec.Struct, frozen=True):
+    """One label with its value. Made by the static methods: `EventMetadataEntry.int(3, "rows")`."""
+
+    label: str
+    description: str | None
+    entry_data: MetadataEntryData
+
+    @staticmethod
+    def text(text: str | None, label: str, description: str | None = None) -> EventMetadataEntry:
+        """A text entry."""
+        return EventMetadataEntry(label, description, TextMetadataEntryData(text))
+
+    @staticmethod
+    def url(url: str | None, label: str, description: str | None = None) -> EventMetadataEntry:
+        """A URL entry."""
+        return EventMetadataEntry(label, description, UrlMetadataEntryData(url))
+
+    @staticmethod
+    def path(path: str | None, label: str, description: str | None = None) -> EventMetadataEntry:
+        """A path entry."""
+        return EventMetadataEntry(label, description, PathMetadataEntryData(path))
+
+    @staticmethod
+    def fspath(path: str | None, label: str | None = None, description: str | None = None) -> EventMetadataEntry:
+        """A path entry labelled with the last part of the path."""
+        return EventMetadataEntry.path(path, label or str(path).rpartition("/")[2], description)
+
+    @staticmethod
+    def json(data: Any, label: str, description: str | None = None) -> EventMetadataEntry:
+        """A JSON entry."""
+        return EventMetadataEntry(label, description, JsonMetadataEntryData(data))
+
+    @staticmethod
+    def md(md_str: str | None, label: str, description: str | None = None) -> EventMetadataEntry:
+        """A Markdown entry."""
+        return EventMetadataEntry(label, description, MarkdownMetadataEntryData(md_str))
+
+    @staticmethod
+    def int(value: int | None, label: str, description: str | None = None) -> EventMetadataEntry:
+        """An integer entry."""
+        return EventMetadataEntry(label, description, IntMetadataEntryData(value))
+
+    @staticmethod
+    def float(value: float | None, label: str, description: str | None = None) -> EventMetadataEntry:
+        """A number entry."""
+        return EventMetadataEntry(label, description, FloatMetadataEntryData(value))
+
+
+def as_metadata_entries(
+    metadata: Mapping[str, Any] | None, entries: list[EventMetadataEntry] | None = None
+) -> tuple[EventMetadataEntry, ...]:
+    """Entries given as a list, followed by those of a dict of label to value.
+
+    Raises:
+        DagsterInvalidDefinitionError: a value in the dict has no metadata type.
+    """
+    return (
+        *(entries or ()),
+        *(EventMetadataEntry(label, None, _entry_data(label, v)) for label, v in (metadata or {}).items()),
+    )
+
+
+def _entry_data(label: str, value: Any) -> MetadataEntryData:
+    if isinstance(value, MetadataEntryData):
+        return value
+    if isinstance(value, bool):
+        return JsonMetadataEntryData(value)
+    if isinstance(value, str):
+        return TextMetadataEntryData(value)
+    if isinstance(value, int):
+        return IntMetadataEntryData(value)
+    if isinstance(value, float):
+        return FloatMetadataEntryData(value)
+    if isinstance(value, dict | list):
+        return JsonMetadataEntryData(value)
+    raise DagsterInvalidDefinitionError(
+        f"Metadata {label!r} holds a {type(value).__name__}; "
+        "give a str, int, float, dict, list, or wrap it with EventMetadata."
+    )

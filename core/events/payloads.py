@@ -1,0 +1,179 @@
+"""What an event of each type carries beside its name: one record per kind."""
+
+from __future__ import annotations
+
+import msgspec
+
+from core.events.metadata import EventMetadataEntry
+from core.events.user_events import DEFAULT_OUTPUT, AssetMaterialization, ExpectationResult
+from core.serdes import SerializableErrorInfo
+from core.usage import Usage
+
+
+class StepOutputHandle(msgspec.Struct, frozen=True, order=True):
+    """One output of one step of a run.
+
+    Attributes:
+        step_key: the step.
+        output_name: the output.
+        mapping_key: which of a dynamic output's values.
+    """
+
+    step_key: str
+    output_name: str = DEFAULT_OUTPUT
+    mapping_key: str | None = None
+
+
+class StepInputData(msgspec.Struct, frozen=True, tag=True):
+    """STEP_INPUT: an input's value was loaded and its type checked."""
+
+    input_name: str
+    type_check_success: bool = True
+    type_check_description: str | None = None
+
+
+class StepOutputData(msgspec.Struct, frozen=True, tag=True):
+    """STEP_OUTPUT: a value was yielded and its type checked."""
+
+    step_output_handle: StepOutputHandle
+    type_check_success: bool = True
+    type_check_description: str | None = None
+    version: str | None = None
+    metadata_entries: tuple[EventMetadataEntry, ...] = ()
+
+    @property
+    def output_name(self) -> str:
+        """str: the output."""
+        return self.step_output_handle.output_name
+
+
+class HandledOutputData(msgspec.Struct, frozen=True, tag=True):
+    """HANDLED_OUTPUT: an IO manager stored a value; `address` says where (a path or URL), if it told."""
+
+    output_name: str
+    manager_key: str
+    version: str | None = None
+    address: str | None = None
+    metadata_entries: tuple[EventMetadataEntry, ...] = ()
+
+
+class LoadedInputData(msgspec.Struct, frozen=True, tag=True):
+    """LOADED_INPUT: an IO manager gave an input's value back."""
+
+    input_name: str
+    manager_key: str
+    upstream_output_name: str | None = None
+    upstream_step_key: str | None = None
+
+
+class StepSuccessData(msgspec.Struct, frozen=True, tag=True):
+    """STEP_SUCCESS: how long the step took, and what it asked of remote storage."""
+
+    duration_ms: float
+    usage: Usage = Usage()
+
+
+class StepFailureData(msgspec.Struct, frozen=True, tag=True):
+    """STEP_FAILURE: why; `user_failure_description` when the solid raised `Failure`."""
+
+    error: SerializableErrorInfo | None
+    duration_ms: float = 0.0
+    usage: Usage = Usage()
+    user_failure_description: str | None = None
+    metadata_entries: tuple[EventMetadataEntry, ...] = ()
+
+
+class StepRetryData(msgspec.Struct, frozen=True, tag=True):
+    """STEP_UP_FOR_RETRY: why, and how long until the next attempt."""
+
+    error: SerializableErrorInfo | None
+    seconds_to_wait: float = 0.0
+
+
+class MemoizedOutput(msgspec.Struct, frozen=True):
+    """An output that was found instead of computed. `run_id` is of the run that made it, where known."""
+
+    output_name: str
+    version: str
+    address: str | None = None
+    run_id: str | None = None
+
+
+class StepMemoizedData(msgspec.Struct, frozen=True, tag=True):
+    """STEP_MEMOIZED: the step was not executed; `outputs` are those found in storage."""
+
+    outputs: tuple[MemoizedOutput, ...]
+
+
+class StepMaterializationData(msgspec.Struct, frozen=True, tag=True):
+    """ASSET_MATERIALIZATION."""
+
+    materialization: AssetMaterialization
+
+
+class StepExpectationResultData(msgspec.Struct, frozen=True, tag=True):
+    """STEP_EXPECTATION_RESULT."""
+
+    expectation_result: ExpectationResult
+
+
+class ComputeLogsCaptureData(msgspec.Struct, frozen=True, tag=True):
+    """LOGS_CAPTURED: the key under which the compute log manager keeps the step's stdout and stderr."""
+
+    log_key: str
+    step_keys: tuple[str, ...]
+
+
+class EngineEventData(msgspec.Struct, frozen=True, tag=True):
+    """ENGINE_EVENT: something the machinery did or suffered."""
+
+    metadata_entries: tuple[EventMetadataEntry, ...] = ()
+    error: SerializableErrorInfo | None = None
+    marker_start: str | None = None
+    marker_end: str | None = None
+
+    @staticmethod
+    def engine_error(error: SerializableErrorInfo) -> EngineEventData:
+        """Data of an event that reports an error."""
+        return EngineEventData(error=error)
+
+
+class PipelineSuccessData(msgspec.Struct, frozen=True, tag=True):
+    """PIPELINE_SUCCESS: totals of the run. `planning_usage` is what was asked to decide which steps to execute."""
+
+    duration_ms: float = 0.0
+    usage: Usage = Usage()
+    planning_usage: Usage = Usage()
+
+
+class PipelineFailureData(msgspec.Struct, frozen=True, tag=True):
+    """PIPELINE_FAILURE: why, where it was not a step that failed."""
+
+    error: SerializableErrorInfo | None = None
+    duration_ms: float = 0.0
+    usage: Usage = Usage()
+
+
+class PipelineCanceledData(msgspec.Struct, frozen=True, tag=True):
+    """PIPELINE_CANCELED."""
+
+    error: SerializableErrorInfo | None = None
+
+
+EventSpecificData = (
+    StepInputData
+    | StepOutputData
+    | HandledOutputData
+    | LoadedInputData
+    | StepSuccessData
+    | StepFailureData
+    | StepRetryData
+    | StepMemoizedData
+    | StepMaterializationData
+    | StepExpectationResultData
+    | ComputeLogsCaptureData
+    | EngineEventData
+    | PipelineSuccessData
+    | PipelineFailureData
+    | PipelineCanceledData
+)

@@ -1,0 +1,155 @@
+"""What a solid may yield or raise: outputs, materializations, expectations, failures, requests to retry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from core.errors import DagsterInvalidDefinitionError
+from core.events.metadata import EventMetadataEntry, as_metadata_entries
+
+DEFAULT_OUTPUT = "result"
+
+
+class Output:
+    """A value for one of a solid's outputs.
+
+    Args:
+        value: the value.
+        output_name: which output; "result" by default.
+        metadata: label to value, kept with the event.
+        metadata_entries: the same as a list of entries.
+    """
+
+    def __init__(
+        self,
+        value: Any,
+        output_name: str = DEFAULT_OUTPUT,
+        metadata_entries: list[EventMetadataEntry] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.value = value
+        self.output_name = output_name
+        self.metadata_entries = as_metadata_entries(metadata, metadata_entries)
+
+
+class AssetKey(msgspec.Struct, frozen=True):
+    """The name of something that pipelines make outside: a path of strings, or one string."""
+
+    path: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        parts = (self.path,) if isinstance(self.path, str) else tuple(self.path)
+        msgspec.structs.force_setattr(self, "path", parts)
+
+    def to_string(self) -> str:
+        """The key as JSON, which is how storages keep it."""
+        return msgspec.json.encode(self.path).decode("utf-8")
+
+
+class AssetMaterialization(msgspec.Struct, frozen=True, tag=True):
+    """Says that a solid has made or changed something outside.
+
+    Attributes:
+        asset_key: what was made.
+        description: for people.
+        metadata_entries: labelled values.
+        partition: which part of the asset.
+        tags: string to string.
+    """
+
+    asset_key: AssetKey
+    description: str | None = None
+    metadata_entries: tuple[EventMetadataEntry, ...] = ()
+    partition: str | None = None
+    tags: dict[str, str] | None = None
+    metadata: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+
+    def __post_init__(self) -> None:
+        set_field = msgspec.structs.force_setattr
+        if not isinstance(self.asset_key, AssetKey):
+            set_field(self, "asset_key", AssetKey(self.asset_key))
+        if not isinstance(self.metadata, msgspec.UnsetType):
+            given = self.metadata or {}
+            set_field(self, "metadata_entries", as_metadata_entries(given, list(self.metadata_entries)))
+            set_field(self, "metadata", msgspec.UNSET)
+
+
+class ExpectationResult(msgspec.Struct, frozen=True, tag=True):
+    """The result of a test of data.
+
+    Attributes:
+        success: whether it passed; a failed expectation does not fail the step.
+        label: its short name.
+        description: for people.
+        metadata_entries: labelled values.
+    """
+
+    success: bool
+    label: str | None = None
+    description: str | None = None
+    metadata_entries: tuple[EventMetadataEntry, ...] = ()
+
+
+class TypeCheck(msgspec.Struct, frozen=True):
+    """The answer of a type check function, where it has more to say than True or False."""
+
+    success: bool
+    description: str | None = None
+    metadata_entries: tuple[EventMetadataEntry, ...] = ()
+
+
+class Failure(Exception):
+    """Raise it in a solid to fail the step with a description and metadata."""
+
+    def __init__(
+        self,
+        description: str | None = None,
+        metadata_entries: list[EventMetadataEntry] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.description = description
+        self.metadata_entries = as_metadata_entries(metadata, metadata_entries)
+        super().__init__(description or "the step raised Failure")
+
+
+class RetryRequested(Exception):
+    """Raise it in a solid to have the step run again.
+
+    Args:
+        max_retries: how often at most; the step fails after that.
+        seconds_to_wait: before the next attempt.
+    """
+
+    def __init__(self, max_retries: int = 1, seconds_to_wait: float | None = None) -> None:
+        if max_retries < 0 or (seconds_to_wait or 0) < 0:
+            raise DagsterInvalidDefinitionError("RetryRequested takes max_retries and seconds_to_wait of 0 or more.")
+        self.max_retries = max_retries
+        self.seconds_to_wait = seconds_to_wait or 0.0
+        super().__init__(f"retry requested, at most {max_retries} times")
+
+
+UserEvent = Output | AssetMaterialization | ExpectationResult
+USER_EVENT_TYPES = (Output, AssetMaterialization, ExpectationResult)
+
+
+def tag_value(value: object) -> str:
+    """A tag's value as the string it is stored as: itself, or JSON for anything else."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode("utf-8")
+
+
+def normalize_tags(tags: Mapping[str, Any] | None, what: str) -> dict[str, str]:
+    """Tags with string values.
+
+    Raises:
+        DagsterInvalidDefinitionError: a key is no string, or a value is not JSON.
+    """
+    try:
+        bad = [key for key in tags or {} if not isinstance(key, str)]
+        if bad:
+            raise TypeError(f"key {bad[0]!r} is no string")
+        return {key: tag_value(value) for key, value in (tags or {}).items()}
+    except TypeError as error:
+        raise DagsterInvalidDefinitionError(f"Invalid tags of {what}: {error}.") from error

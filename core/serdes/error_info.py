@@ -1,0 +1,56 @@
+"""Exceptions as records, so that an error can be stored and shown elsewhere."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+
+_OWN_FOLDERS = tuple(str(Path(__file__).parents[2] / package) for package in ("core", "cloudstore"))
+
+
+class SerializableErrorInfo(msgspec.Struct, frozen=True):
+    """An exception as it was raised.
+
+    Attributes:
+        message: "ClassName: text", as the last line of a traceback.
+        stack: the formatted frames, outermost first; of the user's own code only, where the user's code failed.
+        cls_name: the class of the exception.
+        cause: the exception it was raised from.
+    """
+
+    message: str
+    stack: tuple[str, ...]
+    cls_name: str | None = None
+    cause: SerializableErrorInfo | None = None
+
+    def to_string(self) -> str:
+        """The traceback as text, the cause first as Python prints it."""
+        own = "".join(self.stack) + self.message
+        if self.cause is None:
+            return own
+        return f"{self.cause.to_string()}\n\nThe above exception was the cause of this one:\n\n{own}"
+
+
+def error_info(error: BaseException) -> SerializableErrorInfo:
+    """`error` as a record. Frames of this package are left out where frames of other code remain."""
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return SerializableErrorInfo(
+        message=traceback.format_exception_only(error)[-1].strip(),
+        stack=tuple(_frames(error.__traceback__)),
+        cls_name=type(error).__name__,
+        cause=error_info(cause) if cause is not None and cause is not error else None,
+    )
+
+
+def user_traceback(error: BaseException) -> str:
+    """The traceback of the user's own code alone, as Python would print it."""
+    return "".join(_frames(error.__traceback__)) + "".join(traceback.format_exception_only(error)).rstrip()
+
+
+def _frames(trace: TracebackType | None) -> list[str]:
+    frames = traceback.extract_tb(trace)
+    foreign = [frame for frame in frames if not frame.filename.startswith(_OWN_FOLDERS)]
+    return traceback.format_list(foreign or frames)

@@ -1,0 +1,56 @@
+"""Records to JSON and back."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Hashable
+from functools import cache
+from pathlib import PurePath
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from core.errors import DagsterInvariantViolationError
+
+T = TypeVar("T")
+
+
+def _plain(value: object) -> object:
+    """JSON for what msgspec does not know: the user's own values inside configs and tags."""
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, PurePath):
+        return str(value)
+    raise DagsterInvariantViolationError(
+        f"A {type(value).__name__} cannot be stored as JSON; use str, int, float, bool, None, dict and list."
+    )
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_plain)
+
+
+@cache
+def _decoder(record_type: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(record_type)
+
+
+def to_json(record: object) -> str:
+    """A record or plain value as JSON text.
+
+    Raises:
+        DagsterInvariantViolationError: it holds something that JSON cannot.
+    """
+    try:
+        return _encoder.encode(record).decode("utf-8")
+    except (TypeError, UnicodeEncodeError) as error:
+        raise DagsterInvariantViolationError(f"Cannot be stored as JSON: {error}") from error
+
+
+def from_json(record_type: type[T], text: str | bytes) -> T:
+    """The record that `to_json` wrote. Fields it does not know, of a newer release, are left out.
+
+    Raises:
+        msgspec.ValidationError, msgspec.DecodeError: the text is not such a record.
+    """
+    decoded: T = _decoder(cast(Hashable, record_type)).decode(text)
+    return decoded

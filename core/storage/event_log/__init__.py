@@ -1,0 +1,28 @@
+"""Where event logs are kept. The SQL ones are imported when first used: SQLAlchemy takes 0.4 s to import."""
+
+from typing import TYPE_CHECKING
+
+from core.lazy import lazy_names
+from core.storage.event_log.base import EventLogRecord, EventLogStorage, StepOutputAddress
+from core.storage.event_log.in_memory import InMemoryEventLogStorage
+
+if TYPE_CHECKING:
+    from core.storage.event_log.sql import SqlEventLogStorage
+    from core.storage.event_log.sqlite import SqliteEventLogStorage
+else:
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "SqlEventLogStorage": "core.storage.event_log.sql",
+            "SqliteEventLogStorage": "core.storage.event_log.sqlite",
+        },
+    )
+
+__all__ = [
+    "EventLogRecord",
+    "EventLogStorage",
+    "InMemoryEventLogStorage",
+    "SqlEventLogStorage",
+    "SqliteEventLogStorage",
+    "StepOutputAddress",
+]

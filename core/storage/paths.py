@@ -1,0 +1,46 @@
+"""Names that come from outside (run ids, step keys), as names of files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+from core.errors import DagsterInvariantViolationError
+
+_LONGEST_NAME_BYTES = 200  # file systems take 255; suffixes such as ".db-wal" come on top
+
+
+def file_name(name: str, what: str) -> str:
+    """One file name for `name`: reversible, different for different names, never a way out of its folder.
+
+    Args:
+        name: any text.
+        what: what it is a name of, for the message.
+
+    Raises:
+        DagsterInvariantViolationError: the name is empty, or too long for a file name.
+    """
+    try:
+        quoted = quote(name, safe="[]")
+    except UnicodeEncodeError as error:
+        raise DagsterInvariantViolationError(f"The {what} {name[:40]!r} is not valid Unicode text.") from error
+    if quoted.strip(".") == "":
+        quoted = quoted.replace(".", "%2E")
+    if not quoted or len(quoted) > _LONGEST_NAME_BYTES:
+        raise DagsterInvariantViolationError(
+            f"The {what} {name[:40]!r} cannot name a file: it must have 1 to {_LONGEST_NAME_BYTES} bytes, "
+            f"it has {len(quoted)}."
+        )
+    return quoted
+
+
+def inside(base: Path, *names: str) -> Path:
+    """`base / names...`, held against symbolic links that lead out of `base`.
+
+    Raises:
+        DagsterInvariantViolationError: the path lies outside `base`.
+    """
+    path = base.joinpath(*names)
+    if not path.resolve().is_relative_to(base.resolve()):
+        raise DagsterInvariantViolationError(f"{path} lies outside {base}.")
+    return path

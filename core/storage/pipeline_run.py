@@ -1,0 +1,136 @@
+"""The record of one run."""
+
+from __future__ import annotations
+
+import uuid
+from enum import Enum
+from typing import Any
+
+import msgspec
+
+from core.events.event_types import DagsterEventType
+from core.storage.tags import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG
+
+
+class PipelineRunStatus(Enum):
+    """Where a run is in its life."""
+
+    NOT_STARTED = "NOT_STARTED"
+    MANAGED = "MANAGED"
+    QUEUED = "QUEUED"
+    STARTING = "STARTING"
+    STARTED = "STARTED"
+    SUCCESS = "SUCCESS"
+    FAILURE = "FAILURE"
+    CANCELING = "CANCELING"
+    CANCELED = "CANCELED"
+
+
+FINISHED_STATUSES = frozenset({PipelineRunStatus.SUCCESS, PipelineRunStatus.FAILURE, PipelineRunStatus.CANCELED})
+
+STATUS_AFTER_EVENT = {
+    DagsterEventType.PIPELINE_ENQUEUED.value: PipelineRunStatus.QUEUED,
+    DagsterEventType.PIPELINE_STARTING.value: PipelineRunStatus.STARTING,
+    DagsterEventType.PIPELINE_START.value: PipelineRunStatus.STARTED,
+    DagsterEventType.PIPELINE_SUCCESS.value: PipelineRunStatus.SUCCESS,
+    DagsterEventType.PIPELINE_FAILURE.value: PipelineRunStatus.FAILURE,
+    DagsterEventType.PIPELINE_CANCELING.value: PipelineRunStatus.CANCELING,
+    DagsterEventType.PIPELINE_CANCELED.value: PipelineRunStatus.CANCELED,
+}
+
+
+def make_new_run_id() -> str:
+    """A run id that no other run has."""
+    return str(uuid.uuid4())
+
+
+class PipelineRun(msgspec.Struct, frozen=True):
+    """One execution of a pipeline, as a RunStorage keeps it.
+
+    Attributes:
+        pipeline_name: the pipeline.
+        run_id: unique.
+        run_config: as the user gave it; `{env: NAME}` is not read into it.
+        mode: the mode's name.
+        solid_selection: the selection as the user wrote it.
+        solids_to_execute: the solids it came to.
+        step_keys_to_execute: the steps of a partial re-execution.
+        status: where the run is in its life.
+        tags: string to string.
+        root_run_id: the first run of a chain of re-executions.
+        parent_run_id: the run that this one re-executes.
+        pipeline_snapshot_id: reserved.
+        execution_plan_snapshot_id: reserved.
+        external_pipeline_origin: where the pipeline's code is, for launching it elsewhere.
+    """
+
+    pipeline_name: str = ""
+    run_id: str = msgspec.field(default_factory=make_new_run_id)
+    run_config: dict[str, Any] = {}  # msgspec copies the default for each record
+    mode: str = "default"
+    solid_selection: list[str] | None = None
+    solids_to_execute: frozenset[str] | None = None
+    step_keys_to_execute: list[str] | None = None
+    status: PipelineRunStatus = PipelineRunStatus.NOT_STARTED
+    tags: dict[str, str] = {}
+    root_run_id: str | None = None
+    parent_run_id: str | None = None
+    pipeline_snapshot_id: str | None = None
+    execution_plan_snapshot_id: str | None = None
+    external_pipeline_origin: Any = None
+
+    @property
+    def is_finished(self) -> bool:
+        """bool: whether nothing more will happen in it."""
+        return self.status in FINISHED_STATUSES
+
+    @property
+    def is_success(self) -> bool:
+        """bool: whether it succeeded."""
+        return self.status is PipelineRunStatus.SUCCESS
+
+    @property
+    def is_failure(self) -> bool:
+        """bool: whether it failed."""
+        return self.status is PipelineRunStatus.FAILURE
+
+    def with_status(self, status: PipelineRunStatus) -> PipelineRun:
+        """The same run in another status."""
+        return msgspec.structs.replace(self, status=status)
+
+    def with_tags(self, tags: dict[str, str]) -> PipelineRun:
+        """The same run with exactly these tags."""
+        return msgspec.structs.replace(self, tags=tags)
+
+
+class PipelineRunsFilter(msgspec.Struct, frozen=True):
+    """Which runs; a run must meet every condition that is given.
+
+    Attributes:
+        run_ids: it is one of these.
+        pipeline_name: of this pipeline.
+        statuses: in one of these.
+        tags: with all of these.
+        mode: in this mode.
+    """
+
+    run_ids: tuple[str, ...] | None = None
+    pipeline_name: str | None = None
+    statuses: tuple[PipelineRunStatus, ...] | None = None
+    tags: dict[str, str] | None = None
+    mode: str | None = None
+
+    def matches(self, run: PipelineRun) -> bool:
+        """Whether a run meets the conditions."""
+        return (
+            (self.run_ids is None or run.run_id in self.run_ids)
+            and (self.pipeline_name is None or run.pipeline_name == self.pipeline_name)
+            and (self.statuses is None or run.status in self.statuses)
+            and (self.mode is None or run.mode == self.mode)
+            and all(run.tags.get(key) == value for key, value in (self.tags or {}).items())
+        )
+
+
+def lineage_tags(root_run_id: str, parent_run_id: str) -> dict[str, str]:
+    """Tags of a run that re-executes another, so that runs can be found by them."""
+    return {ROOT_RUN_ID_TAG: root_run_id, PARENT_RUN_ID_TAG: parent_run_id}

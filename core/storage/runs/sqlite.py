@@ -1,0 +1,63 @@
+"""Runs in one SQLite database."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from core.config import StringSource
+from core.serdes import ConfigurableClass, ConfigurableClassData
+from core.storage.runs.schema import metadata
+from core.storage.runs.sql import SqlRunStorage
+from core.storage.sqlite import SqliteDatabase, database_url
+
+
+class SqliteRunStorage(SqlRunStorage, ConfigurableClass):
+    """The default run storage. In `dagster.yaml`:
+
+        run_storage:
+          module: core.storage.runs
+          class: SqliteRunStorage
+          config:
+            base_dir: /path/to/dir
+
+    Args:
+        conn_string: a SQLAlchemy URL, `sqlite:///path/to/runs.db`; the file is made when it is not there.
+        inst_data: what it was configured with.
+
+    Raises:
+        DagsterStorageError: the file cannot be opened, or is no database.
+    """
+
+    def __init__(self, conn_string: str, inst_data: ConfigurableClassData | None = None) -> None:
+        self._database = SqliteDatabase(conn_string, metadata, "run database")
+        self._inst_data = inst_data
+
+    @classmethod
+    def from_local(cls, base_dir: str, inst_data: ConfigurableClassData | None = None) -> SqliteRunStorage:
+        """The storage in `runs.db` of a directory."""
+        return cls(database_url(Path(base_dir) / "runs.db"), inst_data)
+
+    @property
+    def inst_data(self) -> ConfigurableClassData | None:
+        return self._inst_data
+
+    @classmethod
+    def config_type(cls) -> Any:
+        return {"base_dir": StringSource}
+
+    @staticmethod
+    def from_config_value(inst_data: ConfigurableClassData, config_value: dict[str, Any]) -> SqliteRunStorage:
+        return SqliteRunStorage.from_local(config_value["base_dir"], inst_data)
+
+    def read(self) -> AbstractContextManager[sa.Connection]:
+        return self._database.read()
+
+    def write(self) -> AbstractContextManager[sa.Connection]:
+        return self._database.write()
+
+    def dispose(self) -> None:
+        self._database.dispose()

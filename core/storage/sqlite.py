@@ -1,0 +1,90 @@
+"""Opening SQLite databases so that many processes can share them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from core.errors import DagsterStorageError
+
+BUSY_TIMEOUT_MS = 60_000
+
+
+def database_url(path: Path) -> str:
+    """The SQLAlchemy URL of a SQLite database file."""
+    return sa.URL.create("sqlite", database=str(path)).render_as_string()
+
+
+class SqliteDatabase:
+    """One database file: WAL, a busy timeout, short transactions that take their lock at once.
+
+    Args:
+        url: a SQLAlchemy URL, `sqlite:///path`.
+        tables: made when the file is new.
+        what: what the database is, for messages.
+
+    Raises:
+        DagsterStorageError: the file cannot be opened, or is no database.
+    """
+
+    def __init__(self, url: str, tables: sa.MetaData, what: str) -> None:
+        self._what = what
+        try:
+            parsed = sa.make_url(url)
+        except sa.exc.ArgumentError as error:
+            raise DagsterStorageError(f"{url!r} is no SQLite URL; write it as sqlite:///path/to/file.db.") from error
+        self.path = Path(parsed.database or "")
+        with self._errors():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+            sa.event.listen(self._engine, "connect", _set_pragmas)
+            sa.event.listen(self._engine, "begin", _begin)
+            with self._engine.execution_options(sqlite_begin="IMMEDIATE").begin() as connection:
+                tables.create_all(connection)
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A connection that sees one state of the database for as long as it is open."""
+        with self._errors(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """A connection in a transaction that holds the write lock from its start; keep it short."""
+        with self._errors(), self._engine.execution_options(sqlite_begin="IMMEDIATE").begin() as connection:
+            yield connection
+
+    def dispose(self) -> None:
+        """Closes the connections, which also takes away the WAL's side files when they were the last ones."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.IntegrityError:
+            raise  # the queries know what it means
+        except sa.exc.DBAPIError as error:
+            raise DagsterStorageError(f"Cannot use the {self._what} at {self.path}: {error.orig}.") from error
+        except OSError as error:
+            raise DagsterStorageError(f"Cannot use the {self._what} at {self.path}: {error}.") from error
+
+
+def _set_pragmas(connection: Any, _record: object) -> None:
+    # The driver must not begin transactions of its own; `_begin` does, in the mode that is wanted.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    # In WAL mode NORMAL survives a killed process whole; only a power cut can take the last commits.
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin(connection: sa.Connection) -> None:
+    mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+    connection.exec_driver_sql(f"BEGIN {mode}")

@@ -1,0 +1,13 @@
+"""Tags that the system sets or reads on runs."""
+
+from __future__ import annotations
+
+SYSTEM_TAG_PREFIX = "dagster/"
+MEMOIZED_RUN_TAG = "dagster/is_memoized_run"
+PARENT_RUN_ID_TAG = "dagster/parent_run_id"
+ROOT_RUN_ID_TAG = "dagster/root_run_id"
+RESUME_RETRY_TAG = "dagster/is_resume_retry"
+STEP_SELECTION_TAG = "dagster/step_selection"
+SOLID_SELECTION_TAG = "dagster/solid_selection"
+PRESET_NAME_TAG = "dagster/preset_name"
+PRIORITY_TAG = "dagster/priority"

@@ -1,0 +1,61 @@
+"""What a run asks of remote storage: requests, bytes and seconds, counted where they happen."""
+
+from __future__ import annotations
+
+import threading
+
+import msgspec
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Totals of remote storage use.
+
+    Attributes:
+        requests: requests sent, retries included.
+        bytes_sent: bytes of request bodies.
+        bytes_received: bytes of response bodies.
+        seconds: time from sending each request to its response's headers, summed over requests.
+    """
+
+    requests: int = 0
+    bytes_sent: int = 0
+    bytes_received: int = 0
+    seconds: float = 0.0
+
+    def __sub__(self, earlier: Usage) -> Usage:
+        return Usage(
+            self.requests - earlier.requests,
+            self.bytes_sent - earlier.bytes_sent,
+            self.bytes_received - earlier.bytes_received,
+            self.seconds - earlier.seconds,
+        )
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.requests + other.requests,
+            self.bytes_sent + other.bytes_sent,
+            self.bytes_received + other.bytes_received,
+            self.seconds + other.seconds,
+        )
+
+
+class UsageMeter:
+    """Running totals of one run. Clients add to it from any thread; the difference of two readings is a step's use."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requests = self._bytes_sent = self._bytes_received = 0
+        self._seconds = 0.0
+
+    def add(self, requests: int = 0, bytes_sent: int = 0, bytes_received: int = 0, seconds: float = 0.0) -> None:
+        """Adds to the totals."""
+        with self._lock:
+            self._requests += requests
+            self._bytes_sent += bytes_sent
+            self._bytes_received += bytes_received
+            self._seconds += seconds
+
+    def read(self) -> Usage:
+        """The totals until now."""
+        with self._lock:
+            return Usage(self._requests, self._bytes_sent, self._bytes_received, self._seconds)
