@@ -11,12 +11,13 @@ from core.config.composite import (
     as_config_type,
     as_field,
 )
-from core.config.faults import ConfigFault, format_path, unknown_name
+from core.config.faults import ConfigFault, format_path, show_value, unknown_name
 from core.config.scalars import ConfigType, Enum, EnumValue
 from core.config.sources import BoolSource, IntSource, StringSource
 from core.config.validate import raise_faults, resolve_config
 
 __all__ = [
+    "ABSENT",
     "Array",
     "BoolSource",
     "ConfigFault",
@@ -36,5 +37,6 @@ __all__ = [
     "format_path",
     "raise_faults",
     "resolve_config",
+    "show_value",
     "unknown_name",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.builtins import BuiltinEnum
-from core.config.faults import ConfigFault, Path, show, unknown_name
+from core.config.faults import ConfigFault, Path, show_value, unknown_name
 from core.config.scalars import ANY, BOOL, FLOAT, INT, STRING, ConfigType
 from core.errors import DagsterInvalidConfigDefinitionError
 
@@ -24,6 +24,8 @@ _SCALARS: dict[Any, ConfigType] = {
     BuiltinEnum.STRING: STRING,
 }
 _NO_DEFAULT = object()
+ABSENT = object()
+"""Stands for a field that is left out and has no default."""
 
 
 class Field:
@@ -61,14 +63,14 @@ class Field:
         if default_value is not _NO_DEFAULT:
             # A default that reads the environment is read when the config is used, not when it is declared.
             if not isinstance(default_value, dict) or "env" not in default_value:
-                default_value = self.config_type.resolve(default_value, (), faults)
+                self.config_type.resolve(default_value, (), faults)
             if faults:
                 raise DagsterInvalidConfigDefinitionError(
                     f"The default value of a config field does not fit it: {faults[0]}"
                 )
         elif is_required is None and isinstance(self.config_type, Shape | Permissive):
-            implied = self.config_type.resolve({}, (), faults)
-            default_value = _NO_DEFAULT if faults else implied
+            self.config_type.resolve({}, (), faults)
+            default_value = _NO_DEFAULT if faults else {}
         self._default = default_value
         self.is_required = default_value is _NO_DEFAULT if is_required is None else is_required
 
@@ -81,6 +83,18 @@ class Field:
     def default_value(self) -> Any:
         """The value when the config leaves the field out; only when `has_default`."""
         return self._default
+
+    def resolve_missing(self, path: Path, faults: list[ConfigFault]) -> Any:
+        """The value when the config leaves the field out, or `ABSENT`; a fault where it may not be left out."""
+        if self.has_default:
+            return self.config_type.resolve(self._default, path, faults)
+        if self.is_required and isinstance(self.config_type, Shape):
+            return self.config_type.resolve({}, path, faults)  # names the fields inside it that are missing
+        if self.is_required:
+            about = f" ({self.description})" if self.description else ""
+            needed = f"missing required config of type {self.config_type.given_name}{about}"
+            faults.append(ConfigFault(path, needed))
+        return ABSENT
 
     def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
         """As `ConfigType.resolve`; a secret's value is kept out of the faults."""
@@ -116,7 +130,7 @@ def as_config_type(schema: Any) -> ConfigType:
         return _SCALARS[schema]
     except (KeyError, TypeError):
         raise DagsterInvalidConfigDefinitionError(
-            f"{show(schema)} is no config type. Use bool, int, float, str, dict, list, a dict of fields, "
+            f"{show_value(schema)} is no config type. Use bool, int, float, str, dict, list, a dict of fields, "
             "a list of one type, a Field, or a config type such as StringSource, Noneable or Selector."
         ) from None
 
@@ -152,7 +166,7 @@ class Array(ConfigType):
 
     def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
         if not isinstance(value, Sequence) or isinstance(value, str | bytes):
-            faults.append(ConfigFault(path, f"expected a {self.given_name}, got {show(value)}"))
+            faults.append(ConfigFault(path, f"expected a {self.given_name}, got {show_value(value)}"))
             return value
         return [self.inner_type.resolve(item, (*path, index), faults) for index, item in enumerate(value)]
 
@@ -179,7 +193,7 @@ class _WithFields(ConfigType):
     def __init__(self, fields: Mapping[Any, object] | None = None, description: str | None = None) -> None:
         bad = [name for name in fields or {} if not isinstance(name, str)]
         if bad:
-            raise DagsterInvalidConfigDefinitionError(f"Config field names must be strings, got {show(bad[0])}.")
+            raise DagsterInvalidConfigDefinitionError(f"Config field names must be strings, got {show_value(bad[0])}.")
         self.fields = {name: as_field(field) for name, field in (fields or {}).items()}
         self.description = description
 
@@ -187,7 +201,7 @@ class _WithFields(ConfigType):
         if value is None:
             return {}  # YAML writes a mapping whose entries are all commented out as null
         if not isinstance(value, Mapping):
-            faults.append(ConfigFault(path, f"expected a mapping with {self._expects()}, got {show(value)}"))
+            faults.append(ConfigFault(path, f"expected a mapping with {self._expects()}, got {show_value(value)}"))
             return None
         return value
 
@@ -199,12 +213,8 @@ class _WithFields(ConfigType):
         for name, field in self.fields.items():
             if name in given:
                 resolved[name] = field.resolve(given[name], (*path, name), faults)
-            elif field.has_default:
-                resolved[name] = field.default_value
-            elif field.is_required:
-                needed = f"missing required config of type {field.config_type.given_name}"
-                about = f" ({field.description})" if field.description else ""
-                faults.append(ConfigFault((*path, name), needed + about))
+            elif (value := field.resolve_missing((*path, name), faults)) is not ABSENT:
+                resolved[name] = value
         return resolved
 
 
@@ -262,5 +272,5 @@ class Selector(_WithFields):
             return value
         field = self.fields[name]
         if inner is None and field.has_default:
-            return {name: field.default_value}
+            inner = field.default_value
         return {name: field.resolve(inner, (*path, name), faults)}

@@ -39,7 +39,7 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
     return f"unknown {kind} {name!r}{hint} Known: {', '.join(names) or 'none'}."
 
 
-def show(value: object, limit: int = 60) -> str:
+def show_value(value: object, limit: int = 60) -> str:
     """A value and its type for a message, cut to `limit` characters."""
     text = repr(value)
     return f"{text if len(text) <= limit else text[: limit - 1] + '…'} ({type(value).__name__})"

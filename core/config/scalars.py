@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
-from core.config.faults import ConfigFault, Path, show
+from core.config.faults import ConfigFault, Path, show_value
 
 
 class ConfigType(ABC):
@@ -53,7 +53,7 @@ class ScalarType(ConfigType):
         if self._python_type is float and type(value) is int:
             return float(value)
         if not isinstance(value, self._python_type) or (isinstance(value, bool) and self._python_type is not bool):
-            faults.append(ConfigFault(path, f"expected {self._name}, got {show(value)}"))
+            faults.append(ConfigFault(path, f"expected {self._name}, got {show_value(value)}"))
         return value
 
 
@@ -89,7 +89,7 @@ class Enum(ConfigType):
 
     def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
         if not isinstance(value, str) or value not in self.values:
-            faults.append(ConfigFault(path, f"expected one of {', '.join(self.values)}, got {show(value)}"))
+            faults.append(ConfigFault(path, f"expected one of {', '.join(self.values)}, got {show_value(value)}"))
             return value
         return self.values[value]
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from core.config.faults import ConfigFault, Path, show
+from core.config.faults import ConfigFault, Path, show_value
 from core.config.scalars import ConfigType
 
 
@@ -26,7 +26,7 @@ class SourceType(ConfigType):
         if isinstance(value, dict):
             return self._from_environment(value, path, faults)
         if not isinstance(value, self._python_type) or (isinstance(value, bool) and self._python_type is not bool):
-            faults.append(ConfigFault(path, f"expected {self.given_name}, got {show(value)}"))
+            faults.append(ConfigFault(path, f"expected {self.given_name}, got {show_value(value)}"))
         return value
 
     def _from_environment(self, value: dict[Any, Any], path: Path, faults: list[ConfigFault]) -> Any:

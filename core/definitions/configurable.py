@@ -1,0 +1,150 @@
+"""What solids, resources, executors, loggers and storages share: a name, a config schema, and `configured`."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable
+from typing import Any, Self
+
+from core.config import ConfigFault, ConfigType, Field, as_field, raise_faults
+from core.errors import (
+    DagsterConfigMappingFunctionError,
+    DagsterInvalidDefinitionError,
+    user_code_error_boundary,
+)
+
+ConfigSchema = Any
+"""What users may give as `config_schema`: a dict of fields, a type, or a Field."""
+
+ConfigFn = Callable[[Any], Any]
+_NAME = re.compile(r"[A-Za-z0-9_]+")
+
+
+def check_name(name: str | None, kind: str) -> str:
+    """`name`, when it is made of letters, digits and underscores; raises DagsterInvalidDefinitionError otherwise."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise DagsterInvalidDefinitionError(
+            f"{name!r} cannot name a {kind}: names are made of the letters A-Z and a-z, digits and underscores."
+        )
+    return name
+
+
+class DefinitionConfig(ConfigType):
+    """A definition's config as its users see it, and the way from there to what its code gets.
+
+    Args:
+        schema: the schema of what users write; None takes anything, or nothing.
+        inner: the config of the definition that was configured.
+        map_fn: makes config for `inner` from what users write.
+        described: the definition, for messages.
+    """
+
+    def __init__(
+        self,
+        schema: ConfigSchema | None,
+        described: str,
+        inner: DefinitionConfig | None = None,
+        map_fn: ConfigFn | None = None,
+    ) -> None:
+        self.field = Field(Any, is_required=False) if schema is None else as_field(schema)
+        self._described = described
+        self._inner = inner
+        self._map_fn = map_fn
+
+    @property
+    def given_name(self) -> str:
+        return self.field.config_type.given_name
+
+    def resolve(self, value: object, path: tuple[str | int, ...], faults: list[ConfigFault]) -> Any:
+        before = len(faults)
+        resolved = self.field.resolve(value, path, faults)
+        if self._inner is None or self._map_fn is None or len(faults) > before:
+            return resolved
+        with user_code_error_boundary(
+            DagsterConfigMappingFunctionError, f"The function given to `configured` of {self._described} raised"
+        ):
+            mapped = self._map_fn(resolved)
+        return self._inner.resolve(mapped, path, faults)
+
+
+class DefinitionField(Field):
+    """The place of a definition's config in a run config: as required as the definition's own schema."""
+
+    def __init__(self, config: DefinitionConfig) -> None:
+        self._own = config.field
+        super().__init__(config, is_required=self._own.is_required, description=self._own.description)
+
+    def resolve_missing(self, path: tuple[str | int, ...], faults: list[ConfigFault]) -> Any:
+        if self._own.has_default:
+            return self.config_type.resolve(self._own.default_value, path, faults)
+        return self._own.resolve_missing(path, faults)
+
+
+class ConfigurableDefinition:
+    """Base of the definitions that take config."""
+
+    is_named = True
+    """Whether the definition has a name of its own, or goes by the key it is given under, as resources do."""
+
+    def __init__(
+        self, name: str | None, config_schema: ConfigSchema | None, description: str | None, kind: str
+    ) -> None:
+        self._name = name
+        self._kind = kind
+        self.description = description
+        self.config_schema = DefinitionConfig(config_schema, f"{kind} {name or ''}".strip())
+
+    def configured(
+        self,
+        config_or_config_fn: Any,
+        name: str | None = None,
+        config_schema: ConfigSchema | None = None,
+        description: str | None = None,
+    ) -> Self:
+        """The same definition with config given now, or with another, usually smaller schema.
+
+        Args:
+            config_or_config_fn: config that satisfies the schema; or a function from config of `config_schema` to it.
+            name: of the new definition; the same by default.
+            config_schema: what users of the new definition write, where a function is given.
+            description: of the new definition; the same by default.
+
+        Raises:
+            DagsterInvalidConfigError: the config does not satisfy the schema.
+            DagsterInvalidDefinitionError: a schema without a function.
+        """
+        described = f"{self._kind} {name or self._name or ''}".strip()
+        new = copy.copy(self)
+        new._name = name or self._name
+        new.description = description or self.description
+        if callable(config_or_config_fn):
+            new.config_schema = DefinitionConfig(config_schema, described, self.config_schema, config_or_config_fn)
+            return new
+        if config_schema is not None:
+            raise DagsterInvalidDefinitionError(
+                f"`configured` of {described} takes a config_schema only with a function."
+            )
+        faults: list[ConfigFault] = []
+        self.config_schema.resolve(config_or_config_fn, (), faults)
+        raise_faults(faults, config_or_config_fn, f"config given to `configured` of {described}")
+        new.config_schema = DefinitionConfig({}, described, self.config_schema, lambda _: config_or_config_fn)
+        return new
+
+
+def configured(configurable: Any, config_schema: ConfigSchema | None = None, **kwargs: Any) -> Callable[[Any], Any]:
+    """Decorator form of `configured`: the decorated function maps config; or call the result with config itself.
+
+    Args:
+        configurable: the definition to configure.
+        config_schema: what the function takes.
+        kwargs: `name` and `description` of the new definition.
+    """
+
+    def configure(config_or_config_fn: Any) -> Any:
+        given = dict(kwargs)
+        if callable(config_or_config_fn) and configurable.is_named:
+            given.setdefault("name", getattr(config_or_config_fn, "__name__", None))
+        return configurable.configured(config_or_config_fn, config_schema=config_schema, **given)
+
+    return configure

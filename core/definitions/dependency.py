@@ -1,0 +1,76 @@
+"""Who feeds whom in a pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from core.events.user_events import DEFAULT_OUTPUT
+
+
+class DependencyDefinition(msgspec.Struct, frozen=True):
+    """An input is fed by one output.
+
+    Attributes:
+        solid: the name or alias of the solid that feeds it.
+        output: the output.
+        description: for people.
+    """
+
+    solid: str
+    output: str = DEFAULT_OUTPUT
+    description: str | None = None
+
+
+class MultiDependencyDefinition:
+    """An input is fed by the outputs of several solids, as a list in this order.
+
+    Args:
+        dependencies: one for each item of the list.
+    """
+
+    def __init__(self, dependencies: Sequence[DependencyDefinition]) -> None:
+        self.dependencies = tuple(dependencies)
+
+
+Feed = DependencyDefinition | MultiDependencyDefinition
+
+
+class SolidInvocation:
+    """A solid placed in a pipeline; a key of `PipelineDefinition(dependencies=...)`.
+
+    Args:
+        name: of the SolidDefinition.
+        alias: the name it has in the pipeline; its own by default.
+        tags: added to those of its definition.
+    """
+
+    def __init__(self, name: str, alias: str | None = None, tags: Mapping[str, str] | None = None) -> None:
+        self.name = name
+        self.alias = alias
+        self.tags = dict(tags or {})
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SolidInvocation) and (other.name, other.alias) == (self.name, self.alias)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.alias))
+
+
+class Solid:
+    """A solid in its place in a pipeline: its name there, its definition, its tags, and what feeds its inputs."""
+
+    def __init__(self, name: str, definition: Any, tags: Mapping[str, str], feeds: Mapping[str, Feed]) -> None:
+        self.name = name
+        self.definition = definition
+        self.tags = dict(tags)
+        self.feeds = dict(feeds)
+
+    def upstream(self) -> list[DependencyDefinition]:
+        """Every output that feeds an input of it, in order of the inputs."""
+        found: list[DependencyDefinition] = []
+        for feed in self.feeds.values():
+            found.extend(feed.dependencies if isinstance(feed, MultiDependencyDefinition) else [feed])
+        return found

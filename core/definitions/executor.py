@@ -1,0 +1,157 @@
+"""Executors as definitions: how the steps of a plan are run."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import Enum
+from typing import Any, overload
+
+import msgspec
+
+from core.config import Field, Selector
+from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name
+from core.errors import DagsterUnmetExecutorRequirementsError
+from core.events.records import DagsterEvent
+
+
+class RetryMode(Enum):
+    """Whether an executor heeds a step's request to be run again."""
+
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+    DEFERRED = "deferred"
+
+
+RETRIES_FIELD = Field(
+    Selector({mode.value: Field({}, is_required=False) for mode in (RetryMode.ENABLED, RetryMode.DISABLED)}),
+    default_value={RetryMode.ENABLED.value: {}},
+    description="Whether a step that raises RetryRequested runs again.",
+)
+
+
+class Executor(ABC):
+    """Runs the steps of an execution plan in an order that its dependencies allow."""
+
+    @abstractmethod
+    def execute(self, pipeline_context: Any, execution_plan: Any) -> Iterator[DagsterEvent]:
+        """Runs every step of the plan.
+
+        Args:
+            pipeline_context: the run: its definitions, resources, log and instance.
+            execution_plan: the ExecutionPlan.
+
+        Returns:
+            The events of the run's steps as they happen; each is recorded already.
+        """
+
+    @property
+    @abstractmethod
+    def retries(self) -> RetryMode:
+        """RetryMode: whether requests to run a step again are heeded."""
+
+
+class ExecutorRequirement(Enum):
+    """What an executor needs of a run to be usable for it."""
+
+    RECONSTRUCTABLE_PIPELINE = "RECONSTRUCTABLE_PIPELINE"
+    NON_EPHEMERAL_INSTANCE = "NON_EPHEMERAL_INSTANCE"
+    PERSISTENT_OUTPUTS = "PERSISTENT_OUTPUTS"
+
+
+class InitExecutorContext(msgspec.Struct, frozen=True):
+    """What an executor's creation function is told.
+
+    Attributes:
+        pipeline: the pipeline to execute.
+        executor_def: the definition of the executor.
+        executor_config: its config.
+        instance: the DagsterInstance.
+    """
+
+    pipeline: Any
+    executor_def: ExecutorDefinition
+    executor_config: dict[str, Any]
+    instance: Any
+
+
+ExecutorCreationFn = Callable[[InitExecutorContext], Executor]
+
+
+class ExecutorDefinition(ConfigurableDefinition):
+    """An executor that a mode offers; a run config chooses one under `execution`.
+
+    Args:
+        name: what the run config calls it.
+        config_schema: of `init_context.executor_config`.
+        requirements: what must hold of a run for the executor to be usable.
+        executor_creation_fn: makes the Executor from an InitExecutorContext.
+        description: for people.
+        required_resource_keys: resources the executor requires.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config_schema: ConfigSchema | None = None,
+        requirements: Sequence[ExecutorRequirement] | None = None,
+        executor_creation_fn: ExecutorCreationFn | None = None,
+        description: str | None = None,
+        required_resource_keys: Iterable[str] | None = None,
+    ) -> None:
+        super().__init__(check_name(name, "executor"), config_schema, description, "executor")
+        self.requirements = tuple(requirements or ())
+        self.executor_creation_fn = executor_creation_fn
+        self.required_resource_keys = frozenset(required_resource_keys or ())
+
+    @property
+    def name(self) -> str:
+        """str: what the run config calls it."""
+        return self._name or ""
+
+    def create(self, init_context: InitExecutorContext) -> Executor:
+        """Makes the executor.
+
+        Raises:
+            DagsterUnmetExecutorRequirementsError: the definition has no creation function, or it made no Executor.
+        """
+        made = self.executor_creation_fn(init_context) if self.executor_creation_fn else None
+        if not isinstance(made, Executor):
+            raise DagsterUnmetExecutorRequirementsError(
+                f"The creation function of executor {self.name!r} must return an Executor; it returned {made!r}."
+            )
+        return made
+
+
+@overload
+def executor(name: ExecutorCreationFn) -> ExecutorDefinition: ...
+@overload
+def executor(
+    name: str | None = None,
+    config_schema: ConfigSchema | None = None,
+    requirements: Sequence[ExecutorRequirement] | None = None,
+) -> Callable[[ExecutorCreationFn], ExecutorDefinition]: ...
+def executor(
+    name: Any = None,
+    config_schema: ConfigSchema | None = None,
+    requirements: Sequence[ExecutorRequirement] | None = None,
+) -> Any:
+    """Decorator: a function from InitExecutorContext to Executor becomes an ExecutorDefinition.
+
+    Args:
+        name: of the executor; the function's name by default.
+        config_schema: of `init_context.executor_config`.
+        requirements: what must hold of a run for the executor to be usable.
+    """
+    if callable(name):
+        return ExecutorDefinition(_name_of(name), executor_creation_fn=name, description=name.__doc__)
+
+    def make(creation_fn: ExecutorCreationFn) -> ExecutorDefinition:
+        own_name = name or _name_of(creation_fn)
+        return ExecutorDefinition(own_name, config_schema, requirements, creation_fn, creation_fn.__doc__)
+
+    return make
+
+
+def _name_of(function: Any) -> str:
+    return str(getattr(function, "__name__", "executor"))

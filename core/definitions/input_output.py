@@ -1,0 +1,81 @@
+"""Inputs and outputs of solids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.definitions.configurable import check_name
+from core.events.user_events import DEFAULT_OUTPUT
+from core.types import resolve_dagster_type
+
+NO_VALUE = object()
+"""Stands for a default value that was not given; None is a value."""
+
+
+class InputDefinition:
+    """An input of a solid.
+
+    Args:
+        name: the name of the function's parameter.
+        dagster_type: the type of its values, or what stands for one; anything by default.
+        description: for people.
+        default_value: used when nothing feeds the input.
+        metadata: given to the IO manager that loads it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        dagster_type: Any = None,
+        description: str | None = None,
+        default_value: Any = NO_VALUE,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.name = check_name(name, "input")
+        self.dagster_type = resolve_dagster_type(dagster_type)
+        self.description = description
+        self.metadata = dict(metadata or {})
+        self._default_value = default_value
+
+    @property
+    def has_default_value(self) -> bool:
+        """bool: whether the input may be fed by nothing."""
+        return self._default_value is not NO_VALUE
+
+    @property
+    def default_value(self) -> Any:
+        """The value used when nothing feeds the input; only when `has_default_value`."""
+        return self._default_value
+
+
+class OutputDefinition:
+    """An output of a solid.
+
+    Args:
+        dagster_type: the type of its values, or what stands for one; anything by default.
+        name: "result" by default.
+        description: for people.
+        is_required: whether the solid must yield it.
+        io_manager_key: the resource that stores it.
+        metadata: given to the IO manager that stores it.
+    """
+
+    def __init__(
+        self,
+        dagster_type: Any = None,
+        name: str | None = None,
+        description: str | None = None,
+        is_required: bool = True,
+        io_manager_key: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.name = check_name(name or DEFAULT_OUTPUT, "output")
+        self.dagster_type = resolve_dagster_type(dagster_type)
+        self.description = description
+        self.is_required = is_required
+        self.io_manager_key = io_manager_key or DEFAULT_IO_MANAGER_KEY
+        self.metadata = dict(metadata or {})
+
+
+DEFAULT_IO_MANAGER_KEY = "io_manager"

@@ -1,0 +1,137 @@
+"""Loggers as definitions, and the ones that come with the package."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any, ClassVar, overload
+
+import msgspec
+
+from core.config import Field
+from core.definitions.configurable import ConfigSchema, ConfigurableDefinition
+from core.errors import DagsterInvalidDefinitionError
+from core.log_manager import DAGSTER_META_KEY
+
+LOGGER_CONFIG = {
+    "log_level": Field(str, default_value="INFO", description="The lowest level that is shown."),
+    "name": Field(str, default_value="dagster", description="The name of the Python logger."),
+}
+
+
+class InitLoggerContext(msgspec.Struct, frozen=True):
+    """What a logger function is told.
+
+    Attributes:
+        logger_config: the logger's config.
+        logger_def: its definition.
+        pipeline_def: the pipeline.
+        run_id: the run.
+    """
+
+    logger_config: Any
+    logger_def: LoggerDefinition | None = None
+    pipeline_def: Any = None
+    run_id: str | None = None
+
+
+LoggerFn = Callable[[InitLoggerContext], logging.Logger]
+
+
+class LoggerDefinition(ConfigurableDefinition):
+    """A logger that a mode offers.
+
+    Args:
+        logger_fn: makes a `logging.Logger` from an InitLoggerContext.
+        config_schema: of `init_context.logger_config`.
+        description: for people.
+    """
+
+    is_named = False
+
+    def __init__(
+        self, logger_fn: LoggerFn, config_schema: ConfigSchema | None = None, description: str | None = None
+    ) -> None:
+        super().__init__(getattr(logger_fn, "__name__", None), config_schema, description, "logger")
+        self.logger_fn = logger_fn
+
+    def create(self, init_context: InitLoggerContext) -> logging.Logger:
+        """Makes the logger; raises DagsterInvalidDefinitionError when the function made something else."""
+        made = self.logger_fn(init_context)
+        if not isinstance(made, logging.Logger):
+            raise DagsterInvalidDefinitionError(f"Logger {self._name!r} must return a logging.Logger, got {made!r}.")
+        return made
+
+
+@overload
+def logger(config_schema: LoggerFn) -> LoggerDefinition: ...
+@overload
+def logger(
+    config_schema: ConfigSchema = None, description: str | None = None
+) -> Callable[[LoggerFn], LoggerDefinition]: ...
+def logger(config_schema: Any = None, description: str | None = None) -> Any:
+    """Decorator: a function that makes a `logging.Logger` becomes a LoggerDefinition. With or without arguments."""
+    if callable(config_schema) and not isinstance(config_schema, type):
+        return LoggerDefinition(config_schema, description=config_schema.__doc__)
+
+    def make(logger_fn: LoggerFn) -> LoggerDefinition:
+        return LoggerDefinition(logger_fn, config_schema, description or logger_fn.__doc__)
+
+    return make
+
+
+class _CurrentStderr(logging.StreamHandler[Any]):
+    """Writes to what `sys.stderr` is at the time, so that messages of a step are in its compute log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
+class _ColoredFormatter(logging.Formatter):
+    _COLORS: ClassVar = {logging.WARNING: "\033[33m", logging.ERROR: "\033[31m", logging.CRITICAL: "\033[31;1m"}
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = super().format(record)
+        color = self._COLORS.get(record.levelno)
+        return f"{color}{line}\033[0m" if color and sys.stderr.isatty() else line
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        meta = dict(getattr(record, DAGSTER_META_KEY, {}))
+        event = meta.pop("dagster_event", None)
+        meta["event_type"] = event.event_type_value if event else None
+        return json.dumps({"level": record.levelname, "message": record.getMessage(), **meta}, default=str)
+
+
+def _logger(config: dict[str, Any], formatter: logging.Formatter) -> logging.Logger:
+    # A logger of its own, not one of the process-wide registry: runs with other levels must not disturb each other.
+    made = logging.Logger(config["name"])
+    try:
+        made.setLevel(config["log_level"].upper())
+    except ValueError:
+        known = ", ".join(logging.getLevelNamesMapping())
+        raise DagsterInvalidDefinitionError(f"Unknown log level {config['log_level']!r}. Known: {known}.") from None
+    handler = _CurrentStderr()
+    handler.setFormatter(formatter)
+    made.addHandler(handler)
+    return made
+
+
+@logger(LOGGER_CONFIG)
+def colored_console_logger(init_context: InitLoggerContext) -> logging.Logger:
+    """Lines on stderr, coloured on a terminal where they warn."""
+    line_format = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
+    return _logger(init_context.logger_config, _ColoredFormatter(line_format))
+
+
+@logger(LOGGER_CONFIG)
+def json_console_logger(init_context: InitLoggerContext) -> logging.Logger:
+    """One JSON object a line on stderr."""
+    return _logger(init_context.logger_config, _JsonFormatter())
+
+
+DEFAULT_LOGGERS: dict[str, LoggerDefinition] = {"console": colored_console_logger}

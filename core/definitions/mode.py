@@ -1,0 +1,60 @@
+"""Modes: the resources, loggers, executors and storages that a pipeline runs with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from core.definitions.configurable import check_name
+from core.definitions.executor import ExecutorDefinition
+from core.definitions.intermediate_storage import IntermediateStorageDefinition
+from core.definitions.logger import DEFAULT_LOGGERS, LoggerDefinition
+from core.definitions.resource import ResourceDefinition
+from core.errors import DagsterInvalidDefinitionError
+
+DEFAULT_MODE_NAME = "default"
+
+
+class ModeDefinition:
+    """What changes between running a pipeline here and running it there.
+
+    Args:
+        name: "default" by default.
+        resource_defs: by the key that solids require; a value that is no ResourceDefinition is a resource itself.
+        logger_defs: by the key that a run config calls them; one to the console by default.
+        executor_defs: that a run config can choose from; those of the package by default.
+        description: for people.
+        intermediate_storage_defs: that a run config can choose from.
+
+    Raises:
+        DagsterInvalidDefinitionError: two executors or two storages of one name.
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        resource_defs: Mapping[str, Any] | None = None,
+        logger_defs: Mapping[str, LoggerDefinition] | None = None,
+        executor_defs: Sequence[ExecutorDefinition] | None = None,
+        description: str | None = None,
+        intermediate_storage_defs: Sequence[IntermediateStorageDefinition] | None = None,
+    ) -> None:
+        self.name = check_name(name or DEFAULT_MODE_NAME, "mode")
+        self.description = description
+        self.resource_defs = {
+            check_name(key, "resource"): _as_resource(value) for key, value in (resource_defs or {}).items()
+        }
+        self.logger_defs = dict(DEFAULT_LOGGERS if logger_defs is None else logger_defs)
+        self.executor_defs = None if executor_defs is None else _by_name(self.name, executor_defs)
+        self.intermediate_storage_defs = _by_name(self.name, intermediate_storage_defs or ())
+
+
+def _as_resource(value: Any) -> ResourceDefinition:
+    return value if isinstance(value, ResourceDefinition) else ResourceDefinition.hardcoded_resource(value)
+
+
+def _by_name(mode_name: str, definitions: Sequence[Any]) -> dict[str, Any]:
+    named = {definition.name: definition for definition in definitions}
+    if len(named) < len(definitions):
+        raise DagsterInvalidDefinitionError(f"Mode {mode_name!r} has two executors or storages of the same name.")
+    return named

@@ -1,0 +1,205 @@
+"""Pipelines: solids and who feeds whom, with the modes they run in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, overload
+
+from core.config import unknown_name
+from core.definitions.composition import composing
+from core.definitions.configurable import check_name
+from core.definitions.dependency import Feed, Solid, SolidInvocation
+from core.definitions.input_output import DEFAULT_IO_MANAGER_KEY
+from core.definitions.mode import ModeDefinition
+from core.definitions.solid import SolidDefinition
+from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
+from core.events.user_events import normalize_tags
+
+Dependencies = Mapping[Any, Mapping[str, Feed]]
+"""Solid name or SolidInvocation -> input name -> what feeds it."""
+
+
+class PipelineDefinition:
+    """A directed graph of solids.
+
+    Args:
+        solid_defs: every solid that `dependencies` names.
+        name: of the pipeline.
+        description: for people.
+        dependencies: for each solid (by name, or by SolidInvocation where it has an alias), what feeds its inputs.
+        mode_defs: the modes; one with defaults when none is given. The first is used when none is asked for.
+        tags: string to string, or to what JSON can hold; runs have them too.
+
+    Raises:
+        DagsterInvalidDefinitionError: the parts do not fit together; the message says which.
+    """
+
+    def __init__(
+        self,
+        solid_defs: Sequence[SolidDefinition],
+        name: str | None = None,
+        description: str | None = None,
+        dependencies: Dependencies | None = None,
+        mode_defs: Sequence[ModeDefinition] | None = None,
+        tags: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.name = check_name(name or "pipeline", "pipeline")
+        self.description = description
+        self.tags = normalize_tags(tags, f"pipeline {self.name!r}")
+        self.mode_defs = tuple(mode_defs or [ModeDefinition()])
+        self._modes = {mode.name: mode for mode in self.mode_defs}
+        if len(self._modes) < len(self.mode_defs):
+            raise DagsterInvalidDefinitionError(f"Pipeline {self.name!r} has two modes of the same name.")
+        self._solids = self._place(solid_defs, dependencies or {})
+        self._check_feeds()
+        self._ordered = self._topological_order()
+        self._check_resources()
+
+    def _place(self, solid_defs: Sequence[SolidDefinition], dependencies: Dependencies) -> dict[str, Solid]:
+        definitions = {definition.name: definition for definition in solid_defs}
+        placed: dict[str, Solid] = {}
+        unplaced = dict(definitions)
+        for key, feeds in dependencies.items():
+            invocation = key if isinstance(key, SolidInvocation) else SolidInvocation(key)
+            definition = definitions.get(invocation.name)
+            if definition is None:
+                raise DagsterInvalidDefinitionError(
+                    f"Dependencies of pipeline {self.name!r}: {unknown_name('solid', invocation.name, definitions)}"
+                )
+            unplaced.pop(invocation.name, None)
+            name = invocation.alias or invocation.name
+            placed[name] = Solid(name, definition, {**definition.tags, **invocation.tags}, feeds)
+        for definition in unplaced.values():
+            placed[definition.name] = Solid(definition.name, definition, definition.tags, {})
+        return placed
+
+    def _check_feeds(self) -> None:
+        for solid in self._solids.values():
+            where = f"Pipeline {self.name!r}, solid {solid.name!r}"
+            for input_name in solid.feeds:
+                if input_name not in solid.definition.input_dict:
+                    raise DagsterInvalidDefinitionError(
+                        f"{where}: {unknown_name('input', input_name, solid.definition.input_dict)}"
+                    )
+            for source in solid.upstream():
+                if source.solid not in self._solids:
+                    raise DagsterInvalidDefinitionError(f"{where}: {unknown_name('solid', source.solid, self._solids)}")
+                outputs = self._solids[source.solid].definition.output_dict
+                if source.output not in outputs:
+                    raise DagsterInvalidDefinitionError(
+                        f"{where} is fed by solid {source.solid!r}: {unknown_name('output', source.output, outputs)}"
+                    )
+
+    def _topological_order(self) -> list[Solid]:
+        waiting = {name: {source.solid for source in solid.upstream()} for name, solid in self._solids.items()}
+        dependents: dict[str, list[str]] = {}
+        for name, sources in waiting.items():
+            for source in sources:
+                dependents.setdefault(source, []).append(name)
+        ready = [name for name, sources in waiting.items() if not sources]
+        ordered: list[Solid] = []
+        for name in ready:  # grows while it is walked
+            ordered.append(self._solids[name])
+            for dependent in dependents.get(name, []):
+                waiting[dependent].discard(name)
+                if not waiting[dependent]:
+                    ready.append(dependent)
+        if len(ordered) < len(self._solids):
+            cycle = ", ".join(sorted(name for name, sources in waiting.items() if sources))
+            raise DagsterInvalidDefinitionError(f"Pipeline {self.name!r} has a cycle among the solids {cycle}.")
+        return ordered
+
+    def _check_resources(self) -> None:
+        for mode in self.mode_defs:
+            known = {*mode.resource_defs, DEFAULT_IO_MANAGER_KEY}
+            for solid in self._solids.values():
+                keys = solid.definition.required_resource_keys | {
+                    output.io_manager_key for output in solid.definition.output_defs
+                }
+                self._check_known(keys, known, f"solid {solid.definition.name!r}", mode)
+            for key, resource_def in mode.resource_defs.items():
+                self._check_known(resource_def.required_resource_keys, known, f"resource {key!r}", mode)
+            for storage in mode.intermediate_storage_defs.values():
+                self._check_known(storage.required_resource_keys, known, f"storage {storage.name!r}", mode)
+
+    def _check_known(self, keys: frozenset[str], known: set[str], asker: str, mode: ModeDefinition) -> None:
+        for key in sorted(keys - known):
+            raise DagsterInvalidDefinitionError(
+                f"Pipeline {self.name!r}: {asker} requires the resource {key!r}, which mode {mode.name!r} does not "
+                f"have. Add it to resource_defs of ModeDefinition(name={mode.name!r}). It has: "
+                f"{', '.join(sorted(known))}."
+            )
+
+    @property
+    def solids(self) -> list[Solid]:
+        """list[Solid]: in an order in which each comes after those that feed it."""
+        return list(self._ordered)
+
+    @property
+    def solid_dict(self) -> dict[str, Solid]:
+        """dict[str, Solid]: by name, in the order they were placed."""
+        return dict(self._solids)
+
+    def solid_named(self, name: str) -> Solid:
+        """The solid of that name; raises DagsterInvariantViolationError when there is none."""
+        if name not in self._solids:
+            raise DagsterInvariantViolationError(f"Pipeline {self.name!r}: {unknown_name('solid', name, self._solids)}")
+        return self._solids[name]
+
+    def has_mode_definition(self, mode: str) -> bool:
+        """Whether it has a mode of that name."""
+        return mode in self._modes
+
+    def get_mode_definition(self, mode: str | None = None) -> ModeDefinition:
+        """The mode of that name, or the first; raises DagsterInvariantViolationError when there is none."""
+        if mode is None:
+            return self.mode_defs[0]
+        if mode not in self._modes:
+            raise DagsterInvariantViolationError(f"Pipeline {self.name!r}: {unknown_name('mode', mode, self._modes)}")
+        return self._modes[mode]
+
+    def get_default_mode_name(self) -> str:
+        """The name of the first mode."""
+        return self.mode_defs[0].name
+
+
+@overload
+def pipeline(name: Callable[..., Any]) -> PipelineDefinition: ...
+@overload
+def pipeline(
+    name: str | None = None,
+    description: str | None = None,
+    mode_defs: Sequence[ModeDefinition] | None = None,
+    tags: Mapping[str, Any] | None = None,
+) -> Callable[[Callable[..., Any]], PipelineDefinition]: ...
+def pipeline(
+    name: Any = None,
+    description: str | None = None,
+    mode_defs: Sequence[ModeDefinition] | None = None,
+    tags: Mapping[str, Any] | None = None,
+) -> Any:
+    """Decorator: a function whose body calls solids becomes a PipelineDefinition. With or without arguments.
+
+    Args:
+        name: of the pipeline; the function's name by default.
+        description: for people; the function's docstring by default.
+        mode_defs: the modes.
+        tags: of the pipeline and its runs.
+    """
+    if callable(name):
+        return pipeline()(name)
+
+    def make(body: Callable[..., Any]) -> PipelineDefinition:
+        own_name = name or body.__name__
+        with composing(own_name) as composition:
+            body()
+        return PipelineDefinition(
+            list(composition.definitions.values()),
+            own_name,
+            description or body.__doc__,
+            composition.dependencies,
+            mode_defs,
+            tags,
+        )
+
+    return make

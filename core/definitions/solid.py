@@ -1,0 +1,216 @@
+"""Solids: the functions that a pipeline is made of."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, overload
+
+from core.definitions.composition import CompositionCall, compose_call
+from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name
+from core.definitions.input_output import NO_VALUE, InputDefinition, OutputDefinition
+from core.errors import DagsterInvalidDefinitionError
+from core.events.user_events import normalize_tags
+
+ComputeFn = Callable[..., Any]
+_CONTEXT_NAMES = {"context", "_", "_context", "context_"}
+
+
+class SolidDefinition(ConfigurableDefinition):
+    """A function with typed inputs and outputs, config, and the resources it requires.
+
+    Args:
+        name: unique in its pipeline.
+        input_defs: in the order of the function's parameters.
+        compute_fn: called with (context, inputs as a dict by name); returns a value or an iterator of events.
+        output_defs: one output called "result" by default.
+        config_schema: of `context.solid_config`.
+        description: for people.
+        tags: string to string, or to what JSON can hold.
+        required_resource_keys: resources that `context.resources` has.
+        version: of the code; change it when the function would give another result. See `docs/memoization.md`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        input_defs: Sequence[InputDefinition],
+        compute_fn: Callable[[Any, dict[str, Any]], Any],
+        output_defs: Sequence[OutputDefinition] | None = None,
+        config_schema: ConfigSchema | None = None,
+        description: str | None = None,
+        tags: Mapping[str, Any] | None = None,
+        required_resource_keys: Iterable[str] | None = None,
+        version: str | None = None,
+    ) -> None:
+        super().__init__(check_name(name, "solid"), config_schema, description, "solid")
+        self.input_defs = tuple(input_defs)
+        self.output_defs = tuple([OutputDefinition()] if output_defs is None else output_defs)
+        self.compute_fn = compute_fn
+        self.tags = normalize_tags(tags, f"solid {name!r}")
+        self.required_resource_keys = frozenset(required_resource_keys or ())
+        self.version = version
+        self.input_dict = {definition.name: definition for definition in self.input_defs}
+        self.output_dict = {definition.name: definition for definition in self.output_defs}
+        if len(self.input_dict) < len(self.input_defs) or len(self.output_dict) < len(self.output_defs):
+            raise DagsterInvalidDefinitionError(f"Solid {name!r} has two inputs or two outputs of the same name.")
+
+    @property
+    def name(self) -> str:
+        """str: its name, unique in its pipeline unless an alias is given."""
+        return self._name or ""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """In the body of a pipeline: places the solid there, fed by the given outputs of others."""
+        return compose_call(CompositionCall(self), args, kwargs)
+
+    def alias(self, name: str) -> CompositionCall:
+        """To place the solid in a pipeline under another name: `clean.alias("clean_again")(rows)`."""
+        return CompositionCall(self).alias(name)
+
+    def tag(self, tags: Mapping[str, Any]) -> CompositionCall:
+        """To place the solid in a pipeline with more tags."""
+        return CompositionCall(self).tag(tags)
+
+
+@overload
+def solid(name: ComputeFn) -> SolidDefinition: ...
+@overload
+def solid(
+    name: str | None = None,
+    description: str | None = None,
+    input_defs: Sequence[InputDefinition] | None = None,
+    output_defs: Sequence[OutputDefinition] | None = None,
+    config_schema: ConfigSchema | None = None,
+    required_resource_keys: Iterable[str] | None = None,
+    tags: Mapping[str, Any] | None = None,
+    version: str | None = None,
+) -> Callable[[ComputeFn], SolidDefinition]: ...
+def solid(
+    name: Any = None,
+    description: str | None = None,
+    input_defs: Sequence[InputDefinition] | None = None,
+    output_defs: Sequence[OutputDefinition] | None = None,
+    config_schema: ConfigSchema | None = None,
+    required_resource_keys: Iterable[str] | None = None,
+    tags: Mapping[str, Any] | None = None,
+    version: str | None = None,
+) -> Any:
+    """Decorator: a function becomes a SolidDefinition. With or without arguments.
+
+    The function's first parameter is the context when it is called `context` or `_`; the others are the inputs, by
+    name. It returns the value of its only output, or yields an `Output` for each, and other events.
+
+    Args:
+        name: of the solid; the function's name by default.
+        description: for people; the function's docstring by default.
+        input_defs: what the parameters' annotations and defaults do not say.
+        output_defs: one output of the return annotation's type by default.
+        config_schema: of `context.solid_config`.
+        required_resource_keys: resources that `context.resources` has.
+        tags: string to string, or to what JSON can hold.
+        version: of the code.
+    """
+    if callable(name):
+        return _solid_from(name, None)
+
+    def make(compute_fn: ComputeFn) -> SolidDefinition:
+        return _solid_from(
+            compute_fn,
+            name,
+            description=description,
+            input_defs=input_defs,
+            output_defs=output_defs,
+            config_schema=config_schema,
+            required_resource_keys=required_resource_keys,
+            tags=tags,
+            version=version,
+        )
+
+    return make
+
+
+def lambda_solid(
+    name: Any = None,
+    description: str | None = None,
+    input_defs: Sequence[InputDefinition] | None = None,
+    output_def: OutputDefinition | None = None,
+) -> Any:
+    """Decorator for a function that takes inputs only, no context."""
+    outputs = None if output_def is None else [output_def]
+    if callable(name):
+        return solid(name)
+    return solid(name, description, input_defs, outputs)
+
+
+def _solid_from(
+    compute_fn: ComputeFn,
+    name: str | None,
+    description: str | None = None,
+    input_defs: Sequence[InputDefinition] | None = None,
+    output_defs: Sequence[OutputDefinition] | None = None,
+    **rest: Any,
+) -> SolidDefinition:
+    own_name = name or compute_fn.__name__
+    signature = _signature(compute_fn)
+    parameters = list(signature.parameters.values())
+    takes_context = bool(parameters) and parameters[0].name in _CONTEXT_NAMES
+    inputs = _inputs(own_name, parameters[1:] if takes_context else parameters, input_defs or ())
+    returned = signature.return_annotation
+    return SolidDefinition(
+        name=own_name,
+        input_defs=inputs,
+        compute_fn=_adapter(compute_fn, takes_context),
+        output_defs=[_inferred_output(compute_fn, returned)] if output_defs is None else output_defs,
+        description=description or inspect.getdoc(compute_fn),
+        **rest,
+    )
+
+
+def _adapter(compute_fn: ComputeFn, takes_context: bool) -> Callable[[Any, dict[str, Any]], Any]:
+    def compute(context: Any, inputs: dict[str, Any]) -> Any:
+        return compute_fn(context, **inputs) if takes_context else compute_fn(**inputs)
+
+    compute.__wrapped__ = compute_fn  # type: ignore[attr-defined]  # so that tools find the user's own function
+    return compute
+
+
+def _signature(compute_fn: ComputeFn) -> inspect.Signature:
+    try:
+        return inspect.signature(compute_fn, eval_str=True)
+    except (NameError, TypeError, AttributeError):  # annotations that only a type checker can evaluate
+        return inspect.signature(compute_fn)
+
+
+def _inputs(
+    solid_name: str, parameters: list[inspect.Parameter], given: Sequence[InputDefinition]
+) -> list[InputDefinition]:
+    explicit = {definition.name: definition for definition in given}
+    inputs = [
+        explicit.pop(each.name) if each.name in explicit else _inferred_input(solid_name, each) for each in parameters
+    ]
+    for definition in explicit.values():
+        if not definition.dagster_type.is_nothing:
+            raise DagsterInvalidDefinitionError(
+                f"Solid {solid_name!r} declares an input {definition.name!r} that its function does not take. "
+                "Add a parameter of that name, or declare the input as Nothing if it carries no value."
+            )
+    return [*inputs, *explicit.values()]
+
+
+def _inferred_input(solid_name: str, parameter: inspect.Parameter) -> InputDefinition:
+    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        raise DagsterInvalidDefinitionError(
+            f"Solid {solid_name!r} takes *{parameter.name}, but inputs are named one by one."
+        )
+    default = NO_VALUE if parameter.default is parameter.empty else parameter.default
+    return InputDefinition(parameter.name, _annotation(parameter.annotation), default_value=default)
+
+
+def _inferred_output(compute_fn: ComputeFn, returned: Any) -> OutputDefinition:
+    is_generator = inspect.isgeneratorfunction(compute_fn)
+    return OutputDefinition(None if is_generator else _annotation(returned))
+
+
+def _annotation(annotation: Any) -> Any:
+    return None if annotation is inspect.Signature.empty or isinstance(annotation, str) else annotation

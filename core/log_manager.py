@@ -1,0 +1,139 @@
+"""`context.log`: structured messages, to the run's loggers and to its event log."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from core.events.records import DagsterEvent, EventLogEntry
+from core.serdes import SerializableErrorInfo
+
+EventSink = Callable[[EventLogEntry], None]
+
+DAGSTER_META_KEY = "dagster_meta"
+
+
+class DagsterLogManager:
+    """Dispatches messages of user code and events of the machinery, with the context they come from.
+
+    Users get one as `context.log`; loggers are set by `logger_defs` of a ModeDefinition. Each message reaches the
+    loggers as a line with its context, and as a dict of its parts under `extra["dagster_meta"]`.
+
+    Args:
+        run_id: the run.
+        logging_tags: what is added to every message: `pipeline`, `step_key`, `solid` and the user's own.
+        loggers: Python loggers, each with its own level.
+        event_sink: stores entries in the run's event log.
+    """
+
+    def __init__(
+        self,
+        run_id: str | None,
+        logging_tags: Mapping[str, str] | None = None,
+        loggers: Sequence[logging.Logger] = (),
+        event_sink: EventSink | None = None,
+    ) -> None:
+        self.run_id = run_id
+        self.logging_tags = dict(logging_tags or {})
+        self.loggers = tuple(loggers)
+        self._event_sink = event_sink
+
+    def with_tags(self, **new_tags: str) -> DagsterLogManager:
+        """A log manager for the same run and loggers, with `new_tags` merged into its tags."""
+        return DagsterLogManager(self.run_id, {**self.logging_tags, **new_tags}, self.loggers, self._event_sink)
+
+    def debug(self, msg: object, **kwargs: Any) -> None:
+        """Logs at `logging.DEBUG`.
+
+        Args:
+            msg: the message; its context is added, so it need not name the pipeline or the solid.
+            kwargs: key-value pairs for this message only.
+        """
+        self.log(logging.DEBUG, msg, **kwargs)
+
+    def info(self, msg: object, **kwargs: Any) -> None:
+        """Logs at `logging.INFO`; see `debug`."""
+        self.log(logging.INFO, msg, **kwargs)
+
+    def warning(self, msg: object, **kwargs: Any) -> None:
+        """Logs at `logging.WARNING`; see `debug`."""
+        self.log(logging.WARNING, msg, **kwargs)
+
+    def warn(self, msg: object, **kwargs: Any) -> None:
+        """The same as `warning`."""
+        self.log(logging.WARNING, msg, **kwargs)
+
+    def error(self, msg: object, **kwargs: Any) -> None:
+        """Logs at `logging.ERROR`; see `debug`."""
+        self.log(logging.ERROR, msg, **kwargs)
+
+    def critical(self, msg: object, **kwargs: Any) -> None:
+        """Logs at `logging.CRITICAL`; see `debug`."""
+        self.log(logging.CRITICAL, msg, **kwargs)
+
+    def fatal(self, msg: object, **kwargs: Any) -> None:
+        """The same as `critical`."""
+        self.log(logging.CRITICAL, msg, **kwargs)
+
+    def log(self, level: int, msg: object, **kwargs: Any) -> None:
+        """Logs at an integer level of the `logging` module; see `debug`."""
+        self._dispatch(level, str(msg), kwargs, None, None)
+
+    def log_dagster_event(
+        self, event: DagsterEvent, error: SerializableErrorInfo | None = None, level: int | None = None
+    ) -> None:
+        """Records an event, and shows it at its level to the loggers."""
+        self._dispatch(event.log_level if level is None else level, event.message or "", {}, event, error)
+
+    def _dispatch(
+        self,
+        level: int,
+        user_message: str,
+        extra: dict[str, Any],
+        event: DagsterEvent | None,
+        error: SerializableErrorInfo | None,
+    ) -> None:
+        message = self._in_context(user_message, event)
+        now = time.time()
+        if self._event_sink is not None and self.run_id is not None:
+            tags = self.logging_tags
+            self._event_sink(
+                EventLogEntry(
+                    error_info=error,
+                    message=message,
+                    level=level,
+                    user_message=user_message,
+                    run_id=self.run_id,
+                    timestamp=now,
+                    step_key=event.step_key if event else tags.get("step_key"),
+                    pipeline_name=event.pipeline_name if event else tags.get("pipeline"),
+                    dagster_event=event,
+                )
+            )
+        for logger in self.loggers:
+            if logger.isEnabledFor(level):
+                shown = message if error is None else f"{message}\n\n{error.to_string()}"
+                logger.log(level, "%s", shown, extra={DAGSTER_META_KEY: self._meta(user_message, extra, event, now)})
+
+    def _in_context(self, user_message: str, event: DagsterEvent | None) -> str:
+        tags = self.logging_tags
+        parts = [
+            tags.get("pipeline", "system"),
+            self.run_id or "no run",
+            (event.step_key if event else None) or tags.get("step_key"),
+            event.event_type_value if event else None,
+            user_message,
+        ]
+        return " - ".join(part for part in parts if part)
+
+    def _meta(self, user_message: str, extra: dict[str, Any], event: DagsterEvent | None, now: float) -> dict[str, Any]:
+        return {
+            **self.logging_tags,
+            **extra,
+            "run_id": self.run_id,
+            "orig_message": user_message,
+            "log_timestamp": now,
+            "dagster_event": event,
+        }

@@ -1,0 +1,8 @@
+"""What a run is going to do: its steps, their versions, and which of them are to be executed."""
+
+from core.plan.memoize import without_memoized
+from core.plan.plan import ExecutionPlan, build_plan
+from core.plan.steps import ExecutionStep, StepInput
+from core.plan.versions import with_versions
+
+__all__ = ["ExecutionPlan", "ExecutionStep", "StepInput", "build_plan", "with_versions", "without_memoized"]

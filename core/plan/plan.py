@@ -1,0 +1,94 @@
+"""The execution plan: every step of a run, in an order that its dependencies allow."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import msgspec
+
+from core.config import unknown_name
+from core.definitions.dependency import DependencyDefinition, Feed, MultiDependencyDefinition, Solid
+from core.definitions.input_output import InputDefinition, OutputDefinition
+from core.definitions.pipeline import PipelineDefinition
+from core.definitions.run_config import EnvironmentConfig
+from core.errors import DagsterExecutionStepNotFoundError
+from core.events.payloads import StepMemoizedData, StepOutputHandle
+from core.plan.steps import ExecutionStep, FromConfig, FromDefault, FromStepOutput, FromStepOutputs, StepInput
+
+
+class ExecutionPlan(msgspec.Struct, frozen=True, eq=False):
+    """The steps of a run.
+
+    Attributes:
+        steps: every step by key, each after those that feed it.
+        step_keys_to_execute: those that are to be executed, in order.
+        versions: of each output; None where it has none. See `core.plan.versions`.
+        memoized: for each step that is skipped because of what is stored, what was found.
+    """
+
+    steps: dict[str, ExecutionStep]
+    step_keys_to_execute: tuple[str, ...]
+    versions: Mapping[StepOutputHandle, str | None] = {}
+    memoized: Mapping[str, StepMemoizedData] = {}
+
+    @property
+    def steps_to_execute(self) -> list[ExecutionStep]:
+        """list[ExecutionStep]: those that are to be executed, in order."""
+        return [self.steps[key] for key in self.step_keys_to_execute]
+
+    def output_def(self, handle: StepOutputHandle) -> OutputDefinition:
+        """The definition of an output."""
+        output: OutputDefinition = self.steps[handle.step_key].solid.definition.output_dict[handle.output_name]
+        return output
+
+    def restricted_to(self, step_keys: Collection[str]) -> ExecutionPlan:
+        """The same plan, with only those steps of `step_keys_to_execute` to execute that are in `step_keys`."""
+        kept = tuple(key for key in self.step_keys_to_execute if key in step_keys)
+        return msgspec.structs.replace(self, step_keys_to_execute=kept)
+
+
+def build_plan(
+    pipeline: PipelineDefinition, environment: EnvironmentConfig, step_keys_to_execute: Sequence[str] | None = None
+) -> ExecutionPlan:
+    """The plan of a pipeline under a checked run config.
+
+    Args:
+        pipeline: the pipeline.
+        environment: the checked run config.
+        step_keys_to_execute: only these; all by default.
+
+    Raises:
+        DagsterExecutionStepNotFoundError: a step key is not one of the plan.
+    """
+    steps = {solid.name: _step(solid, environment) for solid in pipeline.solids}
+    unknown = [key for key in step_keys_to_execute or () if key not in steps]
+    if unknown:
+        raise DagsterExecutionStepNotFoundError(
+            f"Pipeline {pipeline.name!r}: {unknown_name('step', unknown[0], steps)}", unknown
+        )
+    chosen = steps if step_keys_to_execute is None else set(step_keys_to_execute)
+    return ExecutionPlan(steps, tuple(key for key in steps if key in chosen))
+
+
+def _step(solid: Solid, environment: EnvironmentConfig) -> ExecutionStep:
+    solid_config = environment.solids[solid.name]
+    inputs = tuple(
+        _step_input(each, solid.feeds.get(each.name), solid_config.inputs) for each in solid.definition.input_defs
+    )
+    return ExecutionStep(solid.name, solid, solid_config, inputs)
+
+
+def _step_input(definition: InputDefinition, feed: Feed | None, given: Mapping[str, object]) -> StepInput:
+    if isinstance(feed, MultiDependencyDefinition):
+        return StepInput(definition, FromStepOutputs(tuple(_handle(each) for each in feed.dependencies)))
+    if feed is not None:
+        return StepInput(definition, FromStepOutput(_handle(feed)))
+    if definition.name in given:
+        return StepInput(definition, FromConfig(given[definition.name]))
+    if definition.has_default_value:
+        return StepInput(definition, FromDefault(definition.default_value))
+    return StepInput(definition, None)
+
+
+def _handle(dependency: DependencyDefinition) -> StepOutputHandle:
+    return StepOutputHandle(dependency.solid, dependency.output)

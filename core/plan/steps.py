@@ -1,0 +1,87 @@
+"""Steps: the solids of a run, with where each input's value comes from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from core.definitions.dependency import Solid
+from core.definitions.input_output import InputDefinition, OutputDefinition
+from core.definitions.run_config import SolidConfig
+from core.events.payloads import StepOutputHandle
+
+
+class FromStepOutput(msgspec.Struct, frozen=True):
+    """The value of an output of another step."""
+
+    handle: StepOutputHandle
+
+
+class FromStepOutputs(msgspec.Struct, frozen=True):
+    """A list of values of outputs of other steps, in this order; a fan-in."""
+
+    handles: tuple[StepOutputHandle, ...]
+
+
+class FromConfig(msgspec.Struct, frozen=True):
+    """A value given in the run config."""
+
+    value: Any
+
+
+class FromDefault(msgspec.Struct, frozen=True):
+    """The default value of the input."""
+
+    value: Any
+
+
+InputSource = FromStepOutput | FromStepOutputs | FromConfig | FromDefault
+
+
+class StepInput(msgspec.Struct, frozen=True):
+    """An input and where its value comes from; `source` is None for an input without a value that nothing feeds."""
+
+    definition: InputDefinition
+    source: InputSource | None
+
+    @property
+    def upstream_handles(self) -> tuple[StepOutputHandle, ...]:
+        """tuple[StepOutputHandle, ...]: the outputs that feed it."""
+        match self.source:
+            case FromStepOutput(handle):
+                return (handle,)
+            case FromStepOutputs(handles):
+                return handles
+        return ()
+
+
+class ExecutionStep(msgspec.Struct, frozen=True, eq=False):
+    """One solid of a run.
+
+    Attributes:
+        key: the name of the solid in its pipeline; step keys of a run are unique.
+        solid: the solid in its place.
+        solid_config: what the run config says of it.
+        inputs: in the order of the solid's inputs.
+    """
+
+    key: str
+    solid: Solid
+    solid_config: SolidConfig
+    inputs: tuple[StepInput, ...]
+
+    @property
+    def outputs(self) -> tuple[OutputDefinition, ...]:
+        """tuple[OutputDefinition, ...]: its outputs."""
+        outputs: tuple[OutputDefinition, ...] = self.solid.definition.output_defs
+        return outputs
+
+    def handle(self, output_name: str) -> StepOutputHandle:
+        """The handle of one of its outputs."""
+        return StepOutputHandle(self.key, output_name)
+
+    @property
+    def upstream_handles(self) -> tuple[StepOutputHandle, ...]:
+        """tuple[StepOutputHandle, ...]: every output that feeds it."""
+        return tuple(handle for step_input in self.inputs for handle in step_input.upstream_handles)

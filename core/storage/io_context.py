@@ -1,0 +1,212 @@
+"""What an IO manager is told of the value it stores or loads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.errors import DagsterInvariantViolationError
+from core.types import DagsterType, resolve_dagster_type
+
+
+class OutputContext:
+    """Describes an output that is to be stored, or was stored before.
+
+    Attributes:
+        step_key: the step.
+        name: the output.
+        pipeline_name: the pipeline.
+        run_id: the run that stores it, or stored it.
+        metadata: what the OutputDefinition was given as `metadata`.
+        mapping_key: which of a dynamic output's values.
+        config: config given for this output in the run config.
+        solid_def: the definition of the solid.
+        dagster_type: the type of the output.
+        log: the step's log manager.
+        version: of this output, when the solid has a version; else None.
+        resource_config: config of the IO manager.
+        resources: what the IO manager requires, as attributes.
+    """
+
+    __slots__ = (
+        "config",
+        "dagster_type",
+        "log",
+        "mapping_key",
+        "metadata",
+        "name",
+        "pipeline_name",
+        "resource_config",
+        "resources",
+        "run_id",
+        "solid_def",
+        "step_key",
+        "version",
+    )
+
+    def __init__(
+        self,
+        step_key: str,
+        name: str,
+        pipeline_name: str,
+        run_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        mapping_key: str | None = None,
+        config: Any = None,
+        solid_def: Any = None,
+        dagster_type: DagsterType | None = None,
+        log: Any = None,
+        version: str | None = None,
+        resource_config: Any = None,
+        resources: Any = None,
+    ) -> None:
+        self.step_key = step_key
+        self.name = name
+        self.pipeline_name = pipeline_name
+        self.run_id = run_id
+        self.metadata = metadata or {}
+        self.mapping_key = mapping_key
+        self.config = config
+        self.solid_def = solid_def
+        self.dagster_type = dagster_type or resolve_dagster_type(None)
+        self.log = log
+        self.version = version
+        self.resource_config = resource_config
+        self.resources = resources
+
+    def get_run_scoped_output_identifier(self) -> list[str]:
+        """Names that together identify this output among all outputs of all runs: run, step, output.
+
+        Raises:
+            DagsterInvariantViolationError: the context has no run id.
+        """
+        if self.run_id is None:
+            raise DagsterInvariantViolationError(
+                f"The context of output {self.name!r} of step {self.step_key!r} has no run_id; "
+                "build_output_context(run_id=...) gives it one."
+            )
+        names = [self.run_id, self.step_key, self.name]
+        return names if self.mapping_key is None else [*names, self.mapping_key]
+
+    def get_versioned_output_identifier(self) -> list[str]:
+        """Names that together identify this version of the output in all runs: step, output, version.
+
+        Raises:
+            DagsterInvariantViolationError: the output has no version.
+        """
+        if self.version is None:
+            raise DagsterInvariantViolationError(
+                f"Output {self.name!r} of step {self.step_key!r} has no version, which its IO manager needs. "
+                "Give the solid, every solid before it and their resources a version=."
+            )
+        names = [self.step_key, self.name]
+        return [*names, self.version] if self.mapping_key is None else [*names, self.mapping_key, self.version]
+
+
+class InputContext:
+    """Describes an input that is to be loaded.
+
+    Attributes:
+        name: the input.
+        pipeline_name: the pipeline.
+        solid_def: the definition of the solid that takes it.
+        config: config given for this input in the run config.
+        metadata: what the InputDefinition was given as `metadata`.
+        upstream_output: the output that feeds it.
+        dagster_type: the type of the input.
+        log: the step's log manager.
+        step_key: the step that takes it.
+        resource_config: config of the IO manager.
+        resources: what the IO manager requires, as attributes.
+    """
+
+    __slots__ = (
+        "config",
+        "dagster_type",
+        "log",
+        "metadata",
+        "name",
+        "pipeline_name",
+        "resource_config",
+        "resources",
+        "solid_def",
+        "step_key",
+        "upstream_output",
+    )
+
+    def __init__(
+        self,
+        name: str | None = None,
+        pipeline_name: str | None = None,
+        solid_def: Any = None,
+        config: Any = None,
+        metadata: Mapping[str, Any] | None = None,
+        upstream_output: OutputContext | None = None,
+        dagster_type: DagsterType | None = None,
+        log: Any = None,
+        resource_config: Any = None,
+        resources: Any = None,
+        step_key: str | None = None,
+    ) -> None:
+        self.name = name
+        self.pipeline_name = pipeline_name
+        self.solid_def = solid_def
+        self.config = config
+        self.metadata = metadata or {}
+        self.upstream_output = upstream_output
+        self.dagster_type = dagster_type or resolve_dagster_type(None)
+        self.log = log
+        self.resource_config = resource_config
+        self.resources = resources
+        self.step_key = step_key
+
+
+def build_output_context(
+    step_key: str = "none",
+    name: str = "result",
+    metadata: Mapping[str, Any] | None = None,
+    run_id: str | None = None,
+    mapping_key: str | None = None,
+    config: Any = None,
+    dagster_type: DagsterType | None = None,
+    version: str | None = None,
+    resource_config: Any = None,
+    resources: Any = None,
+    pipeline_name: str = "none",
+) -> OutputContext:
+    """An OutputContext to call an IO manager with, outside a run."""
+    return OutputContext(
+        step_key=step_key,
+        name=name,
+        pipeline_name=pipeline_name,
+        run_id=run_id,
+        metadata=metadata,
+        mapping_key=mapping_key,
+        config=config,
+        dagster_type=dagster_type,
+        version=version,
+        resource_config=resource_config,
+        resources=resources,
+    )
+
+
+def build_input_context(
+    name: str | None = None,
+    config: Any = None,
+    metadata: Mapping[str, Any] | None = None,
+    upstream_output: OutputContext | None = None,
+    dagster_type: DagsterType | None = None,
+    resource_config: Any = None,
+    resources: Any = None,
+) -> InputContext:
+    """An InputContext to call an IO manager with, outside a run."""
+    return InputContext(
+        name=name,
+        pipeline_name="none",
+        config=config,
+        metadata=metadata,
+        upstream_output=upstream_output,
+        dagster_type=dagster_type,
+        resource_config=resource_config,
+        resources=resources,
+    )

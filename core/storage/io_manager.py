@@ -1,0 +1,40 @@
+"""What an IO manager does: storing the outputs of solids, and loading them as inputs of others."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from core.storage.io_context import InputContext, OutputContext
+
+
+class IOManager(ABC):
+    """Stores each output of a step when it is yielded, and loads it where a later step takes it."""
+
+    @abstractmethod
+    def handle_output(self, context: OutputContext, obj: Any) -> Any:
+        """Stores `obj`.
+
+        May be a generator that yields AssetMaterializations or EventMetadataEntries, which are recorded.
+        """
+
+    @abstractmethod
+    def load_input(self, context: InputContext) -> Any:
+        """The value stored for `context.upstream_output`."""
+
+    def get_address(self, context: OutputContext) -> str | None:
+        """Where the value of an output is or will be, as a path or URL; None where that cannot be said."""
+        return None
+
+
+class MemoizableIOManager(IOManager):
+    """An IO manager that can tell whether an output is stored already."""
+
+    @abstractmethod
+    def has_output(self, context: OutputContext) -> bool:
+        """Whether a whole value is stored for this output, in the version that `context.version` says."""
+
+    def has_outputs(self, contexts: Sequence[OutputContext]) -> list[bool]:
+        """`has_output` for each of many outputs. Stores with a latency answer for many at once."""
+        return [self.has_output(context) for context in contexts]

@@ -1,0 +1,53 @@
+"""The directory of an instance on the local disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from core.config import StringSource
+from core.serdes import ConfigurableClass, ConfigurableClassData
+from core.storage.paths import file_name
+
+
+class LocalArtifactStorage(ConfigurableClass):
+    """Where things go that need a local disk: files and values of the local storages, and compute logs.
+
+    Args:
+        base_dir: the directory.
+        inst_data: what it was configured with.
+    """
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        self._base_dir = base_dir
+        self._inst_data = inst_data
+
+    @property
+    def inst_data(self) -> ConfigurableClassData | None:
+        return self._inst_data
+
+    @classmethod
+    def config_type(cls) -> Any:
+        return {"base_dir": StringSource}
+
+    @staticmethod
+    def from_config_value(inst_data: ConfigurableClassData, config_value: dict[str, Any]) -> LocalArtifactStorage:
+        return LocalArtifactStorage(inst_data=inst_data, **config_value)
+
+    @property
+    def base_dir(self) -> str:
+        """str: the directory."""
+        return self._base_dir
+
+    @property
+    def storage_dir(self) -> str:
+        """str: under which each run has a directory, and values that belong to no run are kept."""
+        return str(Path(self._base_dir) / "storage")
+
+    def file_manager_dir(self, run_id: str) -> str:
+        """Where a run's local file manager keeps files."""
+        return str(Path(self.storage_dir) / file_name(run_id, "run id") / "files")
+
+    def intermediates_dir(self, run_id: str) -> str:
+        """Where a run's filesystem intermediate storage keeps values."""
+        return str(Path(self.storage_dir) / file_name(run_id, "run id") / "intermediates")

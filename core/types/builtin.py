@@ -1,0 +1,115 @@
+"""The built-in types: scalars, Any, Nothing, and the containers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from core.builtins import BuiltinEnum
+from core.config import BoolSource, IntSource, StringSource
+from core.events.user_events import TypeCheck
+from core.types.dagster_type import DagsterType
+
+
+class NothingType(DagsterType):
+    """Carries no value: an input of this type only waits for the step before it."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda _context, value: value is None, "Nothing", typing_type=type(None))
+
+    @property
+    def is_nothing(self) -> bool:
+        return True
+
+
+def _scalar(name: str, python_type: type, loader_schema: Any) -> DagsterType:
+    def check(_context: object, value: object) -> bool:
+        if isinstance(value, bool) and python_type is not bool:
+            return False
+        return isinstance(value, python_type)
+
+    return DagsterType(check, name, typing_type=python_type, loader_schema=loader_schema)
+
+
+ANY = DagsterType(lambda _context, _value: True, "Any", typing_type=Any, loader_schema=Any)
+BOOL = _scalar("Bool", bool, BoolSource)
+FLOAT = _scalar("Float", float, float)
+INT = _scalar("Int", int, IntSource)
+STRING = _scalar("String", str, StringSource)
+NOTHING = NothingType()
+
+BUILTINS: dict[Any, DagsterType] = {
+    BuiltinEnum.ANY: ANY,
+    BuiltinEnum.BOOL: BOOL,
+    BuiltinEnum.FLOAT: FLOAT,
+    BuiltinEnum.INT: INT,
+    BuiltinEnum.STRING: STRING,
+    BuiltinEnum.NOTHING: NOTHING,
+    Any: ANY,
+    object: ANY,
+    bool: BOOL,
+    float: FLOAT,
+    int: INT,
+    str: STRING,
+    type(None): NOTHING,
+    None: ANY,
+}
+
+
+def optional_of(inner: DagsterType) -> DagsterType:
+    """None, or a value of the inner type."""
+
+    def check(context: Any, value: object) -> TypeCheck:
+        return TypeCheck(True) if value is None else inner.type_check(context, value)
+
+    return DagsterType(check, f"Optional[{inner.display_name}]", loader_schema=inner.loader_schema)
+
+
+def collection_of(container: type, inner: DagsterType, label: str) -> DagsterType:
+    """A list, set or tuple whose items are all of the inner type."""
+
+    def check(context: Any, value: object) -> TypeCheck:
+        if not isinstance(value, container):
+            return TypeCheck(False, f"expected a {label}, got a {type(value).__name__}")
+        assert isinstance(value, Iterable)
+        return _check_all(inner, context, value, label)
+
+    loader = [inner.loader_schema] if container is list and inner.loader_schema is not None else None
+    return DagsterType(check, f"{label}[{inner.display_name}]", typing_type=container, loader_schema=loader)
+
+
+def tuple_of(inners: list[DagsterType]) -> DagsterType:
+    """A tuple of fixed length."""
+
+    def check(context: Any, value: object) -> TypeCheck:
+        if not isinstance(value, tuple) or len(value) != len(inners):
+            return TypeCheck(False, f"expected a tuple of {len(inners)} items, got a {type(value).__name__}")
+        answers = (inner.type_check(context, item) for inner, item in zip(inners, value, strict=True))
+        return next((answer for answer in answers if not answer.success), TypeCheck(True))
+
+    names = ", ".join(inner.display_name for inner in inners)
+    return DagsterType(check, f"Tuple[{names}]", typing_type=tuple)
+
+
+def dict_of(key_type: DagsterType, value_type: DagsterType) -> DagsterType:
+    """A dict with keys of one type and values of another."""
+
+    def check(context: Any, value: object) -> TypeCheck:
+        if not isinstance(value, dict):
+            return TypeCheck(False, f"expected a Dict, got a {type(value).__name__}")
+        keys = _check_all(key_type, context, value.keys(), "keys")
+        return keys if not keys.success else _check_all(value_type, context, value.values(), "values")
+
+    loader = dict if value_type.loader_schema is not None else None
+    name = f"Dict[{key_type.display_name}, {value_type.display_name}]"
+    return DagsterType(check, name, typing_type=dict, loader_schema=loader)
+
+
+def _check_all(inner: DagsterType, context: Any, items: Iterable[object], label: str) -> TypeCheck:
+    if inner is ANY:
+        return TypeCheck(True)
+    for index, item in enumerate(items):
+        answer = inner.type_check(context, item)
+        if not answer.success:
+            return TypeCheck(False, f"item {index} of the {label}: {answer.description}")
+    return TypeCheck(True)

@@ -1,0 +1,94 @@
+"""From what users write as a type (a class, an annotation, a built-in) to the DagsterType it stands for."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from core.errors import DagsterInvalidDefinitionError
+from core.types.builtin import ANY, BUILTINS, collection_of, dict_of, optional_of, tuple_of
+from core.types.dagster_type import DagsterType, PythonObjectDagsterType, registered_type
+
+
+class GenericAlias:
+    """`List`, `Set`, `Tuple`, `Dict` and `Optional` as the API spells them: bare, or with types in brackets."""
+
+    def __init__(self, name: str, origin: Any) -> None:
+        self._name = name
+        self._origin = origin
+
+    def __getitem__(self, inner: Any) -> DagsterType:
+        inners = inner if isinstance(inner, tuple) else (inner,)
+        return _container(self._origin, [resolve_dagster_type(each) for each in inners], self._name)
+
+    def bare(self) -> DagsterType:
+        """The container of anything."""
+        return _container(self._origin, [], self._name)
+
+
+Dict = GenericAlias("Dict", dict)
+List = GenericAlias("List", list)
+Optional = GenericAlias("Optional", typing.Union)
+Set = GenericAlias("Set", set)
+Tuple = GenericAlias("Tuple", tuple)
+
+
+def resolve_dagster_type(given: Any) -> DagsterType:
+    """The DagsterType that `given` stands for.
+
+    Raises:
+        DagsterInvalidDefinitionError: it stands for none.
+    """
+    if isinstance(given, DagsterType):
+        return given
+    if isinstance(given, GenericAlias):
+        return given.bare()
+    origin = typing.get_origin(given)
+    if origin is not None:
+        return _from_annotation(origin, typing.get_args(given), given)
+    if isinstance(given, str):
+        raise DagsterInvalidDefinitionError(f"{given!r} is no type; annotations must not be forward references.")
+    try:
+        if given in BUILTINS:
+            return BUILTINS[given]
+    except TypeError:
+        pass  # not hashable, so not a type either; falls through to the error below
+    if given in (list, dict, set, tuple):
+        return _container(given, [], given.__name__.capitalize())
+    if isinstance(given, type):
+        return registered_type(given) or PythonObjectDagsterType(given)
+    raise DagsterInvalidDefinitionError(f"{given!r} is no type; give a DagsterType, a class or a built-in such as Int.")
+
+
+def _from_annotation(origin: Any, args: tuple[Any, ...], given: Any) -> DagsterType:
+    if origin in (typing.Union, types.UnionType):
+        inner = [arg for arg in args if arg is not type(None)]
+        if len(inner) == 1 and len(args) == 2:
+            return optional_of(resolve_dagster_type(inner[0]))
+        return _union([resolve_dagster_type(arg) for arg in args], str(given))
+    if origin is typing.Annotated:
+        return resolve_dagster_type(args[0])
+    if origin in (list, dict, set, tuple):
+        if origin is tuple and len(args) == 2 and args[1] is Ellipsis:
+            return collection_of(tuple, resolve_dagster_type(args[0]), "Tuple")
+        return _container(origin, [resolve_dagster_type(arg) for arg in args], origin.__name__.capitalize())
+    if origin in (Sequence, Mapping):
+        return PythonObjectDagsterType(origin)
+    return PythonObjectDagsterType(origin) if isinstance(origin, type) else ANY
+
+
+def _union(inners: list[DagsterType], name: str) -> DagsterType:
+    return DagsterType(lambda context, value: any(inner.type_check(context, value).success for inner in inners), name)
+
+
+def _container(origin: Any, inners: list[DagsterType], name: str) -> DagsterType:
+    if origin is typing.Union:
+        return optional_of(inners[0] if inners else ANY)
+    if origin is dict:
+        key_type, value_type = inners if len(inners) == 2 else (ANY, ANY)
+        return dict_of(key_type, value_type)
+    if origin is tuple and inners:
+        return tuple_of(inners)
+    return collection_of(origin, inners[0] if inners else ANY, name)
