@@ -1,1 +1,234 @@
-"""placeholder"""
+"""The engine: solids, pipelines, modes, runs and the instance that keeps them. It knows no cloud."""
+
+from core.api import execute_pipeline, reexecute_pipeline
+from core.builtins import Any, Bool, Float, Int, Nothing, String
+from core.config import (
+    Array,
+    BoolSource,
+    Enum,
+    EnumValue,
+    Field,
+    IntSource,
+    Noneable,
+    Permissive,
+    ScalarUnion,
+    Selector,
+    Shape,
+    StringSource,
+)
+from core.definitions.configurable import ConfigSchema, configured
+from core.definitions.dependency import DependencyDefinition, MultiDependencyDefinition, SolidInvocation
+from core.definitions.executor import Executor, ExecutorDefinition, ExecutorRequirement, InitExecutorContext, executor
+from core.definitions.input_output import InputDefinition, OutputDefinition
+from core.definitions.intermediate_storage import (
+    InitIntermediateStorageContext,
+    IntermediateStorageDefinition,
+    intermediate_storage,
+)
+from core.definitions.io_manager import IOManagerDefinition, io_manager
+from core.definitions.logger import (
+    InitLoggerContext,
+    LoggerDefinition,
+    colored_console_logger,
+    json_console_logger,
+    logger,
+)
+from core.definitions.mode import ModeDefinition
+from core.definitions.pipeline import PipelineDefinition, pipeline
+from core.definitions.resource import (
+    InitResourceContext,
+    ResourceDefinition,
+    build_init_resource_context,
+    make_values_resource,
+    resource,
+)
+from core.definitions.solid import SolidDefinition, lambda_solid, solid
+from core.errors import (
+    DagsterConfigMappingFunctionError,
+    DagsterError,
+    DagsterExecutionStepExecutionError,
+    DagsterExecutionStepNotFoundError,
+    DagsterInvalidConfigDefinitionError,
+    DagsterInvalidConfigError,
+    DagsterInvalidDefinitionError,
+    DagsterInvariantViolationError,
+    DagsterObjectNotFoundError,
+    DagsterResourceFunctionError,
+    DagsterResourceUnavailableError,
+    DagsterRunNotFoundError,
+    DagsterStepOutputNotFoundError,
+    DagsterTypeCheckDidNotPass,
+    DagsterTypeCheckError,
+    DagsterUnknownResourceError,
+    DagsterUnmetExecutorRequirementsError,
+    DagsterUserCodeExecutionError,
+)
+from core.events import (
+    AssetKey,
+    AssetMaterialization,
+    DagsterEvent,
+    DagsterEventType,
+    EventLogEntry,
+    EventMetadata,
+    EventMetadataEntry,
+    ExpectationResult,
+    Failure,
+    Output,
+    RetryRequested,
+    StepOutputHandle,
+    TypeCheck,
+)
+from core.execution.context import SolidExecutionContext
+from core.execution.results import PipelineExecutionResult, SolidExecutionResult
+from core.executors import in_process_executor
+from core.instance import DagsterInstance, InstanceRef
+from core.log_manager import DagsterLogManager
+from core.storage.file_manager import FileHandle, FileManager, LocalFileHandle
+from core.storage.fs_io_manager import fs_io_manager
+from core.storage.intermediate_storage import IntermediateStorage
+from core.storage.io_context import InputContext, OutputContext, build_input_context, build_output_context
+from core.storage.io_manager import IOManager
+from core.storage.local_file_manager import local_file_manager
+from core.storage.mem_io_manager import mem_io_manager
+from core.storage.memoizable_io_manager import MemoizableIOManager, versioned_filesystem_io_manager
+from core.storage.pipeline_run import PipelineRun, PipelineRunsFilter, PipelineRunStatus
+from core.types import (
+    DagsterType,
+    Dict,
+    List,
+    Optional,
+    PythonObjectDagsterType,
+    Set,
+    Tuple,
+    make_python_type_usable_as_dagster_type,
+    usable_as_dagster_type,
+)
+
+__all__ = [
+    # definitions
+    "DependencyDefinition",
+    "ExecutorDefinition",
+    "ExecutorRequirement",
+    "IOManagerDefinition",
+    "InputDefinition",
+    "IntermediateStorageDefinition",
+    "LoggerDefinition",
+    "ModeDefinition",
+    "MultiDependencyDefinition",
+    "OutputDefinition",
+    "PipelineDefinition",
+    "ResourceDefinition",
+    "SolidDefinition",
+    "SolidInvocation",
+    "configured",
+    "executor",
+    "intermediate_storage",
+    "io_manager",
+    "lambda_solid",
+    "logger",
+    "make_values_resource",
+    "pipeline",
+    "resource",
+    "solid",
+    # config
+    "Array",
+    "BoolSource",
+    "ConfigSchema",
+    "Enum",
+    "EnumValue",
+    "Field",
+    "IntSource",
+    "Noneable",
+    "Permissive",
+    "ScalarUnion",
+    "Selector",
+    "Shape",
+    "StringSource",
+    # types
+    "Any",
+    "Bool",
+    "DagsterType",
+    "Dict",
+    "Float",
+    "Int",
+    "List",
+    "Nothing",
+    "Optional",
+    "PythonObjectDagsterType",
+    "Set",
+    "String",
+    "Tuple",
+    "make_python_type_usable_as_dagster_type",
+    "usable_as_dagster_type",
+    # events
+    "AssetKey",
+    "AssetMaterialization",
+    "DagsterEvent",
+    "DagsterEventType",
+    "EventLogEntry",
+    "EventMetadata",
+    "EventMetadataEntry",
+    "ExpectationResult",
+    "Failure",
+    "Output",
+    "RetryRequested",
+    "StepOutputHandle",
+    "TypeCheck",
+    # execution
+    "DagsterLogManager",
+    "Executor",
+    "InitExecutorContext",
+    "InitIntermediateStorageContext",
+    "InitLoggerContext",
+    "InitResourceContext",
+    "InputContext",
+    "OutputContext",
+    "PipelineExecutionResult",
+    "SolidExecutionContext",
+    "SolidExecutionResult",
+    "build_init_resource_context",
+    "build_input_context",
+    "build_output_context",
+    "execute_pipeline",
+    "in_process_executor",
+    "reexecute_pipeline",
+    # instance and runs
+    "DagsterInstance",
+    "InstanceRef",
+    "PipelineRun",
+    "PipelineRunStatus",
+    "PipelineRunsFilter",
+    # storage
+    "FileHandle",
+    "FileManager",
+    "IOManager",
+    "IntermediateStorage",
+    "LocalFileHandle",
+    "MemoizableIOManager",
+    "fs_io_manager",
+    "local_file_manager",
+    "mem_io_manager",
+    "versioned_filesystem_io_manager",
+    # loggers
+    "colored_console_logger",
+    "json_console_logger",
+    # errors
+    "DagsterConfigMappingFunctionError",
+    "DagsterError",
+    "DagsterExecutionStepExecutionError",
+    "DagsterExecutionStepNotFoundError",
+    "DagsterInvalidConfigDefinitionError",
+    "DagsterInvalidConfigError",
+    "DagsterInvalidDefinitionError",
+    "DagsterInvariantViolationError",
+    "DagsterObjectNotFoundError",
+    "DagsterResourceFunctionError",
+    "DagsterResourceUnavailableError",
+    "DagsterRunNotFoundError",
+    "DagsterStepOutputNotFoundError",
+    "DagsterTypeCheckDidNotPass",
+    "DagsterTypeCheckError",
+    "DagsterUnknownResourceError",
+    "DagsterUnmetExecutorRequirementsError",
+    "DagsterUserCodeExecutionError",
+]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import io
-import os
 import shutil
-import tempfile
 import uuid
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import IO, Any
 
 from core.errors import DagsterInvariantViolationError, DagsterObjectNotFoundError
+from core.storage.atomic_file import atomic_write
 
 READ_MODES = ("r", "rb")
 WRITE_MODES = ("w", "wb")
@@ -152,16 +151,9 @@ class LocalFileManager(FileManager):
 
     def write(self, file_obj: IO[Any], mode: str = "wb", ext: str | None = None) -> FileHandle:
         check_mode(mode, WRITE_MODES)
-        Path(self.base_dir).mkdir(parents=True, exist_ok=True)
         target = Path(self.base_dir, uuid.uuid4().hex + dotted(ext))
-        descriptor, temporary = tempfile.mkstemp(dir=self.base_dir, prefix=".partial-")
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                shutil.copyfileobj(as_binary(file_obj, mode), stream, _COPY_CHUNK_BYTES)
-            Path(temporary).replace(target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with atomic_write(target) as stream:
+            shutil.copyfileobj(as_binary(file_obj, mode), stream, _COPY_CHUNK_BYTES)
         return LocalFileHandle(str(target))
 
     def write_data(self, data: bytes, ext: str | None = None) -> FileHandle:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from core.config import StringSource
 from core.serdes import ConfigurableClass, ConfigurableClassData
+from core.storage.event_log.base import StepOutputAddress, StepOutputKey
 from core.storage.event_log.schema import index_metadata, log_metadata
 from core.storage.event_log.sql import SqlEventLogStorage
 from core.storage.paths import file_name
@@ -89,6 +90,12 @@ class SqliteEventLogStorage(SqlEventLogStorage, ConfigurableClass):
 
     def write_index(self) -> AbstractContextManager[sa.Connection]:
         return self._database(self._index_path, index_metadata).write()
+
+    def get_step_output_addresses(
+        self, step_output_versions: Mapping[StepOutputKey, str]
+    ) -> dict[StepOutputKey, StepOutputAddress]:
+        # A question must not make the file: a run that is refused leaves the directory as it was.
+        return super().get_step_output_addresses(step_output_versions) if self._index_path.exists() else {}
 
     def _database(self, path: Path, tables: sa.MetaData) -> SqliteDatabase:
         with self._lock:

@@ -1,0 +1,131 @@
+"""Executing pipelines from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from core.definitions.pipeline import PipelineDefinition
+from core.errors import DagsterInvariantViolationError
+from core.events.records import DagsterEvent
+from core.execution.prepare import PreparedRun, prepare_run
+from core.execution.results import PipelineExecutionResult
+from core.execution.run import execute_run
+from core.execution.sources import find_source_runs
+from core.executors import in_process_executor
+from core.instance import DagsterInstance
+from core.plan.subset import select_steps
+from core.storage.pipeline_run import lineage_tags
+
+
+def execute_pipeline(
+    pipeline: PipelineDefinition,
+    run_config: Mapping[str, Any] | None = None,
+    mode: str | None = None,
+    *,
+    tags: Mapping[str, Any] | None = None,
+    instance: DagsterInstance | None = None,
+    raise_on_error: bool = True,
+    memoize: bool | None = None,
+    on_event: Callable[[DagsterEvent], None] | None = None,
+) -> PipelineExecutionResult:
+    """Executes a pipeline in this process, or with the executor that its run config chooses.
+
+    Args:
+        pipeline: the pipeline.
+        run_config: config of its solids, resources, loggers and execution.
+        mode: the name of the mode; the pipeline's first by default.
+        tags: of the run, added to those of the pipeline.
+        instance: where the run is recorded; an ephemeral one by default.
+        raise_on_error: whether the first error ends the run and is raised; otherwise the result says what failed.
+        memoize: whether steps whose outputs are stored in the version that they would be computed in are skipped;
+            by default as the tag `dagster/is_memoized_run` says.
+        on_event: called with each event of the run.
+
+    Raises:
+        DagsterInvalidConfigError: the run config does not fit; with every fault. Nothing has been recorded.
+        DagsterResourceUnavailableError: what a resource needs is not there. Nothing has been recorded.
+        Exception: where `raise_on_error`, what the user's code raised, or what else failed the run.
+    """
+    prepared = prepare_run(_checked(pipeline), in_process_executor, run_config, mode, tags, memoize)
+    return _execute(prepared, instance, raise_on_error, {}, on_event)
+
+
+def reexecute_pipeline(
+    pipeline: PipelineDefinition,
+    parent_run_id: str,
+    run_config: Mapping[str, Any] | None = None,
+    step_selection: Sequence[str] | None = None,
+    mode: str | None = None,
+    *,
+    tags: Mapping[str, Any] | None = None,
+    instance: DagsterInstance | None = None,
+    raise_on_error: bool = True,
+    memoize: bool | None = None,
+    on_event: Callable[[DagsterEvent], None] | None = None,
+) -> PipelineExecutionResult:
+    """Executes a pipeline again, or some of its steps, as a run whose parent is an earlier one.
+
+    Values of steps that are not selected are those of the parent, or of the nearest run before it that executed them.
+
+    Args:
+        pipeline: the pipeline.
+        parent_run_id: the earlier run.
+        run_config: the parent's by default.
+        step_selection: queries such as "clean", "clean*" (with all that it feeds) or "*report"; all steps by default.
+        mode: the parent's by default.
+        tags: added to those of the pipeline and the parent.
+        instance: where the parent is recorded; it must be given.
+        raise_on_error: see `execute_pipeline`.
+        memoize: see `execute_pipeline`.
+        on_event: see `execute_pipeline`.
+
+    Raises:
+        DagsterRunNotFoundError: the instance has no such run.
+        DagsterInvalidSubsetError: the selection names no step.
+    """
+    if instance is None:
+        raise DagsterInvariantViolationError(
+            "reexecute_pipeline needs the instance that has the parent run: reexecute_pipeline(..., instance=instance)."
+        )
+    parent = instance.get_existing_run(parent_run_id)
+    root_run_id = parent.root_run_id or parent.run_id
+    config = parent.run_config if run_config is None else run_config
+    all_tags = {**parent.tags, **(tags or {}), **lineage_tags(root_run_id, parent.run_id)}
+
+    def prepare(step_keys: Sequence[str] | None) -> PreparedRun:
+        return prepare_run(
+            _checked(pipeline),
+            in_process_executor,
+            config,
+            mode or parent.mode,
+            all_tags,
+            memoize,
+            step_keys,
+            root_run_id,
+            parent.run_id,
+        )
+
+    prepared = prepare(None)
+    if step_selection is not None:
+        prepared = prepare(select_steps(prepared.plan.steps, step_selection))
+    sources = find_source_runs(instance, parent, prepared.plan)
+    return _execute(prepared, instance, raise_on_error, sources, on_event)
+
+
+def _checked(pipeline: PipelineDefinition) -> PipelineDefinition:
+    if not isinstance(pipeline, PipelineDefinition):
+        raise DagsterInvariantViolationError(
+            f"Expected a pipeline, got a {type(pipeline).__name__}. Decorate the function with @pipeline."
+        )
+    return pipeline
+
+
+def _execute(
+    prepared: PreparedRun,
+    instance: DagsterInstance | None,
+    raise_on_error: bool,
+    source_run_ids: Mapping[str, str],
+    on_event: Callable[[DagsterEvent], None] | None,
+) -> PipelineExecutionResult:
+    return execute_run(prepared, instance or DagsterInstance.ephemeral(), raise_on_error, source_run_ids, on_event)

@@ -1,0 +1,89 @@
+"""Loading the inputs of a step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.errors import DagsterExecutionLoadInputError, DagsterTypeCheckDidNotPass, user_code_error_boundary
+from core.events.payloads import LoadedInputData, StepInputData, StepOutputHandle
+from core.events.records import DagsterEvent
+from core.execution.context import StepContext
+from core.plan.steps import FromConfig, FromDefault, FromStepOutput, FromStepOutputs, StepInput
+
+
+def load_inputs(
+    step_context: StepContext, skipped: frozenset[StepOutputHandle], events: list[DagsterEvent]
+) -> dict[str, Any]:
+    """The values of the step's inputs, by name, type checked; inputs that carry no value are left out.
+
+    Args:
+        step_context: the step.
+        skipped: outputs that were not given, which a fan-in leaves out.
+        events: gets LOADED_INPUT and STEP_INPUT of each.
+
+    Raises:
+        DagsterExecutionLoadInputError: an IO manager raised.
+        DagsterTypeCheckDidNotPass: a value is not of the input's type.
+    """
+    values: dict[str, Any] = {}
+    for step_input in step_context.step.inputs:
+        if not step_input.definition.dagster_type.is_nothing:
+            value = _value(step_context, step_input, skipped, events)
+            _check_type(step_context, step_input, value, events)
+            values[step_input.definition.name] = value
+    return values
+
+
+def _value(
+    step_context: StepContext, step_input: StepInput, skipped: frozenset[StepOutputHandle], events: list[DagsterEvent]
+) -> Any:
+    name = step_input.definition.name
+    match step_input.source:
+        case FromStepOutput(handle):
+            return _load(step_context, name, handle, events)
+        case FromStepOutputs(handles):
+            # An output that carries no value has only made this step wait; it has no place in the list.
+            plan = step_context.pipeline_context.execution_plan
+            given = [each for each in handles if each not in skipped]
+            valued = [each for each in given if not plan.output_def(each).dagster_type.is_nothing]
+            return [_load(step_context, name, handle, events) for handle in valued]
+        case FromConfig(value) | FromDefault(value):
+            return value
+    raise AssertionError(f"nothing feeds input {name!r}; the run config's check lets no such run begin")
+
+
+def _load(step_context: StepContext, name: str, handle: StepOutputHandle, events: list[DagsterEvent]) -> Any:
+    pipeline_context = step_context.pipeline_context
+    key = pipeline_context.execution_plan.output_def(handle).io_manager_key
+    step_key = step_context.step.key
+    with user_code_error_boundary(
+        DagsterExecutionLoadInputError,
+        lambda: (
+            f"Loading input {name!r} of step {step_key!r} from output {handle.output_name!r} of step "
+            f"{handle.step_key!r} failed"
+        ),
+        step_key=step_key,
+        input_name=name,
+    ):
+        value = pipeline_context.io_manager(key).load_input(pipeline_context.input_context(handle, step_context, name))
+    events.append(
+        step_context.record(
+            "LOADED_INPUT",
+            f"Loaded input {name!r} with {key!r}.",
+            LoadedInputData(name, key, handle.output_name, handle.step_key),
+        )
+    )
+    return value
+
+
+def _check_type(step_context: StepContext, step_input: StepInput, value: Any, events: list[DagsterEvent]) -> None:
+    definition = step_input.definition
+    check = definition.dagster_type.type_check(step_context, value)
+    data = StepInputData(definition.name, check.success, check.description)
+    events.append(step_context.record("STEP_INPUT", f"Got input {definition.name!r}.", data))
+    if not check.success:
+        raise DagsterTypeCheckDidNotPass(
+            f"Input {definition.name!r} of step {step_context.step.key!r}: {check.description}.",
+            check.metadata_entries,
+            definition.dagster_type,
+        )

@@ -1,0 +1,63 @@
+"""An intermediate storage in the place of the default IO manager."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.definitions.intermediate_storage import InitIntermediateStorageContext, IntermediateStorageDefinition
+from core.definitions.mode import ModeDefinition
+from core.definitions.pipeline import PipelineDefinition
+from core.definitions.resource import InitResourceContext, ResourceDefinition
+from core.definitions.run_config import EnvironmentConfig
+from core.events.payloads import StepOutputHandle
+from core.storage.intermediate_storage import IntermediateStorage, TypeStoragePluginRegistry
+from core.storage.io_context import InputContext, OutputContext
+from core.storage.io_manager import IOManager
+
+
+class IntermediateStorageIOManager(IOManager):
+    """Stores and loads values with an intermediate storage."""
+
+    def __init__(self, storage: IntermediateStorage) -> None:
+        self._storage = storage
+
+    def handle_output(self, context: OutputContext, obj: Any) -> None:
+        self._storage.set_intermediate(context, context.dagster_type, _handle(context), obj, context.version)
+
+    def load_input(self, context: InputContext) -> Any:
+        upstream = context.upstream_output
+        assert upstream is not None
+        return self._storage.get_intermediate(context, upstream.dagster_type, _handle(upstream))
+
+
+def _handle(context: OutputContext) -> StepOutputHandle:
+    return StepOutputHandle(context.step_key, context.name, context.mapping_key)
+
+
+def as_io_manager(
+    definition: IntermediateStorageDefinition,
+    config: Any,
+    pipeline: PipelineDefinition,
+    mode: ModeDefinition,
+    environment: EnvironmentConfig,
+) -> ResourceDefinition:
+    """A resource that is an IO manager on the storage that `definition` makes."""
+
+    def create(init_context: InitResourceContext) -> IntermediateStorageIOManager:
+        assert init_context.pipeline_run is not None
+        storage = definition.create(
+            InitIntermediateStorageContext(
+                pipeline_def=pipeline,
+                mode_def=mode,
+                intermediate_storage_def=definition,
+                pipeline_run=init_context.pipeline_run,
+                instance=init_context.instance,
+                environment_config=environment,
+                type_storage_plugin_registry=TypeStoragePluginRegistry(),
+                resources=init_context.resources,
+                intermediate_storage_config=config,
+            )
+        )
+        return IntermediateStorageIOManager(storage)
+
+    return ResourceDefinition(create, required_resource_keys=definition.required_resource_keys)

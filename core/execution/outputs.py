@@ -1,0 +1,160 @@
+"""From what a solid's function gives to checked and stored outputs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+from core.config import unknown_name
+from core.definitions.input_output import OutputDefinition
+from core.errors import (
+    DagsterExecutionHandleOutputError,
+    DagsterInvariantViolationError,
+    DagsterStepOutputNotFoundError,
+    DagsterTypeCheckDidNotPass,
+    user_code_error_boundary,
+)
+from core.events.metadata import EventMetadataEntry
+from core.events.payloads import (
+    HandledOutputData,
+    StepExpectationResultData,
+    StepMaterializationData,
+    StepOutputData,
+)
+from core.events.records import DagsterEvent
+from core.events.user_events import USER_EVENT_TYPES, AssetMaterialization, ExpectationResult, Output, UserEvent
+from core.execution.context import StepContext
+
+
+def as_user_events(step_context: StepContext, given: Any) -> Iterator[UserEvent]:
+    """What a solid's function returned or yielded, as events.
+
+    Raises:
+        DagsterInvariantViolationError: it is none of what a solid may give.
+    """
+    if inspect.isgenerator(given):
+        for event in given:
+            if not isinstance(event, USER_EVENT_TYPES):
+                raise DagsterInvariantViolationError(
+                    f"Solid {step_context.solid_def.name!r} yielded a {type(event).__name__}; a solid yields Output, "
+                    "AssetMaterialization or ExpectationResult. Wrap the value: yield Output(value)."
+                )
+            yield event
+    elif isinstance(given, USER_EVENT_TYPES):
+        yield given
+    else:
+        yield from _returned_value(step_context, given)
+
+
+def _returned_value(step_context: StepContext, value: Any) -> Iterator[UserEvent]:
+    outputs = step_context.solid_def.output_defs
+    if len(outputs) == 1:
+        yield Output(value, outputs[0].name)
+    elif value is not None:
+        raise DagsterInvariantViolationError(
+            f"Solid {step_context.solid_def.name!r} has {len(outputs)} outputs and returned a value. With more than "
+            "one output (or none) a solid yields: yield Output(value, output_name)."
+        )
+
+
+class OutputHandler:
+    """Checks and stores the outputs of one step, as they come."""
+
+    def __init__(self, step_context: StepContext, events: list[DagsterEvent]) -> None:
+        self._context = step_context
+        self._events = events
+        self._given: set[str] = set()
+
+    def handle(self, event: UserEvent) -> None:
+        """Takes one event of the solid's function."""
+        if isinstance(event, Output):
+            self._handle_output(event)
+        elif isinstance(event, AssetMaterialization):
+            self._record_materialization(event)
+        elif isinstance(event, ExpectationResult):
+            label = event.label or "an expectation"
+            message = f"Expectation {label!r} {'passed' if event.success else 'failed'}."
+            self._record("STEP_EXPECTATION_RESULT", message, StepExpectationResultData(event))
+
+    def finish(self) -> None:
+        """Called when the function has ended.
+
+        Raises:
+            DagsterStepOutputNotFoundError: it did not give a required output.
+        """
+        for output_def in self._context.step.outputs:
+            if output_def.name in self._given:
+                continue
+            if output_def.dagster_type.is_nothing:
+                self._handle_output(Output(None, output_def.name))
+            elif output_def.is_required:
+                step_key = self._context.step.key
+                raise DagsterStepOutputNotFoundError(
+                    f"Step {step_key!r} did not give its required output {output_def.name!r}. Yield it, or declare "
+                    "it with is_required=False.",
+                    step_key,
+                    output_def.name,
+                )
+
+    def _handle_output(self, output: Output) -> None:
+        output_def = self._definition(output)
+        step = self._context.step
+        check = output_def.dagster_type.type_check(self._context, output.value)
+        handle = step.handle(output.output_name)
+        version = self._context.pipeline_context.execution_plan.versions.get(handle)
+        self._record(
+            "STEP_OUTPUT",
+            f"Gave output {output.output_name!r}.",
+            StepOutputData(handle, check.success, check.description, version, output.metadata_entries),
+        )
+        if not check.success:
+            raise DagsterTypeCheckDidNotPass(
+                f"Output {output.output_name!r} of step {step.key!r}: {check.description}.",
+                check.metadata_entries,
+                output_def.dagster_type,
+            )
+        self._store(output, output_def, version)
+
+    def _definition(self, output: Output) -> OutputDefinition:
+        solid_def, name = self._context.solid_def, output.output_name
+        if name not in solid_def.output_dict:
+            raise DagsterInvariantViolationError(
+                f"Solid {solid_def.name!r}: {unknown_name('output', name, solid_def.output_dict)}"
+            )
+        if name in self._given:
+            raise DagsterInvariantViolationError(f"Solid {solid_def.name!r} gave its output {name!r} twice.")
+        self._given.add(name)
+        return solid_def.output_dict[name]
+
+    def _store(self, output: Output, output_def: OutputDefinition, version: str | None) -> None:
+        pipeline_context, step = self._context.pipeline_context, self._context.step
+        key = output_def.io_manager_key
+        io_manager = pipeline_context.io_manager(key)
+        output_context = pipeline_context.output_context(step.handle(output.output_name), self._context.log)
+        entries: list[EventMetadataEntry] = []
+        with user_code_error_boundary(
+            DagsterExecutionHandleOutputError,
+            lambda: f"Storing output {output.output_name!r} of step {step.key!r} with {key!r} failed",
+            step_key=step.key,
+            output_name=output.output_name,
+        ):
+            given = io_manager.handle_output(output_context, output.value)
+            for item in given if inspect.isgenerator(given) else ():
+                if isinstance(item, AssetMaterialization):
+                    self._record_materialization(item)
+                elif isinstance(item, EventMetadataEntry):
+                    entries.append(item)
+        address = io_manager.get_address(output_context)
+        self._record(
+            "HANDLED_OUTPUT",
+            f"Stored output {output.output_name!r} with {key!r}" + (f" at {address}." if address else "."),
+            HandledOutputData(output.output_name, key, version, address, tuple(entries)),
+        )
+
+    def _record_materialization(self, materialization: AssetMaterialization) -> None:
+        message = materialization.description or f"Made {'/'.join(materialization.asset_key.path)}."
+        self._record("ASSET_MATERIALIZATION", message, StepMaterializationData(materialization))
+
+    def _record(self, event_type: str, message: str, data: Any) -> None:
+        self._events.append(self._context.record(event_type, message, data))

@@ -1,0 +1,123 @@
+"""Everything about a run that can be decided, and refused, before anything is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from core.definitions.executor import ExecutorDefinition
+from core.definitions.input_output import DEFAULT_IO_MANAGER_KEY
+from core.definitions.mode import ModeDefinition
+from core.definitions.pipeline import PipelineDefinition
+from core.definitions.resource import ResourceDefinition
+from core.definitions.run_config import EnvironmentConfig
+from core.events.user_events import normalize_tags
+from core.execution.defaults import executors_of, resources_of
+from core.execution.intermediate import as_io_manager
+from core.plan import ExecutionPlan, build_plan, with_versions
+from core.storage.pipeline_run import PipelineRun
+from core.storage.tags import MEMOIZED_RUN_TAG
+
+
+class PreparedRun(msgspec.Struct, frozen=True, eq=False):
+    """A run that may begin.
+
+    Attributes:
+        pipeline: the pipeline.
+        mode: its mode.
+        environment: the checked run config.
+        resource_defs: by key, with the defaults of the package.
+        executor_def: the executor that the run config chooses.
+        plan: its steps, with versions.
+        run: its record; not stored yet.
+    """
+
+    pipeline: PipelineDefinition
+    mode: ModeDefinition
+    environment: EnvironmentConfig
+    resource_defs: dict[str, ResourceDefinition]
+    executor_def: ExecutorDefinition
+    plan: ExecutionPlan
+    run: PipelineRun
+
+    @property
+    def is_memoized(self) -> bool:
+        """bool: whether steps whose outputs are stored are to be skipped."""
+        return self.run.tags.get(MEMOIZED_RUN_TAG, "").lower() == "true"
+
+
+def prepare_run(
+    pipeline: PipelineDefinition,
+    default_executor: ExecutorDefinition,
+    run_config: Mapping[str, Any] | None = None,
+    mode: str | None = None,
+    tags: Mapping[str, Any] | None = None,
+    memoize: bool | None = None,
+    step_keys: Sequence[str] | None = None,
+    root_run_id: str | None = None,
+    parent_run_id: str | None = None,
+) -> PreparedRun:
+    """Checks a run against its pipeline and plans it.
+
+    Args:
+        pipeline: the pipeline.
+        default_executor: for modes that name none.
+        run_config: as the user gave it.
+        mode: the name of the mode; the first by default.
+        tags: added to those of the pipeline.
+        memoize: sets or clears the tag of memoized runs; None leaves it to the tags.
+        step_keys: only these steps; all by default.
+        root_run_id: the first of a chain of re-executions.
+        parent_run_id: the run that is re-executed.
+
+    Raises:
+        DagsterInvariantViolationError: there is no such mode.
+        DagsterInvalidConfigError: the run config does not fit; with every fault.
+        DagsterExecutionStepNotFoundError: there is no such step.
+    """
+    mode_def = pipeline.get_mode_definition(mode)
+    resource_defs = resources_of(mode_def)
+    executors = executors_of(mode_def, default_executor)
+    environment = EnvironmentConfig.build(pipeline, mode_def, run_config, resource_defs, executors)
+    plan = build_plan(pipeline, environment, step_keys)
+    run = PipelineRun(
+        pipeline_name=pipeline.name,
+        run_config=environment.original_config_dict,
+        mode=mode_def.name,
+        tags=_run_tags(pipeline, tags, memoize),
+        step_keys_to_execute=None if step_keys is None else list(step_keys),
+        root_run_id=root_run_id,
+        parent_run_id=parent_run_id,
+    )
+    return PreparedRun(
+        pipeline,
+        mode_def,
+        environment,
+        _with_intermediate_storage(resource_defs, pipeline, mode_def, environment),
+        executors[environment.execution[0]],
+        with_versions(plan, resource_defs, environment.resources),
+        run,
+    )
+
+
+def _run_tags(pipeline: PipelineDefinition, tags: Mapping[str, Any] | None, memoize: bool | None) -> dict[str, str]:
+    merged = {**pipeline.tags, **normalize_tags(tags, "the run")}
+    return merged if memoize is None else {**merged, MEMOIZED_RUN_TAG: str(memoize).lower()}
+
+
+def _with_intermediate_storage(
+    resource_defs: dict[str, ResourceDefinition],
+    pipeline: PipelineDefinition,
+    mode: ModeDefinition,
+    environment: EnvironmentConfig,
+) -> dict[str, ResourceDefinition]:
+    if environment.intermediate_storage is None:
+        return resource_defs
+    name, config = environment.intermediate_storage
+    definition = mode.intermediate_storage_defs[name]
+    return {
+        **resource_defs,
+        DEFAULT_IO_MANAGER_KEY: as_io_manager(definition, config, pipeline, mode, environment),
+    }

@@ -1,0 +1,143 @@
+"""What a run came to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from core.config import unknown_name
+from core.errors import DagsterInvariantViolationError
+from core.events.payloads import StepFailureData, StepMaterializationData, StepOutputData
+from core.events.records import DagsterEvent
+from core.events.user_events import DEFAULT_OUTPUT, AssetMaterialization
+from core.execution.context import PipelineContext
+
+
+class SolidExecutionResult:
+    """What one solid of a run came to."""
+
+    def __init__(self, context: PipelineContext, solid_name: str, events: Sequence[DagsterEvent]) -> None:
+        self._context = context
+        self.solid_name = solid_name
+        self.compute_step_events = list(events)
+
+    def _has(self, event_type: str) -> bool:
+        return any(event.event_type_value == event_type for event in self.compute_step_events)
+
+    @property
+    def success(self) -> bool:
+        """bool: whether it was executed and succeeded, or did not need to be executed."""
+        return self._has("STEP_SUCCESS") or self.memoized
+
+    @property
+    def memoized(self) -> bool:
+        """bool: whether it was not executed because its outputs were stored."""
+        return self._has("STEP_MEMOIZED")
+
+    @property
+    def skipped(self) -> bool:
+        """bool: whether it was skipped because an output that feeds it was not given."""
+        return self._has("STEP_SKIPPED")
+
+    @property
+    def failure_data(self) -> StepFailureData | None:
+        """StepFailureData | None: why it failed, where it did."""
+        data = [event.event_specific_data for event in self.compute_step_events if event.is_step_failure]
+        return data[0] if data and isinstance(data[0], StepFailureData) else None
+
+    @property
+    def materializations(self) -> list[AssetMaterialization]:
+        """list[AssetMaterialization]: what it made outside."""
+        data = (event.event_specific_data for event in self.compute_step_events)
+        return [each.materialization for each in data if isinstance(each, StepMaterializationData)]
+
+    @property
+    def output_values(self) -> dict[str, Any]:
+        """dict[str, Any]: the values of its outputs that were given, by output; loaded when asked for."""
+        return {name: self.output_value(name) for name in self._given_outputs()}
+
+    def output_value(self, output_name: str = DEFAULT_OUTPUT) -> Any:
+        """The value of an output, loaded now with its IO manager; None where it was not given.
+
+        Raises:
+            DagsterInvariantViolationError: there is no such output.
+            DagsterObjectNotFoundError: the value is no longer stored.
+        """
+        step = self._context.execution_plan.steps[self.solid_name]
+        outputs = step.solid.definition.output_dict
+        if output_name not in outputs:
+            raise DagsterInvariantViolationError(
+                f"Solid {self.solid_name!r}: {unknown_name('output', output_name, outputs)}"
+            )
+        if output_name not in self._given_outputs():
+            return None
+        try:
+            manager = self._context.io_manager(outputs[output_name].io_manager_key)
+            return manager.load_input(self._context.input_context(step.handle(output_name)))
+        finally:
+            self._context.resources.close()
+
+    def _given_outputs(self) -> list[str]:
+        if self.memoized:
+            return [output.name for output in self._context.execution_plan.steps[self.solid_name].outputs]
+        data = (event.event_specific_data for event in self.compute_step_events)
+        return [each.output_name for each in data if isinstance(each, StepOutputData)]
+
+
+class PipelineExecutionResult:
+    """What a run came to.
+
+    Attributes:
+        event_list: the run's events, in order.
+    """
+
+    def __init__(self, context: PipelineContext, events: Sequence[DagsterEvent]) -> None:
+        self._context = context
+        self.event_list = list(events)
+
+    @property
+    def run_id(self) -> str:
+        """str: the id of the run."""
+        return self._context.run_id
+
+    @property
+    def pipeline_def(self) -> Any:
+        """PipelineDefinition: the pipeline."""
+        return self._context.pipeline_def
+
+    @property
+    def success(self) -> bool:
+        """bool: whether the run succeeded."""
+        return any(event.event_type_value == "PIPELINE_SUCCESS" for event in self.event_list)
+
+    @property
+    def step_event_list(self) -> list[DagsterEvent]:
+        """list[DagsterEvent]: the events about steps."""
+        return [event for event in self.event_list if event.is_step_event]
+
+    @property
+    def executed_step_keys(self) -> list[str]:
+        """list[str]: the steps that were executed, in order."""
+        return [
+            event.step_key for event in self.event_list if event.event_type_value == "STEP_START" and event.step_key
+        ]
+
+    @property
+    def memoized_step_keys(self) -> list[str]:
+        """list[str]: the steps that were not executed because their outputs were stored."""
+        return list(self._context.execution_plan.memoized)
+
+    @property
+    def solid_result_list(self) -> list[SolidExecutionResult]:
+        """list[SolidExecutionResult]: one for each solid of the pipeline."""
+        return [self.result_for_solid(solid.name) for solid in self._context.pipeline_def.solids]
+
+    def result_for_solid(self, name: str) -> SolidExecutionResult:
+        """What one solid came to; raises DagsterInvariantViolationError when there is none of that name."""
+        solid = self._context.pipeline_def.solid_named(name)
+        events = [event for event in self.event_list if event.step_key == solid.name]
+        return SolidExecutionResult(self._context, solid.name, events)
+
+    def output_for_solid(self, name: str, output_name: str = DEFAULT_OUTPUT) -> Any:
+        """The value of a solid's output; see `SolidExecutionResult.output_value`."""
+        return self.result_for_solid(name).output_value(output_name)

@@ -1,0 +1,239 @@
+"""The life of one run: resources start, the run is recorded, steps are executed, the end is recorded."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+
+from core.definitions.executor import InitExecutorContext
+from core.definitions.logger import InitLoggerContext
+from core.definitions.resource import InitResourceContext
+from core.errors import (
+    DagsterExecutionInterruptedError,
+    DagsterResourceFunctionError,
+    user_code_error_boundary,
+)
+from core.events.payloads import PipelineCanceledData, PipelineFailureData, PipelineSuccessData
+from core.events.records import DagsterEvent
+from core.execution.context import PipelineContext
+from core.execution.decide import decide
+from core.execution.loop import users_own
+from core.execution.prepare import PreparedRun
+from core.execution.resources import Resources, RunResources
+from core.execution.results import PipelineExecutionResult
+from core.instance import DagsterInstance
+from core.instance.event_writer import EventWriter
+from core.log_manager import DagsterLogManager, EventSink
+from core.serdes import error_info
+from core.storage.pipeline_run import PipelineRunStatus
+from core.usage import Usage, UsageMeter
+
+OnEvent = Callable[[DagsterEvent], None]
+
+
+def execute_run(
+    prepared: PreparedRun,
+    instance: DagsterInstance,
+    raise_on_error: bool,
+    source_run_ids: Mapping[str, str] | None = None,
+    on_event: OnEvent | None = None,
+) -> PipelineExecutionResult:
+    """Executes a prepared run.
+
+    Nothing is recorded until its resources are up and it is known which steps are to be executed, so that a run that
+    is refused leaves nothing behind.
+
+    Args:
+        prepared: the run.
+        instance: where it is recorded.
+        raise_on_error: whether the first error ends the run and is raised.
+        source_run_ids: for steps that it does not execute, the run whose values stand for theirs.
+        on_event: called with each event of the run when the executor has handed it on.
+
+    Raises:
+        DagsterResourceUnavailableError: what a resource needs is not there; the run is refused.
+        Exception: where `raise_on_error`, what failed it.
+    """
+    writer = EventWriter(instance.handle_new_events)
+    context = _pipeline_context(prepared, instance, raise_on_error, source_run_ids or {}, writer.put)
+    run = _Run(prepared, context, writer, on_event or (lambda _event: None))
+    try:
+        return run.execute()
+    finally:
+        writer.close()
+
+
+class _Run:
+    """One run from its first resource to its last event."""
+
+    def __init__(self, prepared: PreparedRun, context: PipelineContext, writer: EventWriter, on_event: OnEvent) -> None:
+        self._prepared = prepared
+        self._context = context
+        self._writer = writer
+        self._on_event = on_event
+        self._events: list[DagsterEvent] = []
+        self._started = time.perf_counter()
+
+    def execute(self) -> PipelineExecutionResult:
+        try:
+            self._start_resources()
+        except DagsterResourceFunctionError as error:
+            self._accept()
+            return self._failed(error)
+        except BaseException:
+            self._context.resources.close()
+            raise
+        planning_usage = self._context.usage.read()
+        self._accept()
+        self._record_memoized()
+        try:
+            self._execute_steps()
+            self._context.resources.close()
+        except Exception as error:  # noqa: BLE001  recorded, and raised again where the caller wants it
+            return self._failed(error)
+        except BaseException as error:
+            self._canceled(error)
+            raise
+        if any(event.is_step_failure for event in self._events):
+            return self._failed(None)
+        self._record(
+            "PIPELINE_SUCCESS",
+            f"Finished the run of pipeline {self._context.pipeline_name!r}.",
+            PipelineSuccessData(self._duration_ms, self._usage, planning_usage),
+        )
+        return self._result()
+
+    def _start_resources(self) -> None:
+        if self._prepared.is_memoized:
+            self._context.execution_plan = decide(self._context)
+        self._context.resources.start(_keys_to_start(self._context, self._prepared))
+
+    def _accept(self) -> None:
+        """From here on the run exists."""
+        self._context.instance.add_run(self._context.pipeline_run)
+        self._writer.start()
+        name, run_id = self._context.pipeline_name, self._context.run_id
+        self._record(
+            "PIPELINE_START", f"Started run {run_id} of pipeline {name!r} in mode {self._prepared.mode.name!r}."
+        )
+
+    def _record_memoized(self) -> None:
+        plan = self._context.execution_plan
+        for key, data in plan.memoized.items():
+            message = f"Step {key!r} is not executed: its outputs are stored, or needed by nobody."
+            self._take(self._context.step_context(plan.steps[key]).record("STEP_MEMOIZED", message, data))
+
+    def _execute_steps(self) -> None:
+        plan = self._context.execution_plan
+        if not plan.step_keys_to_execute:
+            return
+        _name, config = self._prepared.environment.execution
+        init_context = InitExecutorContext(
+            self._prepared.pipeline, self._prepared.executor_def, config, self._context.instance
+        )
+        executor = self._prepared.executor_def.create(init_context)
+        for event in executor.execute(self._context, plan):
+            self._take(event)
+
+    def _failed(self, error: Exception | None) -> PipelineExecutionResult:
+        try:
+            self._context.resources.close()
+        except DagsterResourceFunctionError as close_error:
+            error = error or close_error
+        info = error_info(error) if error else None
+        failed_steps = [event.step_key for event in self._events if event.is_step_failure]
+        why = f"these steps failed: {', '.join(map(str, failed_steps))}" if failed_steps else str(error)
+        self._record(
+            "PIPELINE_FAILURE",
+            f"The run of pipeline {self._context.pipeline_name!r} failed: {why}.",
+            PipelineFailureData(info, self._duration_ms, self._usage),
+        )
+        if error is not None and self._context.raise_on_error:
+            raise users_own(error)
+        return self._result()
+
+    def _canceled(self, error: BaseException) -> None:
+        try:
+            self._context.resources.close()
+        finally:
+            is_asked_for = isinstance(error, KeyboardInterrupt | DagsterExecutionInterruptedError)
+            kind = "PIPELINE_CANCELED" if is_asked_for else "PIPELINE_FAILURE"
+            info = error_info(error)
+            data = PipelineCanceledData(info) if is_asked_for else PipelineFailureData(info, self._duration_ms)
+            self._record(kind, f"The run was ended by {type(error).__name__}.", data)
+
+    def _result(self) -> PipelineExecutionResult:
+        return PipelineExecutionResult(self._context, self._events)
+
+    def _record(
+        self,
+        event_type: str,
+        message: str,
+        data: PipelineSuccessData | PipelineFailureData | PipelineCanceledData | None = None,
+    ) -> None:
+        self._take(self._context.record(event_type, message, data))
+
+    def _take(self, event: DagsterEvent) -> None:
+        self._events.append(event)
+        self._on_event(event)
+
+    @property
+    def _duration_ms(self) -> float:
+        return (time.perf_counter() - self._started) * 1000
+
+    @property
+    def _usage(self) -> Usage:
+        return self._context.usage.read()
+
+
+def _keys_to_start(context: PipelineContext, prepared: PreparedRun) -> set[str]:
+    """Keys of the resources that the steps to execute need: their own, and those that store and load values."""
+    plan = context.execution_plan
+    keys = set(prepared.executor_def.required_resource_keys)
+    for step in plan.steps_to_execute:
+        keys |= step.solid.definition.required_resource_keys
+        keys |= {output.io_manager_key for output in step.outputs}
+        keys |= {plan.output_def(handle).io_manager_key for handle in step.upstream_handles}
+    return keys
+
+
+def _pipeline_context(
+    prepared: PreparedRun,
+    instance: DagsterInstance,
+    raise_on_error: bool,
+    source_run_ids: Mapping[str, str],
+    event_sink: EventSink,
+) -> PipelineContext:
+    log = _log_manager(prepared, event_sink)
+    usage = UsageMeter()
+    run = prepared.run.with_status(PipelineRunStatus.NOT_STARTED)
+
+    def init_context(key: str, required: Resources) -> InitResourceContext:
+        config = prepared.environment.resources.get(key)
+        return InitResourceContext(config, prepared.resource_defs[key], run, log, instance, required, usage)
+
+    return PipelineContext(
+        prepared.pipeline,
+        prepared.mode,
+        run,
+        prepared.environment,
+        instance,
+        prepared.plan,
+        log,
+        RunResources(prepared.resource_defs, init_context),
+        usage,
+        raise_on_error,
+        source_run_ids,
+    )
+
+
+def _log_manager(prepared: PreparedRun, event_sink: EventSink) -> DagsterLogManager:
+    loggers: list[logging.Logger] = []
+    for key, config in prepared.environment.loggers.items():
+        definition = prepared.mode.logger_defs[key]
+        init_context = InitLoggerContext(config, definition, prepared.pipeline, prepared.run.run_id)
+        with user_code_error_boundary(DagsterResourceFunctionError, f"Logger {key!r} could not be made"):
+            loggers.append(definition.create(init_context))
+    tags = {"pipeline": prepared.pipeline.name, **prepared.run.tags}
+    return DagsterLogManager(prepared.run.run_id, tags, loggers, event_sink)

@@ -1,0 +1,160 @@
+"""Executing one step."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import msgspec
+
+from core.errors import (
+    DagsterExecutionStepExecutionError,
+    DagsterUserCodeExecutionError,
+    user_code_error_boundary,
+)
+from core.events.payloads import (
+    ComputeLogsCaptureData,
+    StepFailureData,
+    StepOutputHandle,
+    StepRetryData,
+    StepSuccessData,
+)
+from core.events.records import DagsterEvent
+from core.events.user_events import Failure, RetryRequested
+from core.execution.context import SolidExecutionContext, StepContext
+from core.execution.inputs import load_inputs
+from core.execution.outputs import OutputHandler, as_user_events
+from core.serdes import error_info
+from core.usage import Usage
+
+_CONTROL_FLOW = (RetryRequested,)
+_LAST_ATTEMPT = sys.maxsize
+
+
+class StepResult(msgspec.Struct, frozen=True):
+    """How an attempt at a step went.
+
+    Attributes:
+        events: what happened, in order; recorded already.
+        error: what failed it.
+        retry: the request to run it again, when that is how it ended.
+    """
+
+    events: list[DagsterEvent]
+    error: BaseException | None = None
+    retry: RetryRequested | None = None
+
+    @property
+    def given_outputs(self) -> frozenset[str]:
+        """frozenset[str]: names of outputs that were given."""
+        return frozenset(
+            event.event_specific_data.output_name  # type: ignore[union-attr]  # it is a StepOutputData
+            for event in self.events
+            if event.is_successful_output
+        )
+
+
+def execute_step(
+    step_context: StepContext,
+    attempt: int = 1,
+    skipped: frozenset[StepOutputHandle] = frozenset(),
+    may_retry: bool = True,
+) -> StepResult:
+    """Runs a step once, with its output captured.
+
+    Args:
+        step_context: the step.
+        attempt: 1 for the first.
+        skipped: outputs of earlier steps that were not given.
+        may_retry: whether a request to run the step again is heeded; otherwise it fails the step.
+
+    Raises:
+        BaseException: what is no Exception (KeyboardInterrupt, say), after the failure of the step is recorded.
+    """
+    pipeline_context, key = step_context.pipeline_context, step_context.step.key
+    events: list[DagsterEvent] = []
+    compute_logs = pipeline_context.instance.compute_log_manager
+    if compute_logs.enabled(pipeline_context.pipeline_run, key):
+        data = ComputeLogsCaptureData(key, (key,))
+        events.append(step_context.record("LOGS_CAPTURED", f"Capturing stdout and stderr of step {key!r}.", data))
+    with compute_logs.watch(pipeline_context.pipeline_run, key):
+        if attempt == 1:
+            events.append(step_context.record("STEP_START", f"Started step {key!r}."))
+        else:
+            events.append(step_context.record("STEP_RESTARTED", f"Started step {key!r} again, attempt {attempt}."))
+        return _attempt(step_context, attempt if may_retry else _LAST_ATTEMPT, skipped, events)
+
+
+def _attempt(
+    step_context: StepContext, attempt: int, skipped: frozenset[StepOutputHandle], events: list[DagsterEvent]
+) -> StepResult:
+    meter = step_context.pipeline_context.usage
+    started, usage_before = time.perf_counter(), meter.read()
+    try:
+        _compute(step_context, skipped, events)
+    except RetryRequested as retry:
+        if attempt <= retry.max_retries:
+            events.append(_record_retry(step_context, retry))
+            return StepResult(events, retry=retry)
+        error: BaseException = retry
+    except BaseException as raised:  # noqa: BLE001  a KeyboardInterrupt is recorded too, and raised again below
+        error = raised
+    else:
+        duration_ms = (time.perf_counter() - started) * 1000
+        message = f"Finished step {step_context.step.key!r} in {duration_ms:.1f} ms."
+        success = StepSuccessData(duration_ms, meter.read() - usage_before)
+        events.append(step_context.record("STEP_SUCCESS", message, success))
+        return StepResult(events)
+    duration_ms = (time.perf_counter() - started) * 1000
+    events.append(_record_failure(step_context, error, duration_ms, meter.read() - usage_before))
+    if not isinstance(error, Exception):
+        raise error
+    return StepResult(events, error)
+
+
+def _compute(step_context: StepContext, skipped: frozenset[StepOutputHandle], events: list[DagsterEvent]) -> None:
+    values = load_inputs(step_context, skipped, events)
+    outputs = OutputHandler(step_context, events)
+    user_events = _user_events(step_context, values)
+    while True:
+        # Only the solid's own code is inside the boundary; what stores its outputs reports errors of its own.
+        with _solid_boundary(step_context):
+            event = next(user_events, None)
+        if event is None:
+            break
+        outputs.handle(event)
+    outputs.finish()
+
+
+def _user_events(step_context: StepContext, values: dict[str, Any]) -> Any:
+    with _solid_boundary(step_context):
+        given = step_context.solid_def.compute_fn(SolidExecutionContext(step_context), values)
+    return as_user_events(step_context, given)
+
+
+def _solid_boundary(step_context: StepContext) -> Any:
+    step, solid_def = step_context.step, step_context.solid_def
+    return user_code_error_boundary(
+        DagsterExecutionStepExecutionError,
+        lambda: f"Solid {step.solid.name!r} raised",
+        control_flow_exceptions=_CONTROL_FLOW,
+        step_key=step.key,
+        solid_name=step.solid.name,
+        solid_def_name=solid_def.name,
+    )
+
+
+def _record_retry(step_context: StepContext, retry: RetryRequested) -> DagsterEvent:
+    info = error_info(retry)
+    message = f"Step {step_context.step.key!r} asked to be run again in {retry.seconds_to_wait:g} s."
+    return step_context.record("STEP_UP_FOR_RETRY", message, StepRetryData(info, retry.seconds_to_wait), info)
+
+
+def _record_failure(step_context: StepContext, error: BaseException, duration_ms: float, usage: Usage) -> DagsterEvent:
+    failed = error.user_exception if isinstance(error, DagsterUserCodeExecutionError) else error
+    info = error_info(error)
+    description = failed.description if isinstance(failed, Failure) else None
+    entries = failed.metadata_entries if isinstance(failed, Failure) else ()
+    data = StepFailureData(info, duration_ms, usage, description, entries)
+    return step_context.record("STEP_FAILURE", f"Step {step_context.step.key!r} failed: {error}", data, info)

@@ -1,0 +1,83 @@
+"""Reading `dagster.yaml`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from core.config import ConfigFault, Field, Permissive, Shape
+from core.errors import DagsterInvalidConfigError
+from core.serdes import ConfigurableClassData
+
+_CLASS_SECTIONS = (
+    "local_artifact_storage",
+    "run_storage",
+    "event_log_storage",
+    "compute_logs",
+    "schedule_storage",
+    "scheduler",
+    "run_coordinator",
+    "run_launcher",
+)
+_CLASS = Field(Shape({"module": str, "class": str, "config": Field(Permissive())}), is_required=False)
+_SCHEMA = Shape(
+    {**dict.fromkeys(_CLASS_SECTIONS, _CLASS), "settings": Field(Permissive(), is_required=False)},
+)
+
+
+def load_dagster_yaml(path: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections of the file at `path`, an absent file being an empty one.
+
+    Args:
+        path: the file.
+        overrides: sections that take the place of those of the file.
+
+    Raises:
+        DagsterInvalidConfigError: naming the file and the key.
+    """
+    given = {**_read(path), **overrides}
+    faults: list[ConfigFault] = []
+    config: dict[str, Any] = _SCHEMA.resolve(given, (), faults)
+    if faults:
+        raise DagsterInvalidConfigError(f"Invalid {path}:", faults, given)
+    for section in _CLASS_SECTIONS:
+        _check_class(path, section, config)
+    return config
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    import yaml  # 30 ms to import; most processes read no YAML
+
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DagsterInvalidConfigError(f"{path} is not YAML: {error}") from error
+    except OSError as error:
+        raise DagsterInvalidConfigError(f"Cannot read {path}: {error}") from error
+    if content is not None and not isinstance(content, dict):
+        raise DagsterInvalidConfigError(f"{path} must hold a mapping of sections, not a {type(content).__name__}.")
+    return content or {}
+
+
+def _check_class(path: Path, section: str, config: Mapping[str, Any]) -> None:
+    data = section_data(config, section)
+    if data is None:
+        return
+    try:
+        data.load_class()
+    except DagsterInvalidConfigError as error:
+        raise DagsterInvalidConfigError(f"Invalid {path}, section {section}: {error}") from error
+
+
+def section_data(config: Mapping[str, Any], section: str) -> ConfigurableClassData | None:
+    """The class that a section names, or None where the section is not there."""
+    given = config.get(section)
+    if given is None:
+        return None
+    config_yaml = msgspec.json.encode(given.get("config") or {}).decode()  # JSON is YAML
+    return ConfigurableClassData(given["module"], given["class"], config_yaml)

@@ -1,0 +1,76 @@
+"""Storing a run's events without making its steps wait."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from core.events.records import EventLogEntry
+
+FLUSH_INTERVAL_SECONDS = 0.05
+
+
+class EventWriter:
+    """Hands entries to the event log in batches, from a thread of its own.
+
+    Entries put before `start` wait for it, so that a run that is refused leaves nothing behind. After `start` an entry
+    is stored at most `FLUSH_INTERVAL_SECONDS` (and the time of one write) later, and when `close` returns all are.
+
+    Args:
+        store: stores a batch, in order.
+    """
+
+    def __init__(self, store: Callable[[list[EventLogEntry]], None]) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._pending: list[EventLogEntry] = []
+        self._has_pending = threading.Event()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._error: BaseException | None = None
+
+    def put(self, entry: EventLogEntry) -> None:
+        """Takes an entry.
+
+        Raises:
+            Exception: what storing an earlier batch raised; the run must not go on without its log.
+        """
+        if self._error is not None:
+            raise self._error
+        with self._lock:
+            self._pending.append(entry)
+        if not self._has_pending.is_set():
+            self._has_pending.set()
+
+    def start(self) -> None:
+        """Begins to store entries."""
+        self._thread = threading.Thread(target=self._run, name="event-writer", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stores what is left and ends the thread; raises what storing raised. Without `start`, drops everything."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        self._closing.set()
+        self._has_pending.set()
+        thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            self._has_pending.wait()
+            self._closing.wait(FLUSH_INTERVAL_SECONDS)
+            self._flush()
+        self._flush()
+
+    def _flush(self) -> None:
+        self._has_pending.clear()
+        with self._lock:
+            batch, self._pending = self._pending, []
+        try:
+            if batch and self._error is None:
+                self._store(batch)
+        except BaseException as error:  # noqa: BLE001  raised again in the thread of the run, by put or close
+            self._error = error

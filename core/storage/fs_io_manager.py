@@ -1,0 +1,81 @@
+"""Values of each run as pickles on the local disk."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+from core.config import Field, StringSource
+from core.definitions.io_manager import io_manager
+from core.definitions.resource import InitResourceContext
+from core.errors import DagsterObjectNotFoundError
+from core.storage.atomic_file import atomic_write
+from core.storage.io_context import InputContext, OutputContext
+from core.storage.io_manager import IOManager
+from core.storage.paths import file_name, inside
+
+PICKLE_PROTOCOL = 5  # the newest one that every supported Python reads
+
+BASE_DIR_CONFIG = {
+    "base_dir": Field(
+        StringSource,
+        is_required=False,
+        description="The directory of the values; by default the instance's storage directory.",
+    )
+}
+
+
+class PickledObjectFilesystemIOManager(IOManager):
+    """Pickles at `{base_dir}/{run_id}/{step_key}/{output_name}`.
+
+    Args:
+        base_dir: the directory; made when first written to.
+    """
+
+    def __init__(self, base_dir: str | None = None) -> None:
+        self.base_dir = Path(base_dir or "").absolute()
+
+    def handle_output(self, context: OutputContext, obj: Any) -> None:
+        with atomic_write(self._path(context)) as stream:
+            pickle.dump(obj, stream, PICKLE_PROTOCOL)
+
+    def load_input(self, context: InputContext) -> Any:
+        assert context.upstream_output is not None
+        return load_pickle(self._path(context.upstream_output), context)
+
+    def get_address(self, context: OutputContext) -> str | None:
+        return str(self._path(context))
+
+    def _path(self, context: OutputContext) -> Path:
+        return path_under(self.base_dir, context.get_run_scoped_output_identifier())
+
+
+def path_under(base_dir: Path, names: list[str]) -> Path:
+    """The path that an output's identifying names come to."""
+    return inside(base_dir, *(file_name(name, "run id, step key, output name or version") for name in names))
+
+
+def load_pickle(path: Path, context: InputContext) -> Any:
+    """The value pickled at `path`, for an input.
+
+    Raises:
+        DagsterObjectNotFoundError: there is no such file.
+    """
+    upstream = context.upstream_output
+    assert upstream is not None
+    try:
+        with path.open("rb") as stream:
+            return pickle.load(stream)
+    except FileNotFoundError as error:
+        raise DagsterObjectNotFoundError(
+            f"No value at {path} for output {upstream.name!r} of step {upstream.step_key!r}; it was never stored, "
+            "was deleted, or is on another machine. Execute that step again."
+        ) from error
+
+
+@io_manager(config_schema=BASE_DIR_CONFIG, version="1")
+def fs_io_manager(init_context: InitResourceContext) -> PickledObjectFilesystemIOManager:
+    """IO manager that pickles the values of each run to the local disk."""
+    base_dir = init_context.resource_config.get("base_dir")
+    return PickledObjectFilesystemIOManager(base_dir or init_context.instance.storage_directory())

@@ -1,0 +1,38 @@
+"""Values kept in this process for the time of a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.definitions.io_manager import io_manager
+from core.definitions.resource import InitResourceContext
+from core.errors import DagsterObjectNotFoundError
+from core.storage.io_context import InputContext, OutputContext
+from core.storage.io_manager import IOManager
+
+
+class InMemoryIOManager(IOManager):
+    """Values in a dict."""
+
+    def __init__(self) -> None:
+        self.values: dict[tuple[str, ...], Any] = {}
+
+    def handle_output(self, context: OutputContext, obj: Any) -> None:
+        self.values[tuple(context.get_run_scoped_output_identifier())] = obj
+
+    def load_input(self, context: InputContext) -> Any:
+        assert context.upstream_output is not None
+        names = tuple(context.upstream_output.get_run_scoped_output_identifier())
+        try:
+            return self.values[names]
+        except KeyError:
+            raise DagsterObjectNotFoundError(
+                f"No value in memory for output {names[2]!r} of step {names[1]!r} of run {names[0]}; it was made by "
+                "another process or run. To read it there, store values with fs_io_manager or in a bucket."
+            ) from None
+
+
+@io_manager(version="1")
+def mem_io_manager(_init_context: InitResourceContext) -> InMemoryIOManager:
+    """IO manager that keeps values in memory; the default one."""
+    return InMemoryIOManager()

@@ -1,0 +1,117 @@
+"""IO managers for memoized runs: values are kept by version, and found again by any run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+from pathlib import Path
+from typing import IO, Any
+
+from core.definitions.io_manager import io_manager
+from core.definitions.resource import InitResourceContext
+from core.errors import DagsterObjectCorruptError, DagsterObjectNotFoundError
+from core.storage.atomic_file import atomic_write
+from core.storage.fs_io_manager import BASE_DIR_CONFIG, PICKLE_PROTOCOL, path_under
+from core.storage.io_context import InputContext, OutputContext
+from core.storage.io_manager import MemoizableIOManager
+
+_DIGEST_BYTES = hashlib.sha256().digest_size
+_CHUNK_BYTES = 1 << 20
+
+
+class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
+    """Pickles at `{base_dir}/versioned_outputs/{step_key}/{output_name}/{version}`, each with its SHA-256.
+
+    A value appears whole and once: of many writers of one version the first one's value stays. A file that is cut or
+    altered does not count as stored, and is replaced by the next run that computes the value.
+
+    Args:
+        base_dir: the directory; made when first written to.
+    """
+
+    def __init__(self, base_dir: str) -> None:
+        self.base_dir = Path(base_dir).absolute()
+
+    def handle_output(self, context: OutputContext, obj: Any) -> None:
+        path = self._path(context)
+        if path.exists() and not _is_whole(path):
+            path.unlink(missing_ok=True)
+        with atomic_write(path, overwrite=False) as stream:
+            hashing = _HashingWriter(stream)
+            pickle.dump(obj, hashing, PICKLE_PROTOCOL)
+            stream.write(hashing.digest())
+
+    def load_input(self, context: InputContext) -> Any:
+        assert context.upstream_output is not None
+        path = self._path(context.upstream_output)
+        try:
+            with path.open("rb") as stream:
+                if not _matches_digest(stream):
+                    raise DagsterObjectCorruptError(f"The value at {path} was cut or altered after it was written.")
+                stream.seek(0)
+                return pickle.load(stream)
+        except FileNotFoundError as error:
+            raise DagsterObjectNotFoundError(
+                f"No value at {path}; it was deleted after this run was planned. Run again to compute it."
+            ) from error
+
+    def has_output(self, context: OutputContext) -> bool:
+        return _is_whole(self._path(context))
+
+    def get_address(self, context: OutputContext) -> str | None:
+        return str(self._path(context))
+
+    def _path(self, context: OutputContext) -> Path:
+        return path_under(self.base_dir / "versioned_outputs", context.get_versioned_output_identifier())
+
+
+class _HashingWriter:
+    """Passes bytes on and keeps their digest."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._hasher = hashlib.sha256()
+
+    def write(self, chunk: Any) -> int:
+        self._hasher.update(chunk)
+        return self._stream.write(chunk)
+
+    def digest(self) -> bytes:
+        return self._hasher.digest()
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return _matches_digest(stream)
+    except FileNotFoundError:
+        return False
+
+
+def _matches_digest(stream: IO[bytes]) -> bool:
+    """Whether the content up to its last bytes has the digest that those bytes are."""
+    left = stream.seek(0, os.SEEK_END) - _DIGEST_BYTES
+    stream.seek(0)
+    hasher = hashlib.sha256()
+    while left > 0:
+        chunk = stream.read(min(left, _CHUNK_BYTES))
+        if not chunk:
+            return False
+        hasher.update(chunk)
+        left -= len(chunk)
+    return left == 0 and stream.read() == hasher.digest()
+
+
+@io_manager(config_schema=BASE_DIR_CONFIG, version="1")
+def versioned_filesystem_io_manager(init_context: InitResourceContext) -> VersionedPickledObjectFilesystemIOManager:
+    """IO manager that pickles values by version to the local disk, for memoized runs."""
+    base_dir = init_context.resource_config.get("base_dir")
+    return VersionedPickledObjectFilesystemIOManager(base_dir or init_context.instance.storage_directory())
+
+
+__all__ = [
+    "MemoizableIOManager",
+    "VersionedPickledObjectFilesystemIOManager",
+    "versioned_filesystem_io_manager",
+]
