@@ -35,7 +35,7 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
     """A message for a name that is not among the known ones, with the likeliest one it was meant to be."""
     names = sorted(known)
     close = difflib.get_close_matches(str(name), names, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    hint = f"; did you mean {close[0]!r}?" if close else "."
     return f"unknown {kind} {name!r}{hint} Known: {', '.join(names) or 'none'}."
 
 

@@ -81,20 +81,21 @@ class EnvironmentConfig(msgspec.Struct, frozen=True):
         faults: list[ConfigFault] = []
         given = dict(run_config or {})
         schema = run_config_schema(pipeline, mode, resources, executors)
-        resolved = schema.resolve(given, (), faults)
+        resolved = schema.resolve({"execution": {next(iter(executors)): {}}, **given}, (), faults)
         raise_faults(faults, given, f"run config of pipeline {pipeline.name!r} in mode {mode.name!r}")
-        (executor_name, executor_config), *_ = (resolved.get("execution") or {next(iter(executors)): {}}).items()
-        storage = resolved.get("intermediate_storage")
+        ((executor_name, executor_config),) = resolved["execution"].items()
         return EnvironmentConfig(
             solids={name: SolidConfig(**value) for name, value in resolved["solids"].items()},
             resources={key: value.get("config") for key, value in resolved["resources"].items()},
             loggers={key: value.get("config") for key, value in resolved["loggers"].items()},
-            execution=(executor_name, (executor_config or {}).get("config", {})),
-            intermediate_storage=next(((n, (v or {}).get("config", {})) for n, v in storage.items()), None)
-            if storage
-            else None,
+            execution=(executor_name, executor_config.get("config")),
+            intermediate_storage=_only_choice(resolved.get("intermediate_storage")),
             original_config_dict=given,
         )
+
+
+def _only_choice(chosen: dict[str, Any] | None) -> tuple[str, Any] | None:
+    return next(((name, value.get("config")) for name, value in (chosen or {}).items()), None)
 
 
 def run_config_schema(

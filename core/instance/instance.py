@@ -12,7 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
+
 from core.errors import DagsterHomeNotSetError, DagsterInvariantViolationError, DagsterRunNotFoundError
+from core.events.metadata import as_metadata_entries
 from core.events.payloads import EngineEventData, StepOutputHandle
 from core.events.records import DagsterEvent, EventLogEntry
 from core.instance.ref import InstanceRef
@@ -256,6 +259,7 @@ class DagsterInstance:
         engine_event_data: EngineEventData | None = None,
         cls: type | None = None,
         step_key: str | None = None,
+        **metadata: Any,
     ) -> DagsterEvent:
         """Records an ENGINE_EVENT that happened outside the execution of the run.
 
@@ -265,8 +269,11 @@ class DagsterInstance:
             engine_event_data: more about it.
             cls: the class that reports it; its name goes before the message.
             step_key: the step it is about.
+            metadata: labelled values to keep with the event.
         """
         data = engine_event_data or EngineEventData()
+        entries = as_metadata_entries(metadata, list(data.metadata_entries))
+        data = msgspec.structs.replace(data, metadata_entries=entries)
         event = DagsterEvent(
             "ENGINE_EVENT",
             pipeline_run.pipeline_name,
