@@ -61,6 +61,7 @@ def execute_run(
     try:
         return run.execute()
     finally:
+        instance.compute_log_manager.finish_run(context.pipeline_run)
         writer.close()
 
 

@@ -7,11 +7,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
 
-from core.storage.capture import Echo, capture_output
+from core.storage.capture import Echo, OutputCapture
 from core.storage.pipeline_run import PipelineRun
 
 MAX_BYTES_FILE_READ = 33_554_432
@@ -54,6 +55,10 @@ class ComputeLogManager(ABC):
     echo: Echo | None = None
     """Shows captured output while a step runs; None for where it would have gone without the capture."""
 
+    @cached_property
+    def _output_capture(self) -> OutputCapture:
+        return OutputCapture()
+
     @contextmanager
     def watch(self, pipeline_run: PipelineRun, step_key: str | None = None) -> Iterator[None]:
         """Captures what is printed while the block runs.
@@ -70,7 +75,7 @@ class ComputeLogManager(ABC):
         stdout_path = self.get_local_path(pipeline_run.run_id, key, ComputeIOType.STDOUT)
         stderr_path = self.get_local_path(pipeline_run.run_id, key, ComputeIOType.STDERR)
         try:
-            with capture_output(Path(stdout_path), Path(stderr_path), self.echo):
+            with self._output_capture.capture(Path(stdout_path), Path(stderr_path), self.echo):
                 yield
         finally:
             self.on_watch_finish(pipeline_run, step_key)
@@ -117,9 +122,13 @@ class ComputeLogManager(ABC):
             max_bytes: at most so many; at least 4, the length of the longest character.
         """
 
+    def finish_run(self, pipeline_run: PipelineRun) -> None:
+        """Called when a run has ended: finishes what is under way for it and ends the threads it used."""
+        self._output_capture.close()
+
     def dispose(self) -> None:
         """Finishes what is under way and lets go of threads and connections."""
-        return
+        self._output_capture.close()
 
 
 class NoOpComputeLogManager(ComputeLogManager):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import stat
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,8 @@ from core.storage.compute_log_manager import (
 )
 from core.storage.paths import file_name, inside
 from core.storage.pipeline_run import PipelineRun
+
+_COMPLETE_MODE = 0o444
 
 
 class LocalComputeLogManager(ComputeLogManager, ConfigurableClass):
@@ -38,6 +43,7 @@ class LocalComputeLogManager(ComputeLogManager, ConfigurableClass):
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._base_dir = Path(base_dir).absolute()
         self._inst_data = inst_data
+        self._checked_folder = lru_cache(maxsize=16)(self._check_folder)
 
     @property
     def inst_data(self) -> ConfigurableClassData | None:
@@ -55,22 +61,30 @@ class LocalComputeLogManager(ComputeLogManager, ConfigurableClass):
         return str(self._file(run_id, key, IO_TYPE_EXTENSION[io_type]))
 
     def _file(self, run_id: str, key: str, extension: str) -> Path:
-        name = f"{file_name(key, 'step key')}.{extension}"
-        return inside(self._base_dir, file_name(run_id, "run id"), "compute_logs", name)
+        return self._checked_folder(run_id) / f"{file_name(key, 'step key')}.{extension}"
 
-    def _completion_mark(self, run_id: str, key: str) -> Path:
-        return self._file(run_id, key, "complete")
+    def _check_folder(self, run_id: str) -> Path:
+        # Following symbolic links costs more than a small step does, so a run's folder is checked once.
+        return inside(self._base_dir, file_name(run_id, "run id"), "compute_logs")
+
+    def _files(self, run_id: str, key: str) -> list[Path]:
+        return [self._file(run_id, key, extension) for extension in IO_TYPE_EXTENSION.values()]
 
     def on_watch_start(self, pipeline_run: PipelineRun, step_key: str | None) -> None:
-        mark = self._completion_mark(pipeline_run.run_id, step_key or pipeline_run.pipeline_name)
-        mark.parent.mkdir(parents=True, exist_ok=True)
-        mark.unlink(missing_ok=True)
+        files = self._files(pipeline_run.run_id, step_key or pipeline_run.pipeline_name)
+        files[0].parent.mkdir(parents=True, exist_ok=True)
+        for path in files:
+            path.unlink(missing_ok=True)  # of an earlier attempt, and read-only
 
     def on_watch_finish(self, pipeline_run: PipelineRun, step_key: str | None) -> None:
-        self._completion_mark(pipeline_run.run_id, step_key or pipeline_run.pipeline_name).touch()
+        # A complete log is read-only: that marks it at the cost of no file more.
+        for path in self._files(pipeline_run.run_id, step_key or pipeline_run.pipeline_name):
+            with suppress(FileNotFoundError):  # where another run of this process had the capture
+                path.chmod(_COMPLETE_MODE)
 
     def is_watch_completed(self, run_id: str, key: str) -> bool:
-        return self._completion_mark(run_id, key).exists()
+        paths = self._files(run_id, key)
+        return all(path.exists() and stat.S_IMODE(path.stat().st_mode) == _COMPLETE_MODE for path in paths)
 
     def download_url(self, run_id: str, key: str, io_type: ComputeIOType) -> str | None:
         return None
