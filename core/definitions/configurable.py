@@ -67,6 +67,24 @@ class DefinitionConfig(ConfigType):
             mapped = self._map_fn(resolved)
         return self._inner.resolve(mapped, path, faults)
 
+    def without_secrets(self, resolved: Any) -> Any:
+        """What the code gets, less the fields marked as secret: credentials change and what they open does not."""
+        innermost = self
+        while innermost._inner is not None:
+            innermost = innermost._inner
+        return _without_secrets(innermost.field.config_type, resolved)
+
+
+def _without_secrets(config_type: ConfigType, value: Any) -> Any:
+    fields = getattr(config_type, "fields", None)
+    if fields is None or not isinstance(value, dict):
+        return value
+    return {
+        name: _without_secrets(fields[name].config_type, item) if name in fields else item
+        for name, item in value.items()
+        if name not in fields or not fields[name].is_secret
+    }
+
 
 class DefinitionField(Field):
     """The place of a definition's config in a run config: as required as the definition's own schema."""

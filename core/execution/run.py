@@ -14,8 +14,14 @@ from core.errors import (
     DagsterResourceFunctionError,
     user_code_error_boundary,
 )
-from core.events.payloads import PipelineCanceledData, PipelineFailureData, PipelineSuccessData
-from core.events.records import DagsterEvent
+from core.events.payloads import (
+    EngineEventData,
+    EventSpecificData,
+    PipelineCanceledData,
+    PipelineFailureData,
+    PipelineSuccessData,
+)
+from core.events.records import DagsterEvent, EventLogEntry
 from core.execution.context import PipelineContext
 from core.execution.decide import decide
 from core.execution.loop import users_own
@@ -49,30 +55,41 @@ def execute_run(
         instance: where it is recorded.
         raise_on_error: whether the first error ends the run and is raised.
         source_run_ids: for steps that it does not execute, the run whose values stand for theirs.
-        on_event: called with each event of the run when the executor has handed it on.
+        on_event: called with each event of the run when it happens.
 
     Raises:
         DagsterResourceUnavailableError: what a resource needs is not there; the run is refused.
         Exception: where `raise_on_error`, what failed it.
     """
     writer = EventWriter(instance.handle_new_events)
-    context = _pipeline_context(prepared, instance, raise_on_error, source_run_ids or {}, writer.put)
-    run = _Run(prepared, context, writer, on_event or (lambda _event: None))
+    sink = _event_sink(writer, on_event)
+    context = _pipeline_context(prepared, instance, raise_on_error, source_run_ids or {}, sink)
+    run = _Run(prepared, context, writer)
     try:
         return run.execute()
     finally:
-        instance.compute_log_manager.finish_run(context.pipeline_run)
         writer.close()
+
+
+def _event_sink(writer: EventWriter, on_event: OnEvent | None) -> EventSink:
+    if on_event is None:
+        return writer.put
+
+    def sink(entry: EventLogEntry) -> None:
+        writer.put(entry)
+        if entry.dagster_event is not None:
+            on_event(entry.dagster_event)
+
+    return sink
 
 
 class _Run:
     """One run from its first resource to its last event."""
 
-    def __init__(self, prepared: PreparedRun, context: PipelineContext, writer: EventWriter, on_event: OnEvent) -> None:
+    def __init__(self, prepared: PreparedRun, context: PipelineContext, writer: EventWriter) -> None:
         self._prepared = prepared
         self._context = context
         self._writer = writer
-        self._on_event = on_event
         self._events: list[DagsterEvent] = []
         self._started = time.perf_counter()
 
@@ -98,7 +115,7 @@ class _Run:
             raise
         if any(event.is_step_failure for event in self._events):
             return self._failed(None)
-        self._record(
+        self._record_end(
             "PIPELINE_SUCCESS",
             f"Finished the run of pipeline {self._context.pipeline_name!r}.",
             PipelineSuccessData(self._duration_ms, self._usage, planning_usage),
@@ -115,9 +132,7 @@ class _Run:
         self._context.instance.add_run(self._context.pipeline_run)
         self._writer.start()
         name, run_id = self._context.pipeline_name, self._context.run_id
-        self._record(
-            "PIPELINE_START", f"Started run {run_id} of pipeline {name!r} in mode {self._prepared.mode.name!r}."
-        )
+        self._record("PIPELINE_START", f"Started run {run_id} of {name!r} in mode {self._prepared.mode.name!r}.")
 
     def _record_memoized(self) -> None:
         plan = self._context.execution_plan
@@ -145,7 +160,7 @@ class _Run:
         info = error_info(error) if error else None
         failed_steps = [event.step_key for event in self._events if event.is_step_failure]
         why = f"these steps failed: {', '.join(map(str, failed_steps))}" if failed_steps else str(error)
-        self._record(
+        self._record_end(
             "PIPELINE_FAILURE",
             f"The run of pipeline {self._context.pipeline_name!r} failed: {why}.",
             PipelineFailureData(info, self._duration_ms, self._usage),
@@ -162,22 +177,21 @@ class _Run:
             kind = "PIPELINE_CANCELED" if is_asked_for else "PIPELINE_FAILURE"
             info = error_info(error)
             data = PipelineCanceledData(info) if is_asked_for else PipelineFailureData(info, self._duration_ms)
-            self._record(kind, f"The run was ended by {type(error).__name__}.", data)
+            self._record_end(kind, f"The run was ended by {type(error).__name__}.", data)
 
     def _result(self) -> PipelineExecutionResult:
         return PipelineExecutionResult(self._context, self._events)
 
-    def _record(
-        self,
-        event_type: str,
-        message: str,
-        data: PipelineSuccessData | PipelineFailureData | PipelineCanceledData | None = None,
-    ) -> None:
+    def _record_end(self, event_type: str, message: str, data: EventSpecificData) -> None:
+        for warning in self._context.instance.compute_log_manager.finish_run(self._context.pipeline_run):
+            self._take(self._context.record("ENGINE_EVENT", warning, EngineEventData(), level=logging.WARNING))
+        self._record(event_type, message, data)
+
+    def _record(self, event_type: str, message: str, data: EventSpecificData | None = None) -> None:
         self._take(self._context.record(event_type, message, data))
 
     def _take(self, event: DagsterEvent) -> None:
         self._events.append(event)
-        self._on_event(event)
 
     @property
     def _duration_ms(self) -> float:

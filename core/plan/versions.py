@@ -2,7 +2,8 @@
 
 A version covers the solid's code version, its name and config, each input by name with the version of the very output
 that feeds it (or the value that config or a default gives), the versions and config of the resources the solid
-requires, and the output's name. A step has no version when any of these has none.
+requires, and the output's name. A step has no version when any of these has none. Fields of config that are marked as
+secret are left out.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def _step_version(step: ExecutionStep, known: Versions, resources: _ResourceVers
                 "step",
                 definition.version,
                 step.solid.name,
-                step.solid_config.config,
+                definition.config_schema.without_secrets(step.solid_config.config),
                 {each.definition.name: _input_version(each, known) for each in step.inputs},
                 {key: resources.version(key) for key in definition.required_resource_keys},
             )
@@ -107,6 +108,7 @@ class _ResourceVersions:
             return None
         try:
             required = {each: self.version(each) for each in definition.required_resource_keys}
-            return digest(("resource", key, definition.version, self._config.get(key), required))
+            config = definition.config_schema.without_secrets(self._config.get(key))
+            return digest(("resource", key, definition.version, config, required))
         except (_Unversioned, NoDigestError):
             return None

@@ -122,9 +122,14 @@ class ComputeLogManager(ABC):
             max_bytes: at most so many; at least 4, the length of the longest character.
         """
 
-    def finish_run(self, pipeline_run: PipelineRun) -> None:
-        """Called when a run has ended: finishes what is under way for it and ends the threads it used."""
+    def finish_run(self, pipeline_run: PipelineRun) -> list[str]:
+        """Called when a run has ended: finishes what is under way for it and ends the threads it used.
+
+        Returns:
+            A warning for each thing that could not be finished. It raises nothing: a run does not fail for its logs.
+        """
         self._output_capture.close()
+        return []
 
     def dispose(self) -> None:
         """Finishes what is under way and lets go of threads and connections."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -129,6 +130,22 @@ class PipelineRunsFilter(msgspec.Struct, frozen=True):
             and (self.mode is None or run.mode == self.mode)
             and all(run.tags.get(key) == value for key, value in (self.tags or {}).items())
         )
+
+
+class RunRecord(msgspec.Struct, frozen=True):
+    """A run with what its storage knows of it besides.
+
+    Attributes:
+        storage_id: grows with each run that is added.
+        pipeline_run: the run.
+        create_timestamp: when it was added.
+        update_timestamp: when its status last changed.
+    """
+
+    storage_id: int
+    pipeline_run: PipelineRun
+    create_timestamp: datetime
+    update_timestamp: datetime
 
 
 def lineage_tags(root_run_id: str, parent_run_id: str) -> dict[str, str]:

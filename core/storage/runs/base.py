@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from core.events.records import DagsterEvent
 from core.storage.daemon_heartbeat import DaemonHeartbeat
-from core.storage.pipeline_run import PipelineRun, PipelineRunsFilter
+from core.storage.pipeline_run import PipelineRun, PipelineRunsFilter, RunRecord
 
 
 class RunStorage(ABC):
@@ -29,9 +29,9 @@ class RunStorage(ABC):
         """Sets the run's status to what `event` makes it; other events and unknown runs change nothing."""
 
     @abstractmethod
-    def get_runs(
+    def get_run_records(
         self, filters: PipelineRunsFilter | None = None, cursor: str | None = None, limit: int | None = None
-    ) -> list[PipelineRun]:
+    ) -> list[RunRecord]:
         """Runs that meet `filters`, the one added last first.
 
         Args:
@@ -40,13 +40,20 @@ class RunStorage(ABC):
             limit: at most so many.
         """
 
+    def get_runs(
+        self, filters: PipelineRunsFilter | None = None, cursor: str | None = None, limit: int | None = None
+    ) -> list[PipelineRun]:
+        """As `get_run_records`, the runs alone."""
+        return [record.pipeline_run for record in self.get_run_records(filters, cursor, limit)]
+
     @abstractmethod
     def get_runs_count(self, filters: PipelineRunsFilter | None = None) -> int:
         """How many runs meet `filters`."""
 
-    @abstractmethod
     def get_run_by_id(self, run_id: str) -> PipelineRun | None:
         """The run, or None."""
+        found = self.get_runs(PipelineRunsFilter(run_ids=(run_id,)))
+        return found[0] if found else None
 
     def has_run(self, run_id: str) -> bool:
         """Whether the run is stored."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from core.errors import DagsterRunAlreadyExists, DagsterRunNotFoundError
 from core.events.records import DagsterEvent
 from core.storage.daemon_heartbeat import DaemonHeartbeat
-from core.storage.pipeline_run import STATUS_AFTER_EVENT, PipelineRun, PipelineRunsFilter
+from core.storage.pipeline_run import STATUS_AFTER_EVENT, PipelineRun, PipelineRunsFilter, RunRecord
 from core.storage.runs.base import RunStorage
 
 
@@ -18,62 +21,68 @@ class InMemoryRunStorage(RunStorage):
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._runs: dict[str, PipelineRun] = {}
+        self._records: dict[str, RunRecord] = {}
+        self._added = itertools.count(1)
         self._heartbeats: dict[str, DaemonHeartbeat] = {}
 
     def add_run(self, pipeline_run: PipelineRun) -> PipelineRun:
         with self._lock:
-            if pipeline_run.run_id in self._runs:
+            if pipeline_run.run_id in self._records:
                 raise DagsterRunAlreadyExists(f"A run with id {pipeline_run.run_id!r} exists already.")
-            self._runs[pipeline_run.run_id] = pipeline_run
+            now = datetime.now(UTC)
+            self._records[pipeline_run.run_id] = RunRecord(next(self._added), pipeline_run, now, now)
         return pipeline_run
 
     def handle_run_event(self, run_id: str, event: DagsterEvent) -> None:
         status = STATUS_AFTER_EVENT.get(event.event_type_value)
         with self._lock:
-            if status is not None and run_id in self._runs:
-                self._runs[run_id] = self._runs[run_id].with_status(status)
+            record = self._records.get(run_id)
+            if status is not None and record is not None:
+                run = record.pipeline_run.with_status(status)
+                self._records[run_id] = replace(record, pipeline_run=run, update_timestamp=datetime.now(UTC))
 
-    def get_runs(
+    def get_run_records(
         self, filters: PipelineRunsFilter | None = None, cursor: str | None = None, limit: int | None = None
-    ) -> list[PipelineRun]:
+    ) -> list[RunRecord]:
         return list(itertools.islice(self._matching(filters, cursor), limit))
 
     def get_runs_count(self, filters: PipelineRunsFilter | None = None) -> int:
         return sum(1 for _ in self._matching(filters, None))
 
-    def _matching(self, filters: PipelineRunsFilter | None, cursor: str | None) -> Iterator[PipelineRun]:
+    def _matching(self, filters: PipelineRunsFilter | None, cursor: str | None) -> Iterator[RunRecord]:
         with self._lock:
-            newest_first = list(reversed(self._runs.values()))
+            newest_first = list(reversed(self._records.values()))
         if cursor is not None:
-            past_cursor = itertools.dropwhile(lambda run: run.run_id != cursor, newest_first)
+            past_cursor = itertools.dropwhile(lambda record: record.pipeline_run.run_id != cursor, newest_first)
             newest_first = list(past_cursor)[1:]
-        return (run for run in newest_first if filters is None or filters.matches(run))
+        return (record for record in newest_first if filters is None or filters.matches(record.pipeline_run))
 
     def get_run_by_id(self, run_id: str) -> PipelineRun | None:
-        return self._runs.get(run_id)
+        record = self._records.get(run_id)
+        return record.pipeline_run if record else None
 
     def get_run_tags(self) -> list[tuple[str, set[str]]]:
         values: dict[str, set[str]] = {}
-        for run in self._matching(None, None):
-            for key, value in run.tags.items():
+        for record in self._matching(None, None):
+            for key, value in record.pipeline_run.tags.items():
                 values.setdefault(key, set()).add(value)
         return sorted(values.items())
 
     def add_run_tags(self, run_id: str, new_tags: Mapping[str, str]) -> None:
         with self._lock:
-            run = self._runs.get(run_id)
-            if run is None:
+            record = self._records.get(run_id)
+            if record is None:
                 raise DagsterRunNotFoundError(f"No run {run_id!r} to add tags to.", run_id)
-            self._runs[run_id] = run.with_tags({**run.tags, **new_tags})
+            run = record.pipeline_run
+            self._records[run_id] = replace(record, pipeline_run=run.with_tags({**run.tags, **new_tags}))
 
     def delete_run(self, run_id: str) -> None:
         with self._lock:
-            self._runs.pop(run_id, None)
+            self._records.pop(run_id, None)
 
     def wipe(self) -> None:
         with self._lock:
-            self._runs.clear()
+            self._records.clear()
 
     def add_daemon_heartbeat(self, daemon_heartbeat: DaemonHeartbeat) -> None:
         self._heartbeats[daemon_heartbeat.daemon_type] = daemon_heartbeat

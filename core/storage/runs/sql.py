@@ -6,6 +6,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from core.errors import DagsterRunAlreadyExists, DagsterRunNotFoundError
 from core.events.records import DagsterEvent
 from core.serdes import from_json, to_json
 from core.storage.daemon_heartbeat import DaemonHeartbeat
-from core.storage.pipeline_run import STATUS_AFTER_EVENT, PipelineRun, PipelineRunsFilter, PipelineRunStatus
+from core.storage.pipeline_run import STATUS_AFTER_EVENT, PipelineRun, PipelineRunsFilter, PipelineRunStatus, RunRecord
 from core.storage.runs.base import RunStorage
 from core.storage.runs.schema import daemon_heartbeats, run_tags, runs
 
@@ -65,16 +66,16 @@ class SqlRunStorage(RunStorage):
             changed = runs.update().where(runs.c.run_id == run_id)
             connection.execute(changed.values(status=status.value, updated_at=time.time()))
 
-    def get_runs(
+    def get_run_records(
         self, filters: PipelineRunsFilter | None = None, cursor: str | None = None, limit: int | None = None
-    ) -> list[PipelineRun]:
-        query = _filtered(sa.select(runs.c.run_id, runs.c.status, runs.c.body), filters)
+    ) -> list[RunRecord]:
+        query = _filtered(sa.select(runs), filters)
         if cursor is not None:
             query = query.where(runs.c.id < sa.select(runs.c.id).where(runs.c.run_id == cursor).scalar_subquery())
         with self.read() as connection:
             rows = connection.execute(query.order_by(runs.c.id.desc()).limit(limit)).all()
             tags = self._tags_of(connection, [row.run_id for row in rows])
-        return [_run_from(row, tags.get(row.run_id, {})) for row in rows]
+        return [_record_from(row, tags.get(row.run_id, {})) for row in rows]
 
     @staticmethod
     def _tags_of(connection: sa.Connection, run_ids: list[str]) -> dict[str, dict[str, str]]:
@@ -87,10 +88,6 @@ class SqlRunStorage(RunStorage):
     def get_runs_count(self, filters: PipelineRunsFilter | None = None) -> int:
         with self.read() as connection:
             return int(connection.execute(_filtered(sa.select(sa.func.count(runs.c.id)), filters)).scalar_one())
-
-    def get_run_by_id(self, run_id: str) -> PipelineRun | None:
-        found = self.get_runs(PipelineRunsFilter(run_ids=(run_id,)))
-        return found[0] if found else None
 
     def get_run_tags(self) -> list[tuple[str, set[str]]]:
         values: dict[str, set[str]] = {}
@@ -142,9 +139,10 @@ def _batches(values: list[str]) -> Iterable[list[str]]:
     return (values[start : start + _IN_LIST_SIZE] for start in range(0, len(values), _IN_LIST_SIZE))
 
 
-def _run_from(row: Any, tags: dict[str, str]) -> PipelineRun:
-    run = from_json(PipelineRun, row.body)
-    return msgspec.structs.replace(run, status=PipelineRunStatus(row.status), tags=tags)
+def _record_from(row: Any, tags: dict[str, str]) -> RunRecord:
+    run = msgspec.structs.replace(from_json(PipelineRun, row.body), status=PipelineRunStatus(row.status), tags=tags)
+    created, updated = (datetime.fromtimestamp(each, UTC) for each in (row.created_at, row.updated_at))
+    return RunRecord(row.id, run, created, updated)
 
 
 def _filtered(query: sa.Select[Any], filters: PipelineRunsFilter | None) -> sa.Select[Any]:
