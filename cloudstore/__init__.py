@@ -1,1 +1,40 @@
-"""placeholder"""
+"""S3 for pipelines: the client as a resource, files, values and compute logs in buckets."""
+
+from pathlib import Path
+
+import core
+
+
+def _check_core() -> None:
+    """A `core` package of the user's own, found before ours, would break everything in ways hard to see through."""
+    found = Path(next(iter(core.__path__)))
+    if found.parent != Path(__file__).parent.parent:
+        raise ImportError(
+            f"cloudstore needs its own package 'core', and {found} was found in its place. Rename that package, or "
+            "take its folder off PYTHONPATH and the working directory."
+        )
+
+
+_check_core()
+
+from cloudstore.compute_log_manager import S3ComputeLogManager  # noqa: E402  only once the check has passed
+from cloudstore.file_manager import S3FileHandle, S3FileManager  # noqa: E402
+from cloudstore.io_manager import (  # noqa: E402
+    PickledObjectS3IOManager,
+    VersionedPickledObjectS3IOManager,
+    s3_pickle_io_manager,
+    versioned_s3_io_manager,
+)
+from cloudstore.resource import s3_file_manager, s3_resource  # noqa: E402
+
+__all__ = [
+    "PickledObjectS3IOManager",
+    "S3ComputeLogManager",
+    "S3FileHandle",
+    "S3FileManager",
+    "VersionedPickledObjectS3IOManager",
+    "s3_file_manager",
+    "s3_pickle_io_manager",
+    "s3_resource",
+    "versioned_s3_io_manager",
+]

@@ -1,0 +1,20 @@
+"""The command `cloudstore`."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import click
+
+from cloudstore.dev_server import dev_server
+from core.cli import logs, run, runs
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("cloudstore"), prog_name="cloudstore")
+def main() -> None:
+    """Run pipelines of solids that keep values, files and logs in S3-compatible buckets."""
+
+
+for command in (run, runs, logs, dev_server):
+    main.add_command(command)

@@ -1,0 +1,116 @@
+"""From what a command is given to a pipeline and a run config."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from core.config import unknown_name
+from core.definitions.pipeline import PipelineDefinition
+from core.errors import DagsterInvalidConfigError, DagsterInvariantViolationError, DagsterUserCodeExecutionError
+
+
+class PipelineFileError(DagsterUserCodeExecutionError):
+    """The file of a pipeline raised while it was loaded."""
+
+
+def load_pipeline(file: Path, attribute: str | None) -> PipelineDefinition:
+    """The pipeline in a Python file. The file's folder can be imported from, as when Python runs the file.
+
+    Args:
+        file: the file.
+        attribute: the name of the pipeline in it, or of a function that returns it; the only pipeline by default.
+
+    Raises:
+        PipelineFileError: loading the file raised.
+        DagsterInvariantViolationError: there is no such pipeline in it.
+    """
+    module = _load_module(file)
+    pipelines = {name: each for name, each in vars(module).items() if isinstance(each, PipelineDefinition)}
+    if attribute is None:
+        if len(pipelines) != 1:
+            known = ", ".join(sorted(pipelines)) or "none"
+            raise DagsterInvariantViolationError(
+                f"{file} has {len(pipelines)} pipelines; name one with -a. It has: {known}."
+            )
+        return next(iter(pipelines.values()))
+    found = getattr(module, attribute, None)
+    if callable(found) and not isinstance(found, PipelineDefinition):
+        found = found()
+    if not isinstance(found, PipelineDefinition):
+        raise DagsterInvariantViolationError(f"{file}: {unknown_name('pipeline', attribute, pipelines)}")
+    return found
+
+
+def _load_module(file: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(file.stem, file.absolute())
+    if spec is None or spec.loader is None:
+        raise DagsterInvariantViolationError(f"{file} is no Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(file.absolute().parent))
+    sys.modules[file.stem] = module  # so that values of classes of the file can be pickled
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise PipelineFileError(f"{file} could not be loaded", user_exception=error) from error
+    return module
+
+
+def load_run_config(files: Sequence[Path], settings: Sequence[str]) -> dict[str, Any]:
+    """The run config that YAML files and `a.b.c=value` settings come to; what comes later wins.
+
+    Args:
+        files: merged in order, mapping by mapping.
+        settings: each a path of keys and a YAML value.
+
+    Raises:
+        DagsterInvalidConfigError: a file is not YAML or no mapping, or a setting has no "=".
+    """
+    config: dict[str, Any] = {}
+    for file in files:
+        config = _merged(config, _read_yaml(file))
+    for setting in settings:
+        config = _merged(config, _parse_setting(setting))
+    return config
+
+
+def _read_yaml(file: Path) -> Mapping[str, Any]:
+    import yaml  # 30 ms to import; not every command reads YAML
+
+    try:
+        content = yaml.safe_load(file.read_text("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DagsterInvalidConfigError(f"{file} is not YAML: {error}") from error
+    except OSError as error:
+        raise DagsterInvalidConfigError(f"Cannot read the config file {file}: {error.strerror}.") from error
+    if content is not None and not isinstance(content, dict):
+        raise DagsterInvalidConfigError(f"{file} must hold a mapping, not a {type(content).__name__}.")
+    return content or {}
+
+
+def _parse_setting(setting: str) -> Mapping[str, Any]:
+    import yaml  # as above
+
+    path, separator, text = setting.partition("=")
+    keys = path.split(".")
+    if not separator or not all(keys):
+        raise DagsterInvalidConfigError(f"--set takes a.b.c=value, got {setting!r}.")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise DagsterInvalidConfigError(f"--set {path}: {text!r} is not YAML; quote it: '{path}=\"...\"'.") from error
+    for key in reversed(keys):
+        value = {key: value}
+    settings: Mapping[str, Any] = value
+    return settings
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        under = merged.get(key)
+        merged[key] = _merged(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
+    return merged

@@ -1,0 +1,115 @@
+"""Showing a run while it goes on: a bar on a terminal, a line a step elsewhere."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from core.cli.report import StepReport, human_bytes, step_report
+from core.events.records import DagsterEvent
+from core.instance import DagsterInstance
+
+
+class RunProgress:
+    """Told of each event of a run. This one shows nothing but a line for each step that ended.
+
+    Args:
+        console: where to show it.
+        step_count: how many steps the run has.
+    """
+
+    def __init__(self, console: Console, step_count: int) -> None:
+        self._console = console
+        self._step_count = step_count
+        self._ended = 0
+
+    def on_event(self, event: DagsterEvent) -> None:
+        """Takes an event."""
+        report = step_report(event)
+        if report is not None:
+            self._ended += 1
+            self._show(report)
+
+    def _show(self, report: StepReport) -> None:
+        counted = f"[{self._ended:>{len(str(self._step_count))}}/{self._step_count}]"
+        self._console.out(f"{counted} {_line(report)}", highlight=False)
+
+
+class _BarProgress(RunProgress):
+    """A bar, with the step that is running; what steps print scrolls by above it."""
+
+    def __init__(self, console: Console, step_count: int, bar: Progress) -> None:
+        super().__init__(console, step_count)
+        self._bar = bar
+        self._task = bar.add_task("starting resources", total=step_count)
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+
+    def on_event(self, event: DagsterEvent) -> None:
+        if event.event_type_value == "STEP_START":
+            self._bar.update(self._task, description=str(event.step_key))
+        super().on_event(event)
+
+    def _show(self, report: StepReport) -> None:
+        self._bar.console.print(Text(_line(report)))
+        self._bar.update(self._task, completed=self._ended, description="")
+
+    def echo(self, chunk: bytes) -> None:
+        """Shows output of a step above the bar."""
+        text = self._decoder.decode(chunk).rstrip("\n")
+        if text:
+            self._bar.console.print(Text.from_ansi(text, style="dim"))
+
+
+def _line(report: StepReport) -> str:
+    parts = [f"{report.step_key:<24} {report.outcome}"]
+    if report.seconds is not None:
+        parts.append(f"{report.seconds:.2f} s")
+    if report.usage.requests:
+        moved = human_bytes(report.usage.bytes_sent + report.usage.bytes_received)
+        parts.append(f"{report.usage.requests} requests, {moved}")
+    return "  ".join(parts)
+
+
+@contextmanager
+def show_progress(instance: DagsterInstance, step_count: int) -> Iterator[RunProgress]:
+    """Shows a run on stderr while the block runs; give its `on_event` to `execute_pipeline`.
+
+    The display writes to a copy of stderr's descriptor, because while a step runs the descriptor itself points at the
+    step's log.
+
+    Args:
+        instance: its compute log manager echoes the output of steps above the bar.
+        step_count: how many steps the run has.
+    """
+    with _copy_of_stderr() as stream:
+        console = Console(file=stream)
+        if not (console.is_terminal and sys.stdout.isatty()):
+            yield RunProgress(console, step_count)
+            return
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        with Progress(*columns, TimeElapsedColumn(), console=console, transient=True, redirect_stdout=False) as bar:
+            shown = _BarProgress(console, step_count, bar)
+            instance.compute_log_manager.echo = shown.echo
+            try:
+                yield shown
+            finally:
+                instance.compute_log_manager.echo = None
+
+
+@contextmanager
+def _copy_of_stderr() -> Iterator[IO[str]]:
+    try:
+        copy = os.dup(sys.stderr.fileno())
+    except (OSError, ValueError):  # a test runner's stand-in, which has no descriptor
+        yield sys.stderr
+        return
+    with os.fdopen(copy, "w", encoding="utf-8", errors="replace", buffering=1) as stream:
+        yield stream

@@ -1,0 +1,101 @@
+"""What a run did, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+from rich.table import Table
+
+from core.events.payloads import (
+    PipelineFailureData,
+    PipelineSuccessData,
+    StepFailureData,
+    StepSuccessData,
+)
+from core.events.records import DagsterEvent
+from core.usage import Usage
+
+
+class StepReport(msgspec.Struct, frozen=True):
+    """One line of the table.
+
+    Attributes:
+        step_key: the step.
+        outcome: "executed", "memoized", "skipped" or "failed".
+        seconds: how long it took; None where it was not executed.
+        usage: what it asked of remote storage.
+    """
+
+    step_key: str
+    outcome: str
+    seconds: float | None = None
+    usage: Usage = Usage()
+
+
+_STYLES = {"executed": "green", "memoized": "cyan", "skipped": "yellow", "failed": "red"}
+
+
+def step_report(event: DagsterEvent) -> StepReport | None:
+    """The line that an event gives rise to, if it ends a step."""
+    if event.step_key is None:
+        return None
+    data = event.event_specific_data
+    if isinstance(data, StepSuccessData):
+        return StepReport(event.step_key, "executed", data.duration_ms / 1000, data.usage)
+    if isinstance(data, StepFailureData):
+        return StepReport(event.step_key, "failed", data.duration_ms / 1000, data.usage)
+    simple = {"STEP_MEMOIZED": "memoized", "STEP_SKIPPED": "skipped"}
+    outcome = simple.get(event.event_type_value)
+    return StepReport(event.step_key, outcome) if outcome else None
+
+
+def run_table(title: str, events: Iterable[DagsterEvent]) -> Table:
+    """A table of the steps of a run: executed or memoized, seconds, requests to remote storage, bytes.
+
+    Args:
+        title: above the table.
+        events: of the run, in order.
+    """
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("step")
+    table.add_column("outcome")
+    for name in ("seconds", "S3 requests", "sent", "received"):
+        table.add_column(name, justify="right")
+    for event in events:
+        report = step_report(event)
+        if report is not None:
+            style = _STYLES[report.outcome]
+            outcome = f"[{style}]{report.outcome}[/]"
+            table.add_row(report.step_key, outcome, _seconds(report.seconds), *_usage_cells(report.usage))
+        _add_totals(table, event)
+    return table
+
+
+def _add_totals(table: Table, event: DagsterEvent) -> None:
+    data = event.event_specific_data
+    if isinstance(data, PipelineSuccessData | PipelineFailureData):
+        table.add_section()
+        if isinstance(data, PipelineSuccessData):
+            table.add_row("(deciding what to execute)", "", "", *_usage_cells(data.planning_usage), style="dim")
+        table.add_row("the run", "", _seconds(data.duration_ms / 1000), *_usage_cells(data.usage), style="bold")
+
+
+def _usage_cells(usage: Usage) -> tuple[str, str, str]:
+    if not usage.requests:
+        return "", "", ""
+    return str(usage.requests), human_bytes(usage.bytes_sent), human_bytes(usage.bytes_received)
+
+
+def _seconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.2f}"
+
+
+def human_bytes(count: int) -> str:
+    """A number of bytes for people: "0 B", "12.3 KiB", "4.0 MiB"."""
+    size = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024 or unit == "GiB":
+            break
+        size /= 1024
+    return f"{int(size)} {unit}" if unit == "B" else f"{size:.1f} {unit}"

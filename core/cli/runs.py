@@ -1,0 +1,95 @@
+"""`cloudstore runs` and `cloudstore logs`: looking at runs that were."""
+
+from __future__ import annotations
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from core.cli.failures import clear_failures
+from core.cli.report import run_table
+from core.errors import DagsterExecutionStepNotFoundError, DagsterRunNotFoundError
+from core.instance import DagsterInstance, persistent_instance
+from core.storage.compute_log_manager import ComputeIOType
+from core.storage.pipeline_run import PipelineRun, PipelineRunsFilter, PipelineRunStatus
+
+_STATUS_STYLES = {PipelineRunStatus.SUCCESS: "green", PipelineRunStatus.FAILURE: "red"}
+
+
+@click.group(invoke_without_command=True)
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1), help="How many at most.")
+@click.option("--pipeline", help="Only runs of this pipeline.")
+@click.option("--status", type=click.Choice([status.value for status in PipelineRunStatus]), help="Only runs in it.")
+@click.pass_context
+def runs(context: click.Context, limit: int, pipeline: str | None, status: str | None) -> None:
+    """List the runs of the instance in $DAGSTER_HOME, the newest first."""
+    if context.invoked_subcommand is not None:
+        return
+    with clear_failures(), persistent_instance() as instance:
+        statuses = (PipelineRunStatus(status),) if status else None
+        records = instance.get_run_records(PipelineRunsFilter(pipeline_name=pipeline, statuses=statuses), limit=limit)
+        table = Table()
+        for column in ("run", "pipeline", "mode", "status", "started"):
+            table.add_column(column, no_wrap=column == "run")
+        for record in records:
+            run = record.pipeline_run
+            shown = f"[{_STATUS_STYLES.get(run.status, 'yellow')}]{run.status.value}[/]"
+            started = record.create_timestamp.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+            table.add_row(run.run_id, run.pipeline_name, run.mode, shown, started)
+        Console().print(table if records else "No runs.")
+
+
+@runs.command()
+@click.argument("run_id", metavar="RUN")
+def show(run_id: str) -> None:
+    """Show the steps of a run. RUN is its id, or the beginning of it."""
+    with clear_failures(), persistent_instance() as instance:
+        run = find_run(instance, run_id)
+        events = [entry.dagster_event for entry in instance.all_logs(run.run_id) if entry.dagster_event]
+        title = f"{run.pipeline_name}, run {run.run_id}: {run.status.value}"
+        Console().print(run_table(title, events))
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@click.argument("step_key", metavar="STEP")
+@click.option("--stderr", is_flag=True, help="What the step wrote to stderr; its stdout by default.")
+def logs(run_id: str, step_key: str, stderr: bool) -> None:
+    """Print what a step of a run printed. RUN is the run's id, or the beginning of it."""
+    io_type = ComputeIOType.STDERR if stderr else ComputeIOType.STDOUT
+    with clear_failures(), persistent_instance() as instance:
+        run = find_run(instance, run_id)
+        _check_step(instance, run, step_key)
+        cursor = 0
+        while True:
+            piece = instance.compute_log_manager.read_logs_file(run.run_id, step_key, io_type, cursor)
+            click.echo(piece.data or "", nl=False)
+            if piece.cursor <= cursor:
+                break
+            cursor = piece.cursor
+
+
+def find_run(instance: DagsterInstance, run_id: str) -> PipelineRun:
+    """The run with that id, or the only one whose id begins so; raises DagsterRunNotFoundError otherwise."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None:
+        return run
+    matches = [each for each in instance.get_runs() if each.run_id.startswith(run_id)]
+    if len(matches) == 1:
+        return matches[0]
+    problem = f"{len(matches)} runs have ids that begin with" if matches else "No run has an id that begins with"
+    raise DagsterRunNotFoundError(f"{problem} {run_id!r}; `cloudstore runs` lists them.", run_id)
+
+
+def _check_step(instance: DagsterInstance, run: PipelineRun, step_key: str) -> None:
+    entries = instance.all_logs(run.run_id)
+    executed = {entry.step_key for entry in entries if entry.step_key and entry.dagster_event}
+    captured = {e.step_key for e in entries if e.dagster_event and e.dagster_event.event_type_value == "LOGS_CAPTURED"}
+    if step_key in captured:
+        return
+    if step_key in executed:
+        raise DagsterExecutionStepNotFoundError(f"Step {step_key!r} was not executed in run {run.run_id}.", [step_key])
+    known = ", ".join(sorted(key for key in captured if key)) or "none"
+    raise DagsterExecutionStepNotFoundError(
+        f"Run {run.run_id} has no step {step_key!r}. Steps with logs: {known}.", [step_key]
+    )
