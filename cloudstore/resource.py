@@ -35,4 +35,4 @@ def s3_file_manager(init_context: InitResourceContext) -> S3FileManager:
     config = init_context.resource_config
     client = make_client(config, init_context.usage)
     check_bucket(client, config["s3_bucket"], config["s3_prefix"])
-    return S3FileManager(client, config["s3_bucket"], f"{config['s3_prefix']}/files")
+    return S3FileManager(client, config["s3_bucket"], config["s3_prefix"])

@@ -16,6 +16,8 @@ from rich.text import Text
 from core.cli.report import StepReport, human_bytes, step_report
 from core.events.records import DagsterEvent
 from core.instance import DagsterInstance
+from core.storage.capture import Echo
+from core.storage.compute_log_manager import ComputeLogManager
 
 
 class RunProgress:
@@ -79,7 +81,7 @@ def _line(report: StepReport) -> str:
 
 
 @contextmanager
-def show_progress(instance: DagsterInstance, step_count: int) -> Iterator[RunProgress]:
+def show_progress(instance: DagsterInstance, step_count: int, echo_output: bool = True) -> Iterator[RunProgress]:
     """Shows a run on stderr while the block runs; give its `on_event` to `execute_pipeline`.
 
     The display writes to a copy of stderr's descriptor, because while a step runs the descriptor itself points at the
@@ -88,20 +90,33 @@ def show_progress(instance: DagsterInstance, step_count: int) -> Iterator[RunPro
     Args:
         instance: its compute log manager echoes the output of steps above the bar.
         step_count: how many steps the run has.
+        echo_output: whether what steps print is shown; it is in their compute logs in any case.
     """
+    compute_logs = instance.compute_log_manager
     with _copy_of_stderr() as stream:
         console = Console(file=stream)
         if not (console.is_terminal and sys.stdout.isatty()):
-            yield RunProgress(console, step_count)
+            with _echoing(compute_logs, None if echo_output else _drop):
+                yield RunProgress(console, step_count)
             return
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns, TimeElapsedColumn(), console=console, transient=True, redirect_stdout=False) as bar:
             shown = _BarProgress(console, step_count, bar)
-            instance.compute_log_manager.echo = shown.echo
-            try:
+            with _echoing(compute_logs, shown.echo if echo_output else _drop):
                 yield shown
-            finally:
-                instance.compute_log_manager.echo = None
+
+
+@contextmanager
+def _echoing(compute_logs: ComputeLogManager, echo: Echo | None) -> Iterator[None]:
+    before, compute_logs.echo = compute_logs.echo, echo
+    try:
+        yield
+    finally:
+        compute_logs.echo = before
+
+
+def _drop(chunk: bytes) -> None:
+    return
 
 
 @contextmanager

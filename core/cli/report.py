@@ -77,7 +77,7 @@ def _add_totals(table: Table, event: DagsterEvent) -> None:
     if isinstance(data, PipelineSuccessData | PipelineFailureData):
         table.add_section()
         if isinstance(data, PipelineSuccessData):
-            table.add_row("(deciding what to execute)", "", "", *_usage_cells(data.planning_usage), style="dim")
+            table.add_row("(planning)", "", "", *_usage_cells(data.planning_usage), style="dim")
         table.add_row("the run", "", _seconds(data.duration_ms / 1000), *_usage_cells(data.usage), style="bold")
 
 
