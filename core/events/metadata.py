@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -124,7 +124,7 @@ class EventMetadataEntry(msgspec.Struct, frozen=True):
 
 
 def as_metadata_entries(
-    metadata: Mapping[str, Any] | None, entries: list[EventMetadataEntry] | None = None
+    metadata: Mapping[str, Any] | None, entries: Sequence[EventMetadataEntry] | None = None
 ) -> tuple[EventMetadataEntry, ...]:
     """Entries given as a list, followed by those of a dict of label to value.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from core.events.metadata import EventMetadataEntry
-from core.events.user_events import DEFAULT_OUTPUT, AssetMaterialization, ExpectationResult
+from core.events.user_events import DEFAULT_OUTPUT, AssetKey, AssetMaterialization, ExpectationResult
 from core.serdes import SerializableErrorInfo
 from core.usage import Usage
 
@@ -106,9 +106,27 @@ class StepMemoizedData(msgspec.Struct, frozen=True, tag=True):
 
 
 class StepMaterializationData(msgspec.Struct, frozen=True, tag=True):
-    """ASSET_MATERIALIZATION."""
+    """ASSET_MATERIALIZATION: the parts of an AssetMaterialization."""
 
-    materialization: AssetMaterialization
+    asset_path: tuple[str, ...]
+    description: str | None = None
+    metadata_entries: tuple[EventMetadataEntry, ...] = ()
+    partition: str | None = None
+    tags: dict[str, str] = {}
+
+    @staticmethod
+    def of(made: AssetMaterialization) -> StepMaterializationData:
+        """The record of a materialization."""
+        return StepMaterializationData(
+            made.asset_key.path, made.description, made.metadata_entries, made.partition, made.tags
+        )
+
+    @property
+    def materialization(self) -> AssetMaterialization:
+        """AssetMaterialization: as the solid gave it."""
+        return AssetMaterialization(
+            AssetKey(self.asset_path), self.description, self.metadata_entries, self.partition, self.tags
+        )
 
 
 class StepExpectationResultData(msgspec.Struct, frozen=True, tag=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -35,49 +35,69 @@ class Output:
         self.metadata_entries = as_metadata_entries(metadata, metadata_entries)
 
 
-class AssetKey(msgspec.Struct, frozen=True):
-    """The name of something that pipelines make outside: a path of strings, or one string."""
+class AssetKey:
+    """The name of something that pipelines make outside.
 
-    path: tuple[str, ...]
+    Args:
+        path: one string, or several from the general to the particular.
+    """
 
-    def __post_init__(self) -> None:
-        parts = (self.path,) if isinstance(self.path, str) else tuple(self.path)
-        msgspec.structs.force_setattr(self, "path", parts)
+    __slots__ = ("path",)
+
+    def __init__(self, path: str | Sequence[str]) -> None:
+        self.path: tuple[str, ...] = (path,) if isinstance(path, str) else tuple(path)
 
     def to_string(self) -> str:
         """The key as JSON, which is how storages keep it."""
         return msgspec.json.encode(self.path).decode("utf-8")
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AssetKey) and other.path == self.path
 
-class AssetMaterialization(msgspec.Struct, frozen=True, tag=True):
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+    def __repr__(self) -> str:
+        return f"AssetKey({list(self.path)!r})"
+
+
+class AssetMaterialization:
     """Says that a solid has made or changed something outside.
 
-    Attributes:
-        asset_key: what was made.
+    Args:
+        asset_key: what was made: an AssetKey, or what makes one.
         description: for people.
         metadata_entries: labelled values.
         partition: which part of the asset.
         tags: string to string.
+        metadata: label to value, added to the entries.
     """
 
-    asset_key: AssetKey
-    description: str | None = None
-    metadata_entries: tuple[EventMetadataEntry, ...] = ()
-    partition: str | None = None
-    tags: dict[str, str] | None = None
-    metadata: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    def __init__(
+        self,
+        asset_key: AssetKey | str | Sequence[str],
+        description: str | None = None,
+        metadata_entries: Sequence[EventMetadataEntry] | None = None,
+        partition: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.asset_key = asset_key if isinstance(asset_key, AssetKey) else AssetKey(asset_key)
+        self.description = description
+        self.metadata_entries = as_metadata_entries(metadata, metadata_entries)
+        self.partition = partition
+        self.tags = dict(tags or {})
 
-    def __post_init__(self) -> None:
-        set_field = msgspec.structs.force_setattr
-        if not isinstance(self.asset_key, AssetKey):
-            set_field(self, "asset_key", AssetKey(self.asset_key))
-        if not isinstance(self.metadata, msgspec.UnsetType):
-            given = self.metadata or {}
-            set_field(self, "metadata_entries", as_metadata_entries(given, list(self.metadata_entries)))
-            set_field(self, "metadata", msgspec.UNSET)
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AssetMaterialization) and vars(other) == vars(self)
+
+    __hash__ = None  # type: ignore[assignment]  # it holds a dict
+
+    def __repr__(self) -> str:
+        return f"AssetMaterialization({self.asset_key!r}, {self.description!r})"
 
 
-class ExpectationResult(msgspec.Struct, frozen=True, tag=True):
+class ExpectationResult(msgspec.Struct, frozen=True):
     """The result of a test of data.
 
     Attributes:

@@ -1,0 +1,1 @@
+"""Executing runs: contexts, resources, one step, the loop over steps, results."""

@@ -154,7 +154,7 @@ class OutputHandler:
 
     def _record_materialization(self, materialization: AssetMaterialization) -> None:
         message = materialization.description or f"Made {'/'.join(materialization.asset_key.path)}."
-        self._record("ASSET_MATERIALIZATION", message, StepMaterializationData(materialization))
+        self._record("ASSET_MATERIALIZATION", message, StepMaterializationData.of(materialization))
 
     def _record(self, event_type: str, message: str, data: Any) -> None:
         self._events.append(self._context.record(event_type, message, data))

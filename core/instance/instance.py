@@ -278,7 +278,7 @@ class DagsterInstance:
             metadata: labelled values to keep with the event.
         """
         data = engine_event_data or EngineEventData()
-        entries = as_metadata_entries(metadata, list(data.metadata_entries))
+        entries = as_metadata_entries(metadata, data.metadata_entries)
         data = msgspec.structs.replace(data, metadata_entries=entries)
         event = DagsterEvent(
             "ENGINE_EVENT",

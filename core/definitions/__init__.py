@@ -1,0 +1,1 @@
+"""What users define: one noun with its decorator a file."""
