@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from core.events.records import EventLogEntry
 
-FLUSH_INTERVAL_SECONDS = 0.05
+FLUSH_INTERVAL_SECONDS = 0.02
 
 
 class EventWriter:

@@ -1,0 +1,1 @@
+"""What the package costs, measured; `make bench` prints it, README.md holds the figures."""
