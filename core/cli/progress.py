@@ -17,7 +17,7 @@ from core.cli.report import StepReport, human_bytes, step_report
 from core.events.records import DagsterEvent
 from core.instance import DagsterInstance
 from core.storage.capture import Echo
-from core.storage.compute_log_manager import ComputeLogManager
+from core.storage.compute_log_manager import ComputeLogManager, NoOpComputeLogManager
 
 
 class RunProgress:
@@ -100,7 +100,16 @@ def show_progress(instance: DagsterInstance, step_count: int, echo_output: bool 
                 yield RunProgress(console, step_count)
             return
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        with Progress(*columns, TimeElapsedColumn(), console=console, transient=True, redirect_stdout=False) as bar:
+        # What steps print is captured and comes back by `echo`; where nothing captures it, rich takes sys.stdout over.
+        is_captured = not isinstance(compute_logs, NoOpComputeLogManager)
+        with Progress(
+            *columns,
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            redirect_stdout=not is_captured,
+            redirect_stderr=not is_captured,
+        ) as bar:
             shown = _BarProgress(console, step_count, bar)
             with _echoing(compute_logs, shown.echo if echo_output else _drop):
                 yield shown
