@@ -24,7 +24,7 @@ from core.storage.compute_log_manager import (
     ComputeLogFileData,
     ComputeLogManager,
 )
-from core.storage.local_compute_log_manager import LocalComputeLogManager
+from core.storage.local_compute_log_manager import LocalComputeLogManager, mark_complete
 from core.storage.pipeline_run import PipelineRun
 
 if TYPE_CHECKING:
@@ -162,6 +162,7 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             transfer.download(self._client, self._bucket, self._key(run_id, key, io_type), path)
+            mark_complete(path)  # what is in the bucket was shipped after the step's end
         except DagsterObjectNotFoundError:
             return  # an empty log that was not shipped, or none at all
 

@@ -182,11 +182,18 @@ class DagsterUserCodeExecutionError(DagsterError):
         self.user_exception = user_exception
         self.original_exc_info = original_exc_info
         self.details = kwargs
-        super().__init__(f"{message}: {type(user_exception).__name__}: {user_exception}")
+        super().__init__(f"{message}: {type(user_exception).__name__}: {_text_of(user_exception)}")
 
     @property
     def is_user_code_error(self) -> bool:
         return True
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001  the user's own __str__; it must not take the place of the error
+        return "<exception str() failed>"
 
 
 class DagsterExecutionStepExecutionError(DagsterUserCodeExecutionError):

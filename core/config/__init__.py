@@ -1,6 +1,7 @@
 """Config schemas: what users declare, and how config is held against it."""
 
 from core.config.composite import (
+    ABSENT,
     Array,
     Field,
     Noneable,

@@ -63,7 +63,7 @@ class Field:
         if default_value is not _NO_DEFAULT:
             # A default that reads the environment is read when the config is used, not when it is declared.
             if not isinstance(default_value, dict) or "env" not in default_value:
-                self.config_type.resolve(default_value, (), faults)
+                self.resolve(default_value, (), faults)
             if faults:
                 raise DagsterInvalidConfigDefinitionError(
                     f"The default value of a config field does not fit it: {faults[0]}"
@@ -71,7 +71,7 @@ class Field:
         elif is_required is None and isinstance(self.config_type, Shape | Permissive):
             self.config_type.resolve({}, (), faults)
             default_value = _NO_DEFAULT if faults else {}
-        self._default = default_value
+        self._default = _own_copy(default_value)
         self.is_required = default_value is _NO_DEFAULT if is_required is None else is_required
 
     @property
@@ -81,13 +81,13 @@ class Field:
 
     @property
     def default_value(self) -> Any:
-        """The value when the config leaves the field out; only when `has_default`."""
-        return self._default
+        """The value when the config leaves the field out, a new one each time; only when `has_default`."""
+        return _own_copy(self._default)
 
     def resolve_missing(self, path: Path, faults: list[ConfigFault]) -> Any:
         """The value when the config leaves the field out, or `ABSENT`; a fault where it may not be left out."""
         if self.has_default:
-            return self.config_type.resolve(self._default, path, faults)
+            return self.resolve(self.default_value, path, faults)
         if self.is_required and isinstance(self.config_type, Shape):
             return self.config_type.resolve({}, path, faults)  # names the fields inside it that are missing
         if self.is_required:
@@ -108,6 +108,13 @@ class Field:
         return resolved
 
 
+def _own_copy(value: object) -> object:
+    """Dicts and lists anew, so that who changes one config changes no other."""
+    if isinstance(value, dict):
+        return {key: _own_copy(item) for key, item in value.items()}
+    return [_own_copy(item) for item in value] if isinstance(value, list) else value
+
+
 def as_config_type(schema: Any) -> ConfigType:
     """The config type that a piece of a schema stands for.
 
@@ -117,6 +124,11 @@ def as_config_type(schema: Any) -> ConfigType:
     if isinstance(schema, ConfigType):
         return schema
     if isinstance(schema, Field):
+        if schema.is_secret:
+            raise DagsterInvalidConfigDefinitionError(
+                "A secret field stands here where only its type counts, and its value would be shown; "
+                "mark the outer field as is_secret."
+            )
         return schema.config_type
     if isinstance(schema, dict):
         return Shape(schema)
@@ -264,7 +276,8 @@ class Selector(_WithFields):
         if not given and len(self.fields) == 1:
             given = dict.fromkeys(self.fields)
         if len(given) != 1:
-            faults.append(ConfigFault(path, f"expected {self.given_name}, got {', '.join(sorted(given)) or 'none'}"))
+            names = ", ".join(sorted(map(str, given)))
+            faults.append(ConfigFault(path, f"expected {self.given_name}, got {names or 'none'}"))
             return value
         (name, inner), *_ = given.items()
         if name not in self.fields:

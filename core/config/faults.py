@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -40,6 +40,14 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
 
 
 def show_value(value: object, limit: int = 60) -> str:
-    """A value and its type for a message, cut to `limit` characters."""
-    text = repr(value)
+    """A value and its type for a message, cut to `limit` characters; of a container not what is in it.
+
+    What is in a container may be a secret that was written in the wrong place, and may be large.
+    """
+    if isinstance(value, Mapping):
+        text = f"{{{', '.join(f'{key}: …' for key in value)}}}"
+    elif isinstance(value, list | tuple | set | frozenset):
+        text = "1 item" if len(value) == 1 else f"{len(value)} items"
+    else:
+        text = repr(value)
     return f"{text if len(text) <= limit else text[: limit - 1] + '…'} ({type(value).__name__})"

@@ -51,10 +51,17 @@ class ScalarType(ConfigType):
 
     def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
         if self._python_type is float and type(value) is int:
-            return float(value)
+            return self._as_float(value, path, faults)
         if not isinstance(value, self._python_type) or (isinstance(value, bool) and self._python_type is not bool):
             faults.append(ConfigFault(path, f"expected {self._name}, got {show_value(value)}"))
         return value
+
+    def _as_float(self, value: int, path: Path, faults: list[ConfigFault]) -> float:
+        try:
+            return float(value)
+        except OverflowError:
+            faults.append(ConfigFault(path, f"expected {self._name}, got an int of {value.bit_length()} bits"))
+            return 0.0
 
 
 class EnumValue:

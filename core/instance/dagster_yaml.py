@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from core.config import ConfigFault, Field, Permissive, Shape
+from core.config import ConfigFault, Field, Permissive, Shape, raise_faults
 from core.errors import DagsterInvalidConfigError
 from core.serdes import ConfigurableClassData
 
@@ -41,10 +41,10 @@ def load_dagster_yaml(path: Path, overrides: Mapping[str, Any]) -> dict[str, Any
     given = {**_read(path), **overrides}
     faults: list[ConfigFault] = []
     config: dict[str, Any] = _SCHEMA.resolve(given, (), faults)
-    if faults:
-        raise DagsterInvalidConfigError(f"Invalid {path}:", faults, given)
-    for section in _CLASS_SECTIONS:
-        _check_class(path, section, config)
+    if not faults:
+        for section in _CLASS_SECTIONS:
+            _check_class(section, config, faults)
+    raise_faults(faults, given, str(path))
     return config
 
 
@@ -64,14 +64,16 @@ def _read(path: Path) -> dict[str, Any]:
     return content or {}
 
 
-def _check_class(path: Path, section: str, config: Mapping[str, Any]) -> None:
+def _check_class(section: str, config: Mapping[str, Any], faults: list[ConfigFault]) -> None:
     data = section_data(config, section)
     if data is None:
         return
     try:
-        data.load_class()
+        schema = data.load_schema()
     except DagsterInvalidConfigError as error:
-        raise DagsterInvalidConfigError(f"Invalid {path}, section {section}: {error}") from error
+        faults.append(ConfigFault((section,), str(error)))
+        return
+    schema.resolve(config[section].get("config"), (section, "config"), faults)
 
 
 def section_data(config: Mapping[str, Any], section: str) -> ConfigurableClassData | None:

@@ -90,7 +90,8 @@ class DagsterInstance:
         """The instance in `$DAGSTER_HOME`, or an ephemeral one when that is not set.
 
         Raises:
-            DagsterInvalidConfigError: `dagster.yaml` is not as it must be, or `$DAGSTER_HOME` is no absolute path.
+            DagsterInvalidConfigError: `dagster.yaml` is not as it must be.
+            DagsterInvariantViolationError: `$DAGSTER_HOME` is no absolute path.
         """
         home = os.environ.get(HOME_VARIABLE, "")
         return DagsterInstance.from_config(_checked_home(home)) if home else DagsterInstance.ephemeral()

@@ -35,7 +35,7 @@ def _write(value: Any, out: Callable[[bytes], None]) -> None:
     elif isinstance(value, bool):
         out(b"t;" if value else b"f;")
     elif isinstance(value, int):
-        _sized(out, b"i", str(value).encode())
+        _sized(out, b"i", b"%x" % value)  # in decimal, Python refuses more than 4300 digits
     elif isinstance(value, float):
         _sized(out, b"d", b"nan" if math.isnan(value) else value.hex().encode())
     elif isinstance(value, str):

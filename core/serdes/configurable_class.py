@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from core.config import Permissive, Shape, resolve_config
+from core.config import Field, Permissive, as_field, resolve_config
 from core.errors import DagsterInvalidConfigError
 
 _RENAMED = (("dagster_aws.s3", "cloudstore"), ("dagster_cron.cron_scheduler", "core.scheduler"), ("dagster.", ""))
@@ -57,20 +57,20 @@ class ConfigurableClassData(msgspec.Struct, frozen=True):
         """
         import yaml  # 30 ms to import; most processes read no YAML
 
-        loaded = self.load_class()
+        loaded, schema = self.load_class(), self.load_schema()
         where = f"config of {self.module_name}.{self.class_name}"
         try:
             given = yaml.safe_load(self.config_yaml)
         except yaml.YAMLError as error:
             raise DagsterInvalidConfigError(f"Invalid {where}: not YAML: {error}") from error
-        value = resolve_config(_schema(loaded.config_type()), given, where)
+        value = resolve_config(schema, given, where)
         return loaded.from_config_value(self, value)
 
     def load_class(self) -> type[ConfigurableClass]:
         """The class itself; raises DagsterInvalidConfigError as `rehydrate` does."""
         try:
             module = importlib.import_module(self.module_name)
-        except ImportError as error:
+        except (ImportError, ValueError, TypeError) as error:  # the latter two for "" and ".name"
             raise DagsterInvalidConfigError(
                 f"Cannot import module {self.module_name!r}: {error}.{self._hint()}"
             ) from error
@@ -81,12 +81,13 @@ class ConfigurableClassData(msgspec.Struct, frozen=True):
             raise DagsterInvalidConfigError(f"{self.module_name}.{self.class_name} is no ConfigurableClass.")
         return loaded
 
+    def load_schema(self) -> Field:
+        """What the class takes as config; raises DagsterInvalidConfigError as `rehydrate` does."""
+        schema = self.load_class().config_type()
+        return as_field(Permissive() if schema is None else schema)
+
     def _hint(self) -> str:
         for old, new in _RENAMED:
             if self.module_name.startswith(old):
                 return f" Here that module is called {new + self.module_name.removeprefix(old)!r}."
         return ""
-
-
-def _schema(schema: Any) -> Any:
-    return Shape(schema) if isinstance(schema, dict) else Permissive() if schema is None else schema

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from pathlib import Path
 from types import TracebackType
 
 import msgspec
 
-_OWN_FOLDERS = tuple(str(Path(__file__).parents[2] / package) for package in ("core", "cloudstore"))
+_OWN_FOLDERS = tuple(str(Path(__file__).parents[2] / package) + os.sep for package in ("core", "cloudstore"))
 
 
 class SerializableErrorInfo(msgspec.Struct, frozen=True):
     """An exception as it was raised.
 
     Attributes:
-        message: "ClassName: text", as the last line of a traceback.
+        message: "ClassName: text", as at the end of a traceback; notes follow on lines of their own.
         stack: the formatted frames, outermost first; of the user's own code only, where the user's code failed.
         cls_name: the class of the exception.
         cause: the exception it was raised from.
@@ -36,12 +37,17 @@ class SerializableErrorInfo(msgspec.Struct, frozen=True):
 
 def error_info(error: BaseException) -> SerializableErrorInfo:
     """`error` as a record. Frames of this package are left out where frames of other code remain."""
+    return _info(error, frozenset())
+
+
+def _info(error: BaseException, effects: frozenset[int]) -> SerializableErrorInfo:
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    seen = effects | {id(error)}  # two exceptions can be raised from each other
     return SerializableErrorInfo(
-        message=traceback.format_exception_only(error)[-1].strip(),
+        message="".join(traceback.format_exception_only(error)).strip(),
         stack=tuple(_frames(error.__traceback__)),
         cls_name=type(error).__name__,
-        cause=error_info(cause) if cause is not None and cause is not error else None,
+        cause=_info(cause, seen) if cause is not None and id(cause) not in seen else None,
     )
 
 

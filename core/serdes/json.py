@@ -34,16 +34,30 @@ def _decoder(record_type: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(record_type)
 
 
-def to_json(record: object) -> str:
+def to_json(record: object, replace_surrogates: bool = False) -> str:
     """A record or plain value as JSON text.
+
+    Args:
+        record: what to write.
+        replace_surrogates: writes lone surrogates, which come from file names that are no UTF-8, as `\\udcXX`.
 
     Raises:
         DagsterInvariantViolationError: it holds something that JSON cannot.
     """
     try:
         return _encoder.encode(record).decode("utf-8")
-    except (TypeError, UnicodeEncodeError) as error:
+    except (TypeError, RecursionError, UnicodeEncodeError) as error:
+        if replace_surrogates and isinstance(error, UnicodeEncodeError):
+            return to_json(_without_surrogates(msgspec.to_builtins(record, enc_hook=_plain)))
         raise DagsterInvariantViolationError(f"Cannot be stored as JSON: {error}") from error
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, dict):
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+    return [_without_surrogates(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def from_json(record_type: type[T], text: str | bytes) -> T:

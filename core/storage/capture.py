@@ -8,6 +8,7 @@ one thread a run copies new bytes from the files to where they would have gone.
 from __future__ import annotations
 
 import codecs
+import ctypes
 import io
 import os
 import sys
@@ -20,6 +21,11 @@ from typing import IO
 _ECHO_INTERVAL_SECONDS = 0.05
 _ECHO_CHUNK_BYTES = 1 << 20
 _FILE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+
+try:
+    _c_library: ctypes.CDLL | None = ctypes.CDLL(None)
+except (OSError, TypeError):
+    _c_library = None  # no C library that can be reached like this
 
 # Descriptors belong to the process, so only one capture can be on at a time in it.
 _process_capture = threading.Lock()
@@ -105,6 +111,7 @@ class _CapturedStream:
 def _captured_stream(name: str, descriptor: int, path: Path, echo: Echo | None) -> Iterator[_CapturedStream]:
     python_stream: IO[str] = getattr(sys, name)
     _flush(python_stream)
+    _flush_c_streams()
     target = os.open(path, _FILE_FLAGS, 0o644)
     saved = os.dup(descriptor)
     os.dup2(target, descriptor)
@@ -117,6 +124,7 @@ def _captured_stream(name: str, descriptor: int, path: Path, echo: Echo | None) 
         yield captured
     finally:
         _flush(getattr(sys, name))
+        _flush_c_streams()
         os.dup2(saved, descriptor)
         if replaced:
             setattr(sys, name, python_stream)
@@ -155,6 +163,12 @@ def _flush(stream: IO[str] | None) -> None:
             stream.flush()
     except (OSError, ValueError):
         return  # closed, or its reader is gone; nothing of the step is lost by that
+
+
+def _flush_c_streams() -> None:
+    # C code's printf fills a buffer of the C library, apart from Python's
+    if _c_library is not None:
+        _c_library.fflush(None)
 
 
 def _fileno(stream: IO[str] | None) -> int | None:

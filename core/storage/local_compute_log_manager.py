@@ -80,11 +80,10 @@ class LocalComputeLogManager(ComputeLogManager, ConfigurableClass):
         # A complete log is read-only: that marks it at the cost of no file more.
         for path in self._files(pipeline_run.run_id, step_key or pipeline_run.pipeline_name):
             with suppress(FileNotFoundError):  # where another run of this process had the capture
-                path.chmod(_COMPLETE_MODE)
+                mark_complete(path)
 
     def is_watch_completed(self, run_id: str, key: str) -> bool:
-        paths = self._files(run_id, key)
-        return all(path.exists() and stat.S_IMODE(path.stat().st_mode) == _COMPLETE_MODE for path in paths)
+        return all(map(_is_complete, self._files(run_id, key)))
 
     def download_url(self, run_id: str, key: str, io_type: ComputeIOType) -> str | None:
         return None
@@ -93,4 +92,16 @@ class LocalComputeLogManager(ComputeLogManager, ConfigurableClass):
         self, run_id: str, key: str, io_type: ComputeIOType, cursor: int = 0, max_bytes: int = MAX_BYTES_FILE_READ
     ) -> ComputeLogFileData:
         path = Path(self.get_local_path(run_id, key, io_type))
-        return read_piece(path, cursor, max_bytes, self.is_watch_completed(run_id, key))
+        return read_piece(path, cursor, max_bytes, _is_complete(path))
+
+
+def mark_complete(path: Path) -> None:
+    """Marks a log file as one that nothing will be added to."""
+    path.chmod(_COMPLETE_MODE)
+
+
+def _is_complete(path: Path) -> bool:
+    try:
+        return stat.S_IMODE(path.stat().st_mode) == _COMPLETE_MODE
+    except FileNotFoundError:
+        return False

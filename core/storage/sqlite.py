@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from core.errors import DagsterStorageError
+from core.errors import DagsterInvariantViolationError, DagsterStorageError
 
 BUSY_TIMEOUT_MS = 60_000
 
@@ -70,6 +70,8 @@ class SqliteDatabase:
             raise  # the queries know what it means
         except sa.exc.DBAPIError as error:
             raise DagsterStorageError(f"Cannot use the {self._what} at {self.path}: {error.orig}.") from error
+        except UnicodeEncodeError as error:
+            raise DagsterInvariantViolationError(f"{error.object[:40]!r} is not valid Unicode text.") from error
         except OSError as error:
             raise DagsterStorageError(f"Cannot use the {self._what} at {self.path}: {error}.") from error
 

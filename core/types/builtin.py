@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from core.builtins import BuiltinEnum
-from core.config import BoolSource, IntSource, StringSource
+from core.config import BoolSource, IntSource, StringSource, show_value
 from core.events.user_events import TypeCheck
 from core.types.dagster_type import DagsterType
 
@@ -83,9 +83,12 @@ def tuple_of(inners: list[DagsterType]) -> DagsterType:
 
     def check(context: Any, value: object) -> TypeCheck:
         if not isinstance(value, tuple) or len(value) != len(inners):
-            return TypeCheck(False, f"expected a tuple of {len(inners)} items, got a {type(value).__name__}")
-        answers = (inner.type_check(context, item) for inner, item in zip(inners, value, strict=True))
-        return next((answer for answer in answers if not answer.success), TypeCheck(True))
+            return TypeCheck(False, f"expected a tuple of {len(inners)} items, got {show_value(value)}")
+        for index, (inner, item) in enumerate(zip(inners, value, strict=True)):
+            answer = inner.type_check(context, item)
+            if not answer.success:
+                return TypeCheck(False, f"item {index} of the tuple: {answer.description}")
+        return TypeCheck(True)
 
     names = ", ".join(inner.display_name for inner in inners)
     return DagsterType(check, f"Tuple[{names}]", typing_type=tuple)
@@ -97,8 +100,14 @@ def dict_of(key_type: DagsterType, value_type: DagsterType) -> DagsterType:
     def check(context: Any, value: object) -> TypeCheck:
         if not isinstance(value, dict):
             return TypeCheck(False, f"expected a Dict, got a {type(value).__name__}")
-        keys = _check_all(key_type, context, value.keys(), "keys")
-        return keys if not keys.success else _check_all(value_type, context, value.values(), "values")
+        keys = _check_all(key_type, context, value, "keys")
+        if not keys.success or value_type is ANY:
+            return keys
+        for key, item in value.items():
+            answer = value_type.type_check(context, item)
+            if not answer.success:
+                return TypeCheck(False, f"the value of key {show_value(key)}: {answer.description}")
+        return TypeCheck(True)
 
     loader = dict if value_type.loader_schema is not None else None
     name = f"Dict[{key_type.display_name}, {value_type.display_name}]"

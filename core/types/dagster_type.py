@@ -55,7 +55,8 @@ class DagsterType:
         """Checks a value.
 
         Raises:
-            DagsterTypeCheckError: the check function raised, or answered something else than it may.
+            DagsterTypeCheckError: the check function raised.
+            DagsterInvalidDefinitionError: it answered something else than it may.
         """
         with user_code_error_boundary(DagsterTypeCheckError, f"The type check of {self.display_name} raised"):
             answer = self._type_check_fn(context, value)

@@ -57,9 +57,20 @@ def resolve_dagster_type(given: Any) -> DagsterType:
         pass  # not hashable, so not a type either; falls through to the error below
     if given in (list, dict, set, tuple):
         return _container(given, [], given.__name__.capitalize())
+    if isinstance(given, typing.NewType):
+        return resolve_dagster_type(given.__supertype__)
     if isinstance(given, type):
-        return registered_type(given) or PythonObjectDagsterType(given)
+        return registered_type(given) or _of_class(given)
     raise DagsterInvalidDefinitionError(f"{given!r} is no type; give a DagsterType, a class or a built-in such as Int.")
+
+
+def _of_class(given: type) -> DagsterType:
+    # Python cannot tell whether a value is of one of these two.
+    if typing.is_typeddict(given):
+        return PythonObjectDagsterType(dict, given.__name__)
+    if getattr(given, "_is_protocol", False) and not getattr(given, "_is_runtime_protocol", False):
+        return DagsterType(lambda _context, _value: True, given.__name__, typing_type=given)
+    return PythonObjectDagsterType(given)
 
 
 def _from_annotation(origin: Any, args: tuple[Any, ...], given: Any) -> DagsterType:
@@ -76,7 +87,7 @@ def _from_annotation(origin: Any, args: tuple[Any, ...], given: Any) -> DagsterT
         return _container(origin, [resolve_dagster_type(arg) for arg in args], origin.__name__.capitalize())
     if origin in (Sequence, Mapping):
         return PythonObjectDagsterType(origin)
-    return PythonObjectDagsterType(origin) if isinstance(origin, type) else ANY
+    return (registered_type(origin) or _of_class(origin)) if isinstance(origin, type) else ANY
 
 
 def _union(inners: list[DagsterType], name: str) -> DagsterType:

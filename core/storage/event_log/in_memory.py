@@ -22,11 +22,14 @@ class InMemoryEventLogStorage(EventLogStorage):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._logs: dict[str, list[EventLogEntry]] = {}
+        self._with_address: list[EventLogEntry] = []
 
     def store_events(self, events: Sequence[EventLogEntry]) -> None:
         with self._lock:
             for entry in events:
                 self._logs.setdefault(entry.run_id, []).append(entry)
+                if address_of(entry) is not None:
+                    self._with_address.append(entry)
 
     def get_records_for_run(
         self,
@@ -45,7 +48,7 @@ class InMemoryEventLogStorage(EventLogStorage):
     ) -> dict[StepOutputKey, StepOutputAddress]:
         found: dict[StepOutputKey, StepOutputAddress] = {}
         with self._lock:
-            entries = [entry for log in self._logs.values() for entry in log]
+            entries = list(self._with_address)
         for entry in entries:
             known = address_of(entry)
             if known is not None:
@@ -58,10 +61,12 @@ class InMemoryEventLogStorage(EventLogStorage):
     def delete_events(self, run_id: str) -> None:
         with self._lock:
             self._logs.pop(run_id, None)
+            self._with_address = [entry for entry in self._with_address if entry.run_id != run_id]
 
     def wipe(self) -> None:
         with self._lock:
             self._logs.clear()
+            self._with_address.clear()
 
     @property
     def is_persistent(self) -> bool:

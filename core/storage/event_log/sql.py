@@ -111,7 +111,7 @@ def _event_row(entry: EventLogEntry) -> dict[str, Any]:
         "event_type": event.event_type_value if event else None,
         "step_key": entry.step_key,
         "timestamp": entry.timestamp,
-        "body": to_json(entry),
+        "body": to_json(entry, replace_surrogates=True),  # a run does not fail for what it prints
     }
 
 

@@ -1,0 +1,269 @@
+"""Errors of S3, translated once into the project's own, and the check that a bucket can be used.
+
+The codes are those of https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html; answers to HEAD have no
+body, so there the HTTP status stands where the code would.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from cloudstore.keys import join_key, s3_url
+from core.errors import (
+    DagsterInvalidConfigError,
+    DagsterObjectAccessError,
+    DagsterObjectCorruptError,
+    DagsterObjectNotFoundError,
+    DagsterObjectStoreError,
+    DagsterResourceUnavailableError,
+)
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+_PROBE_NAME = ".cloudstore-probe"
+_PROBE_CONNECTION_ATTEMPTS = 3
+_PROBE_PAUSE_SECONDS = 0.2
+
+_MISSING_CODES = {"NoSuchKey", "NoSuchVersion", "NotFound", "404"}
+_CREDENTIAL_ADVICE = {
+    "ExpiredToken": "Get a new session token.",
+    "InvalidAccessKeyId": "Check aws_access_key_id, and that endpoint_url names the store that issued it.",
+    "InvalidToken": "Check aws_session_token, or get a new one.",
+    "RequestTimeTooSkewed": "Set this machine's clock.",
+    "SignatureDoesNotMatch": "Check aws_secret_access_key.",
+    "TokenRefreshRequired": "Get a new session token.",
+}
+_OTHER_REGION_CODES = {"301", "307", "AuthorizationHeaderMalformed", "PermanentRedirect", "TemporaryRedirect"}
+_CHANGED_ON_THE_WAY_CODES = {"BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"}
+_NO_CREDENTIALS = {
+    "CredentialRetrievalError",
+    "NoAuthTokenError",
+    "NoCredentialsError",
+    "PartialCredentialsError",
+    "ProfileNotFound",
+    "SSOTokenLoadError",
+    "TokenRetrievalError",
+    "UnauthorizedSSOTokenError",
+}
+_NO_CONNECTION = {"ConnectTimeoutError", "EndpointConnectionError", "ProxyConnectionError", "SSLError"}
+# The permission that an operation needs, where it is not called as the operation is.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
+_IAM_ACTIONS = {
+    "CompleteMultipartUpload": "s3:PutObject",
+    "CreateMultipartUpload": "s3:PutObject",
+    "DeleteObjects": "s3:DeleteObject",
+    "HeadBucket": "s3:ListBucket",
+    "HeadObject": "s3:GetObject",
+    "ListObjects": "s3:ListBucket",
+    "ListObjectsV2": "s3:ListBucket",
+    "UploadPart": "s3:PutObject",
+}
+_URL_SECRETS = re.compile(r"(?i)(X-Amz-(?:Credential|Security-Token|Signature)=)[^&\s\"']+|(?<=://)[^/@\s]+@")
+
+
+class S3ConditionFailed(DagsterObjectStoreError):
+    """The object is not in the state that a conditional request asked for (HTTP 412)."""
+
+
+class S3ConditionConflict(DagsterObjectStoreError):
+    """Another request for the same key was under way (HTTP 409); the same request may succeed when sent again."""
+
+
+@contextmanager
+def translate_errors(action: str, bucket: str, key: str | None = None) -> Iterator[None]:
+    """Runs requests to S3 and raises what goes wrong with them as an error of this project.
+
+    Args:
+        action: the S3 operation, as S3 calls it ("GetObject").
+        bucket: the bucket it is on.
+        key: the key it is on, or None for the bucket itself.
+
+    Raises:
+        DagsterObjectNotFoundError: the object or the bucket is missing.
+        DagsterObjectAccessError: the credentials are missing or refused, or do not allow the action. Also where AWS
+            answers so for a missing object because listing is not allowed: a refusal proves nothing about a key.
+        DagsterObjectCorruptError: the bytes received do not have the checksum that the store holds for them.
+        S3ConditionFailed, S3ConditionConflict: a conditional request was answered by 412 or 409.
+        DagsterObjectStoreError: anything else that botocore raises. Errors of other origin pass unchanged.
+    """
+    try:
+        yield
+    except Exception as error:
+        translation = translated(error, action, bucket, key)
+        if translation is None:
+            raise
+        raise translation from error
+
+
+def translated(error: BaseException, action: str, bucket: str, key: str | None) -> DagsterObjectStoreError | None:
+    """The error to raise for `error`, or None when it does not come from an S3 client."""
+    # Lazy: botocore is heavy, and is loaded already wherever it can have raised.
+    import urllib3.exceptions
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    error = getattr(error, "backend_error", error)  # where smart_open keeps what botocore raised
+    where = s3_url(bucket, key or "")
+    if isinstance(error, ClientError):
+        return _from_answer(error.response, action, bucket, where)
+    if isinstance(error, BotoCoreError | urllib3.exceptions.HTTPError):
+        return _from_failure(error, action, where)
+    return None
+
+
+def _from_answer(response: Any, action: str, bucket: str, where: str) -> DagsterObjectStoreError:
+    """The error for an answer that is no success. `response` is what `ClientError.response` holds."""
+    code, status = code_of(response), response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    said = f"{code}: {_without_secrets(response.get('Error', {}).get('Message', ''))}".removesuffix(": ")
+    if code == "NoSuchBucket":
+        return DagsterObjectNotFoundError(
+            f"The bucket {bucket!r} does not exist ({action} on {where}). Correct its name, or create it: "
+            f"aws s3 mb s3://{bucket}"
+        )
+    if code in _MISSING_CODES:
+        return DagsterObjectNotFoundError(f"There is no object at {where} ({action}: {said}).")
+    if code in _OTHER_REGION_CODES:
+        return DagsterObjectStoreError(_other_region(response, bucket, said))
+    if code in _CREDENTIAL_ADVICE:
+        return DagsterObjectAccessError(
+            f"The store did not accept the credentials for {action} on {where} ({said}). {_CREDENTIAL_ADVICE[code]}"
+        )
+    if status in (401, 403):
+        return DagsterObjectAccessError(
+            f"The store refused {action} on {where} ({said}). Check that the credentials are the right ones, and "
+            f"that their policy and the bucket's allow {_IAM_ACTIONS.get(action, 's3:' + action)} there."
+        )
+    if status == 412 and action == "GetObject":  # the one condition of reading is that the object stays the same
+        return DagsterObjectStoreError(f"The object {where} was replaced or deleted while it was read. Read it again.")
+    if status == 412:
+        return S3ConditionFailed(f"{action} on {where}: the object is not in the state that was asked for ({said}).")
+    if code == "ConditionalRequestConflict":
+        return S3ConditionConflict(f"{action} on {where}: another request for this key was under way ({said}).")
+    if code in _CHANGED_ON_THE_WAY_CODES:
+        return DagsterObjectStoreError(
+            f"{action} on {where}: the bytes were changed on the way to the store, which refused them ({said}); "
+            "nothing was stored. Try again."
+        )
+    return DagsterObjectStoreError(f"{action} on {where} failed with HTTP status {status} ({said}).")
+
+
+def _from_failure(error: Exception, action: str, where: str) -> DagsterObjectStoreError:
+    """The error for a request that got no whole answer."""
+    name, said = type(error).__name__, _without_secrets(str(error))
+    if name in _NO_CREDENTIALS:
+        return DagsterObjectAccessError(
+            f"There are no usable credentials for {action} on {where} ({name}: {said}). Set aws_access_key_id and "
+            "aws_secret_access_key, a profile_name, or the environment variables that AWS tools read."
+        )
+    if name in _NO_CONNECTION:
+        endpoint = urlsplit(str(getattr(error, "kwargs", {}).get("endpoint_url", "")))
+        server = f"{endpoint.scheme}://{endpoint.netloc.rpartition('@')[2]}" if endpoint.netloc else "the S3 endpoint"
+        return DagsterObjectStoreError(
+            f"Cannot connect to {server} for {action} on {where} ({name}). Check endpoint_url and region_name, and "
+            "that the server is running and can be reached from here."
+        )
+    if name == "FlexibleChecksumError":
+        return DagsterObjectCorruptError(
+            f"{action} on {where}: the bytes received do not have the checksum that was stored with them ({said})."
+        )
+    return DagsterObjectStoreError(f"{action} on {where} broke off ({name}: {said}).")
+
+
+def _other_region(response: Any, bucket: str, said: str) -> str:
+    headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    region = headers.get("x-amz-bucket-region") or response.get("Error", {}).get("Region")
+    todo = f"Set region_name to {region!r}." if region else "Set region_name to the bucket's region."
+    return f"The bucket {bucket!r} is in another region than the client ({said}). {todo}"
+
+
+def answer_to(error: BaseException) -> Any:
+    """The store's answer that a translated error came from, as `ClientError.response`; {} when there was none."""
+    return getattr(error.__cause__, "response", {})
+
+
+def code_of(answer: Any) -> str:
+    """The error code of such an answer; the HTTP status for answers to HEAD."""
+    return str(answer.get("Error", {}).get("Code", ""))
+
+
+def _without_secrets(text: str) -> str:
+    return _URL_SECRETS.sub(lambda match: f"{match[1] or ''}***", text)
+
+
+@contextmanager
+def unusable_options() -> Iterator[None]:
+    """Makes a client, and says so when its options do not allow that.
+
+    Raises:
+        DagsterResourceUnavailableError: a profile or half of a pair of credentials is not there.
+        DagsterInvalidConfigError: an option has a value that botocore refuses.
+    """
+    from botocore.exceptions import BotoCoreError  # lazy, as in translated
+
+    try:
+        yield
+    except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint_url that is no URL
+        if type(error).__name__ in _NO_CREDENTIALS:
+            raise DagsterResourceUnavailableError(f"The S3 client's credentials are not there: {error}") from error
+        raise DagsterInvalidConfigError(f"No S3 client has these options: {_without_secrets(str(error))}") from error
+
+
+def check_bucket(client: S3Client, bucket: str, prefix: str = "") -> None:
+    """Asks for an object that is not there, to learn in one request whether the bucket can be used.
+
+    It needs no permission beyond s3:GetObject below the prefix. AWS answers "access denied" for a missing object
+    where listing is not allowed, so that answer says nothing, and passes.
+
+    Args:
+        client: the client to ask with. Its retries hold, but connecting is tried three times at most, 0.2 s apart.
+        bucket: the bucket.
+        prefix: where in the bucket its user reads and writes.
+
+    Raises:
+        DagsterResourceUnavailableError: the bucket is missing or in another region, the credentials are missing or
+            refused, or the endpoint cannot be reached.
+    """
+    key = join_key(prefix, _PROBE_NAME)
+    try:
+        with _impatient_connecting(client):
+            client.get_object(Bucket=bucket, Key=key)["Body"].close()
+    except Exception as error:
+        translation = translated(error, "GetObject", bucket, key)
+        if translation is None:
+            raise
+        code = code_of(getattr(error, "response", {"Error": {"Code": "none"}}))
+        if code in ("AccessDenied", "NoSuchKey"):
+            return
+        if code in ("404", ""):  # S3 gives a code in the body of its answer; what answered here knows none
+            reason = f"{client.meta.endpoint_url} answers, but not as an S3 server does; check endpoint_url."
+        else:
+            reason = str(translation)
+        raise DagsterResourceUnavailableError(f"The bucket {bucket!r} cannot be used. {reason}") from error
+
+
+@contextmanager
+def _impatient_connecting(client: S3Client) -> Iterator[None]:
+    """Lets GetObject calls of this thread give up soon when there is no connection.
+
+    botocore's own pauses between attempts grow to tens of seconds, which suits a busy store, not a wrong address.
+    """
+    thread = threading.get_ident()
+    configured = (getattr(client.meta.config, "retries", None) or {}).get("total_max_attempts", 5)
+    last = min(configured, _PROBE_CONNECTION_ATTEMPTS)
+
+    def decide(caught_exception: Exception | None, attempts: int, **_: Any) -> Any:
+        if threading.get_ident() != thread or type(caught_exception).__name__ not in _NO_CONNECTION:
+            return None  # leave it to botocore
+        return False if attempts >= last else _PROBE_PAUSE_SECONDS
+
+    event, name = "needs-retry.s3.GetObject", f"cloudstore-probe-{thread}"
+    client.meta.events.register_first(event, decide, unique_id=name)
+    try:
+        yield
+    finally:
+        client.meta.events.unregister(event, unique_id=name)

@@ -1,0 +1,136 @@
+"""The directory of one embedded S3 server: claimed by a lock, described by a small state file.
+
+server.lock   held while the server or the process that started it lives
+server.json   access key, secret key and ports, 0600: the next start in this directory uses them again
+s3.json       the same credentials in the server's own format, 0600
+server.log    what the server printed since its last start
+seaweedfs/    the data
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from cloudstore.testing.weed import EmbeddedS3ServerError, remove_dead_sockets
+
+TEMPORARY_PREFIX: Final = "cloudstore-s3-"
+LOG_TAIL_LINES: Final = 15
+
+
+@dataclass(frozen=True)
+class ServerState:
+    """What a directory remembers from one start of its server to the next."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    ports: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ServerDirectory:
+    """A directory that this process holds the lock of; `lock` is the open file descriptor."""
+
+    path: Path
+    lock: int
+
+    @property
+    def data(self) -> Path:
+        return self.path / "seaweedfs"
+
+    @property
+    def config(self) -> Path:
+        return self.path / "s3.json"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "server.log"
+
+    @property
+    def state_file(self) -> Path:
+        return self.path / "server.json"
+
+    def load(self) -> ServerState | None:
+        """Return the state of the last start, None when there was none; raise EmbeddedS3ServerError if damaged."""
+        try:
+            return msgspec.json.decode(self.state_file.read_bytes(), type=ServerState)
+        except FileNotFoundError:
+            return None
+        except msgspec.DecodeError as error:
+            raise EmbeddedS3ServerError(
+                f"{self.state_file} is damaged ({error}). Remove it to start with new credentials on the same data."
+            ) from error
+
+    def save(self, state: ServerState) -> None:
+        """Write the state, and the server's configuration with its one identity, which may do everything."""
+        credentials = [{"accessKey": state.access_key, "secretKey": state.secret_key}]
+        actions = ["Admin", "Read", "Write", "List", "Tagging"]
+        identity = {"name": "cloudstore", "credentials": credentials, "actions": actions}
+        self.data.mkdir(mode=0o700, exist_ok=True)
+        _write_private(self.config, json.dumps({"identities": [identity]}).encode())
+        _write_private(self.state_file, msgspec.json.encode(state))
+
+
+def claim_directory(directory: Path | str | None, stack: ExitStack) -> ServerDirectory:
+    """Hold `directory` (created if absent) for one server until `stack` closes, or a temporary one if None.
+
+    The temporary one is removed then. Raises EmbeddedS3ServerError when another server uses `directory`,
+    OSError when it cannot be written.
+    """
+    if directory is not None:
+        path = Path(directory).absolute()
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return _claim(path, stack)
+    remove_abandoned_directories()
+    claimed = _claim(Path(tempfile.mkdtemp(prefix="new-" + TEMPORARY_PREFIX)), stack)
+    # It gets the name that remove_abandoned_directories looks for only now that it is locked.
+    path = claimed.path.rename(claimed.path.with_name(claimed.path.name.removeprefix("new-")))
+    stack.callback(shutil.rmtree, path, ignore_errors=True)
+    return ServerDirectory(path, claimed.lock)
+
+
+def remove_abandoned_directories() -> None:
+    """Remove temporary directories of this user's servers whose processes were killed before they could."""
+    for path in Path(tempfile.gettempdir()).glob(TEMPORARY_PREFIX + "*"):
+        with suppress(OSError, EmbeddedS3ServerError), ExitStack() as stack:
+            if path.stat(follow_symlinks=False).st_uid == os.geteuid() and (path / "server.lock").is_file():
+                abandoned = _claim(path, stack)
+                state = abandoned.load()
+                remove_dead_sockets(state.ports if state else {})
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def log_tail(directory: Path) -> str:
+    """Return the last lines that the server in `directory` printed."""
+    try:
+        text = (directory / "server.log").read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        text = ""
+    return "\n".join(text.splitlines()[-LOG_TAIL_LINES:]) or "(it printed nothing)"
+
+
+def _claim(path: Path, stack: ExitStack) -> ServerDirectory:
+    lock = os.open(path / "server.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    stack.callback(os.close, lock)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise EmbeddedS3ServerError(
+            f"Another embedded S3 server is using {path}. Stop it first, or use another directory."
+        ) from error
+    return ServerDirectory(path, lock)
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    """Replace `path` as a whole; only its owner may read it (mkstemp creates files with mode 0600)."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    Path(temporary).replace(path)

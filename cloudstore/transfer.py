@@ -1,0 +1,425 @@
+"""Bytes into S3 and out of it: whole objects, streams of any length, conditional creation.
+
+Objects appear whole or not at all. Memory is bounded: an upload holds at most 64 MiB of its stream (two parts of it,
+where parts have grown beyond 32 MiB), a reader about 1 MiB. botocore sends a CRC32 of every body, which the store
+verifies, unless the client's checksum mode is "when_required".
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import logging
+import os
+import random
+import tempfile
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from cloudstore.errors import S3ConditionConflict, S3ConditionFailed, answer_to, code_of, translate_errors
+from cloudstore.keys import s3_url
+from core.errors import DagsterObjectCorruptError, DagsterObjectNotFoundError, DagsterObjectStoreError
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+    from types_boto3_s3.literals import ChecksumAlgorithmType
+    from types_boto3_s3.type_defs import CompletedPartTypeDef
+
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+MAX_PARTS = 10_000
+MAX_PART_BYTES = 5 << 30
+
+PART_BYTES = 16 << 20
+PARTS_IN_FLIGHT = 4
+RANGE_BYTES = 16 << 20  # of one request of a stream that is read
+WRITE_ID = "cloudstore-write-id"
+
+_PARTS_OF_ONE_SIZE = 1000
+_CHUNK_BYTES = 1 << 20
+_BUFFER_BYTES = 128 << 10
+_CONFLICT_ATTEMPTS = 8
+_READ_ATTEMPTS = 5
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 0.8
+_log = logging.getLogger(__name__)
+
+
+def put_bytes(
+    client: S3Client,
+    bucket: str,
+    key: str,
+    data: bytes,
+    *,
+    if_absent: bool = False,
+    content_type: str | None = None,
+    metadata: Mapping[str, str] | None = None,
+    checksum_algorithm: ChecksumAlgorithmType | None = None,
+) -> bool:
+    """Stores `data` as one object in one request, which S3 takes up to 5 GiB.
+
+    Args:
+        if_absent: store it only where the key has no object yet; of several such writers at once, one succeeds.
+        content_type: the object's media type.
+        metadata: the object's own metadata. Conditional writes and multipart uploads add a `cloudstore-write-id`, by
+            which a writer whose request had to be repeated knows its own object from another's.
+        checksum_algorithm: what the store is to verify the bytes by; botocore's choice when None.
+
+    Returns:
+        bool: False when `if_absent` and there was an object already, which then is untouched.
+
+    Raises:
+        DagsterObjectStoreError: as `translate_errors`.
+    """
+    settings = _settings(content_type, metadata, checksum_algorithm)
+    return _Write(client, bucket, key, if_absent, settings).put(io.BytesIO(data))
+
+
+def put_stream(
+    client: S3Client,
+    bucket: str,
+    key: str,
+    stream: IO[bytes],
+    *,
+    if_absent: bool = False,
+    content_type: str | None = None,
+    metadata: Mapping[str, str] | None = None,
+    checksum_algorithm: ChecksumAlgorithmType | None = None,
+) -> bool:
+    """Stores what `stream` holds from its position on, up to 5 TiB; it need not seek.
+
+    Up to 16 MiB go in one request, more as a multipart upload: parts of 16 MiB, the size doubling every 1,000 parts,
+    up to four at a time. When anything fails, Ctrl-C included, the parts are deleted. Arguments, result and errors
+    are those of `put_bytes`; what the stream raises passes unchanged.
+
+    That only one of several `if_absent` writers succeeds is the store's doing. AWS documents it for completed
+    multipart uploads too. SeaweedFS 4.48 and moto 5.2 do not hold to it there: when uploads of more than 16 MiB are
+    completed at the same moment, several may be told that they created the object. It then holds one of them, whole.
+    """
+    settings = _settings(content_type, metadata, checksum_algorithm)
+    write = _Write(client, bucket, key, if_absent, settings)
+    parts = (_read_part(stream, part_bytes(number)) for number in itertools.count(1))
+    first, second = next(parts), next(parts)
+    return write.put_parts(itertools.chain((first, second), parts)) if _length(second) else write.put(first)
+
+
+def part_bytes(number: int) -> int:
+    """The size in bytes of the part with this number (from 1): small at first, and 5 TiB within 10,000 parts."""
+    return min(PART_BYTES << (number - 1) // _PARTS_OF_ONE_SIZE, MAX_PART_BYTES)
+
+
+def get_bytes(client: S3Client, bucket: str, key: str) -> bytes:
+    """The whole content of an object; held in memory once.
+
+    Raises:
+        DagsterObjectStoreError: as `translate_errors`.
+    """
+    content = io.BytesIO()
+    _fetch(client, bucket, key, content)
+    return content.getvalue()
+
+
+def download(client: S3Client, bucket: str, key: str, path: str | os.PathLike[str]) -> None:
+    """Stores an object as the file `path`, replacing one that is there; it appears there whole or not at all.
+
+    Raises:
+        DagsterObjectStoreError: as `translate_errors`; OSError: when the file cannot be written.
+    """
+    target = Path(path)
+    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=".partial-")
+    try:
+        with os.fdopen(descriptor, "wb") as sink:
+            _fetch(client, bucket, key, sink)
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def open_stream(client: S3Client, bucket: str, key: str) -> IO[bytes]:
+    """Opens an object for reading, without fetching it first: by ranges of 16 MiB, as they are read.
+
+    Returns:
+        IO: a seekable stream of the object as it is now; when it is replaced meanwhile, reading on raises.
+
+    Raises:
+        DagsterObjectStoreError: as `translate_errors`, now or when reading.
+    """
+    import smart_open.s3  # lazy: it takes 200 ms to import, boto3 included
+
+    with translate_errors("GetObject", bucket, key):
+        # Not smart_open.open(), which parses a URL: what stands behind "?" in a key would be lost.
+        reader = smart_open.s3.open(
+            bucket, key, "rb", client=_SameObject(client), buffer_size=_BUFFER_BYTES, range_chunk_size=RANGE_BYTES
+        )
+    return io.BufferedReader(_ObjectReader(reader, bucket, key), _BUFFER_BYTES)
+
+
+def exists(client: S3Client, bucket: str, key: str) -> bool:
+    """Whether there is an object with exactly this key. In a missing bucket there is none.
+
+    Raises:
+        DagsterObjectAccessError: when the store refuses to say; AWS does for a missing object, where s3:ListBucket
+            is not granted.
+    """
+    try:
+        with translate_errors("HeadObject", bucket, key):
+            client.head_object(Bucket=bucket, Key=key)
+    except DagsterObjectNotFoundError:
+        return False
+    return True
+
+
+def _settings(
+    content_type: str | None, metadata: Mapping[str, str] | None, checksum_algorithm: ChecksumAlgorithmType | None
+) -> dict[str, Any]:
+    named = {"ContentType": content_type, "Metadata": metadata, "ChecksumAlgorithm": checksum_algorithm}
+    return {name: value for name, value in named.items() if value}
+
+
+def _read_part(stream: IO[bytes], size: int) -> io.BytesIO:
+    """The next `size` bytes of `stream`; fewer at its end only."""
+    part = io.BytesIO()
+    while (left := size - part.tell()) and (chunk := stream.read(min(left, _CHUNK_BYTES))):
+        part.write(chunk)
+    return part
+
+
+def _length(part: io.BytesIO) -> int:
+    return part.getbuffer().nbytes
+
+
+def _in_flight(number: int) -> int:
+    """How many parts to hold when this one is the largest: 64 MiB of them, but two at least, to read while sending."""
+    return max(2, PARTS_IN_FLIGHT * PART_BYTES // part_bytes(number))
+
+
+class _Write:
+    """One object on its way to the store."""
+
+    def __init__(self, client: S3Client, bucket: str, key: str, if_absent: bool, settings: dict[str, Any]) -> None:
+        self._client, self._bucket, self._key = client, bucket, key
+        self._if_absent = if_absent
+        self._condition: dict[str, Any] = {"IfNoneMatch": "*"} if if_absent else {}
+        self._settings = settings
+        self._write_id = uuid.uuid4().hex
+
+    def put(self, body: io.BytesIO) -> bool:
+        """Stores it by one PutObject."""
+        settings = (self._identified_settings() if self._if_absent else self._settings) | self._condition
+        # botocore sends bytes along with the headers, which copies them, and files after the server said "continue".
+        small = body.getvalue() if _length(body) < _CHUNK_BYTES else None
+
+        def send() -> None:
+            body.seek(0)
+            self._client.put_object(
+                Bucket=self._bucket, Key=self._key, Body=body if small is None else small, **settings
+            )
+
+        return self._create("PutObject", send)
+
+    def put_parts(self, parts: Iterable[io.BytesIO]) -> bool:
+        """Stores it by a multipart upload of `parts`, up to the first empty one."""
+        algorithm = self._settings.get("ChecksumAlgorithm") or self._default_checksum()
+        checksum: dict[str, Any] = {"ChecksumAlgorithm": algorithm} if algorithm else {}
+        # The checksum of the whole object, which readers verify; S3 makes it from those of the parts for CRCs only.
+        whole: dict[str, Any] = {"ChecksumType": "FULL_OBJECT"} if str(algorithm).startswith("CRC") else {}
+        with translate_errors("CreateMultipartUpload", self._bucket, self._key):
+            upload_id = self._client.create_multipart_upload(
+                Bucket=self._bucket, Key=self._key, **(self._identified_settings() | checksum | whole)
+            )["UploadId"]
+        created = False
+        try:
+            sent = self._send_parts(upload_id, parts, checksum)
+
+            def complete() -> None:
+                self._client.complete_multipart_upload(
+                    Bucket=self._bucket,
+                    Key=self._key,
+                    UploadId=upload_id,
+                    MultipartUpload={"Parts": sent},
+                    **(self._condition | whole),
+                )
+
+            created = self._create("CompleteMultipartUpload", complete)
+        finally:
+            if not created:
+                self._abort(upload_id)
+        return created
+
+    def _default_checksum(self) -> str | None:
+        # What botocore sends with each part by itself. AWS refuses it unless the upload was announced with it.
+        mode = self._client.meta.config.request_checksum_calculation  # type: ignore[attr-defined]
+        return None if mode == "when_required" else "CRC32"
+
+    def _identified_settings(self) -> dict[str, Any]:
+        return self._settings | {"Metadata": {**self._settings.get("Metadata", {}), WRITE_ID: self._write_id}}
+
+    def _send_parts(
+        self, upload_id: str, parts: Iterable[io.BytesIO], checksum: dict[str, Any]
+    ) -> list[CompletedPartTypeDef]:
+        sent: list[CompletedPartTypeDef] = []
+        pending: deque[Future[CompletedPartTypeDef]] = deque()
+        pool = ThreadPoolExecutor(PARTS_IN_FLIGHT, thread_name_prefix="s3-part")
+        try:
+            for number, part in enumerate(itertools.takewhile(_length, parts), 1):
+                if number > MAX_PARTS:
+                    raise DagsterObjectStoreError(
+                        f"The stream for {s3_url(self._bucket, self._key)} is larger than an object can be."
+                    )
+                pending.append(pool.submit(self._send_part, upload_id, number, part, checksum))
+                if len(pending) >= _in_flight(number + 1):
+                    sent.append(pending.popleft().result())
+            sent.extend(future.result() for future in pending)
+        finally:
+            # A part that arrives after the upload was aborted would stay, so those under way are waited for.
+            pool.shutdown(cancel_futures=True)
+        return sent
+
+    def _send_part(
+        self, upload_id: str, number: int, part: io.BytesIO, checksum: dict[str, Any]
+    ) -> CompletedPartTypeDef:
+        part.seek(0)
+        with part, translate_errors("UploadPart", self._bucket, self._key):
+            answer = self._client.upload_part(
+                Bucket=self._bucket, Key=self._key, UploadId=upload_id, PartNumber=number, Body=part, **checksum
+            )
+        sums: Any = {name: value for name, value in answer.items() if name.startswith("Checksum")}
+        sums.update(PartNumber=number, ETag=answer["ETag"])
+        return cast("CompletedPartTypeDef", sums)
+
+    def _create(self, action: str, send: Callable[[], object]) -> bool:
+        """Sends the request that makes the object appear; False when a condition kept it from that."""
+        for attempt in range(1, _CONFLICT_ATTEMPTS + 1):
+            try:
+                with translate_errors(action, self._bucket, self._key):
+                    send()
+            except S3ConditionConflict:
+                if attempt == _CONFLICT_ATTEMPTS:
+                    raise
+                _pause(attempt)
+            except DagsterObjectStoreError as error:
+                repeated = attempt > 1 or answer_to(error).get("ResponseMetadata", {}).get("RetryAttempts", 0) > 0
+                # The first sending may have succeeded with its answer lost. Then the second meets our own object,
+                # or an upload that is completed and gone.
+                taken, gone = isinstance(error, S3ConditionFailed), code_of(answer_to(error)) == "NoSuchUpload"
+                if repeated and (taken or gone) and self._is_ours():
+                    return True
+                if taken or (repeated and gone and self._if_absent and exists(self._client, self._bucket, self._key)):
+                    return False
+                raise
+            else:
+                return True
+        raise AssertionError("the last attempt returned or raised")
+
+    def _is_ours(self) -> bool:
+        try:
+            with translate_errors("HeadObject", self._bucket, self._key):
+                stored = self._client.head_object(Bucket=self._bucket, Key=self._key)
+        except DagsterObjectNotFoundError:
+            return False
+        return stored["Metadata"].get(WRITE_ID) == self._write_id
+
+    def _abort(self, upload_id: str) -> None:
+        try:
+            with translate_errors("AbortMultipartUpload", self._bucket, self._key):
+                self._client.abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=upload_id)
+        except DagsterObjectStoreError as error:
+            if code_of(answer_to(error)) != "NoSuchUpload":
+                _log.warning(
+                    "The parts of upload %s stay, and cost, until a lifecycle rule AbortIncompleteMultipartUpload of "
+                    "the bucket deletes them: %s",
+                    upload_id,
+                    error,
+                )
+
+
+def _fetch(client: S3Client, bucket: str, key: str, sink: IO[bytes]) -> None:
+    """Writes the whole object to `sink`. Goes on where a connection broke, as long as the object is the same."""
+    position, size, breaks = 0, 1, 0
+    pinned: dict[str, Any] = {}
+    while position < size:
+        with translate_errors("GetObject", bucket, key):
+            answer = client.get_object(Bucket=bucket, Key=key, **pinned)
+        if "ContentRange" not in answer:  # the first answer; or a server that does not know ranges
+            position, size = sink.seek(0), answer["ContentLength"]
+        try:
+            with translate_errors("GetObject", bucket, key):
+                while chunk := answer["Body"].read(_CHUNK_BYTES):
+                    sink.write(chunk)
+                    position, breaks = position + len(chunk), 0
+        except DagsterObjectCorruptError:
+            raise
+        except DagsterObjectStoreError:
+            breaks += 1
+            if breaks == _READ_ATTEMPTS:
+                raise
+            _pause(breaks)
+            pinned = {"IfMatch": answer["ETag"], "Range": f"bytes={position}-"}
+        finally:
+            answer["Body"].close()
+
+
+def _pause(attempt: int) -> None:
+    longest = min(_FIRST_PAUSE_SECONDS * 2 ** (attempt - 1), _LONGEST_PAUSE_SECONDS)
+    time.sleep(random.uniform(0, longest))  # noqa: S311 - spreads retries, hides nothing
+
+
+class _SameObject:
+    """As much of a client as reading needs: every range comes from the object that the first one came from."""
+
+    def __init__(self, client: S3Client) -> None:
+        self._client = client
+        self._pin: dict[str, Any] = {}
+
+    def get_object(self, **request: Any) -> Any:
+        answer = self._client.get_object(**request, **self._pin)
+        self._pin = {"IfMatch": answer["ETag"]}
+        return answer
+
+
+class _ObjectReader(io.RawIOBase):
+    """A smart_open reader whose errors are translated."""
+
+    def __init__(self, reader: io.BufferedIOBase, bucket: str, key: str) -> None:
+        super().__init__()
+        self._reader, self._bucket, self._key = reader, bucket, key
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        with self._translated():
+            chunk = self._reader.read(len(buffer))
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def tell(self) -> int:
+        return self._reader.tell()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        with self._translated():
+            return self._reader.seek(offset, whence)
+
+    def close(self) -> None:
+        self._reader.close()
+        super().close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            with translate_errors("GetObject", self._bucket, self._key):
+                yield
+        except DagsterObjectStoreError:
+            raise
+        except OSError as error:  # what smart_open raises after it reconnected five times
+            raise DagsterObjectStoreError(
+                f"Reading {s3_url(self._bucket, self._key)} broke off again and again: {error}"
+            ) from error

@@ -1,0 +1,138 @@
+"""The command `cloudstore` as users run it: a process of its own, in a folder with a pipeline's file."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from cloudstore.testing import EmbeddedS3Server
+
+COMMAND = Path(sys.executable).parent / "cloudstore"
+PACKAGES = Path(__file__).parent.parent.parent
+
+PIPELINE = '''
+import sys
+from cloudstore import s3_resource, versioned_s3_io_manager
+from core import Field, ModeDefinition, StringSource, fs_io_manager, pipeline, solid, versioned_filesystem_io_manager
+
+@solid(config_schema={"months": [int], "title": Field(StringSource, default_value="Months")}, version="1")
+def clean(context):
+    print("cleaning", context.solid_config["title"], context.solid_config["months"])
+    print("a warning of clean", file=sys.stderr)
+    return context.solid_config["months"]
+
+@solid(version="1")
+def report(rows):
+    print("reporting é", rows)
+    return sum(rows)
+
+@solid(config_schema={"fail": Field(bool, default_value=False)}, version="1")
+def check(context, total):
+    if context.solid_config["fail"]:
+        raise ValueError(f"{total} is too much")
+    return total
+
+local = ModeDefinition("local", resource_defs={"io_manager": versioned_filesystem_io_manager})
+s3 = ModeDefinition("s3", resource_defs={"s3": s3_resource, "io_manager": versioned_s3_io_manager})
+
+@pipeline(mode_defs=[local, s3])
+def flights():
+    check(report(clean()))
+'''
+
+S3_CONFIG = """
+resources:
+  s3:
+    config:
+      endpoint_url: {env: STORE_URL}
+      aws_access_key_id: {env: STORE_KEY}
+      aws_secret_access_key: {env: STORE_SECRET}
+      region_name: us-east-1
+      addressing_style: path
+  io_manager:
+    config:
+      s3_bucket: {env: STORE_BUCKET}
+"""
+
+
+@dataclass
+class Project:
+    """A user's folder.
+
+    Attributes:
+        folder: where commands run; has `flights.py`, `config.yaml` and `s3.yaml`.
+        home: what DAGSTER_HOME names, where a command is given it.
+        variables: environment variables that every command gets.
+    """
+
+    folder: Path
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.home.mkdir()
+        self.write("flights.py", PIPELINE)
+        self.write("config.yaml", "solids: {clean: {config: {months: [1, 2]}}}\n")
+        self.write("s3.yaml", S3_CONFIG)
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+    def write(self, name: str, content: str | bytes) -> Path:
+        path = self.folder / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def environment(self, with_home: bool = True) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TMPDIR") if name in os.environ}
+        home = {"DAGSTER_HOME": str(self.home)} if with_home else {}
+        return {**kept, "HOME": str(self.folder), "COLUMNS": "200", **home, **self.variables}
+
+    def command(
+        self, *arguments: str, with_home: bool = True, variables: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs `cloudstore` with these arguments, its output through pipes."""
+        return subprocess.run(
+            [str(COMMAND), *arguments],
+            cwd=self.folder,
+            env={**self.environment(with_home), **(variables or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+            timeout=60,
+        )
+
+    def run(self, *arguments: str, **options: bool) -> subprocess.CompletedProcess[str]:
+        """A run that succeeds, unless `arguments` break it."""
+        return self.command("run", "-f", "flights.py", "-c", "config.yaml", *arguments, **options)
+
+    def run_id(self, done: subprocess.CompletedProcess[str]) -> str:
+        """The id of the run in the output of `run`."""
+        found = re.search(r"run ([0-9a-f-]{36})", done.stdout)
+        assert found, done.stdout + done.stderr
+        return found[1]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def s3_project(project: Project, s3_server: EmbeddedS3Server, bucket: str) -> Project:
+    project.variables.update(
+        STORE_URL=s3_server.endpoint_url,
+        STORE_KEY=s3_server.access_key,
+        STORE_SECRET=s3_server.secret_key,
+        STORE_BUCKET=bucket,
+    )
+    return project

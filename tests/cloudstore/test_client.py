@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import botocore.loaders
+import pytest
+
+from cloudstore import transfer
+from cloudstore.client import S3_OPTIONS, make_client
+from core.config import resolve_config
+from core.errors import DagsterInvalidConfigError, DagsterObjectNotFoundError, DagsterResourceUnavailableError
+from core.usage import Usage
+
+LOCAL = {"endpoint_url": "http://127.0.0.1:9", "aws_access_key_id": "id", "aws_secret_access_key": "secret"}
+
+
+def test_every_option_can_be_left_out_and_is_described() -> None:
+    resolved = resolve_config(S3_OPTIONS, {}, "S3 options")
+    assert resolved["max_attempts"] == 5
+    assert not [name for name, field in S3_OPTIONS.items() if not field.description]
+
+
+def test_secrets_are_marked_and_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = {name for name, field in S3_OPTIONS.items() if field.is_secret}
+    assert secrets == {"aws_access_key_id", "aws_secret_access_key", "aws_session_token"}
+    monkeypatch.setenv("MY_SECRET", "s3cr3t")
+    resolved = resolve_config(S3_OPTIONS, {"aws_secret_access_key": {"env": "MY_SECRET"}}, "S3 options")
+    assert resolved["aws_secret_access_key"] == "s3cr3t"
+
+
+def test_options_reach_the_client() -> None:
+    options = {
+        **LOCAL,
+        "region_name": "eu-central-1",
+        "max_attempts": 7,
+        "retry_mode": "legacy",
+        "connect_timeout_seconds": 1.5,
+        "read_timeout_seconds": 2.5,
+        "max_pool_connections": 3,
+        "addressing_style": "virtual",
+        "checksum_mode": "when_required",
+    }
+    client = make_client(resolve_config(S3_OPTIONS, options, "S3 options"))
+    config: Any = client.meta.config
+    assert client.meta.endpoint_url == LOCAL["endpoint_url"]
+    assert client.meta.region_name == "eu-central-1"
+    assert config.retries == {"total_max_attempts": 7, "mode": "legacy"}
+    assert (config.connect_timeout, config.read_timeout, config.max_pool_connections) == (1.5, 2.5, 3)
+    assert config.s3["addressing_style"] == "virtual"
+    assert config.request_checksum_calculation == config.response_checksum_validation == "when_required"
+
+
+def test_an_unsigned_client_sends_no_credentials(embedded: Any) -> None:
+    client = embedded.client_with(use_unsigned_session=True)
+    headers: list[str] = []
+    client.meta.events.register("before-send.s3", lambda request, **_: headers.extend(request.headers))
+    with pytest.raises(Exception, match=r"Denied|403"):
+        client.get_object(Bucket=embedded.bucket, Key="k")
+    assert "Authorization" not in headers
+
+
+def test_a_second_client_reads_no_service_descriptions_but_the_environment_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options = {"endpoint_url": LOCAL["endpoint_url"]}
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "first")
+    make_client(options)
+    monkeypatch.setattr(botocore.loaders.JSONFileLoader, "load_file", lambda *_: pytest.fail("read from disk"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "second")
+    client: Any = make_client(options)
+    assert client._request_signer._credentials.access_key == "second"
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"profile_name": "nobody"}, DagsterResourceUnavailableError, "nobody"),
+        ({"aws_access_key_id": "id"}, DagsterResourceUnavailableError, "aws_secret_access_key"),
+        ({"verify_cert_path": "/no/such.pem"}, DagsterResourceUnavailableError, "/no/such.pem"),
+        ({"endpoint_url": "http://user:hunter2@bad_host!"}, DagsterInvalidConfigError, "endpoint"),
+        ({"max_attempts": 0}, DagsterInvalidConfigError, "max_attempts"),
+    ],
+)
+def test_unusable_options_are_named(options: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message) as caught:
+        make_client(options)
+    assert "hunter2" not in str(caught.value)
+
+
+def _use(store: Any, act: Callable[[], object]) -> Usage:
+    before = store.usage.read()
+    act()
+    return store.usage.read() - before  # type: ignore[no-any-return]
+
+
+def _counts(use: Usage) -> tuple[int, int, int]:
+    return use.requests, use.bytes_sent, use.bytes_received
+
+
+def test_small_requests_are_counted_exactly(store: Any) -> None:
+    client, bucket = store.client, store.bucket
+    assert _counts(_use(store, lambda: transfer.put_bytes(client, bucket, "k", b"12345"))) == (1, 5, 0)
+    assert _counts(_use(store, lambda: transfer.exists(client, bucket, "k"))) == (1, 0, 0)
+    use = _use(store, lambda: transfer.get_bytes(client, bucket, "k"))
+    assert _counts(use) == (1, 0, 5)
+    assert use.seconds > 0
+
+
+def test_an_error_counts_with_the_length_of_its_message(store: Any) -> None:
+    with pytest.raises(DagsterObjectNotFoundError) as caught:
+        _use(store, lambda: transfer.get_bytes(store.client, store.bucket, "k"))
+    cause: Any = caught.value.__cause__
+    before = store.usage.read()
+    with pytest.raises(DagsterObjectNotFoundError):
+        transfer.get_bytes(store.client, store.bucket, "k")
+    length = int(cause.response["ResponseMetadata"]["HTTPHeaders"]["content-length"])
+    assert _counts(store.usage.read() - before) == (1, 0, length)
+
+
+def test_a_multipart_upload_counts_every_part(store: Any) -> None:
+    size = transfer.PART_BYTES + 7
+    manifest: list[int] = []
+    store.client.meta.events.register(
+        "before-send.s3.CompleteMultipartUpload", lambda request, **_: manifest.append(len(request.body))
+    )
+    use = _use(store, lambda: transfer.put_stream(store.client, store.bucket, "k", BytesIO(bytes(size))))
+    assert (use.requests, use.bytes_sent) == (4, size + manifest[0])
+
+
+@pytest.mark.parametrize("mode", ["legacy", "standard", "adaptive"])
+def test_a_request_is_sent_max_attempts_times_and_each_is_counted(proxy: Any, mode: str) -> None:
+    proxy.fail((503, ""), (503, ""), (503, ""), method="PUT")
+    client = proxy.client(max_attempts=2, retry_mode=mode)
+    before = proxy.store.usage.read()
+    with pytest.raises(Exception, match="503"):
+        transfer.put_bytes(client, proxy.store.bucket, "k", b"12345")
+    assert _counts(proxy.store.usage.read() - before) == (2, 10, 0)
+    assert proxy.seen == ["PUT", "PUT"]
+
+
+def test_requests_that_get_no_answer_are_counted(proxy: Any) -> None:
+    proxy.fail("lose the answer", method="PUT")
+    before = proxy.store.usage.read()
+    transfer.put_bytes(proxy.client(), proxy.store.bucket, "k", b"12345")
+    assert _counts(proxy.store.usage.read() - before) == (2, 10, 0)
+
+
+@pytest.mark.parametrize("module", ["client", "errors", "file_manager", "keys", "transfer"])
+def test_importing_loads_no_cloud_library(module: str) -> None:
+    code = f"import sys, cloudstore.{module}; print(sorted({{'boto3', 'botocore', 'smart_open'}} & sys.modules.keys()))"
+    root = Path(__file__).parents[2]
+    found = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"
