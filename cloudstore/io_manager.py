@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import pickle
+from abc import abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cloudstore import transfer
 from cloudstore.errors import check_bucket
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _QUESTIONS_AT_ONCE = 16
 
 
-class _S3Values:
+class _PickledObjects(IOManager):
     """Pickles in a bucket, each under one exact key.
 
     Args:
@@ -34,36 +34,36 @@ class _S3Values:
         s3_prefix: where in the bucket.
     """
 
-    def __init__(self, s3_bucket: str, s3_session: S3Client, s3_prefix: str) -> None:
+    _keeps_existing: ClassVar[bool]
+    """Whether a value that is stored already stays, and the new one is dropped."""
+
+    def __init__(self, s3_bucket: str, s3_session: S3Client, s3_prefix: str = "dagster") -> None:
         self._client = s3_session
         self._bucket = s3_bucket
         self._prefix = s3_prefix
 
-    def key(self, names: Sequence[str]) -> str:
-        return join_key(self._prefix, *names)
+    @abstractmethod
+    def _names(self, context: OutputContext) -> list[str]:
+        """What the key of an output is made of, below the prefix."""
 
-    def url(self, key: str) -> str:
-        return s3_url(self._bucket, key)
-
-    def store(self, key: str, value: Any, only_if_absent: bool) -> None:
+    def handle_output(self, context: OutputContext, obj: Any) -> None:
         content = io.BytesIO()
-        pickle.dump(value, content, PICKLE_PROTOCOL)
+        pickle.dump(obj, content, PICKLE_PROTOCOL)
         content.seek(0)
-        transfer.put_stream(self._client, self._bucket, key, content, if_absent=only_if_absent)
+        transfer.put_stream(self._client, self._bucket, self._key(context), content, if_absent=self._keeps_existing)
 
-    def load(self, key: str) -> Any:
-        return pickle.loads(transfer.get_bytes(self._client, self._bucket, key))
+    def load_input(self, context: InputContext) -> Any:
+        assert context.upstream_output is not None
+        return pickle.loads(transfer.get_bytes(self._client, self._bucket, self._key(context.upstream_output)))
 
-    def exist(self, keys: Sequence[str]) -> list[bool]:
-        """Whether each is there, asked of each exact key, many at a time."""
-        ask = partial(transfer.exists, self._client, self._bucket)
-        if len(keys) < 2:
-            return [ask(key) for key in keys]
-        with ThreadPoolExecutor(min(len(keys), _QUESTIONS_AT_ONCE), thread_name_prefix="s3-exists") as pool:
-            return list(pool.map(ask, keys))
+    def get_address(self, context: OutputContext) -> str | None:
+        return s3_url(self._bucket, self._key(context))
+
+    def _key(self, context: OutputContext) -> str:
+        return join_key(self._prefix, *self._names(context))
 
 
-class PickledObjectS3IOManager(IOManager):
+class PickledObjectS3IOManager(_PickledObjects):
     """Pickles at `{s3_prefix}/storage/{run_id}/{step_key}/{output_name}`: one request a value, in each direction.
 
     Args:
@@ -72,24 +72,13 @@ class PickledObjectS3IOManager(IOManager):
         s3_prefix: where in the bucket.
     """
 
-    def __init__(self, s3_bucket: str, s3_session: S3Client, s3_prefix: str = "dagster") -> None:
-        self._values = _S3Values(s3_bucket, s3_session, s3_prefix)
+    _keeps_existing = False
 
-    def handle_output(self, context: OutputContext, obj: Any) -> None:
-        self._values.store(self._key(context), obj, only_if_absent=False)
-
-    def load_input(self, context: InputContext) -> Any:
-        assert context.upstream_output is not None
-        return self._values.load(self._key(context.upstream_output))
-
-    def get_address(self, context: OutputContext) -> str | None:
-        return self._values.url(self._key(context))
-
-    def _key(self, context: OutputContext) -> str:
-        return self._values.key(["storage", *context.get_run_scoped_output_identifier()])
+    def _names(self, context: OutputContext) -> list[str]:
+        return ["storage", *context.get_run_scoped_output_identifier()]
 
 
-class VersionedPickledObjectS3IOManager(MemoizableIOManager):
+class VersionedPickledObjectS3IOManager(_PickledObjects, MemoizableIOManager):
     """Pickles at `{s3_prefix}/versioned_outputs/{step_key}/{output_name}/{version}`.
 
     An object appears whole and once: of many writers of one version one wins, and the others' values are dropped.
@@ -100,27 +89,19 @@ class VersionedPickledObjectS3IOManager(MemoizableIOManager):
         s3_prefix: where in the bucket.
     """
 
-    def __init__(self, s3_bucket: str, s3_session: S3Client, s3_prefix: str = "dagster") -> None:
-        self._values = _S3Values(s3_bucket, s3_session, s3_prefix)
+    _keeps_existing = True
 
-    def handle_output(self, context: OutputContext, obj: Any) -> None:
-        self._values.store(self._key(context), obj, only_if_absent=True)
-
-    def load_input(self, context: InputContext) -> Any:
-        assert context.upstream_output is not None
-        return self._values.load(self._key(context.upstream_output))
+    def _names(self, context: OutputContext) -> list[str]:
+        return ["versioned_outputs", *context.get_versioned_output_identifier()]
 
     def has_output(self, context: OutputContext) -> bool:
-        return self.has_outputs([context])[0]
+        return transfer.exists(self._client, self._bucket, self._key(context))
 
     def has_outputs(self, contexts: Sequence[OutputContext]) -> list[bool]:
-        return self._values.exist([self._key(context) for context in contexts])
-
-    def get_address(self, context: OutputContext) -> str | None:
-        return self._values.url(self._key(context))
-
-    def _key(self, context: OutputContext) -> str:
-        return self._values.key(["versioned_outputs", *context.get_versioned_output_identifier()])
+        if len(contexts) < 2:
+            return [self.has_output(context) for context in contexts]
+        with ThreadPoolExecutor(min(len(contexts), _QUESTIONS_AT_ONCE), thread_name_prefix="s3-exists") as pool:
+            return list(pool.map(self.has_output, contexts))
 
 
 @io_manager(config_schema=BUCKET_OPTIONS, required_resource_keys={"s3"}, version="1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,13 @@ from typing import Any
 
 from core.config import unknown_name
 from core.definitions.pipeline import PipelineDefinition
-from core.errors import DagsterInvalidConfigError, DagsterInvariantViolationError, DagsterUserCodeExecutionError
+from core.errors import (
+    DagsterInvalidConfigError,
+    DagsterInvariantViolationError,
+    DagsterUserCodeExecutionError,
+    user_code_error_boundary,
+)
+from core.serdes.yaml_file import read_yaml_mapping
 
 
 class PipelineFileError(DagsterUserCodeExecutionError):
@@ -25,7 +32,7 @@ def load_pipeline(file: Path, attribute: str | None) -> PipelineDefinition:
         attribute: the name of the pipeline in it, or of a function that returns it; the only pipeline by default.
 
     Raises:
-        PipelineFileError: loading the file raised.
+        PipelineFileError: loading the file raised, or the function did.
         DagsterInvariantViolationError: there is no such pipeline in it.
     """
     module = _load_module(file)
@@ -38,8 +45,9 @@ def load_pipeline(file: Path, attribute: str | None) -> PipelineDefinition:
             )
         return next(iter(pipelines.values()))
     found = getattr(module, attribute, None)
-    if callable(found) and not isinstance(found, PipelineDefinition):
-        found = found()
+    if inspect.isfunction(found):
+        with user_code_error_boundary(PipelineFileError, f"{attribute}() of {file} raised"):
+            found = found()
     if not isinstance(found, PipelineDefinition):
         raise DagsterInvariantViolationError(f"{file}: {unknown_name('pipeline', attribute, pipelines)}")
     return found
@@ -54,7 +62,7 @@ def _load_module(file: Path) -> Any:
     sys.modules[file.stem] = module  # so that values of classes of the file can be pickled
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script without `if __name__ == "__main__"` exits by itself
         raise PipelineFileError(f"{file} could not be loaded", user_exception=error) from error
     return module
 
@@ -71,28 +79,14 @@ def load_run_config(files: Sequence[Path], settings: Sequence[str]) -> dict[str,
     """
     config: dict[str, Any] = {}
     for file in files:
-        config = _merged(config, _read_yaml(file))
+        config = _merged(config, read_yaml_mapping(file))
     for setting in settings:
         config = _merged(config, _parse_setting(setting))
     return config
 
 
-def _read_yaml(file: Path) -> Mapping[str, Any]:
-    import yaml  # 30 ms to import; not every command reads YAML
-
-    try:
-        content = yaml.safe_load(file.read_text("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DagsterInvalidConfigError(f"{file} is not YAML: {error}") from error
-    except OSError as error:
-        raise DagsterInvalidConfigError(f"Cannot read the config file {file}: {error.strerror}.") from error
-    if content is not None and not isinstance(content, dict):
-        raise DagsterInvalidConfigError(f"{file} must hold a mapping, not a {type(content).__name__}.")
-    return content or {}
-
-
 def _parse_setting(setting: str) -> Mapping[str, Any]:
-    import yaml  # as above
+    import yaml  # 30 ms to import; not every command reads YAML
 
     path, separator, text = setting.partition("=")
     keys = path.split(".")

@@ -101,9 +101,8 @@ class Field:
         found: list[ConfigFault] = []
         resolved = self.config_type.resolve(value, path, found)
         if self.is_secret:
-            found = [
-                ConfigFault(f.path, f"expected a {self.config_type.given_name} (a secret, not shown)") for f in found
-            ]
+            message = f"expected {self.config_type.given_name} (a secret, not shown)"
+            found = [fault if fault.is_public else ConfigFault(fault.path, message) for fault in found]
         faults.extend(found)
         return resolved
 

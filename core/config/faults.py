@@ -16,10 +16,12 @@ class ConfigFault(msgspec.Struct, frozen=True):
     Attributes:
         path: keys and indexes from the root of the config to the value at fault.
         message: what is wrong and what would be right.
+        is_public: the message holds nothing of the value, so it may be shown where the value is a secret.
     """
 
     path: Path
     message: str
+    is_public: bool = False
 
     def __str__(self) -> str:
         return f"{format_path(self.path)}: {self.message}"

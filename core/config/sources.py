@@ -38,14 +38,14 @@ class SourceType(ConfigType):
             return value
         text = os.environ.get(name)
         if text is None:
-            faults.append(
-                ConfigFault(path, f"the environment variable {name} is not set; export it, or write the value here")
-            )
+            message = f"the environment variable {name} is not set; export it, or write the value here"
+            faults.append(ConfigFault(path, message, is_public=True))
             return value
         try:
             return self._convert(text)
         except ValueError:  # the text may be a secret, so the message does not hold it
-            faults.append(ConfigFault(path, f"the environment variable {name} does not hold a valid {self._name}"))
+            message = f"the environment variable {name} does not hold a valid {self._name}"
+            faults.append(ConfigFault(path, message, is_public=True))
             return value
 
 

@@ -95,15 +95,14 @@ class _Run:
 
     def execute(self) -> PipelineExecutionResult:
         try:
-            self._start_resources()
-        except DagsterResourceFunctionError as error:
+            resource_error = self._start_resources()
+            planning_usage = self._context.usage.read()
             self._accept()
-            return self._failed(error)
         except BaseException:
             self._context.resources.close()
             raise
-        planning_usage = self._context.usage.read()
-        self._accept()
+        if resource_error is not None:
+            return self._failed(resource_error)
         self._record_memoized()
         try:
             self._execute_steps()
@@ -122,10 +121,15 @@ class _Run:
         )
         return self._result()
 
-    def _start_resources(self) -> None:
-        if self._prepared.is_memoized:
-            self._context.execution_plan = decide(self._context)
-        self._context.resources.start(_keys_to_start(self._context, self._prepared))
+    def _start_resources(self) -> DagsterResourceFunctionError | None:
+        """Starts them, and decides what to execute; the error of a resource of the user's fails a run that exists."""
+        try:
+            if self._prepared.is_memoized:
+                self._context.execution_plan = decide(self._context)
+            self._context.resources.start(_keys_to_start(self._context, self._prepared))
+        except DagsterResourceFunctionError as error:
+            return error
+        return None
 
     def _accept(self) -> None:
         """From here on the run exists."""

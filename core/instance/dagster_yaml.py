@@ -11,6 +11,7 @@ import msgspec
 from core.config import ConfigFault, Field, Permissive, Shape, raise_faults
 from core.errors import DagsterInvalidConfigError
 from core.serdes import ConfigurableClassData
+from core.serdes.yaml_file import read_yaml_mapping
 
 _CLASS_SECTIONS = (
     "local_artifact_storage",
@@ -38,7 +39,7 @@ def load_dagster_yaml(path: Path, overrides: Mapping[str, Any]) -> dict[str, Any
     Raises:
         DagsterInvalidConfigError: naming the file and the key.
     """
-    given = {**_read(path), **overrides}
+    given = {**(read_yaml_mapping(path) if path.exists() else {}), **overrides}
     faults: list[ConfigFault] = []
     config: dict[str, Any] = _SCHEMA.resolve(given, (), faults)
     if not faults:
@@ -46,22 +47,6 @@ def load_dagster_yaml(path: Path, overrides: Mapping[str, Any]) -> dict[str, Any
             _check_class(section, config, faults)
     raise_faults(faults, given, str(path))
     return config
-
-
-def _read(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    import yaml  # 30 ms to import; most processes read no YAML
-
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DagsterInvalidConfigError(f"{path} is not YAML: {error}") from error
-    except OSError as error:
-        raise DagsterInvalidConfigError(f"Cannot read {path}: {error}") from error
-    if content is not None and not isinstance(content, dict):
-        raise DagsterInvalidConfigError(f"{path} must hold a mapping of sections, not a {type(content).__name__}.")
-    return content or {}
 
 
 def _check_class(section: str, config: Mapping[str, Any], faults: list[ConfigFault]) -> None:

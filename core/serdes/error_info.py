@@ -58,5 +58,5 @@ def user_traceback(error: BaseException) -> str:
 
 def _frames(trace: TracebackType | None) -> list[str]:
     frames = traceback.extract_tb(trace)
-    foreign = [frame for frame in frames if not frame.filename.startswith(_OWN_FOLDERS)]
+    foreign = [frame for frame in frames if not frame.filename.startswith((*_OWN_FOLDERS, "<frozen importlib"))]
     return traceback.format_list(foreign or frames)
