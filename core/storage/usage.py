@@ -1,5 +1,0 @@
-"""temporary"""
-
-from core.usage import Usage, UsageMeter
-
-__all__ = ["Usage", "UsageMeter"]
