@@ -12,9 +12,7 @@ from typing import Any
 import pytest
 
 from cloudstore.transfer import (
-    MAX_PARTS,
     PART_BYTES,
-    PARTS_IN_FLIGHT,
     WRITE_ID,
     download,
     exists,
@@ -24,6 +22,7 @@ from cloudstore.transfer import (
     put_bytes,
     put_stream,
 )
+from cloudstore.transfer.write import MAX_PARTS, PARTS_IN_FLIGHT
 from core.errors import DagsterObjectNotFoundError, DagsterObjectStoreError
 
 CONFLICT = (409, "<Error><Code>ConditionalRequestConflict</Code></Error>")

@@ -1,8 +1,8 @@
-"""Bytes into S3 and out of it: whole objects, streams of any length, conditional creation.
+"""Bytes into S3: whole objects, streams of any length, creation on condition.
 
 Objects appear whole or not at all. Memory is bounded: an upload holds at most 64 MiB of its stream (two parts of it,
-where parts have grown beyond 32 MiB), a reader about 1 MiB. botocore sends a CRC32 of every body, which the store
-verifies, unless the client's checksum mode is "when_required".
+where parts have grown beyond 32 MiB). botocore sends a CRC32 of every body, which the store verifies, unless the
+client's checksum mode is "when_required".
 """
 
 from __future__ import annotations
@@ -10,21 +10,16 @@ from __future__ import annotations
 import io
 import itertools
 import logging
-import os
-import random
-import tempfile
-import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from cloudstore.errors import S3ConditionConflict, S3ConditionFailed, answer_to, code_of, translate_errors
 from cloudstore.keys import s3_url
-from core.errors import DagsterObjectCorruptError, DagsterObjectNotFoundError, DagsterObjectStoreError
+from cloudstore.transfer.common import CHUNK_BYTES, exists, pause
+from core.errors import DagsterObjectNotFoundError, DagsterObjectStoreError
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -37,15 +32,10 @@ MAX_PART_BYTES = 5 << 30
 
 PART_BYTES = 16 << 20
 PARTS_IN_FLIGHT = 4
-RANGE_BYTES = 16 << 20  # of one request of a stream that is read
 WRITE_ID = "cloudstore-write-id"
 
 _PARTS_OF_ONE_SIZE = 1000
-_CHUNK_BYTES = 1 << 20
-_BUFFER_BYTES = 128 << 10
 _CONFLICT_ATTEMPTS = 8
-_READ_ATTEMPTS = 5
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 0.8
 _log = logging.getLogger(__name__)
 
 
@@ -112,68 +102,6 @@ def part_bytes(number: int) -> int:
     return min(PART_BYTES << (number - 1) // _PARTS_OF_ONE_SIZE, MAX_PART_BYTES)
 
 
-def get_bytes(client: S3Client, bucket: str, key: str) -> bytes:
-    """The whole content of an object; held in memory once.
-
-    Raises:
-        DagsterObjectStoreError: as `translate_errors`.
-    """
-    content = io.BytesIO()
-    _fetch(client, bucket, key, content)
-    return content.getvalue()
-
-
-def download(client: S3Client, bucket: str, key: str, path: str | os.PathLike[str]) -> None:
-    """Stores an object as the file `path`, replacing one that is there; it appears there whole or not at all.
-
-    Raises:
-        DagsterObjectStoreError: as `translate_errors`; OSError: when the file cannot be written.
-    """
-    target = Path(path)
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=".partial-")
-    try:
-        with os.fdopen(descriptor, "wb") as sink:
-            _fetch(client, bucket, key, sink)
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def open_stream(client: S3Client, bucket: str, key: str) -> IO[bytes]:
-    """Opens an object for reading, without fetching it first: by ranges of 16 MiB, as they are read.
-
-    Returns:
-        IO: a seekable stream of the object as it is now; when it is replaced meanwhile, reading on raises.
-
-    Raises:
-        DagsterObjectStoreError: as `translate_errors`, now or when reading.
-    """
-    import smart_open.s3  # lazy: it takes 200 ms to import, boto3 included
-
-    with translate_errors("GetObject", bucket, key):
-        # Not smart_open.open(), which parses a URL: what stands behind "?" in a key would be lost.
-        reader = smart_open.s3.open(
-            bucket, key, "rb", client=_SameObject(client), buffer_size=_BUFFER_BYTES, range_chunk_size=RANGE_BYTES
-        )
-    return io.BufferedReader(_ObjectReader(reader, bucket, key), _BUFFER_BYTES)
-
-
-def exists(client: S3Client, bucket: str, key: str) -> bool:
-    """Whether there is an object with exactly this key. In a missing bucket there is none.
-
-    Raises:
-        DagsterObjectAccessError: when the store refuses to say; AWS does for a missing object, where s3:ListBucket
-            is not granted.
-    """
-    try:
-        with translate_errors("HeadObject", bucket, key):
-            client.head_object(Bucket=bucket, Key=key)
-    except DagsterObjectNotFoundError:
-        return False
-    return True
-
-
 def _settings(
     content_type: str | None, metadata: Mapping[str, str] | None, checksum_algorithm: ChecksumAlgorithmType | None
 ) -> dict[str, Any]:
@@ -184,7 +112,7 @@ def _settings(
 def _read_part(stream: IO[bytes], size: int) -> io.BytesIO:
     """The next `size` bytes of `stream`; fewer at its end only."""
     part = io.BytesIO()
-    while (left := size - part.tell()) and (chunk := stream.read(min(left, _CHUNK_BYTES))):
+    while (left := size - part.tell()) and (chunk := stream.read(min(left, CHUNK_BYTES))):
         part.write(chunk)
     return part
 
@@ -212,7 +140,7 @@ class _Write:
         """Stores it by one PutObject."""
         settings = (self._identified_settings() if self._if_absent else self._settings) | self._condition
         # botocore sends bytes along with the headers, which copies them, and files after the server said "continue".
-        small = body.getvalue() if _length(body) < _CHUNK_BYTES else None
+        small = body.getvalue() if _length(body) < CHUNK_BYTES else None
 
         def send() -> None:
             body.seek(0)
@@ -301,7 +229,7 @@ class _Write:
             except S3ConditionConflict:
                 if attempt == _CONFLICT_ATTEMPTS:
                     raise
-                _pause(attempt)
+                pause(attempt)
             except DagsterObjectStoreError as error:
                 repeated = attempt > 1 or answer_to(error).get("ResponseMetadata", {}).get("RetryAttempts", 0) > 0
                 # The first sending may have succeeded with its answer lost. Then the second meets our own object,
@@ -336,90 +264,3 @@ class _Write:
                     upload_id,
                     error,
                 )
-
-
-def _fetch(client: S3Client, bucket: str, key: str, sink: IO[bytes]) -> None:
-    """Writes the whole object to `sink`. Goes on where a connection broke, as long as the object is the same."""
-    position, size, breaks = 0, 1, 0
-    pinned: dict[str, Any] = {}
-    while position < size:
-        with translate_errors("GetObject", bucket, key):
-            answer = client.get_object(Bucket=bucket, Key=key, **pinned)
-        if "ContentRange" not in answer:  # the first answer; or a server that does not know ranges
-            position, size = sink.seek(0), answer["ContentLength"]
-        try:
-            with translate_errors("GetObject", bucket, key):
-                while chunk := answer["Body"].read(_CHUNK_BYTES):
-                    sink.write(chunk)
-                    position, breaks = position + len(chunk), 0
-        except DagsterObjectCorruptError:
-            raise
-        except DagsterObjectStoreError:
-            breaks += 1
-            if breaks == _READ_ATTEMPTS:
-                raise
-            _pause(breaks)
-            pinned = {"IfMatch": answer["ETag"], "Range": f"bytes={position}-"}
-        finally:
-            answer["Body"].close()
-
-
-def _pause(attempt: int) -> None:
-    longest = min(_FIRST_PAUSE_SECONDS * 2 ** (attempt - 1), _LONGEST_PAUSE_SECONDS)
-    time.sleep(random.uniform(0, longest))  # noqa: S311 - spreads retries, hides nothing
-
-
-class _SameObject:
-    """As much of a client as reading needs: every range comes from the object that the first one came from."""
-
-    def __init__(self, client: S3Client) -> None:
-        self._client = client
-        self._pin: dict[str, Any] = {}
-
-    def get_object(self, **request: Any) -> Any:
-        answer = self._client.get_object(**request, **self._pin)
-        self._pin = {"IfMatch": answer["ETag"]}
-        return answer
-
-
-class _ObjectReader(io.RawIOBase):
-    """A smart_open reader whose errors are translated."""
-
-    def __init__(self, reader: io.BufferedIOBase, bucket: str, key: str) -> None:
-        super().__init__()
-        self._reader, self._bucket, self._key = reader, bucket, key
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        with self._translated():
-            chunk = self._reader.read(len(buffer))
-        buffer[: len(chunk)] = chunk
-        return len(chunk)
-
-    def tell(self) -> int:
-        return self._reader.tell()
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        with self._translated():
-            return self._reader.seek(offset, whence)
-
-    def close(self) -> None:
-        self._reader.close()
-        super().close()
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            with translate_errors("GetObject", self._bucket, self._key):
-                yield
-        except DagsterObjectStoreError:
-            raise
-        except OSError as error:  # what smart_open raises after it reconnected five times
-            raise DagsterObjectStoreError(
-                f"Reading {s3_url(self._bucket, self._key)} broke off again and again: {error}"
-            ) from error

@@ -1,0 +1,157 @@
+"""Bytes out of S3: whole objects, files, and streams that seek.
+
+A reader holds about 1 MiB. Nothing of an object is given out as its whole content unless its length and, where the
+store has one, its checksum are right.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from cloudstore.errors import translate_errors
+from cloudstore.keys import s3_url
+from cloudstore.transfer.common import CHUNK_BYTES, pause
+from core.errors import DagsterObjectCorruptError, DagsterObjectStoreError
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+RANGE_BYTES = 16 << 20  # of one request of a stream that is read
+
+_BUFFER_BYTES = 128 << 10
+_READ_ATTEMPTS = 5
+
+
+def get_bytes(client: S3Client, bucket: str, key: str) -> bytes:
+    """The whole content of an object; held in memory once.
+
+    Raises:
+        DagsterObjectStoreError: as `translate_errors`.
+    """
+    content = io.BytesIO()
+    _fetch(client, bucket, key, content)
+    return content.getvalue()
+
+
+def download(client: S3Client, bucket: str, key: str, path: str | os.PathLike[str]) -> None:
+    """Stores an object as the file `path`, replacing one that is there; it appears there whole or not at all.
+
+    Raises:
+        DagsterObjectStoreError: as `translate_errors`; OSError: when the file cannot be written.
+    """
+    target = Path(path)
+    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=".partial-")
+    try:
+        with os.fdopen(descriptor, "wb") as sink:
+            _fetch(client, bucket, key, sink)
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def open_stream(client: S3Client, bucket: str, key: str) -> IO[bytes]:
+    """Opens an object for reading, without fetching it first: by ranges of 16 MiB, as they are read.
+
+    Returns:
+        IO: a seekable stream of the object as it is now; when it is replaced meanwhile, reading on raises.
+
+    Raises:
+        DagsterObjectStoreError: as `translate_errors`, now or when reading.
+    """
+    import smart_open.s3  # lazy: it takes 200 ms to import, boto3 included
+
+    with translate_errors("GetObject", bucket, key):
+        # Not smart_open.open(), which parses a URL: what stands behind "?" in a key would be lost.
+        reader = smart_open.s3.open(
+            bucket, key, "rb", client=_SameObject(client), buffer_size=_BUFFER_BYTES, range_chunk_size=RANGE_BYTES
+        )
+    return io.BufferedReader(_ObjectReader(reader, bucket, key), _BUFFER_BYTES)
+
+
+def _fetch(client: S3Client, bucket: str, key: str, sink: IO[bytes]) -> None:
+    """Writes the whole object to `sink`. Goes on where a connection broke, as long as the object is the same."""
+    position, size, breaks = 0, 1, 0
+    pinned: dict[str, Any] = {}
+    while position < size:
+        with translate_errors("GetObject", bucket, key):
+            answer = client.get_object(Bucket=bucket, Key=key, **pinned)
+        if "ContentRange" not in answer:  # the first answer; or a server that does not know ranges
+            position, size = sink.seek(0), answer["ContentLength"]
+        try:
+            with translate_errors("GetObject", bucket, key):
+                while chunk := answer["Body"].read(CHUNK_BYTES):
+                    sink.write(chunk)
+                    position, breaks = position + len(chunk), 0
+        except DagsterObjectCorruptError:
+            raise
+        except DagsterObjectStoreError:
+            breaks += 1
+            if breaks == _READ_ATTEMPTS:
+                raise
+            pause(breaks)
+            pinned = {"IfMatch": answer["ETag"], "Range": f"bytes={position}-"}
+        finally:
+            answer["Body"].close()
+
+
+class _SameObject:
+    """As much of a client as reading needs: every range comes from the object that the first one came from."""
+
+    def __init__(self, client: S3Client) -> None:
+        self._client = client
+        self._pin: dict[str, Any] = {}
+
+    def get_object(self, **request: Any) -> Any:
+        answer = self._client.get_object(**request, **self._pin)
+        self._pin = {"IfMatch": answer["ETag"]}
+        return answer
+
+
+class _ObjectReader(io.RawIOBase):
+    """A smart_open reader whose errors are translated."""
+
+    def __init__(self, reader: io.BufferedIOBase, bucket: str, key: str) -> None:
+        super().__init__()
+        self._reader, self._bucket, self._key = reader, bucket, key
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        with self._translated():
+            chunk = self._reader.read(len(buffer))
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def tell(self) -> int:
+        return self._reader.tell()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        with self._translated():
+            return self._reader.seek(offset, whence)
+
+    def close(self) -> None:
+        self._reader.close()
+        super().close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            with translate_errors("GetObject", self._bucket, self._key):
+                yield
+        except DagsterObjectStoreError:
+            raise
+        except OSError as error:  # what smart_open raises after it reconnected five times
+            raise DagsterObjectStoreError(
+                f"Reading {s3_url(self._bucket, self._key)} broke off again and again: {error}"
+            ) from error
