@@ -38,8 +38,10 @@ def load_pipeline(file: Path, attribute: str | None) -> PipelineDefinition:
     module = _load_module(file)
     pipelines = {name: each for name, each in vars(module).items() if isinstance(each, PipelineDefinition)}
     if attribute is None:
+        if not pipelines:
+            raise DagsterInvariantViolationError(f"{file} has no pipeline; decorate a function with @pipeline.")
         if len(pipelines) != 1:
-            known = ", ".join(sorted(pipelines)) or "none"
+            known = ", ".join(sorted(pipelines))
             raise DagsterInvariantViolationError(
                 f"{file} has {len(pipelines)} pipelines; name one with -a. It has: {known}."
             )

@@ -76,7 +76,8 @@ def _line(report: StepReport) -> str:
         parts.append(f"{report.seconds:.2f} s")
     if report.usage.requests:
         moved = human_bytes(report.usage.bytes_sent + report.usage.bytes_received)
-        parts.append(f"{report.usage.requests} requests, {moved}")
+        noun = "request" if report.usage.requests == 1 else "requests"
+        parts.append(f"{report.usage.requests} {noun}, {moved}")
     return "  ".join(parts)
 
 

@@ -12,7 +12,6 @@ from core.cli.failures import clear_failures
 from core.cli.loading import load_pipeline, load_run_config
 from core.cli.progress import show_progress
 from core.cli.report import run_table
-from core.events.payloads import PipelineFailureData, StepFailureData
 from core.events.records import DagsterEvent
 from core.instance import DagsterInstance
 
@@ -68,17 +67,13 @@ def run(
                 )
             Console().print(run_table(f"{pipeline.name}, run {result.run_id}", result.event_list))
     if not result.success:
-        _show_failures(result.event_list)
-        raise click.ClickException(f"The run of pipeline {pipeline.name!r} failed.")
+        reasons = "".join(f"\n  {reason}" for reason in _failures(result.event_list))
+        raise click.ClickException(f"The run of pipeline {pipeline.name!r} failed.{reasons}")
 
 
-def _show_failures(events: list[DagsterEvent]) -> None:
-    """Of each error, the exception at its root: the user's own where user code failed."""
-    for event in events:
-        data = event.event_specific_data
-        if isinstance(data, StepFailureData | PipelineFailureData) and data.error is not None:
-            click.echo(f"\n{event.message}", err=True)
-            root = data.error
-            while root.cause is not None:
-                root = root.cause
-            click.echo("".join(root.stack) + root.message, err=True)
+def _failures(events: list[DagsterEvent]) -> list[str]:
+    """What failed, a line each; the loggers have shown the traceback."""
+    failed_steps = [event.message for event in events if event.is_step_failure and event.message]
+    if failed_steps:
+        return failed_steps
+    return [event.message for event in events if event.is_failure and event.message]

@@ -9,10 +9,12 @@ from rich.table import Table
 from core.cli.failures import clear_failures
 from core.cli.report import run_table
 from core.errors import DagsterExecutionStepNotFoundError, DagsterRunNotFoundError
+from core.events.payloads import StepMemoizedData
 from core.instance import DagsterInstance, persistent_instance
 from core.storage.compute_log_manager import ComputeIOType
 from core.storage.pipeline_run import PipelineRun, PipelineRunsFilter, PipelineRunStatus
 
+_SHORT_ID = 8  # enough to tell runs apart, and every command takes the beginning of an id
 _STATUS_STYLES = {PipelineRunStatus.SUCCESS: "green", PipelineRunStatus.FAILURE: "red"}
 
 
@@ -30,12 +32,12 @@ def runs(context: click.Context, limit: int, pipeline: str | None, status: str |
         records = instance.get_run_records(PipelineRunsFilter(pipeline_name=pipeline, statuses=statuses), limit=limit)
         table = Table()
         for column in ("run", "pipeline", "mode", "status", "started"):
-            table.add_column(column, no_wrap=column == "run")
+            table.add_column(column, no_wrap=True)
         for record in records:
             run = record.pipeline_run
             shown = f"[{_STATUS_STYLES.get(run.status, 'yellow')}]{run.status.value}[/]"
             started = record.create_timestamp.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-            table.add_row(run.run_id, run.pipeline_name, run.mode, shown, started)
+            table.add_row(run.run_id[:_SHORT_ID], run.pipeline_name, run.mode, shown, started)
         Console().print(table if records else "No runs.")
 
 
@@ -83,12 +85,16 @@ def find_run(instance: DagsterInstance, run_id: str) -> PipelineRun:
 
 def _check_step(instance: DagsterInstance, run: PipelineRun, step_key: str) -> None:
     entries = instance.all_logs(run.run_id)
-    executed = {entry.step_key for entry in entries if entry.step_key and entry.dagster_event}
-    captured = {e.step_key for e in entries if e.dagster_event and e.dagster_event.event_type_value == "LOGS_CAPTURED"}
+    events = [entry.dagster_event for entry in entries if entry.dagster_event and entry.step_key]
+    captured = {event.step_key for event in events if event.event_type_value == "LOGS_CAPTURED"}
     if step_key in captured:
         return
-    if step_key in executed:
-        raise DagsterExecutionStepNotFoundError(f"Step {step_key!r} was not executed in run {run.run_id}.", [step_key])
+    for event in events:
+        if event.step_key == step_key and isinstance(event.event_specific_data, StepMemoizedData):
+            makers = sorted({output.run_id for output in event.event_specific_data.outputs if output.run_id})
+            made = f"; run {' and run '.join(makers)} made its outputs" if makers else ""
+            message = f"Step {step_key!r} was memoized in run {run.run_id}{made}."
+            raise DagsterExecutionStepNotFoundError(message, [step_key])
     known = ", ".join(sorted(key for key in captured if key)) or "none"
     raise DagsterExecutionStepNotFoundError(
         f"Run {run.run_id} has no step {step_key!r}. Steps with logs: {known}.", [step_key]

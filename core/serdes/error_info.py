@@ -9,6 +9,8 @@ from types import TracebackType
 
 import msgspec
 
+from core.errors import DagsterUserCodeExecutionError
+
 _OWN_FOLDERS = tuple(str(Path(__file__).parents[2] / package) + os.sep for package in ("core", "cloudstore"))
 
 
@@ -45,7 +47,8 @@ def _info(error: BaseException, effects: frozenset[int]) -> SerializableErrorInf
     seen = effects | {id(error)}  # two exceptions can be raised from each other
     return SerializableErrorInfo(
         message="".join(traceback.format_exception_only(error)).strip(),
-        stack=tuple(_frames(error.__traceback__)),
+        # Where user code raised, the cause says where; the frames of the error around it are ours.
+        stack=() if isinstance(error, DagsterUserCodeExecutionError) else tuple(_frames(error.__traceback__)),
         cls_name=type(error).__name__,
         cause=_info(cause, seen) if cause is not None and id(cause) not in seen else None,
     )
@@ -53,10 +56,14 @@ def _info(error: BaseException, effects: frozenset[int]) -> SerializableErrorInf
 
 def user_traceback(error: BaseException) -> str:
     """The traceback of the user's own code alone, as Python would print it."""
-    return "".join(_frames(error.__traceback__)) + "".join(traceback.format_exception_only(error)).rstrip()
+    frames = traceback.format_list(_foreign(traceback.extract_tb(error.__traceback__)))
+    return "".join(frames) + "".join(traceback.format_exception_only(error)).rstrip()
 
 
 def _frames(trace: TracebackType | None) -> list[str]:
     frames = traceback.extract_tb(trace)
-    foreign = [frame for frame in frames if not frame.filename.startswith((*_OWN_FOLDERS, "<frozen importlib"))]
-    return traceback.format_list(foreign or frames)
+    return traceback.format_list(_foreign(frames) or frames)
+
+
+def _foreign(frames: list[traceback.FrameSummary]) -> list[traceback.FrameSummary]:
+    return [frame for frame in frames if not frame.filename.startswith((*_OWN_FOLDERS, "<frozen importlib"))]

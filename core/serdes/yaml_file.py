@@ -17,7 +17,8 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
     import yaml  # 30 ms to import; most processes read no YAML
 
     try:
-        content = yaml.safe_load(path.read_text("utf-8"))
+        with path.open(encoding="utf-8") as stream:
+            content = yaml.safe_load(stream)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise DagsterInvalidConfigError(f"{path} is not YAML: {error}") from error
     except OSError as error:
