@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from core.storage.compute_log_manager import (
     ComputeLogFileData,
     ComputeLogManager,
 )
-from core.storage.local_compute_log_manager import LocalComputeLogManager, mark_complete
+from core.storage.local_compute_log_manager import LocalComputeLogManager
 from core.storage.pipeline_run import PipelineRun
 
 if TYPE_CHECKING:
@@ -117,11 +118,11 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
             shipment = self._shipments.setdefault(run_id, _Shipment())
         for io_type in ComputeIOType:
             path = Path(self.get_local_path(run_id, key, io_type))
-            if path.exists() and not (self._skip_empty_files and path.stat().st_size == 0):
-                shipment.add(lambda path=path, io_type=io_type: self._ship(path, self._key(run_id, key, io_type)))
+            if path.exists() or not self._skip_empty_files:
+                shipment.add(partial(self._ship, path, self._key(run_id, key, io_type)))
 
     def _ship(self, path: Path, key: str) -> None:
-        with path.open("rb") as stream:
+        with path.open("rb") if path.exists() else io.BytesIO() as stream:  # no file: the step wrote nothing
             transfer.put_stream(self._client, self._bucket, key, stream, content_type="text/plain; charset=utf-8")
 
     def finish_run(self, pipeline_run: PipelineRun) -> list[str]:
@@ -154,7 +155,7 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         self, run_id: str, key: str, io_type: ComputeIOType, cursor: int = 0, max_bytes: int = MAX_BYTES_FILE_READ
     ) -> ComputeLogFileData:
         path = Path(self.get_local_path(run_id, key, io_type))
-        if not path.exists():
+        if not path.exists() and not self._local.is_watch_completed(run_id, key):
             self._fetch(run_id, key, io_type, path)
         return self._local.read_logs_file(run_id, key, io_type, cursor, max_bytes)
 
@@ -162,7 +163,7 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             transfer.download(self._client, self._bucket, self._key(run_id, key, io_type), path)
-            mark_complete(path)  # what is in the bucket was shipped after the step's end
+            self._local.mark_completed(run_id, key)  # what is in the bucket was shipped after the step's end
         except DagsterObjectNotFoundError:
             return  # an empty log that was not shipped, or none at all
 

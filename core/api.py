@@ -11,7 +11,7 @@ from core.events.records import DagsterEvent
 from core.execution.prepare import PreparedRun, prepare_run
 from core.execution.results import PipelineExecutionResult
 from core.execution.run import execute_run
-from core.execution.sources import find_source_runs
+from core.execution.sources import Sources, find_sources
 from core.executors import in_process_executor
 from core.instance import DagsterInstance
 from core.plan.subset import select_steps
@@ -48,7 +48,7 @@ def execute_pipeline(
         Exception: where `raise_on_error`, what the user's code raised, or what else failed the run.
     """
     prepared = prepare_run(_checked(pipeline), in_process_executor, run_config, mode, tags, memoize)
-    return _execute(prepared, instance, raise_on_error, {}, on_event)
+    return _execute(prepared, instance, raise_on_error, None, on_event)
 
 
 def reexecute_pipeline(
@@ -109,7 +109,7 @@ def reexecute_pipeline(
     prepared = prepare(None)
     if step_selection is not None:
         prepared = prepare(select_steps(prepared.plan.steps, step_selection))
-    sources = find_source_runs(instance, parent, prepared.plan)
+    sources = find_sources(instance, parent, prepared.plan)
     return _execute(prepared, instance, raise_on_error, sources, on_event)
 
 
@@ -125,7 +125,7 @@ def _execute(
     prepared: PreparedRun,
     instance: DagsterInstance | None,
     raise_on_error: bool,
-    source_run_ids: Mapping[str, str],
+    sources: Sources | None,
     on_event: Callable[[DagsterEvent], None] | None,
 ) -> PipelineExecutionResult:
-    return execute_run(prepared, instance or DagsterInstance.ephemeral(), raise_on_error, source_run_ids, on_event)
+    return execute_run(prepared, instance or DagsterInstance.ephemeral(), raise_on_error, sources, on_event)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from core.config import unknown_name
@@ -14,6 +13,7 @@ from core.errors import DagsterInvariantViolationError
 from core.events.payloads import EventSpecificData, StepOutputHandle
 from core.events.records import DagsterEvent
 from core.execution.resources import Resources, RunResources
+from core.execution.sources import Sources
 from core.instance import DagsterInstance
 from core.log_manager import DagsterLogManager
 from core.plan.plan import ExecutionPlan
@@ -39,7 +39,7 @@ class PipelineContext:
         resources: its resources.
         usage: what it asks of remote storage.
         raise_on_error: whether the first error ends the run and is raised.
-        source_run_ids: for steps that this run does not execute, the run whose values stand for theirs.
+        sources: what stands for the steps that this run does not execute.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class PipelineContext:
         resources: RunResources,
         usage: UsageMeter,
         raise_on_error: bool,
-        source_run_ids: Mapping[str, str],
+        sources: Sources,
     ) -> None:
         self.pipeline_def = pipeline_def
         self.mode_def = mode_def
@@ -66,7 +66,7 @@ class PipelineContext:
         self.resources = resources
         self.usage = usage
         self.raise_on_error = raise_on_error
-        self.source_run_ids = source_run_ids
+        self.sources = sources
 
     @property
     def run_id(self) -> str:
@@ -113,7 +113,7 @@ class PipelineContext:
             step_key=handle.step_key,
             name=handle.output_name,
             pipeline_name=self.pipeline_name,
-            run_id=self.source_run_ids.get(handle.step_key, self.run_id),
+            run_id=self.sources.run_ids.get(handle.step_key, self.run_id),
             metadata=output_def.metadata,
             mapping_key=handle.mapping_key,
             config=step.solid_config.outputs.get(handle.output_name),

@@ -30,7 +30,7 @@ def execute_steps(
         Exception: the first error, where `pipeline_context.raise_on_error`; the user's own where user code raised.
     """
     unavailable: set[str] = set()
-    not_given: set[StepOutputHandle] = set()
+    not_given = set(pipeline_context.sources.not_given)
     for step in execution_plan.steps_to_execute:
         failed_sources = {handle.step_key for handle in step.upstream_handles} & unavailable
         if failed_sources:

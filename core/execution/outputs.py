@@ -84,11 +84,11 @@ class OutputHandler:
             DagsterStepOutputNotFoundError: it did not give a required output.
         """
         for output_def in self._context.step.outputs:
-            if output_def.name in self._given:
+            if output_def.name in self._given or not output_def.is_required:
                 continue
             if output_def.dagster_type.is_nothing:
                 self._handle_output(Output(None, output_def.name))
-            elif output_def.is_required:
+            else:
                 step_key = self._context.step.key
                 raise DagsterStepOutputNotFoundError(
                     f"Step {step_key!r} did not give its required output {output_def.name!r}. Yield it, or declare "

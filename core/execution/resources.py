@@ -130,6 +130,8 @@ def _from_generator(key: str, generator: Iterator[Any]) -> Iterator[Any]:
         value = next(generator)
     except StopIteration:
         raise DagsterInvalidDefinitionError(f"Resource {key!r} is a generator that yields nothing.") from None
-    yield value
-    for _ in generator:
-        raise DagsterInvalidDefinitionError(f"Resource {key!r} is a generator that yields more than once.")
+    try:
+        yield value
+    finally:  # also where another resource, stopped before it, raised
+        for _ in generator:
+            raise DagsterInvalidDefinitionError(f"Resource {key!r} is a generator that yields more than once.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from core.definitions.executor import InitExecutorContext
 from core.definitions.logger import InitLoggerContext
@@ -28,6 +28,7 @@ from core.execution.loop import users_own
 from core.execution.prepare import PreparedRun
 from core.execution.resources import Resources, RunResources
 from core.execution.results import PipelineExecutionResult
+from core.execution.sources import Sources
 from core.instance import DagsterInstance
 from core.instance.event_writer import EventWriter
 from core.log_manager import DagsterLogManager, EventSink
@@ -42,7 +43,7 @@ def execute_run(
     prepared: PreparedRun,
     instance: DagsterInstance,
     raise_on_error: bool,
-    source_run_ids: Mapping[str, str] | None = None,
+    sources: Sources | None = None,
     on_event: OnEvent | None = None,
 ) -> PipelineExecutionResult:
     """Executes a prepared run.
@@ -54,7 +55,7 @@ def execute_run(
         prepared: the run.
         instance: where it is recorded.
         raise_on_error: whether the first error ends the run and is raised.
-        source_run_ids: for steps that it does not execute, the run whose values stand for theirs.
+        sources: what stands for the steps that it does not execute.
         on_event: called with each event of the run when it happens.
 
     Raises:
@@ -63,7 +64,7 @@ def execute_run(
     """
     writer = EventWriter(instance.handle_new_events)
     sink = _event_sink(writer, on_event)
-    context = _pipeline_context(prepared, instance, raise_on_error, source_run_ids or {}, sink)
+    context = _pipeline_context(prepared, instance, raise_on_error, sources or Sources(), sink)
     run = _Run(prepared, context, writer)
     try:
         return run.execute()
@@ -221,7 +222,7 @@ def _pipeline_context(
     prepared: PreparedRun,
     instance: DagsterInstance,
     raise_on_error: bool,
-    source_run_ids: Mapping[str, str],
+    sources: Sources,
     event_sink: EventSink,
 ) -> PipelineContext:
     log = _log_manager(prepared, event_sink)
@@ -243,7 +244,7 @@ def _pipeline_context(
         RunResources(prepared.resource_defs, init_context),
         usage,
         raise_on_error,
-        source_run_ids,
+        sources,
     )
 
 

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from core.events.event_types import DagsterEventType
+from collections.abc import Mapping
+
+import msgspec
+
+from core.events.payloads import StepOutputData, StepOutputHandle
 from core.instance import DagsterInstance
 from core.plan import ExecutionPlan
 from core.storage.pipeline_run import PipelineRun
 
 
-def find_source_runs(instance: DagsterInstance, parent: PipelineRun, plan: ExecutionPlan) -> dict[str, str]:
+class Sources(msgspec.Struct, frozen=True):
+    """What stands for the steps that a run does not execute.
+
+    Attributes:
+        run_ids: step key -> the run whose values stand for those of the step.
+        not_given: outputs of such steps that were not given in that run.
+    """
+
+    run_ids: Mapping[str, str] = {}
+    not_given: frozenset[StepOutputHandle] = frozenset()
+
+
+def find_sources(instance: DagsterInstance, parent: PipelineRun, plan: ExecutionPlan) -> Sources:
     """For each step that the plan leaves out and a step to execute needs, the nearest ancestor that executed it.
 
     Args:
@@ -17,16 +33,33 @@ def find_source_runs(instance: DagsterInstance, parent: PipelineRun, plan: Execu
         plan: the plan of the re-execution.
 
     Returns:
-        Step key -> run id. Steps that no ancestor executed are left out.
+        The sources. Steps that no ancestor executed or skipped are left out.
     """
     executed_now = set(plan.step_keys_to_execute)
     wanted = {handle.step_key for step in plan.steps_to_execute for handle in step.upstream_handles} - executed_now
-    found: dict[str, str] = {}
+    run_ids: dict[str, str] = {}
+    not_given: set[StepOutputHandle] = set()
     ancestor: PipelineRun | None = parent
     while wanted and ancestor is not None:
-        logs = instance.all_logs(ancestor.run_id, DagsterEventType.STEP_SUCCESS)
-        succeeded = {entry.step_key for entry in logs if entry.step_key} & wanted
-        found.update(dict.fromkeys(succeeded, ancestor.run_id))
-        wanted -= succeeded
+        ended, given = _ended_steps(instance, ancestor.run_id)
+        for key in wanted & ended:
+            run_ids[key] = ancestor.run_id
+            step = plan.steps[key]
+            not_given.update({step.handle(output.name) for output in step.outputs} - given)
+        wanted -= ended
         ancestor = instance.get_run_by_id(ancestor.parent_run_id) if ancestor.parent_run_id else None
-    return found
+    return Sources(run_ids, frozenset(not_given))
+
+
+def _ended_steps(instance: DagsterInstance, run_id: str) -> tuple[set[str], set[StepOutputHandle]]:
+    """The steps of a run that succeeded or were skipped, and the outputs that were given."""
+    ended: set[str] = set()
+    given: set[StepOutputHandle] = set()
+    for event in (entry.dagster_event for entry in instance.all_logs(run_id)):
+        if event is None or event.step_key is None:
+            continue
+        if event.event_type_value in ("STEP_SUCCESS", "STEP_SKIPPED"):
+            ended.add(event.step_key)
+        elif isinstance(event.event_specific_data, StepOutputData):
+            given.add(event.event_specific_data.step_output_handle)
+    return ended, given

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 
 @contextmanager
-def atomic_write(path: Path, overwrite: bool = True) -> Iterator[IO[bytes]]:
+def atomic_write(
+    path: Path, overwrite: bool = True, is_whole: Callable[[Path], bool] = Path.exists
+) -> Iterator[IO[bytes]]:
     """A stream whose content appears at `path` when the block ends, and nowhere when it raises.
 
     Args:
         path: the file; its folder is made when it is not there.
         overwrite: False leaves a file that is there already as it is; of many writers, the first one's stays.
+        is_whole: where `overwrite` is False, whether a file that is there already is to stay; one that is damaged is
+            replaced, by the first writer that finds it so.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".partial-")
@@ -26,13 +31,26 @@ def atomic_write(path: Path, overwrite: bool = True) -> Iterator[IO[bytes]]:
         if overwrite:
             Path(temporary).replace(path)
         else:
-            _publish_once(temporary, path)
+            _publish_once(temporary, path, is_whole)
     finally:
         Path(temporary).unlink(missing_ok=True)
 
 
-def _publish_once(temporary: str, path: Path) -> None:
+def _publish_once(temporary: str, path: Path, is_whole: Callable[[Path], bool]) -> None:
     try:
         os.link(temporary, path)  # unlike a rename, fails when the name is taken
     except FileExistsError:
+        if not is_whole(path):
+            _repair(temporary, path, is_whole)
+
+
+def _repair(temporary: str, path: Path, is_whole: Callable[[Path], bool]) -> None:
+    try:
+        damaged = path.open("rb")
+    except FileNotFoundError:  # deleted just now
+        _publish_once(temporary, path, is_whole)
         return
+    with damaged:
+        fcntl.flock(damaged, fcntl.LOCK_EX)  # who waits here finds the repaired file at `path` afterwards
+        if not is_whole(path):
+            Path(temporary).replace(path)

@@ -13,8 +13,9 @@ import io
 import os
 import sys
 import threading
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -34,11 +35,17 @@ Echo = Callable[[bytes], None]
 
 
 class OutputCapture:
-    """Captures the output of one step after another; `close` ends its thread."""
+    """Captures the output of one step after another; `close` ends its thread.
+
+    A log's file appears when something is written to it. Until then the descriptors point at nameless files, opened
+    once for all the steps that print nothing: making a file costs more than all else about a small step.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._streams: list[_CapturedStream] = []
+        self._unused: dict[Path, _LogFile] = {}
+        self._own_name = uuid.uuid4().hex
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -49,33 +56,53 @@ class OutputCapture:
         Where another thread of this process is capturing already, the block's output goes to that capture's files.
 
         Args:
-            stdout_path: overwritten.
-            stderr_path: overwritten.
+            stdout_path: replaced; not there where nothing is written to it.
+            stderr_path: likewise. Both in one folder.
             echo: called, also from another thread, with chunks of output to show; by default they go where they
                 would have gone without the capture.
         """
         if not _process_capture.acquire(blocking=False):
             yield
             return
+        _flush_c_streams()
         try:
+            for descriptor in (0, 1, 2):
+                _open_if_closed(descriptor)
             with (
-                _captured_stream("stdout", 1, stdout_path, echo) as stdout,
-                _captured_stream("stderr", 2, stderr_path, echo) as stderr,
+                _captured_stream("stdout", 1, self._file_for(stdout_path), echo) as stdout,
+                _captured_stream("stderr", 2, self._file_for(stderr_path), echo) as stderr,
             ):
                 self._show_from_now_on([stdout, stderr])
                 try:
                     yield
                 finally:
                     self._show_from_now_on([])
+                    _flush_c_streams()
+            self._keep_unused([stdout.file, stderr.file])
         finally:
             _process_capture.release()
 
     def close(self) -> None:
-        """Ends the thread; the next capture starts another."""
+        """Ends the thread and closes the files that nothing was written to; the next capture begins anew."""
         thread, self._thread = self._thread, None
         if thread is not None:
             self._closing.set()
             thread.join()
+        while self._unused:
+            self._unused.popitem()[1].close()
+
+    def _file_for(self, path: Path) -> _LogFile:
+        nameless_path = path.with_name(f".{os.getpid()}-{self._own_name}{path.suffix}")
+        file = self._unused.pop(nameless_path, None) or _LogFile(nameless_path)
+        file.path = path
+        return file
+
+    def _keep_unused(self, files: list[_LogFile]) -> None:
+        for file in files:
+            if file.is_empty:
+                self._unused[file.nameless_path] = file
+            else:
+                file.close()
 
     def _show_from_now_on(self, streams: list[_CapturedStream]) -> None:
         with self._lock:
@@ -92,45 +119,75 @@ class OutputCapture:
                     stream.show_new_bytes()
 
 
+class _LogFile:
+    """A file for a log, which takes the log's name when there is something in it."""
+
+    def __init__(self, nameless_path: Path) -> None:
+        self.nameless_path = nameless_path
+        self.descriptor = os.open(nameless_path, _FILE_FLAGS, 0o644)
+        self.path: Path | None = None
+        self.is_empty = True
+
+    def name_if_written(self) -> None:
+        if self.is_empty and self.path is not None and os.fstat(self.descriptor).st_size:
+            self.is_empty = False
+            with suppress(FileNotFoundError):  # its folder was deleted meanwhile; a step does not fail for its log
+                self.nameless_path.replace(self.path)
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+        if self.is_empty:
+            self.nameless_path.unlink(missing_ok=True)
+
+
 class _CapturedStream:
     """One stream's file, read from behind to show it."""
 
-    def __init__(self, file_descriptor: int, show: Echo) -> None:
-        self._file_descriptor = file_descriptor
+    def __init__(self, file: _LogFile, show: Echo) -> None:
+        self.file = file
         self._show = show
         self._shown = 0
 
     def show_new_bytes(self) -> None:
+        self.file.name_if_written()
         # pread leaves the file's own position alone, which belongs to the step that writes
-        while chunk := os.pread(self._file_descriptor, _ECHO_CHUNK_BYTES, self._shown):
+        while chunk := os.pread(self.file.descriptor, _ECHO_CHUNK_BYTES, self._shown):
             self._shown += len(chunk)
             self._show(chunk)
 
 
 @contextmanager
-def _captured_stream(name: str, descriptor: int, path: Path, echo: Echo | None) -> Iterator[_CapturedStream]:
-    python_stream: IO[str] = getattr(sys, name)
+def _captured_stream(name: str, descriptor: int, file: _LogFile, echo: Echo | None) -> Iterator[_CapturedStream]:
+    python_stream: IO[str] | None = getattr(sys, name)
     _flush(python_stream)
-    _flush_c_streams()
-    target = os.open(path, _FILE_FLAGS, 0o644)
     saved = os.dup(descriptor)
-    os.dup2(target, descriptor)
+    os.dup2(file.descriptor, descriptor)
     replaced = _fileno(python_stream) != descriptor
     if replaced:  # a notebook or a test runner has put its own object in place; it does not write to the descriptor
         setattr(sys, name, io.TextIOWrapper(io.FileIO(descriptor, "w", closefd=False), "utf-8", write_through=True))
-    show = echo or (_show_on_stream(python_stream) if replaced else _show_on_descriptor(saved))
-    captured = _CapturedStream(target, show)
+    on_stream = python_stream if replaced else None
+    show = echo or (_show_on_descriptor(saved) if on_stream is None else _show_on_stream(on_stream))
+    captured = _CapturedStream(file, show)
     try:
         yield captured
     finally:
         _flush(getattr(sys, name))
-        _flush_c_streams()
         os.dup2(saved, descriptor)
         if replaced:
             setattr(sys, name, python_stream)
         captured.show_new_bytes()
-        os.close(target)
         os.close(saved)
+
+
+def _open_if_closed(descriptor: int) -> None:
+    # A daemon may have been started without; what is opened next would get its number.
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        null = os.open(os.devnull, os.O_RDWR)
+        if null != descriptor:
+            os.dup2(null, descriptor)
+            os.close(null)
 
 
 def _show_on_descriptor(descriptor: int) -> Echo:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import stat
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,8 +18,6 @@ from core.storage.compute_log_manager import (
 )
 from core.storage.paths import file_name, inside
 from core.storage.pipeline_run import PipelineRun
-
-_COMPLETE_MODE = 0o444
 
 
 class LocalComputeLogManager(ComputeLogManager, ConfigurableClass):
@@ -74,16 +70,26 @@ class LocalComputeLogManager(ComputeLogManager, ConfigurableClass):
         files = self._files(pipeline_run.run_id, step_key or pipeline_run.pipeline_name)
         files[0].parent.mkdir(parents=True, exist_ok=True)
         for path in files:
-            path.unlink(missing_ok=True)  # of an earlier attempt, and read-only
+            path.unlink(missing_ok=True)  # of an earlier attempt
 
     def on_watch_finish(self, pipeline_run: PipelineRun, step_key: str | None) -> None:
-        # A complete log is read-only: that marks it at the cost of no file more.
-        for path in self._files(pipeline_run.run_id, step_key or pipeline_run.pipeline_name):
-            with suppress(FileNotFoundError):  # where another run of this process had the capture
-                mark_complete(path)
+        self.mark_completed(pipeline_run.run_id, step_key or pipeline_run.pipeline_name)
+
+    def mark_completed(self, run_id: str, key: str) -> None:
+        """Notes that nothing will be added to the logs of a step."""
+        # One list for all steps of a run: a file for each would cost more than a small step does.
+        with self._completed_list(run_id).open("a", encoding="utf-8") as completed:
+            completed.write(f"{file_name(key, 'step key')}\n")
 
     def is_watch_completed(self, run_id: str, key: str) -> bool:
-        return all(map(_is_complete, self._files(run_id, key)))
+        try:
+            completed = self._completed_list(run_id).read_text("utf-8").splitlines()
+        except FileNotFoundError:
+            return False
+        return file_name(key, "step key") in completed
+
+    def _completed_list(self, run_id: str) -> Path:
+        return self._checked_folder(run_id) / ".completed"
 
     def download_url(self, run_id: str, key: str, io_type: ComputeIOType) -> str | None:
         return None
@@ -92,16 +98,4 @@ class LocalComputeLogManager(ComputeLogManager, ConfigurableClass):
         self, run_id: str, key: str, io_type: ComputeIOType, cursor: int = 0, max_bytes: int = MAX_BYTES_FILE_READ
     ) -> ComputeLogFileData:
         path = Path(self.get_local_path(run_id, key, io_type))
-        return read_piece(path, cursor, max_bytes, _is_complete(path))
-
-
-def mark_complete(path: Path) -> None:
-    """Marks a log file as one that nothing will be added to."""
-    path.chmod(_COMPLETE_MODE)
-
-
-def _is_complete(path: Path) -> bool:
-    try:
-        return stat.S_IMODE(path.stat().st_mode) == _COMPLETE_MODE
-    except FileNotFoundError:
-        return False
+        return read_piece(path, cursor, max_bytes, self.is_watch_completed(run_id, key))

@@ -34,10 +34,7 @@ class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
         self.base_dir = Path(base_dir).absolute()
 
     def handle_output(self, context: OutputContext, obj: Any) -> None:
-        path = self._path(context)
-        if path.exists() and not _is_whole(path):
-            path.unlink(missing_ok=True)
-        with atomic_write(path, overwrite=False) as stream:
+        with atomic_write(self._path(context), overwrite=False, is_whole=_is_whole) as stream:
             hashing = _HashingWriter(stream)
             pickle.dump(obj, hashing, PICKLE_PROTOCOL)
             stream.write(hashing.digest())

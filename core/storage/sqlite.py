@@ -33,10 +33,7 @@ class SqliteDatabase:
 
     def __init__(self, url: str, tables: sa.MetaData, what: str) -> None:
         self._what = what
-        try:
-            parsed = sa.make_url(url)
-        except sa.exc.ArgumentError as error:
-            raise DagsterStorageError(f"{url!r} is no SQLite URL; write it as sqlite:///path/to/file.db.") from error
+        parsed = _sqlite_url(url)
         self.path = Path(parsed.database or "")
         with self._errors():
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,6 +71,17 @@ class SqliteDatabase:
             raise DagsterInvariantViolationError(f"{error.object[:40]!r} is not valid Unicode text.") from error
         except OSError as error:
             raise DagsterStorageError(f"Cannot use the {self._what} at {self.path}: {error}.") from error
+
+
+def _sqlite_url(url: str) -> sa.URL:
+    hint = "is no SQLite URL; write it as sqlite:///path/to/file.db."
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise DagsterStorageError(f"{url!r} {hint}") from error
+    if parsed.get_backend_name() != "sqlite":
+        raise DagsterStorageError(f"{parsed.render_as_string(hide_password=True)!r} {hint}")
+    return parsed
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:
