@@ -15,9 +15,8 @@ import pytest
 from cloudstore.testing import EmbeddedS3Server
 
 COMMAND = Path(sys.executable).parent / "cloudstore"
-PACKAGES = Path(__file__).parent.parent.parent
 
-PIPELINE = '''
+PIPELINE = """
 import sys
 from cloudstore import s3_resource, versioned_s3_io_manager
 from core import Field, ModeDefinition, StringSource, fs_io_manager, pipeline, solid, versioned_filesystem_io_manager
@@ -45,7 +44,7 @@ s3 = ModeDefinition("s3", resource_defs={"s3": s3_resource, "io_manager": versio
 @pipeline(mode_defs=[local, s3])
 def flights():
     check(report(clean()))
-'''
+"""
 
 S3_CONFIG = """
 resources:
@@ -70,10 +69,12 @@ class Project:
         folder: where commands run; has `flights.py`, `config.yaml` and `s3.yaml`.
         home: what DAGSTER_HOME names, where a command is given it.
         variables: environment variables that every command gets.
+        program: the command itself.
     """
 
     folder: Path
     variables: dict[str, str] = field(default_factory=dict)
+    program: Path = COMMAND
 
     def __post_init__(self) -> None:
         self.home.mkdir()
@@ -100,7 +101,7 @@ class Project:
     ) -> subprocess.CompletedProcess[str]:
         """Runs `cloudstore` with these arguments, its output through pipes."""
         return subprocess.run(
-            [str(COMMAND), *arguments],
+            [str(self.program), *arguments],
             cwd=self.folder,
             env={**self.environment(with_home), **(variables or {})},
             stdin=subprocess.DEVNULL,
@@ -111,9 +112,9 @@ class Project:
             timeout=60,
         )
 
-    def run(self, *arguments: str, **options: bool) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, with_home: bool = True) -> subprocess.CompletedProcess[str]:
         """A run that succeeds, unless `arguments` break it."""
-        return self.command("run", "-f", "flights.py", "-c", "config.yaml", *arguments, **options)
+        return self.command("run", "-f", "flights.py", "-c", "config.yaml", *arguments, with_home=with_home)
 
     def run_id(self, done: subprocess.CompletedProcess[str]) -> str:
         """The id of the run in the output of `run`."""

@@ -60,12 +60,15 @@ class Running:
 
 @contextmanager
 def running(*options: str) -> Iterator[Running]:
+    """A ready `dev-server` in a session of its own; killed at the end if the test did not stop it."""
     command = [sys.executable, "-c", START, *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
         try:
             yield Running(process)
         finally:
-            process.terminate()
+            process.kill()
 
 
 def bucket_names(environment: dict[str, str]) -> str:
@@ -98,15 +101,14 @@ def test_it_runs_until_a_signal_and_leaves_nothing(
 
 @ON_LINUX
 def test_ctrl_c_in_the_terminal_reaches_only_the_command(own_tmp: Path, footprint_of: FootprintOf) -> None:
-    command = [sys.executable, "-c", START]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
-        server = Running(process)
+    with running() as server:
         footprint = footprint_of(server.server_pid(), Path(server.shown("directory")))
-        assert os.getpgid(process.pid) == process.pid
-        assert os.getpgid(footprint.pid) == footprint.pid  # so the server is not in the group that gets the signal
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole foreground group
-        assert process.communicate(timeout=20)[0] == "Stopped.\n"
-        assert process.returncode == 0
+        group = os.getpgid(server.process.pid)
+        assert group == server.process.pid
+        assert os.getpgid(footprint.pid) == footprint.pid  # so it is not in the group that gets the signal
+        os.killpg(group, signal.SIGINT)  # as a terminal does: to the whole foreground group
+        assert server.process.communicate(timeout=20) == ("Stopped.\n", "")
+        assert server.process.returncode == 0
     footprint.assert_gone()
 
 
@@ -120,12 +122,10 @@ def test_the_server_dies_with_a_killed_command(own_tmp: Path, footprint_of: Foot
 
 @ON_LINUX
 def test_a_server_that_ends_by_itself_is_a_failure(own_tmp: Path) -> None:
-    command = [sys.executable, "-c", START]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, **pipes) as process:  # type: ignore[call-overload]
-        os.kill(Running(process).server_pid(), signal.SIGKILL)
-        _, stderr = process.communicate(timeout=20)
-        assert process.returncode == 1
+    with running() as server:
+        os.kill(server.server_pid(), signal.SIGKILL)
+        _, stderr = server.process.communicate(timeout=20)
+        assert server.process.returncode == 1
     assert stderr.startswith("Error: The S3 server ended by itself (exit code -9)")
     assert list(own_tmp.iterdir()) == []
 

@@ -1,0 +1,141 @@
+"""For any schema: a value built from it resolves, and with one piece of it broken the fault says which piece."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.config import (
+    Enum,
+    EnumValue,
+    Field,
+    Noneable,
+    Permissive,
+    ScalarUnion,
+    Selector,
+    StringSource,
+    resolve_config,
+)
+from core.errors import DagsterInvalidConfigError
+
+NAMES = st.text("abcxyz_", min_size=1, max_size=4)
+TEXT = st.text(max_size=5)
+Path = tuple[str | int, ...]
+
+
+@dataclass
+class Case:
+    """A schema, a value that fits it, and places in that value where `Misfit` fits nowhere."""
+
+    schema: Any
+    value: Any
+    resolved: Any
+    places: list[Path]
+
+
+class Misfit:
+    """Of no config type."""
+
+
+def _scalar(schema: Any, values: st.SearchStrategy[Any], resolve: Callable[[Any], Any] = lambda v: v) -> Any:
+    return values.map(lambda value: Case(schema, value, resolve(value), [()]))
+
+
+_COLORS = Enum("Color", [EnumValue("red", 1), EnumValue("blue", 2)])
+SCALARS = st.one_of(
+    _scalar(bool, st.booleans()),
+    _scalar(int, st.integers()),
+    _scalar(float, st.floats(allow_nan=False)),
+    _scalar(str, TEXT),
+    _scalar(StringSource, TEXT),
+    _scalar(_COLORS, st.sampled_from(["red", "blue"]), lambda value: _COLORS.values[value]),
+)
+
+
+def _below(name: str | int, places: list[Path]) -> list[Path]:
+    return [(name, *place) for place in places]
+
+
+def _listed(cases: list[Case]) -> Case:
+    # A list has one inner type, so the first case's stands for all of it.
+    first = cases[0]
+    count = len(cases)
+    places = [place for index in range(count) for place in _below(index, first.places)]
+    return Case([first.schema], [first.value] * count, [first.resolved] * count, [(), *places])
+
+
+def _mapped(cases: dict[str, Case], make: Callable[[dict[str, Any]], Any], extra: dict[str, Any]) -> Case:
+    return Case(
+        make({name: Field(case.schema, description="any") for name, case in cases.items()}),
+        {name: case.value for name, case in cases.items()} | extra,
+        {name: case.resolved for name, case in cases.items()} | extra,
+        [(), *(place for name, case in cases.items() for place in _below(name, case.places))],
+    )
+
+
+def _selected(name: str, case: Case) -> Case:
+    schema = Selector({name: case.schema, f"{name}0": int})
+    return Case(schema, {name: case.value}, {name: case.resolved}, [(), *_below(name, case.places)])
+
+
+def _with_default(case: Case) -> Case:
+    return Case({"left_out": Field(case.schema, default_value=case.value)}, {}, {"left_out": case.resolved}, [()])
+
+
+def _composite(inner: st.SearchStrategy[Case]) -> st.SearchStrategy[Case]:
+    mapped = st.dictionaries(NAMES, inner, min_size=1, max_size=3)
+    return st.one_of(
+        st.lists(inner, min_size=1, max_size=3).map(_listed),
+        mapped.map(lambda cases: _mapped(cases, lambda fields: fields, {})),
+        mapped.map(lambda cases: _mapped(cases, Permissive, {"Extra": None})),
+        st.tuples(NAMES, inner).map(lambda pair: _selected(*pair)),
+        inner.map(lambda case: Case(Noneable(case.schema), case.value, case.resolved, case.places)),
+        inner.map(_with_default),
+        st.integers().map(lambda value: Case(ScalarUnion(int, {"a": int}), {"a": value}, {"a": value}, [("a",)])),
+    )
+
+
+CASES = st.recursive(SCALARS, _composite, max_leaves=8)
+
+
+def _broken(value: Any, place: Path) -> Any:
+    if not place:
+        return Misfit()
+    head, rest = place[0], place[1:]
+    if isinstance(value, list):
+        assert isinstance(head, int)
+        return [*value[:head], _broken(value[head], rest), *value[head + 1 :]]
+    return {**value, head: _broken(value[head], rest)}
+
+
+@given(CASES)
+@settings(max_examples=200, deadline=None)
+def test_a_value_built_from_a_schema_resolves(case: Case) -> None:
+    assert resolve_config(case.schema, case.value, "config") == case.resolved
+
+
+@given(CASES, st.data())
+@settings(max_examples=200, deadline=None)
+def test_one_broken_piece_gives_one_fault_at_its_path(case: Case, data: st.DataObject) -> None:
+    place = data.draw(st.sampled_from(case.places))
+    try:
+        resolve_config(case.schema, _broken(case.value, place), "config")
+    except DagsterInvalidConfigError as error:
+        assert [fault.path for fault in error.errors] == [place]  # noqa: PT017  pytest.raises hides data.draw's report
+    else:
+        raise AssertionError(f"the misfit at {place} was taken")
+
+
+@given(CASES, NAMES)
+@settings(max_examples=100, deadline=None)
+def test_an_unknown_key_gives_one_fault_at_its_path(case: Case, name: str) -> None:
+    schema = {"known": Field(case.schema)}
+    unknown = f"{name}-"
+    try:
+        resolve_config(schema, {"known": case.value, unknown: 1}, "config")
+    except DagsterInvalidConfigError as error:
+        assert [fault.path for fault in error.errors] == [(unknown,)]  # noqa: PT017
+    else:
+        raise AssertionError("the unknown key was taken")

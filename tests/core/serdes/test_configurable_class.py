@@ -1,0 +1,99 @@
+"""Classes named in YAML: found, checked, made; or refused with what is wrong."""
+
+from __future__ import annotations
+
+import sys
+import types
+from typing import Any
+
+import pytest
+
+from core.config import Field, IntSource, StringSource
+from core.errors import DagsterInvalidConfigError
+from core.serdes import ConfigurableClass, ConfigurableClassData
+
+MODULE = "core_tests_configurable_classes"
+
+
+class Part(ConfigurableClass):
+    def __init__(self, inst_data: ConfigurableClassData | None, **config: Any) -> None:
+        self._inst_data = inst_data
+        self.config = config
+
+    @property
+    def inst_data(self) -> ConfigurableClassData | None:
+        return self._inst_data
+
+    @classmethod
+    def config_type(cls) -> Any:
+        return {"name": StringSource, "size": Field(IntSource, default_value=7)}
+
+    @staticmethod
+    def from_config_value(inst_data: ConfigurableClassData, config_value: dict[str, Any]) -> Part:
+        return Part(inst_data, **config_value)
+
+
+class FreePart(Part):
+    @classmethod
+    def config_type(cls) -> Any:
+        return None
+
+
+@pytest.fixture(autouse=True)
+def module(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = types.ModuleType(MODULE)
+    vars(made).update({"Part": Part, "FreePart": FreePart, "Other": dict, "VALUE": 3})
+    monkeypatch.setitem(sys.modules, MODULE, made)
+
+
+def test_makes_the_object_with_defaults_and_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CORE_TESTS_PART_NAME", "from outside")
+    data = ConfigurableClassData(MODULE, "Part", "name: {env: CORE_TESTS_PART_NAME}\n")
+    part = data.rehydrate()
+    assert part.config == {"name": "from outside", "size": 7}
+    assert part.inst_data is data
+    assert "from outside" not in repr(data)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "null", "# nothing\n"])
+def test_without_a_schema_any_mapping_goes(text: str) -> None:
+    assert ConfigurableClassData(MODULE, "FreePart", text).rehydrate().config == {}
+    assert ConfigurableClassData(MODULE, "FreePart", "{a: {b: [1]}}").rehydrate().config == {"a": {"b": [1]}}
+
+
+@pytest.mark.parametrize(
+    ("module_name", "class_name", "config", "messages"),
+    [
+        ("no_such_module_here", "Part", "{}", ["Cannot import module 'no_such_module_here'", "No module named"]),
+        ("", "Part", "{}", ["Cannot import module ''"]),
+        (".relative", "Part", "{}", ["Cannot import module '.relative'"]),
+        (f"{MODULE}.sub", "Part", "{}", [f"Cannot import module '{MODULE}.sub'"]),
+        (MODULE, "Nope", "{}", [f"Module '{MODULE}' has no class 'Nope'."]),
+        (MODULE, "Other", "{}", [f"{MODULE}.Other is no ConfigurableClass."]),
+        (MODULE, "VALUE", "{}", [f"{MODULE}.VALUE is no ConfigurableClass."]),
+        (MODULE, "Part", "{nam: x}", [f"Invalid config of {MODULE}.Part, 2 errors", "did you mean 'name'?"]),
+        (MODULE, "Part", "{name: x, size: y}", ["size: expected IntSource or {env: NAME}, got 'y' (str)"]),
+        (MODULE, "Part", "[1]", ["expected a mapping with keys name, size"]),
+        (MODULE, "Part", "{", [f"Invalid config of {MODULE}.Part: not YAML"]),
+        (MODULE, "Part", "!!python/object/apply:os.system ['true']", ["not YAML"]),
+        ("dagster.core.storage.runs", "SqliteRunStorage", "{}", ["Here that module is called 'core.storage.runs'."]),
+        (
+            "dagster_aws.s3.compute_log_manager",
+            "S3ComputeLogManager",
+            "{}",
+            ["Here that module is called 'cloudstore.compute_log_manager'."],
+        ),
+        ("dagster_aws.s3", "S3ComputeLogManager", "{}", ["Here that module is called 'cloudstore'."]),
+        ("dagster_cron.cron_scheduler", "SystemCronScheduler", "{}", ["Here that module is called 'core.scheduler'."]),
+    ],
+)
+def test_what_is_wrong_is_said(module_name: str, class_name: str, config: str, messages: list[str]) -> None:
+    with pytest.raises(DagsterInvalidConfigError) as caught:
+        ConfigurableClassData(module_name, class_name, config).rehydrate()
+    assert all(message in str(caught.value) for message in messages), str(caught.value)
+
+
+def test_a_module_that_is_unknown_for_another_reason_gets_no_hint() -> None:
+    with pytest.raises(DagsterInvalidConfigError) as caught:
+        ConfigurableClassData("dagsterish.x", "Part", "{}").rehydrate()
+    assert "called" not in str(caught.value)

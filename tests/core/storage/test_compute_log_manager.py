@@ -1,0 +1,342 @@
+"""What every compute log manager does: on the local disk, and in a bucket."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from cloudstore import S3ComputeLogManager
+from core.errors import DagsterInvalidConfigError, DagsterInvariantViolationError
+from core.serdes import ConfigurableClassData
+from core.storage.compute_log_manager import ComputeIOType, ComputeLogManager, NoOpComputeLogManager
+from core.storage.local_compute_log_manager import LocalComputeLogManager
+from core.storage.pipeline_run import PipelineRun
+
+STDOUT, STDERR = ComputeIOType.STDOUT, ComputeIOType.STDERR
+RUN = PipelineRun("flights", "run-1")
+# Makes a manager; the argument says on which machine, where those of one machine share its disk.
+Make = Callable[..., ComputeLogManager]
+
+
+@pytest.fixture
+def bucket_prefix() -> str:
+    """A place in the bucket for each test."""
+    return f"logs/{uuid.uuid4()}"
+
+
+@pytest.fixture(params=["local", "s3"])
+def make(request: pytest.FixtureRequest, fenced: Path, bucket_prefix: str) -> Iterator[Make]:
+    made: list[ComputeLogManager] = []
+
+    def make_one(machine: str = "here", **options: Any) -> ComputeLogManager:
+        manager: ComputeLogManager
+        if request.param == "local":
+            manager = LocalComputeLogManager(str(fenced))
+        else:
+            options = {
+                "bucket": request.getfixturevalue("embedded_bucket"),
+                "prefix": bucket_prefix,
+                **request.getfixturevalue("embedded_options"),
+                **options,
+            }
+            manager = S3ComputeLogManager(local_dir=str(fenced / machine), **options)
+        made.append(manager)
+        return manager
+
+    yield make_one
+    for manager in made:
+        manager.dispose()
+
+
+def read(manager: ComputeLogManager, key: str = "step", run: PipelineRun = RUN) -> tuple[str, str]:
+    """The whole of both logs; nothing where there is none."""
+    out, err = (manager.read_logs_file(run.run_id, key, io_type) for io_type in (STDOUT, STDERR))
+    return out.data or "", err.data or ""
+
+
+def watch_and_print(manager: ComputeLogManager, out: bytes, err: bytes = b"", key: str = "step") -> None:
+    with manager.watch(RUN, key):
+        os.write(1, out)
+        os.write(2, err)
+
+
+def test_what_a_step_prints_is_kept_here_and_elsewhere(make: Make) -> None:
+    manager = make()
+    assert not manager.is_watch_completed("run-1", "step")
+    with manager.watch(RUN, "step"):
+        print("printed é🦆")
+        os.write(2, b"an error\n")
+        assert not manager.is_watch_completed("run-1", "step")
+    assert manager.is_watch_completed("run-1", "step")
+    assert read(manager) == ("printed é🦆\n", "an error\n")
+    assert manager.finish_run(RUN) == []
+    elsewhere = make("elsewhere")
+    assert elsewhere.is_watch_completed("run-1", "step")
+    assert read(elsewhere) == ("printed é🦆\n", "an error\n")
+    assert read(make("third"))[::-1] == ("an error\n", "printed é🦆\n")
+
+
+@pytest.mark.parametrize(("out", "err"), [(b"only out\n", b""), (b"", b"only err\n"), (b"", b"")])
+def test_a_step_that_prints_little(out: bytes, err: bytes, make: Make) -> None:
+    manager = make()
+    watch_and_print(manager, out, err)
+    manager.finish_run(RUN)
+    for reader in (manager, make("elsewhere")):
+        assert reader.is_watch_completed("run-1", "step")
+        assert read(reader) == (out.decode(), err.decode())
+        assert reader.read_logs_file("run-1", "step", STDOUT).size == len(out)
+
+
+def test_steps_of_runs_do_not_mix(make: Make) -> None:
+    manager = make()
+    for run_id in ("a", "b"):
+        for key in ("1", "10", "1.out"):
+            with manager.watch(PipelineRun("p", run_id), key):
+                print(run_id, key)
+    for run_id in ("a", "b"):
+        for key in ("1", "10", "1.out"):
+            assert read(manager, key, PipelineRun("p", run_id))[0] == f"{run_id} {key}\n"
+    assert not manager.is_watch_completed("a", "100")
+    assert read(manager, "100", PipelineRun("p", "a")) == ("", "")
+
+
+def test_without_a_step_the_pipelines_name_is_the_key(make: Make) -> None:
+    manager = make()
+    with manager.watch(RUN):
+        print("of the pipeline")
+    assert read(manager, "flights") == ("of the pipeline\n", "")
+
+
+def test_a_step_that_raises_has_its_logs(make: Make) -> None:
+    manager = make()
+
+    def step() -> None:
+        print("until here")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), manager.watch(RUN, "step"):
+        step()
+    assert manager.is_watch_completed("run-1", "step")
+    assert manager.finish_run(RUN) == []
+    assert read(manager) == ("until here\n", "")
+    assert read(make("elsewhere")) == ("until here\n", "")
+
+
+def test_another_attempt_begins_anew(make: Make) -> None:
+    manager = make()
+    watch_and_print(manager, b"first attempt, which says much\n", b"and fails\n")
+    with manager.watch(RUN, "step"):
+        assert not manager.is_watch_completed("run-1", "step")
+        assert read(manager) == ("", "")
+        assert not manager.is_watch_completed("run-1", "step")
+        os.write(1, b"second\n")
+    assert manager.is_watch_completed("run-1", "step")
+    manager.finish_run(RUN)
+    assert read(manager) == ("second\n", "")
+    assert read(make("elsewhere")) == ("second\n", "")
+
+
+def test_a_folder_deleted_meanwhile_does_not_fail_the_step(make: Make, fenced: Path) -> None:
+    manager = make()
+    for number in range(2):
+        with manager.watch(RUN, str(number)):
+            print("said", flush=True)
+            shutil.rmtree(Path(manager.get_local_path("run-1", "0", STDOUT)).parent)
+    watch_and_print(manager, b"kept", key="next")
+    assert read(manager, "next") == ("kept", "")
+
+
+def test_a_log_that_is_not_there_is_empty(make: Make) -> None:
+    piece = make().read_logs_file("no run", "no step", STDOUT, cursor=7)
+    assert (piece.path, piece.data or "", piece.cursor, piece.size) == (None, "", 7, 0)
+
+
+@pytest.mark.parametrize("content", ["aé€🦆" * 50, "x" * 1000])
+def test_pages(content: str, make: Make) -> None:
+    manager = make()
+    watch_and_print(manager, content.encode())
+    manager.finish_run(RUN)
+    for reader in (manager, make("elsewhere")):
+        pieces, cursor = [], 0
+        while cursor < len(content.encode()):
+            piece = reader.read_logs_file("run-1", "step", STDOUT, cursor, 7)
+            assert piece.data
+            cursor = piece.cursor
+            pieces.append(piece.data)
+        assert "".join(pieces) == content
+        assert len(pieces) > 70
+
+
+def test_bytes_that_are_no_text_are_kept_as_they_are(make: Make) -> None:
+    manager = make()
+    content = b"caf\xe9 \xff\xfe\0 \xe2\x82"
+    watch_and_print(manager, content)
+    manager.finish_run(RUN)
+    for reader in (manager, make("elsewhere")):
+        piece = reader.read_logs_file("run-1", "step", STDOUT)
+        assert piece.data == content.decode("utf-8", "replace")
+        assert piece.cursor == piece.size == len(content), "a reader that follows would wait for ever"
+        assert Path(str(piece.path)).read_bytes() == content
+
+
+def test_a_running_steps_log_can_be_followed(make: Make) -> None:
+    shown = threading.Event()
+    manager = make()
+    manager.echo = lambda chunk: shown.set()
+    with manager.watch(RUN, "step"):
+        os.write(1, "early €".encode()[:-1])
+        assert shown.wait(30)
+        piece = manager.read_logs_file("run-1", "step", STDOUT)
+        assert piece.data == "early "
+        os.write(1, "€".encode()[-1:])
+    assert manager.read_logs_file("run-1", "step", STDOUT, piece.cursor).data == "€"
+
+
+def test_nothing_is_left_when_the_run_has_ended(make: Make) -> None:
+    make().is_watch_completed("warm", "up")
+    manager = make()
+    threads = set(threading.enumerate())
+    for number in range(5):
+        watch_and_print(manager, b"x", key=str(number))
+    manager.finish_run(RUN)
+    assert set(threading.enumerate()) == threads
+    manager.dispose()
+    manager.dispose()
+    watch_and_print(manager, b"usable again", key="late")
+    assert read(manager, "late")[0] == "usable again"
+
+
+def test_hostile_run_ids_and_keys_stay_inside_or_are_refused(hostile: str, make: Make, fenced: Path) -> None:
+    (fenced.parents[1] / "secret.out").symlink_to(fenced.parents[1] / "secret")
+    manager = make()
+    for run, key in ((PipelineRun("p", hostile), "step"), (PipelineRun("p", "r"), hostile)):
+        key = key or "p"  # the pipeline's name stands for a step that is none
+        try:
+            with manager.watch(run, key):
+                os.write(1, b"hello")
+        except DagsterInvariantViolationError as error:
+            assert "cannot name a file" in str(error) or "Unicode" in str(error)  # noqa: PT017
+            for refused in (
+                lambda run=run, key=key: manager.read_logs_file(run.run_id, key, STDOUT),
+                lambda run=run, key=key: manager.get_local_path(run.run_id, key, STDOUT),
+            ):
+                with pytest.raises(DagsterInvariantViolationError):
+                    refused()
+        else:
+            assert read(manager, key, run) == ("hello", "")
+            assert manager.is_watch_completed(run.run_id, key)
+            assert manager.finish_run(run) == []
+            assert read(make("elsewhere"), key, run) == ("hello", "")
+    (fenced.parents[1] / "secret.out").unlink()
+
+
+@pytest.mark.parametrize(
+    ("run_id", "key"), [("../..", "secret"), ("..", "../../secret"), ("a", "../../../../secret"), ("a/../..", "secret")]
+)
+def test_files_outside_cannot_be_read(run_id: str, key: str, make: Make, fenced: Path) -> None:
+    for folder in (fenced.parents[1], fenced.parents[1] / "compute_logs"):
+        folder.mkdir(exist_ok=True)
+        (folder / "secret.out").symlink_to(fenced.parents[1] / "secret")
+    piece = make().read_logs_file(run_id, key, STDOUT)
+    assert "not for you" not in (piece.data or "")
+    for folder in (fenced.parents[1], fenced.parents[1] / "compute_logs"):
+        (folder / "secret.out").unlink()
+
+
+def test_a_runs_folder_that_leads_out_is_refused(tmp_path: Path) -> None:
+    outside, base = tmp_path / "outside", tmp_path / "base"
+    for folder in (outside, base):
+        folder.mkdir()
+    (base / "run-1").symlink_to(outside)
+    manager = LocalComputeLogManager(str(base))
+    with pytest.raises(DagsterInvariantViolationError, match="lies outside"), manager.watch(RUN, "step"):
+        raise AssertionError("the step ran")
+    with pytest.raises(DagsterInvariantViolationError, match="lies outside"):
+        manager.read_logs_file("run-1", "step", STDOUT)
+    assert list(outside.iterdir()) == []
+
+
+def test_the_url_of_a_log(make: Make) -> None:
+    manager = make()
+    watch_and_print(manager, b"caf\xe9 by URL")
+    manager.finish_run(RUN)
+    url = manager.download_url("run-1", "step", STDOUT)
+    if isinstance(manager, LocalComputeLogManager):
+        assert url is None
+        return
+    assert url is not None
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        assert answer.read() == b"caf\xe9 by URL"
+        assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+
+
+@pytest.mark.parametrize("make", ["s3"], indirect=True)
+def test_a_bucket_that_is_gone_costs_the_run_a_warning(make: Make) -> None:
+    manager = make(bucket="no-such-bucket-here", max_attempts=1)
+    watch_and_print(manager, b"kept here", b"this too")
+    (warning,) = manager.finish_run(RUN)
+    assert warning.startswith("2 of 2 compute logs stay on the local disk: ")
+    assert "no-such-bucket-here" in warning
+    assert read(manager) == ("kept here", "this too")
+    assert manager.finish_run(RUN) == []
+
+
+@pytest.mark.parametrize("make", ["s3"], indirect=True)
+def test_empty_logs_need_not_be_shipped(
+    make: Make, embedded_client: Any, embedded_bucket: str, bucket_prefix: str
+) -> None:
+    manager = make(skip_empty_files=True)
+    watch_and_print(manager, b"something")
+    manager.finish_run(RUN)
+    listed = embedded_client.list_objects_v2(Bucket=embedded_bucket, Prefix=f"{bucket_prefix}/")
+    assert [each["Key"] for each in listed["Contents"]] == [f"{bucket_prefix}/storage/run-1/compute_logs/step.out"]
+    elsewhere = make("elsewhere", skip_empty_files=True)
+    assert read(elsewhere) == ("something", "")
+    assert elsewhere.is_watch_completed("run-1", "step")
+
+
+def test_made_from_yaml(tmp_path: Path, embedded_options: dict[str, Any], embedded_bucket: str) -> None:
+    local = ConfigurableClassData(
+        "core.storage.local_compute_log_manager", "LocalComputeLogManager", f"base_dir: {tmp_path}"
+    )
+    s3_config = {
+        "bucket": embedded_bucket,
+        "local_dir": str(tmp_path / "s3"),
+        "prefix": tmp_path.name,
+        **embedded_options,
+    }
+    s3 = ConfigurableClassData(
+        "cloudstore.compute_log_manager", "S3ComputeLogManager", msgspec.json.encode(s3_config).decode()
+    )
+    for data in (local, s3):
+        manager = data.rehydrate()
+        assert manager.inst_data == data
+        watch_and_print(manager, b"hello")
+        assert manager.finish_run(RUN) == []
+        assert read(manager) == ("hello", "")
+        manager.dispose()
+    with pytest.raises(DagsterInvalidConfigError, match="unknown key 'bukket'"):
+        msgspec.structs.replace(s3, config_yaml="bukket: x").rehydrate()
+    with pytest.raises(DagsterInvalidConfigError, match="unknown key 'regoin_name'; did you mean 'region_name'"):
+        S3ComputeLogManager("bucket", regoin_name="x")
+
+
+def test_one_that_captures_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    manager = NoOpComputeLogManager()
+    with manager.watch(RUN, "step"):
+        os.write(1, b"seen\n")
+    assert capfd.readouterr().out == "seen\n"
+    assert manager.is_watch_completed("run-1", "step")
+    assert read(manager) == ("", "")
+    assert manager.download_url("run-1", "step", STDOUT) is None
+    assert manager.finish_run(RUN) == []
+    manager.dispose()

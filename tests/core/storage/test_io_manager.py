@@ -1,0 +1,197 @@
+"""What every IO manager does: values come back, do not mix, and are where they belong."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloudstore import PickledObjectS3IOManager, VersionedPickledObjectS3IOManager
+from core.errors import DagsterInvariantViolationError, DagsterObjectNotFoundError
+from core.storage.fs_io_manager import PickledObjectFilesystemIOManager
+from core.storage.io_context import InputContext, OutputContext, build_input_context, build_output_context
+from core.storage.io_manager import IOManager
+from core.storage.mem_io_manager import InMemoryIOManager
+from core.storage.memoizable_io_manager import VersionedPickledObjectFilesystemIOManager
+
+KINDS = ["mem", "fs", "versioned_fs", "s3 embedded", "s3 moto", "versioned_s3 embedded", "versioned_s3 moto"]
+
+
+def make_manager(kind: str, base: Path, request: pytest.FixtureRequest) -> IOManager:
+    if kind == "mem":
+        return InMemoryIOManager()
+    if kind == "fs":
+        return PickledObjectFilesystemIOManager(str(base))
+    if kind == "versioned_fs":
+        return VersionedPickledObjectFilesystemIOManager(str(base))
+    name, server = kind.split()
+    client = request.getfixturevalue(f"{server}_client")
+    bucket = request.getfixturevalue(f"{server}_bucket")
+    s3_manager = VersionedPickledObjectS3IOManager if name == "versioned_s3" else PickledObjectS3IOManager
+    return s3_manager(bucket, client, f"teams/{uuid.uuid4()}")
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def manager(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> IOManager:
+    return make_manager(kind, tmp_path, request)
+
+
+def output(step_key: str = "s", name: str = "result", at: str = "1", mapping_key: str | None = None) -> OutputContext:
+    """An output of run `at` and in version `at`, so that it is the same to either kind of IO manager."""
+    return build_output_context(step_key, name, run_id=at, version=at, mapping_key=mapping_key)
+
+
+def input_of(upstream: OutputContext) -> InputContext:
+    return build_input_context("x", upstream_output=upstream)
+
+
+VALUES = [None, 0, "", "é🦆\0", b"\x80" * 1_000_000, {"a": [(1, 2), {3}]}, [None] * 1000, float("inf"), range(3)]
+
+
+def test_values_come_back(manager: IOManager) -> None:
+    for number, value in enumerate(VALUES):
+        manager.handle_output(output(at=str(number)), value)
+    for number, value in enumerate(VALUES):
+        loaded = manager.load_input(input_of(output(at=str(number))))
+        assert loaded == value
+        assert type(loaded) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (output("a", at="1"), output("a", at="10")),
+        (output("a/1"), output("a/10")),
+        (output("a", "1"), output("a", "10")),
+        (output("a/b", "c"), output("a", "b/c")),
+        (output("a.b", "c"), output("a", "b.c")),
+        (output("a", "b"), output("b", "a")),
+        (output("a b"), output("a%20b")),
+        (output("A"), output("a")),
+        (output("é"), output("e\u0301")),
+        (output("s[1]"), output("s[2]")),
+        (output("s", mapping_key="1"), output("s", mapping_key="2")),
+    ],
+)
+def test_no_two_outputs_mix(first: OutputContext, second: OutputContext, manager: IOManager) -> None:
+    manager.handle_output(second, "second")
+    with pytest.raises(DagsterObjectNotFoundError):
+        manager.load_input(input_of(first))
+    manager.handle_output(first, "first")
+    manager.handle_output(first, "first")
+    assert manager.load_input(input_of(first)) == "first"
+    assert manager.load_input(input_of(second)) == "second"
+
+
+def test_writing_again(kind: str, manager: IOManager) -> None:
+    manager.handle_output(output(), "first")
+    manager.handle_output(output(), "second")
+    assert manager.load_input(input_of(output())) == ("first" if kind.startswith("versioned") else "second")
+
+
+def test_a_value_that_is_not_there(manager: IOManager) -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        manager.load_input(input_of(output("missing_step")))
+    assert isinstance(caught.value, DagsterObjectNotFoundError)
+    assert "missing_step" in str(caught.value)
+
+
+def test_addresses_are_known_before_and_differ(kind: str, manager: IOManager) -> None:
+    outputs = [output(*each) for each in itertools.product(("a", "b"), ("result", "other"), ("1", "10"))]
+    addresses = [manager.get_address(each) for each in outputs]
+    if kind == "mem":
+        assert set(addresses) == {None}
+        return
+    assert len(set(addresses)) == len(outputs)
+    for each in outputs:
+        manager.handle_output(each, 1)
+    assert [manager.get_address(each) for each in outputs] == addresses
+    if "s3" in kind:
+        assert all(str(address).startswith("s3://bucket-") for address in addresses)
+    else:
+        assert all(Path(str(address)).is_file() for address in addresses)
+
+
+class Explosive:
+    """Cannot be pickled, which turns out in the middle."""
+
+    def __reduce__(self) -> Any:
+        raise RuntimeError("cannot be pickled")
+
+
+def test_a_value_that_cannot_be_pickled_leaves_nothing(kind: str, manager: IOManager, tmp_path: Path) -> None:
+    if kind == "mem":
+        pytest.skip("memory pickles nothing")
+    with pytest.raises(RuntimeError, match="cannot be pickled"):
+        manager.handle_output(output(), [b"x" * 1_000_000, Explosive()])
+    with pytest.raises(DagsterObjectNotFoundError):
+        manager.load_input(input_of(output()))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    manager.handle_output(output(), "good")
+    with pytest.raises(RuntimeError, match="cannot be pickled"):
+        manager.handle_output(output(), Explosive())
+    assert manager.load_input(input_of(output())) == "good"
+
+
+def test_what_identifies_an_output_must_be_there(kind: str, manager: IOManager) -> None:
+    with pytest.raises(DagsterInvariantViolationError, match=r"has no (version|run_id)"):
+        manager.handle_output(build_output_context("the_step"), 1)
+    with pytest.raises(DagsterInvariantViolationError, match="'the_step'"):
+        manager.load_input(input_of(build_output_context("the_step")))
+    if kind.startswith("versioned"):
+        with pytest.raises(DagsterInvariantViolationError, match=r"Give the solid, .* a version="):
+            manager.handle_output(build_output_context(run_id="r"), 1)
+
+
+def test_hostile_names_come_back_or_are_refused(
+    kind: str, hostile: str, fenced: Path, request: pytest.FixtureRequest
+) -> None:
+    manager = make_manager(kind, fenced, request)
+    outputs = [output(hostile), output(name=hostile), output(at=hostile)]
+    for number, each in enumerate(outputs):
+        try:
+            manager.handle_output(each, number)
+        except DagsterInvariantViolationError as error:
+            assert kind != "mem"
+            shown = repr(hostile[:20])[:-1]
+            if hostile.isprintable() and "🦆" not in hostile:
+                assert shown in str(error)  # noqa: PT017  whether it is refused is up to the store
+            with pytest.raises(DagsterInvariantViolationError):
+                manager.load_input(input_of(each))
+        else:
+            assert manager.load_input(input_of(each)) == number
+    if len(hostile) < 50 and hostile not in ("", "\udce9"):
+        assert [manager.load_input(input_of(each)) for each in outputs] == [0, 1, 2]
+    manager.handle_output(output(), "bystander")
+    assert manager.load_input(input_of(output())) == "bystander"
+
+
+def test_a_link_that_leads_out_is_not_followed(tmp_path: Path) -> None:
+    outside, base = tmp_path / "outside", tmp_path / "base"
+    outside.mkdir()
+    (base / "versioned_outputs").mkdir(parents=True)
+    (base / "1").symlink_to(outside)
+    (base / "versioned_outputs" / "s").symlink_to(outside)
+    for manager in (
+        PickledObjectFilesystemIOManager(str(base)),
+        VersionedPickledObjectFilesystemIOManager(str(base)),
+    ):
+        with pytest.raises(DagsterInvariantViolationError, match="lies outside"):
+            manager.handle_output(output(), 1)
+    assert list(outside.iterdir()) == []
+
+
+def test_another_process_finds_files_and_memory_says_why_not(tmp_path: Path) -> None:
+    PickledObjectFilesystemIOManager(str(tmp_path)).handle_output(output(), "kept")
+    assert PickledObjectFilesystemIOManager(str(tmp_path)).load_input(input_of(output())) == "kept"
+    with pytest.raises(DagsterObjectNotFoundError, match="made by another process or run"):
+        InMemoryIOManager().load_input(input_of(output()))

@@ -1,0 +1,215 @@
+"""What every memoizable IO manager does: it knows exactly what is stored, and a version is stored once and whole."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cloudstore import VersionedPickledObjectS3IOManager
+from core.errors import DagsterObjectCorruptError, DagsterObjectNotFoundError
+from core.storage.io_context import InputContext, OutputContext, build_input_context, build_output_context
+from core.storage.io_manager import MemoizableIOManager
+from core.storage.memoizable_io_manager import VersionedPickledObjectFilesystemIOManager
+
+StartPython = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture(params=["fs", "embedded", "moto"])
+def manager(request: pytest.FixtureRequest, tmp_path: Path) -> MemoizableIOManager:
+    if request.param == "fs":
+        return VersionedPickledObjectFilesystemIOManager(str(tmp_path))
+    client = request.getfixturevalue(f"{request.param}_client")
+    bucket = request.getfixturevalue(f"{request.param}_bucket")
+    return VersionedPickledObjectS3IOManager(bucket, client, f"teams/{uuid.uuid4()}")
+
+
+def output(version: str, step_key: str = "s", name: str = "result") -> OutputContext:
+    return build_output_context(step_key, name, version=version)
+
+
+def input_of(upstream: OutputContext) -> InputContext:
+    return build_input_context("x", upstream_output=upstream)
+
+
+def test_a_version_is_there_once_it_was_stored(manager: MemoizableIOManager) -> None:
+    assert not manager.has_output(output("v1"))
+    manager.handle_output(output("v1"), "one")
+    assert manager.has_output(output("v1"))
+    assert manager.load_input(input_of(output("v1"))) == "one"
+
+
+def test_none_is_a_value(manager: MemoizableIOManager) -> None:
+    manager.handle_output(output("v1"), None)
+    assert manager.has_output(output("v1"))
+    assert manager.load_input(input_of(output("v1"))) is None
+
+
+def test_two_versions_stay_apart(manager: MemoizableIOManager) -> None:
+    manager.handle_output(output("v1"), "one")
+    assert not manager.has_output(output("v2"))
+    manager.handle_output(output("v2"), "two")
+    assert [manager.load_input(input_of(output(version))) for version in ("v1", "v2")] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("shorter", "longer"),
+    [
+        (output("1", "a"), output("10", "a")),
+        (output("v", "a", "1"), output("v", "a", "10")),
+        (output("v", "a/1"), output("v", "a/10")),
+        (output("v", "a"), output("v", "a/1")),
+        (output("v"), output("v.part")),
+        (output("v", "a", "b"), output("v", "a", "b/v")),
+    ],
+)
+def test_a_name_that_begins_like_another_is_another(
+    shorter: OutputContext, longer: OutputContext, manager: MemoizableIOManager
+) -> None:
+    manager.handle_output(longer, "longer")
+    assert not manager.has_output(shorter)
+    assert manager.has_outputs([shorter, longer, shorter]) == [False, True, False]
+    manager.handle_output(shorter, "shorter")
+    manager.handle_output(shorter, "again")
+    assert manager.has_outputs([shorter, longer]) == [True, True]
+    assert manager.load_input(input_of(longer)) == "longer"
+    assert manager.load_input(input_of(shorter)) == "shorter"
+
+
+def test_many_questions_are_answered_in_order(manager: MemoizableIOManager) -> None:
+    outputs = [output(f"v{number}") for number in range(40)]
+    for each in outputs[::3]:
+        manager.handle_output(each, 1)
+    assert manager.has_outputs(outputs) == [number % 3 == 0 for number in range(40)]
+    assert manager.has_outputs([]) == []
+
+
+def test_of_many_threads_one_value_wins_and_stays(manager: MemoizableIOManager) -> None:
+    barrier = threading.Barrier(8)
+
+    def store(worker: int) -> tuple[bool, Any]:
+        barrier.wait()
+        manager.handle_output(output("v"), {"worker": worker, "padding": "x" * 100_000})
+        return manager.has_output(output("v")), manager.load_input(input_of(output("v")))["worker"]
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(store, range(8)))
+    assert {there for there, _ in answers} == {True}
+    assert len({winner for _, winner in answers}) == 1
+    manager.handle_output(output("v"), {"worker": "late"})
+    assert manager.load_input(input_of(output("v")))["worker"] == answers[0][1]
+
+
+STORE_OFTEN = """
+import sys
+from core.storage.io_context import build_input_context, build_output_context
+from core.storage.memoizable_io_manager import VersionedPickledObjectFilesystemIOManager
+manager = VersionedPickledObjectFilesystemIOManager(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(100):
+    output = build_output_context("s", version=str(number))
+    manager.handle_output(output, sys.argv[2] * 100_000)
+    assert manager.has_output(output)
+    print(manager.load_input(build_input_context(upstream_output=output))[0], end="")
+"""
+
+
+def test_of_many_processes_one_value_wins_and_stays(tmp_path: Path, start_python: StartPython) -> None:
+    workers = [start_python(STORE_OFTEN, tmp_path, letter) for letter in "abcd"]
+    for worker in workers:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "ready\n"
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    seen = {worker.communicate(timeout=60) for worker in workers}
+    assert len(seen) == 1, "the processes did not all load the same value of each version"
+    ((winners, errors),) = seen
+    assert (len(winners), errors) == (100, "")
+    assert list(tmp_path.rglob(".*")) == []
+
+
+VALUE = {"rows": list(range(200)), "name": "é🦆"}
+
+
+def stored_file(base: Path) -> tuple[VersionedPickledObjectFilesystemIOManager, Path]:
+    manager = VersionedPickledObjectFilesystemIOManager(str(base))
+    manager.handle_output(output("v"), VALUE)
+    return manager, Path(str(manager.get_address(output("v"))))
+
+
+def is_no_hit_and_is_healed(manager: VersionedPickledObjectFilesystemIOManager) -> None:
+    assert not manager.has_output(output("v"))
+    with pytest.raises(DagsterObjectCorruptError, match="was cut or altered"):
+        manager.load_input(input_of(output("v")))
+    manager.handle_output(output("v"), VALUE)
+    assert manager.has_output(output("v"))
+    assert manager.load_input(input_of(output("v"))) == VALUE
+
+
+@given(st.data())
+@settings(max_examples=40, deadline=None)
+def test_part_of_a_pickle_is_no_hit_and_is_healed(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    manager, path = stored_file(tmp_path_factory.mktemp("values"))
+    content = path.read_bytes()
+    path.write_bytes(content[: data.draw(st.integers(0, len(content) - 1), label="bytes left")])
+    is_no_hit_and_is_healed(manager)
+
+
+@given(st.data())
+@settings(max_examples=40, deadline=None)
+def test_one_altered_bit_is_no_hit_and_is_healed(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    manager, path = stored_file(tmp_path_factory.mktemp("values"))
+    content = bytearray(path.read_bytes())
+    content[data.draw(st.integers(0, len(content) - 1), label="byte")] ^= 1 << data.draw(st.integers(0, 7), label="bit")
+    path.write_bytes(content)
+    is_no_hit_and_is_healed(manager)
+
+
+@pytest.mark.parametrize("extra", [b"\0", b"x" * 32, pickle.dumps(VALUE)])
+def test_bytes_too_many_are_no_hit_and_are_healed(extra: bytes, tmp_path: Path) -> None:
+    manager, path = stored_file(tmp_path)
+    path.write_bytes(path.read_bytes() + extra)
+    is_no_hit_and_is_healed(manager)
+
+
+def test_a_pickle_without_its_digest_is_no_hit(tmp_path: Path) -> None:
+    manager, path = stored_file(tmp_path)
+    path.write_bytes(pickle.dumps(VALUE))
+    is_no_hit_and_is_healed(manager)
+
+
+def test_many_threads_healing_one_value_end_with_one_whole_value(tmp_path: Path) -> None:
+    manager, path = stored_file(tmp_path)
+    for _ in range(20):
+        path.write_bytes(path.read_bytes()[:-5])
+        barrier = threading.Barrier(6)
+
+        def heal(worker: int, barrier: threading.Barrier = barrier) -> Any:
+            barrier.wait()
+            manager.handle_output(output("v"), worker)
+            return manager.load_input(input_of(output("v")))
+
+        with ThreadPoolExecutor(6) as pool:
+            loaded = set(pool.map(heal, range(6)))
+        assert len(loaded) == 1
+        assert manager.has_output(output("v"))
+        assert manager.load_input(input_of(output("v"))) in loaded
+
+
+def test_a_value_deleted_meanwhile_is_said_to_be_missing(manager: MemoizableIOManager) -> None:
+    with pytest.raises(DagsterObjectNotFoundError):
+        manager.load_input(input_of(output("v")))

@@ -1,0 +1,307 @@
+"""What every run storage does, by the contract in `core.storage.runs.base`."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.errors import DagsterInvariantViolationError, DagsterRunAlreadyExists, DagsterRunNotFoundError
+from core.events import DagsterEvent, DagsterEventType
+from core.serdes import SerializableErrorInfo
+from core.storage.daemon_heartbeat import DaemonHeartbeat
+from core.storage.pipeline_run import PipelineRun, PipelineRunsFilter, PipelineRunStatus
+from core.storage.runs import InMemoryRunStorage, RunStorage, SqliteRunStorage
+
+MAKERS: dict[str, Callable[[Path], RunStorage]] = {
+    "in_memory": lambda _path: InMemoryRunStorage(),
+    "sqlite": lambda path: SqliteRunStorage.from_local(str(path)),
+}
+SUCCESS, FAILURE, STARTED = PipelineRunStatus.SUCCESS, PipelineRunStatus.FAILURE, PipelineRunStatus.STARTED
+
+
+@pytest.fixture(params=MAKERS)
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunStorage]:
+    made = MAKERS[request.param](tmp_path)
+    yield made
+    made.dispose()
+
+
+def add(storage: RunStorage, *run_ids: str, **fields: object) -> None:
+    for run_id in run_ids:
+        storage.add_run(PipelineRun("p", run_id, **fields))  # type: ignore[arg-type]
+
+
+def ids(runs: list[PipelineRun]) -> list[str]:
+    return [run.run_id for run in runs]
+
+
+def test_a_run_comes_back_whole(storage: RunStorage) -> None:
+    run = PipelineRun(
+        "flights",
+        "r1",
+        {"solids": {"a": {"config": [1, 2.5, None, True, "é\0🦆"]}}},
+        "prod",
+        ["*plot"],
+        frozenset({"a", "b"}),
+        ["a"],
+        STARTED,
+        {"team": "data", "é": "🦆"},
+        "root",
+        "parent",
+        "snap",
+        "plan",
+        {"file": "x.py"},
+    )
+    assert storage.add_run(run) == run
+    assert storage.get_run_by_id("r1") == run
+    assert storage.get_runs() == [run]
+    assert storage.has_run("r1")
+
+
+def test_what_is_not_there(storage: RunStorage) -> None:
+    assert storage.get_run_by_id("nope") is None
+    assert not storage.has_run("nope")
+    assert storage.get_runs() == []
+    assert storage.get_runs_count() == 0
+    assert storage.get_run_tags() == []
+    assert storage.get_daemon_heartbeats() == {}
+    storage.delete_run("nope")
+    storage.handle_run_event("nope", DagsterEvent("PIPELINE_START", "p"))
+    storage.wipe()
+
+
+def test_a_run_id_is_taken_once_and_the_first_run_stays(storage: RunStorage) -> None:
+    add(storage, "r1", tags={"a": "1"})
+    with pytest.raises(DagsterRunAlreadyExists, match="'r1' exists already"):
+        storage.add_run(PipelineRun("other", "r1", tags={"b": "2"}))
+    found = storage.get_run_by_id("r1")
+    assert found is not None
+    assert (found.pipeline_name, found.tags) == ("p", {"a": "1"})
+    assert storage.get_runs_count() == 1
+
+
+def test_the_newest_first_with_cursor_and_limit(storage: RunStorage) -> None:
+    add(storage, "b", "a", "d", "c")
+    assert ids(storage.get_runs()) == ["c", "d", "a", "b"]
+    assert ids(storage.get_runs(limit=2)) == ["c", "d"]
+    assert ids(storage.get_runs(limit=0)) == []
+    assert ids(storage.get_runs(cursor="d")) == ["a", "b"]
+    assert ids(storage.get_runs(cursor="d", limit=1)) == ["a"]
+    assert ids(storage.get_runs(cursor="b")) == []
+    assert ids(storage.get_runs(cursor="unknown")) == []
+    assert ids(storage.get_runs(PipelineRunsFilter(run_ids=("b", "c")), cursor="d")) == ["b"]
+
+
+def test_filters(storage: RunStorage) -> None:
+    storage.add_run(PipelineRun("p", "1", tags={"a": "x", "b": "y"}, mode="prod"))
+    storage.add_run(PipelineRun("p", "2", tags={"a": "x"}, status=SUCCESS))
+    storage.add_run(PipelineRun("q", "3", tags={"a": "z"}, status=FAILURE))
+    expected: list[tuple[PipelineRunsFilter, list[str]]] = [
+        (PipelineRunsFilter(), ["3", "2", "1"]),
+        (PipelineRunsFilter(run_ids=("1", "3", "9")), ["3", "1"]),
+        (PipelineRunsFilter(run_ids=()), []),
+        (PipelineRunsFilter(pipeline_name="p"), ["2", "1"]),
+        (PipelineRunsFilter(pipeline_name="%"), []),
+        (PipelineRunsFilter(statuses=(SUCCESS, FAILURE)), ["3", "2"]),
+        (PipelineRunsFilter(statuses=()), []),
+        (PipelineRunsFilter(tags={"a": "x"}), ["2", "1"]),
+        (PipelineRunsFilter(tags={"a": "x", "b": "y"}), ["1"]),
+        (PipelineRunsFilter(tags={"b": "x"}), []),
+        (PipelineRunsFilter(tags={}), ["3", "2", "1"]),
+        (PipelineRunsFilter(mode="prod"), ["1"]),
+        (PipelineRunsFilter(pipeline_name="p", statuses=(SUCCESS,), tags={"a": "x"}), ["2"]),
+    ]
+    for filters, found in expected:
+        assert ids(storage.get_runs(filters)) == found, filters
+        assert storage.get_runs_count(filters) == len(found), filters
+
+
+def test_many_runs_at_once(storage: RunStorage) -> None:
+    wanted = [str(number) for number in range(1200)]
+    add(storage, *wanted, tags={"t": "v"})
+    found = storage.get_runs(PipelineRunsFilter(run_ids=tuple(wanted)))
+    assert ids(found) == wanted[::-1]
+    assert all(run.tags == {"t": "v"} for run in found)
+
+
+@pytest.mark.parametrize(
+    ("event_type", "status"),
+    [
+        (DagsterEventType.PIPELINE_ENQUEUED, PipelineRunStatus.QUEUED),
+        (DagsterEventType.PIPELINE_STARTING, PipelineRunStatus.STARTING),
+        (DagsterEventType.PIPELINE_START, STARTED),
+        (DagsterEventType.PIPELINE_SUCCESS, SUCCESS),
+        (DagsterEventType.PIPELINE_FAILURE, FAILURE),
+        (DagsterEventType.PIPELINE_CANCELING, PipelineRunStatus.CANCELING),
+        (DagsterEventType.PIPELINE_CANCELED, PipelineRunStatus.CANCELED),
+        (DagsterEventType.PIPELINE_DEQUEUED, PipelineRunStatus.NOT_STARTED),
+        (DagsterEventType.STEP_FAILURE, PipelineRunStatus.NOT_STARTED),
+        (DagsterEventType.ENGINE_EVENT, PipelineRunStatus.NOT_STARTED),
+    ],
+)
+def test_events_set_the_status(event_type: DagsterEventType, status: PipelineRunStatus, storage: RunStorage) -> None:
+    add(storage, "r", "other", tags={"a": "b"})
+    storage.handle_run_event("r", DagsterEvent(event_type.value, "p"))
+    run, other = storage.get_run_by_id("r"), storage.get_run_by_id("other")
+    assert run is not None
+    assert other is not None
+    assert (run.status, run.tags) == (status, {"a": "b"})
+    assert other.status is PipelineRunStatus.NOT_STARTED
+    assert ids(storage.get_runs(PipelineRunsFilter(statuses=(status,)))) == (
+        ["r"] if run.status is not other.status else ["other", "r"]
+    )
+
+
+def test_records_have_times_and_growing_ids(storage: RunStorage) -> None:
+    before = datetime.now(UTC)
+    add(storage, "1", "2")
+    storage.handle_run_event("1", DagsterEvent("PIPELINE_START", "p"))
+    after = datetime.now(UTC)
+    second, first = storage.get_run_records()
+    assert first.storage_id < second.storage_id
+    assert before <= first.create_timestamp <= second.create_timestamp <= after
+    assert second.update_timestamp == second.create_timestamp
+    assert first.create_timestamp <= first.update_timestamp <= after
+    assert first.update_timestamp.utcoffset() is not None
+
+
+def test_tags_are_added_and_replaced(storage: RunStorage) -> None:
+    add(storage, "1", tags={"a": "1", "b": "2"})
+    add(storage, "2", tags={"a": "1"})
+    storage.add_run_tags("1", {"b": "3", "c": "4"})
+    storage.add_run_tags("1", {})
+    run = storage.get_run_by_id("1")
+    assert run is not None
+    assert run.tags == {"a": "1", "b": "3", "c": "4"}
+    assert storage.get_run_tags() == [("a", {"1"}), ("b", {"3"}), ("c", {"4"})]
+    assert ids(storage.get_runs(PipelineRunsFilter(tags={"b": "2"}))) == []
+    with pytest.raises(DagsterRunNotFoundError, match="'nope'") as caught:
+        storage.add_run_tags("nope", {"a": "1"})
+    assert caught.value.invalid_run_id == "nope"
+
+
+def test_delete_and_wipe(storage: RunStorage) -> None:
+    add(storage, "1", "2", "3", tags={"a": "1"})
+    storage.add_daemon_heartbeat(DaemonHeartbeat(1.0, "SENSOR"))
+    storage.delete_run("2")
+    assert ids(storage.get_runs()) == ["3", "1"]
+    add(storage, "2")
+    assert ids(storage.get_runs()) == ["2", "3", "1"]
+    again = storage.get_run_by_id("2")
+    assert again is not None
+    assert again.tags == {}
+    storage.wipe()
+    assert storage.get_runs() == []
+    assert storage.get_run_tags() == []
+    assert list(storage.get_daemon_heartbeats()) == ["SENSOR"]
+
+
+def test_the_latest_heartbeat_of_each_type(storage: RunStorage) -> None:
+    beats = [
+        DaemonHeartbeat(1.0, "SCHEDULER", "d1"),
+        DaemonHeartbeat(2.0, "SENSOR", None, (SerializableErrorInfo("E: x", ("frame",), "E"),)),
+        DaemonHeartbeat(3.0, "SCHEDULER", "d2"),
+    ]
+    for beat in beats:
+        storage.add_daemon_heartbeat(beat)
+    assert storage.get_daemon_heartbeats() == {"SENSOR": beats[1], "SCHEDULER": beats[2]}
+    storage.wipe_daemon_heartbeats()
+    assert storage.get_daemon_heartbeats() == {}
+
+
+def test_usable_again_after_dispose(storage: RunStorage) -> None:
+    add(storage, "1")
+    storage.dispose()
+    add(storage, "2")
+    assert ids(storage.get_runs()) == ["2", "1"]
+
+
+def test_many_threads(storage: RunStorage) -> None:
+    barrier = threading.Barrier(6)
+
+    def work(worker: int) -> None:
+        barrier.wait()
+        for number in range(15):
+            run_id = f"{worker}-{number}"
+            add(storage, run_id, tags={"worker": str(worker)})
+            storage.handle_run_event(run_id, DagsterEvent("PIPELINE_SUCCESS", "p"))
+            storage.add_run_tags("shared", {run_id: "1"})
+
+    add(storage, "shared")
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(6)))
+    assert storage.get_runs_count(PipelineRunsFilter(statuses=(SUCCESS,))) == 90
+    assert storage.get_runs_count(PipelineRunsFilter(tags={"worker": "3"})) == 15
+    shared = storage.get_run_by_id("shared")
+    assert shared is not None
+    assert len(shared.tags) == 90
+
+
+def test_of_many_threads_adding_one_run_one_does(storage: RunStorage) -> None:
+    barrier = threading.Barrier(6)
+
+    def work(worker: int) -> bool:
+        barrier.wait()
+        try:
+            storage.add_run(PipelineRun(f"p{worker}", "same"))
+        except DagsterRunAlreadyExists:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        added = list(pool.map(work, range(6)))
+    assert sum(added) == 1
+    run = storage.get_run_by_id("same")
+    assert run is not None
+    assert run.pipeline_name == f"p{added.index(True)}"
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_hostile_texts_come_back_or_are_refused(kind: str, hostile: str, fenced: Path) -> None:
+    storage = MAKERS[kind](fenced)
+    run = PipelineRun(hostile, hostile, {hostile: hostile}, hostile, tags={hostile: hostile}, root_run_id=hostile)
+    add(storage, "bystander")
+    if hostile == "\udce9" and kind != "in_memory":
+        with pytest.raises(DagsterInvariantViolationError, match="Cannot be stored as JSON"):
+            storage.add_run(run)
+        with pytest.raises(DagsterInvariantViolationError, match="is not valid Unicode text"):
+            storage.get_run_by_id(hostile)
+    else:
+        storage.add_run(run)
+        assert storage.get_run_by_id(hostile) == run
+        for filters in (
+            PipelineRunsFilter(run_ids=(hostile,)),
+            PipelineRunsFilter(pipeline_name=hostile),
+            PipelineRunsFilter(mode=hostile),
+            PipelineRunsFilter(tags={hostile: hostile}),
+        ):
+            assert storage.get_runs(filters) == [run]
+        storage.handle_run_event(hostile, DagsterEvent("PIPELINE_START", hostile))
+        storage.add_run_tags(hostile, {hostile: "new"})
+        assert storage.get_run_by_id(hostile) == run.with_status(STARTED).with_tags({hostile: "new"})
+        storage.add_daemon_heartbeat(DaemonHeartbeat(1.0, hostile, hostile))
+        assert list(storage.get_daemon_heartbeats()) == [hostile]
+        storage.delete_run(hostile)
+    assert ids(storage.get_runs()) == ["bystander"]
+    storage.dispose()
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.text(max_size=4), st.text(max_size=4)), max_size=12))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_tags_behave_as_a_dict(
+    kind: str, tmp_path_factory: pytest.TempPathFactory, given_tags: list[tuple[str, str, str]]
+) -> None:
+    storage = MAKERS[kind](tmp_path_factory.mktemp("runs"))
+    expected: dict[str, dict[str, str]] = {"a": {}, "b": {}, "c": {}}
+    add(storage, *expected)
+    for run_id, key, value in given_tags:
+        storage.add_run_tags(run_id, {key: value})
+        expected[run_id][key] = value
+    assert {run.run_id: run.tags for run in storage.get_runs()} == expected
+    storage.dispose()

@@ -1,0 +1,207 @@
+"""SQLite under several processes, under kill -9, and with files that are no databases."""
+
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.errors import DagsterStorageError
+from core.events import EventLogEntry, StepOutputHandle
+from core.storage.event_log import SqliteEventLogStorage
+from core.storage.pipeline_run import PipelineRun, PipelineRunStatus
+from core.storage.runs import SqliteRunStorage
+from core.storage.sqlite import BUSY_TIMEOUT_MS
+
+StartPython = Callable[..., "subprocess.Popen[str]"]
+
+COMMON = """
+import sys
+from core.events import DagsterEvent, EventLogEntry
+from core.events.payloads import HandledOutputData
+from core.storage.event_log import SqliteEventLogStorage
+from core.storage.pipeline_run import PipelineRun
+from core.storage.runs import SqliteRunStorage
+
+base, worker = sys.argv[1], sys.argv[2]
+
+def entry(run_id, message, event=None):
+    return EventLogEntry(None, message, 20, message, run_id, 0.0, "s", "p", event)
+
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+
+# The storages are opened after the signal, so that the making of files and tables is raced for, too.
+WRITER = (
+    COMMON
+    + """
+events, runs = SqliteEventLogStorage(base), SqliteRunStorage.from_local(base)
+for number in range(200):
+    batch = [entry("shared", f"{worker} {number}")]
+    if number % 5 == 0:
+        run_id = f"{worker}-{number}"
+        runs.add_run(PipelineRun("p", run_id, tags={"worker": worker}))
+        runs.handle_run_event(run_id, DagsterEvent("PIPELINE_SUCCESS", "p"))
+        data = HandledOutputData("result", "io_manager", f"v{number}", f"/{number}")
+        event = DagsterEvent("HANDLED_OUTPUT", "p", step_key=f"s{worker}", event_specific_data=data)
+        batch.append(entry(f"own-{worker}", "", event))
+    events.store_events(batch)
+"""
+)
+
+UNTIL_KILLED = (
+    COMMON
+    + """
+events, runs = SqliteEventLogStorage(base), SqliteRunStorage.from_local(base)
+number = 0
+while True:
+    events.store_event(entry("shared", f"{worker} {number}"))
+    runs.add_run(PipelineRun("p", f"{worker}-{number}"))
+    print(number, flush=True)
+    number += 1
+"""
+)
+
+
+def signal_all(processes: list["subprocess.Popen[str]"]) -> None:
+    """Waits until each is ready, then lets all go at once."""
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+
+
+def read_line(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+def messages(storage: SqliteEventLogStorage, run_id: str) -> list[str]:
+    return [entry.user_message for entry in storage.get_logs_for_run(run_id)]
+
+
+def test_six_processes_writing_at_once_lose_nothing(tmp_path: Path, start_python: StartPython) -> None:
+    workers = [start_python(WRITER, tmp_path, number) for number in range(6)]
+    signal_all(workers)
+    for worker in workers:
+        _, errors = worker.communicate(timeout=BUSY_TIMEOUT_MS / 1000)
+        assert (worker.returncode, errors) == (0, "")
+    events, runs = SqliteEventLogStorage(str(tmp_path)), SqliteRunStorage.from_local(str(tmp_path))
+    shared = messages(events, "shared")
+    assert len(shared) == 1200
+    assert runs.get_runs_count() == 240
+    assert {run.status for run in runs.get_runs()} == {PipelineRunStatus.SUCCESS}
+    for number in range(6):
+        own = [message for message in shared if message.startswith(f"{number} ")]
+        assert own == [f"{number} {each}" for each in range(200)]
+        asked = {("p", StepOutputHandle(f"s{number}")): "v195"}
+        assert [found.run_id for found in events.get_step_output_addresses(asked).values()] == [f"own-{number}"]
+    events.dispose()
+    runs.dispose()
+
+
+def test_after_kill_9_all_that_was_acknowledged_is_there(tmp_path: Path, start_python: StartPython) -> None:
+    doomed, survivor = (start_python(UNTIL_KILLED, tmp_path, name) for name in ("doomed", "survivor"))
+    signal_all([doomed, survivor])
+    acknowledged = [int(read_line(doomed)) for _ in range(50)][-1]
+    doomed.kill()
+    rest, _ = doomed.communicate()
+    acknowledged += rest.count("\n")
+    by_survivor = [int(read_line(survivor)) for _ in range(50)][-1]  # it is not kept waiting by the dead one
+    survivor.kill()
+    rest, errors = survivor.communicate()
+    assert errors == ""
+    by_survivor += rest.count("\n")
+
+    for path in (tmp_path / "runs.db", tmp_path / "runs" / "shared.db"):
+        connection = sqlite3.connect(path)
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        connection.close()
+    events, runs = SqliteEventLogStorage(str(tmp_path)), SqliteRunStorage.from_local(str(tmp_path))
+    for worker, count in (("doomed", acknowledged), ("survivor", by_survivor)):
+        expected = [f"{worker} {number}" for number in range(count + 1)]
+        assert [each for each in messages(events, "shared") if each.startswith(worker)][: count + 1] == expected
+        assert all(runs.has_run(f"{worker}-{number}") for number in range(count + 1))
+    events.store_event(EventLogEntry(None, "", 20, "after", "shared", 0.0))
+    assert messages(events, "shared")[-1] == "after"
+    events.dispose()
+    runs.dispose()
+
+
+@pytest.mark.parametrize("odd", ["a b", "a?mode=ro", "a#b", "a%41b", "a\\b", "ü🦆", "it's; drop"])
+def test_directories_with_odd_names(odd: str, tmp_path: Path) -> None:
+    base = tmp_path / odd
+    events, runs = SqliteEventLogStorage(str(base)), SqliteRunStorage.from_local(str(base))
+    events.store_event(EventLogEntry(None, "", 20, "here", "r", 0.0))
+    runs.add_run(PipelineRun("p", "r"))
+    events.dispose()
+    runs.dispose()
+    assert [path.name for path in tmp_path.iterdir()] == [odd]
+    assert sorted(path.name for path in base.iterdir()) == ["runs", "runs.db"]
+    assert messages(SqliteEventLogStorage(str(base)), "r") == ["here"]
+
+
+def test_reading_makes_no_files(tmp_path: Path) -> None:
+    storage = SqliteEventLogStorage(str(tmp_path / "events"))
+    assert storage.get_logs_for_run("r") == []
+    assert storage.get_step_output_addresses({("p", StepOutputHandle("s")): "v"}) == {}
+    storage.delete_events("r")
+    storage.wipe()
+    assert list(tmp_path.iterdir()) == []
+
+
+NO_DATABASES = {
+    "text": b"this is no database, but it is long enough to be looked at as if it were one" * 10,
+    "cut": b"SQLite format 3\0" + b"\0" * 50,
+    "binary": bytes(range(256)) * 16,
+}
+
+
+@pytest.mark.parametrize("content", NO_DATABASES.values(), ids=NO_DATABASES)
+def test_a_file_that_is_no_database(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    path, run_path, index_path = tmp_path / "runs.db", tmp_path / "runs" / "r.db", tmp_path / "index.db"
+    for each in (path, run_path, index_path):
+        each.write_bytes(content)
+    with pytest.raises(DagsterStorageError, match=f"Cannot use the run database at {path}: "):
+        SqliteRunStorage.from_local(str(tmp_path))
+    events = SqliteEventLogStorage(str(tmp_path))
+    with pytest.raises(DagsterStorageError, match=f"Cannot use the event log at {run_path}: "):
+        events.get_logs_for_run("r")
+    with pytest.raises(DagsterStorageError, match=f"Cannot use the event log at {run_path}: "):
+        events.store_event(EventLogEntry(None, "", 20, "", "r", 0.0))
+    with pytest.raises(DagsterStorageError, match=f"Cannot use the event log at {index_path}: "):
+        events.get_step_output_addresses({("p", StepOutputHandle("s")): "v"})
+    assert path.read_bytes() == run_path.read_bytes() == index_path.read_bytes() == content
+
+
+def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    base = tmp_path / "file" / "history"
+    with pytest.raises(DagsterStorageError, match=f"Cannot use the run database at {base}/runs.db: "):
+        SqliteRunStorage.from_local(str(base))
+    with pytest.raises(DagsterStorageError, match=f"Cannot use the event log at {base}/runs/r.db: "):
+        SqliteEventLogStorage(str(base)).store_event(EventLogEntry(None, "", 20, "", "r", 0.0))
+
+
+def test_a_directory_where_the_file_should_be(tmp_path: Path) -> None:
+    (tmp_path / "runs.db").mkdir()
+    with pytest.raises(DagsterStorageError, match="unable to open database file"):
+        SqliteRunStorage.from_local(str(tmp_path))
+
+
+@pytest.mark.parametrize("url", ["", "runs.db", "/tmp/runs.db", "postgresql://host/database", "mysql+x://"])
+def test_a_url_that_is_not_of_sqlite(url: str) -> None:
+    with pytest.raises(DagsterStorageError, match="is no SQLite URL; write it as sqlite:///path/to/file"):
+        SqliteRunStorage(url)
+
+
+def test_a_password_in_a_url_is_not_shown() -> None:
+    with pytest.raises(DagsterStorageError) as caught:
+        SqliteRunStorage("postgresql://user:hunter2@host/database")
+    assert "hunter2" not in str(caught.value)

@@ -1,0 +1,87 @@
+"""Checks: what they answer, what they say, and what they do when they raise."""
+
+from typing import Any
+
+import pytest
+
+from core.errors import DagsterInvalidDefinitionError, DagsterTypeCheckError
+from core.events import EventMetadataEntry, TypeCheck
+from core.types import DagsterType, resolve_dagster_type
+
+
+@pytest.mark.parametrize(
+    ("way", "value", "said"),
+    [
+        (int, True, "expected a value of type Int, got True (bool)"),
+        (int | None, "x", "expected a value of type Int, got 'x' (str)"),
+        (list[int], "x", "expected a List, got a str"),
+        (list[int], [1, 2, "x"], "item 2 of the List: expected a value of type Int, got 'x' (str)"),
+        (set[int], {"x"}, "item 0 of the Set: expected a value of type Int, got 'x' (str)"),
+        (
+            list[list[int | None]],
+            [[1], [None, "x"]],
+            "item 1 of the List: item 1 of the List: expected a value of type Int, got 'x' (str)",
+        ),
+        (tuple[int, str], (1, 2), "item 1 of the tuple: expected a value of type String, got 2 (int)"),
+        (tuple[int, str], (1,), "expected a tuple of 2 items, got 1 item (tuple)"),
+        (tuple[int, ...], (1, "x"), "item 1 of the Tuple: expected a value of type Int, got 'x' (str)"),
+        (dict[str, int], {"a": 1, "b": "x"}, "the value of key 'b' (str): expected a value of type Int, got 'x' (str)"),
+        (dict[str, int], {"a": 1, 2: 1}, "item 1 of the keys: expected a value of type String, got 2 (int)"),
+        (dict[str, int], [], "expected a Dict, got a list"),
+        (int | str, 1.5, "expected a value of type int | str, got 1.5 (float)"),
+        (
+            dict[str, list[int]],
+            {"a": [1, "x"]},
+            "the value of key 'a' (str): item 1 of the List: expected a value of type Int, got 'x' (str)",
+        ),
+    ],
+)
+def test_a_failure_names_the_place(way: Any, value: Any, said: str) -> None:
+    answer = resolve_dagster_type(way).type_check(None, value)
+    assert not answer.success
+    assert answer.description == said
+
+
+def test_a_check_gets_the_context_also_inside_a_container() -> None:
+    seen: list[tuple[object, object]] = []
+
+    def check(context: object, value: object) -> bool:
+        seen.append((context, value))
+        return True
+
+    context = object()
+    inner = DagsterType(check, "Inner")
+    for way, value in ((list, [1]), (dict, {"k": 2})):
+        of = way[inner] if way is list else dict[str, inner]  # type: ignore[valid-type]
+        assert resolve_dagster_type(of).type_check(context, value).success
+    assert resolve_dagster_type(tuple[inner, int]).type_check(context, (3, 4)).success  # type: ignore[valid-type]
+    assert seen == [(context, 1), (context, 2), (context, 3)]
+
+
+def test_an_answer_with_description_and_metadata_is_passed_on() -> None:
+    answer = TypeCheck(False, "too short", (EventMetadataEntry.int(3, "rows"),))
+    assert DagsterType(lambda _context, _value: answer, "Rows").type_check(None, []) is answer
+
+
+def test_a_success_says_nothing() -> None:
+    assert resolve_dagster_type(int).type_check(None, 1) == TypeCheck(True)
+
+
+def test_a_check_that_raises() -> None:
+    def check(_context: object, value: Any) -> bool:
+        return bool(value.missing)
+
+    with pytest.raises(DagsterTypeCheckError, match="The type check of Frame raised: AttributeError") as caught:
+        DagsterType(check, "Frame").type_check(None, 1)
+    assert isinstance(caught.value.user_exception, AttributeError)
+
+
+@pytest.mark.parametrize("answer", [None, 1, "yes"])
+def test_a_check_that_answers_something_else(answer: Any) -> None:
+    with pytest.raises(DagsterInvalidDefinitionError, match="must answer True, False or a TypeCheck; it answered"):
+        DagsterType(lambda _context, _value: answer, "Odd").type_check(None, 1)
+
+
+def test_a_check_is_a_function() -> None:
+    with pytest.raises(DagsterInvalidDefinitionError, match="type_check_fn of DagsterType 'Odd' must be callable"):
+        DagsterType(True, "Odd")  # type: ignore[arg-type]

@@ -1,0 +1,189 @@
+"""Runs executed again, whole and in part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from core import (
+    DagsterInstance,
+    DagsterInvariantViolationError,
+    DagsterObjectNotFoundError,
+    DagsterRunNotFoundError,
+    ModeDefinition,
+    Output,
+    OutputDefinition,
+    PipelineDefinition,
+    execute_pipeline,
+    fs_io_manager,
+    pipeline,
+    reexecute_pipeline,
+    solid,
+)
+from core.errors import DagsterInvalidSubsetError
+from core.storage.tags import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG
+
+ON_DISK = ModeDefinition("disk", resource_defs={"io_manager": fs_io_manager})
+IN_MEMORY = ModeDefinition("memory")
+
+
+@solid(config_schema=int)
+def start(context: Any) -> int:
+    return int(context.solid_config)
+
+
+@solid
+def double(number: int) -> int:
+    return 2 * number
+
+
+@solid
+def show(context: Any, number: int) -> str:
+    return f"{number} in {context.run_id}"
+
+
+@solid
+def pair(left: int, right: int) -> tuple[int, int]:
+    return left, right
+
+
+@pipeline(mode_defs=[ON_DISK, IN_MEMORY], tags={"team": "ours"})
+def chain() -> None:
+    first = start()
+    second = double(first)
+    show(double.alias("redouble")(second))
+    pair(first, second)
+
+
+def config(number: int) -> dict[str, Any]:
+    return {"solids": {"start": {"config": number}}}
+
+
+def test_a_run_is_executed_again_whole(instance: DagsterInstance) -> None:
+    parent = execute_pipeline(chain, config(3), instance=instance, tags={"why": "first"})
+    again = reexecute_pipeline(chain, parent.run_id, instance=instance)
+    assert again.run_id != parent.run_id
+    assert set(again.executed_step_keys) == {"start", "double", "redouble", "show", "pair"}
+    assert again.output_for_solid("show") == f"12 in {again.run_id}"
+    run = instance.get_existing_run(again.run_id)
+    assert (run.root_run_id, run.parent_run_id) == (parent.run_id, parent.run_id)
+    lineage = {ROOT_RUN_ID_TAG: parent.run_id, PARENT_RUN_ID_TAG: parent.run_id}
+    assert run.tags == {"team": "ours", "why": "first", **lineage}
+    assert run.mode == "disk"
+    assert run.run_config == config(3)
+
+
+def test_a_run_is_executed_again_with_other_config_and_in_another_mode(instance: DagsterInstance) -> None:
+    parent = execute_pipeline(chain, config(3), instance=instance)
+    again = reexecute_pipeline(chain, parent.run_id, config(5), mode="memory", instance=instance)
+    assert again.output_for_solid("redouble") == 20
+    assert instance.get_existing_run(again.run_id).mode == "memory"
+
+
+def test_some_steps_are_executed_again_on_the_values_of_the_parent(instance: DagsterInstance) -> None:
+    parent = execute_pipeline(chain, config(3), instance=instance)
+    again = reexecute_pipeline(chain, parent.run_id, step_selection=["redouble*"], instance=instance)
+    assert again.executed_step_keys == ["redouble", "show"]
+    assert again.output_for_solid("show") == f"12 in {again.run_id}"
+    assert instance.get_existing_run(again.run_id).step_keys_to_execute == ["redouble", "show"]
+
+
+@pytest.mark.parametrize(
+    ("selection", "expected"),
+    [
+        (["double"], {"double"}),
+        (["*redouble"], {"start", "double", "redouble"}),
+        (["+redouble"], {"double", "redouble"}),
+        (["++redouble"], {"start", "double", "redouble"}),
+        (["double+"], {"double", "redouble", "pair"}),
+        (["double", "show"], {"double", "show"}),
+        (["*double*"], {"start", "double", "redouble", "show", "pair"}),
+    ],
+)
+def test_steps_are_chosen_with_what_feeds_them_or_what_they_feed(
+    instance: DagsterInstance, selection: list[str], expected: set[str]
+) -> None:
+    parent = execute_pipeline(chain, config(3), instance=instance)
+    again = reexecute_pipeline(chain, parent.run_id, step_selection=selection, instance=instance)
+    assert set(again.executed_step_keys) == expected
+
+
+def test_values_come_from_the_nearest_run_that_made_them(instance: DagsterInstance) -> None:
+    first = execute_pipeline(chain, config(3), instance=instance)
+    second = reexecute_pipeline(chain, first.run_id, config(50), ["start"], instance=instance)
+    third = reexecute_pipeline(chain, second.run_id, config(50), ["pair"], instance=instance)
+    assert third.output_for_solid("pair") == (50, 6)  # start of the second run, double of the first
+    run = instance.get_existing_run(third.run_id)
+    assert (run.root_run_id, run.parent_run_id) == (first.run_id, second.run_id)
+
+
+def test_a_failed_run_is_taken_up_where_it_failed(instance: DagsterInstance) -> None:
+    fails = [True]
+
+    @solid
+    def fragile(number: int) -> int:
+        if fails:
+            raise OSError("away")
+        return number
+
+    @pipeline(mode_defs=[ON_DISK])
+    def breaks() -> None:
+        double(fragile(start()))
+
+    parent = execute_pipeline(breaks, config(3), instance=instance, raise_on_error=False)
+    assert not parent.success
+    fails.clear()
+    again = reexecute_pipeline(breaks, parent.run_id, step_selection=["fragile*"], instance=instance)
+    assert again.executed_step_keys == ["fragile", "double"]
+    assert again.output_for_solid("double") == 6
+
+
+def test_values_in_memory_are_gone_and_the_error_says_what_to_do(instance: DagsterInstance) -> None:
+    parent = execute_pipeline(chain, config(3), mode="memory", instance=instance)
+    with pytest.raises(DagsterObjectNotFoundError, match=r"'start' of run .*store values with fs_io_manager"):
+        reexecute_pipeline(chain, parent.run_id, step_selection=["double"], instance=instance)
+
+
+def optional_outputs() -> PipelineDefinition:
+    @solid(
+        output_defs=[OutputDefinition(int, "given", is_required=False), OutputDefinition(int, "not", is_required=False)]
+    )
+    def perhaps() -> Iterator[Output]:
+        yield Output(1, "given")
+
+    @solid
+    def gather(items: list[int]) -> list[int]:
+        return items
+
+    @pipeline(mode_defs=[ON_DISK])
+    def optional() -> None:
+        given, not_given = perhaps()
+        gather([given, not_given])
+        double(not_given)
+
+    return optional
+
+
+def test_outputs_that_the_parent_did_not_give_are_not_given(instance: DagsterInstance) -> None:
+    built = optional_outputs()
+    parent = execute_pipeline(built, instance=instance)
+    again = reexecute_pipeline(built, parent.run_id, step_selection=["gather", "double"], instance=instance)
+    assert again.success
+    assert again.executed_step_keys == ["gather"]
+    assert again.output_for_solid("gather") == [1]
+    assert again.result_for_solid("double").skipped
+
+
+def test_unknown_steps_runs_and_queries_are_errors(instance: DagsterInstance) -> None:
+    parent = execute_pipeline(chain, config(3), instance=instance)
+    with pytest.raises(DagsterInvalidSubsetError, match="unknown step 'doubel'; did you mean 'double'"):
+        reexecute_pipeline(chain, parent.run_id, step_selection=["doubel"], instance=instance)
+    with pytest.raises(DagsterInvalidSubsetError, match="is no step query"):
+        reexecute_pipeline(chain, parent.run_id, step_selection=["a b*c"], instance=instance)
+    with pytest.raises(DagsterRunNotFoundError, match="No run 'nowhere'"):
+        reexecute_pipeline(chain, "nowhere", instance=instance)
+    with pytest.raises(DagsterInvariantViolationError, match="needs the instance"):
+        reexecute_pipeline(chain, parent.run_id)
+    assert len(instance.get_runs()) == 1
