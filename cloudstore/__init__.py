@@ -6,12 +6,12 @@ import core
 
 
 def _check_core() -> None:
-    """A `core` package of the user's own, found before ours, would break everything in ways hard to see through."""
-    found = Path(next(iter(core.__path__)))
-    if found.parent != Path(__file__).parent.parent:
+    """A `core` of the user's own, found before ours, would break everything in ways hard to see through."""
+    found = Path(core.__file__ or next(iter(core.__path__)))
+    if found.parent.parent != Path(__file__).parent.parent:
         raise ImportError(
-            f"cloudstore needs its own package 'core', and {found} was found in its place. Rename that package, or "
-            "take its folder off PYTHONPATH and the working directory."
+            f"cloudstore needs its own package 'core', and {found} was found in its place. Rename that one, or take "
+            "its folder off PYTHONPATH and the working directory."
         )
 
 

@@ -6,10 +6,10 @@ import io
 import tempfile
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from cloudstore import transfer
 from cloudstore.client import S3_OPTIONS, make_client
@@ -119,10 +119,11 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         for io_type in ComputeIOType:
             path = Path(self.get_local_path(run_id, key, io_type))
             if path.exists() or not self._skip_empty_files:
-                shipment.add(partial(self._ship, path, self._key(run_id, key, io_type)))
+                object_key = self._key(run_id, key, io_type)
+                shipment.add(object_key, partial(self._ship, path, object_key))
 
     def _ship(self, path: Path, key: str) -> None:
-        with path.open("rb") if path.exists() else io.BytesIO() as stream:  # no file: the step wrote nothing
+        with _open_log(path) as stream:
             transfer.put_stream(self._client, self._bucket, key, stream, content_type="text/plain; charset=utf-8")
 
     def finish_run(self, pipeline_run: PipelineRun) -> list[str]:
@@ -139,8 +140,9 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
             shipment.finish()
 
     def is_watch_completed(self, run_id: str, key: str) -> bool:
-        if self._local.is_watch_completed(run_id, key):
-            return True
+        noted = self._local.noted_completion(run_id, key)
+        if noted is not None:
+            return noted
         keys = (self._key(run_id, key, io_type) for io_type in ComputeIOType)
         return any(transfer.exists(self._client, self._bucket, each) for each in keys)
 
@@ -155,17 +157,30 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         self, run_id: str, key: str, io_type: ComputeIOType, cursor: int = 0, max_bytes: int = MAX_BYTES_FILE_READ
     ) -> ComputeLogFileData:
         path = Path(self.get_local_path(run_id, key, io_type))
-        if not path.exists() and not self._local.is_watch_completed(run_id, key):
-            self._fetch(run_id, key, io_type, path)
+        if not path.exists() and self._local.noted_completion(run_id, key) is None:
+            self._fetch(run_id, key)
         return self._local.read_logs_file(run_id, key, io_type, cursor, max_bytes)
 
-    def _fetch(self, run_id: str, key: str, io_type: ComputeIOType, path: Path) -> None:
+    def _fetch(self, run_id: str, key: str) -> None:
+        found = [self._download(run_id, key, io_type) for io_type in ComputeIOType]
+        if any(found):  # what is in the bucket was shipped after the step's end
+            self._local.mark_completed(run_id, key)
+
+    def _download(self, run_id: str, key: str, io_type: ComputeIOType) -> bool:
+        path = Path(self.get_local_path(run_id, key, io_type))
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             transfer.download(self._client, self._bucket, self._key(run_id, key, io_type), path)
-            self._local.mark_completed(run_id, key)  # what is in the bucket was shipped after the step's end
         except DagsterObjectNotFoundError:
-            return  # an empty log that was not shipped, or none at all
+            return False  # an empty log that was not shipped, or none at all
+        return True
+
+
+def _open_log(path: Path) -> IO[bytes]:
+    try:
+        return path.open("rb")
+    except FileNotFoundError:  # the step wrote nothing, or was begun again meanwhile and will be shipped again
+        return io.BytesIO()
 
 
 class _Shipment:
@@ -177,12 +192,17 @@ class _Shipment:
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(_UPLOADS_AT_ONCE, thread_name_prefix="compute-logs")
         self._futures: list[Future[None]] = []
+        self._latest: dict[str, Future[None]] = {}
         self._error: DagsterError | OSError | None = None
 
-    def add(self, ship: Any) -> None:
-        self._futures.append(self._pool.submit(self._try, ship))
+    def add(self, object_key: str, ship: Any) -> None:
+        future = self._pool.submit(self._try, ship, self._latest.get(object_key))
+        self._latest[object_key] = future
+        self._futures.append(future)
 
-    def _try(self, ship: Any) -> None:
+    def _try(self, ship: Any, earlier: Future[None] | None) -> None:
+        if earlier is not None:
+            wait([earlier])  # of an earlier attempt at the same step, which must not be the last one to arrive
         if self._error is None:
             try:
                 ship()

@@ -60,8 +60,8 @@ def dev_server(port: int | None, directory: Path | None, buckets: tuple[str, ...
 
 def _description(server: EmbeddedS3Server, buckets: tuple[str, ...], *, kept: bool) -> str:
     exports = [f"export {name}={shlex.quote(value)}" for name, value in server.environment().items()]
-    if "AWS_SESSION_TOKEN" in os.environ:  # it would be sent along with our keys, and refused
-        exports.append("unset AWS_SESSION_TOKEN")
+    # A token would be sent along with our keys, and refused; a profile may name another endpoint.
+    exports += [f"unset {name}" for name in ("AWS_SESSION_TOKEN", "AWS_PROFILE") if name in os.environ]
     return "\n".join(
         [
             f"endpoint    {server.endpoint_url}",

@@ -64,6 +64,7 @@ _IAM_ACTIONS = {
     "ListObjectsV2": "s3:ListBucket",
     "UploadPart": "s3:PutObject",
 }
+_LISTING = ", and s3:ListBucket on the bucket, without which AWS answers so for objects that are not there"
 _URL_SECRETS = re.compile(r"(?i)(X-Amz-(?:Credential|Security-Token|Signature)=)[^&\s\"']+|(?<=://)[^/@\s]+@")
 
 
@@ -134,9 +135,10 @@ def _from_answer(response: Any, action: str, bucket: str, where: str) -> Dagster
             f"The store did not accept the credentials for {action} on {where} ({said}). {_CREDENTIAL_ADVICE[code]}"
         )
     if status in (401, 403):
+        listing = _LISTING if action == "HeadObject" else ""
         return DagsterObjectAccessError(
             f"The store refused {action} on {where} ({said}). Check that the credentials are the right ones, and "
-            f"that their policy and the bucket's allow {_IAM_ACTIONS.get(action, 's3:' + action)} there."
+            f"that their policy and the bucket's allow {_IAM_ACTIONS.get(action, 's3:' + action)} there{listing}."
         )
     if status == 412 and action == "GetObject":  # the one condition of reading is that the object stays the same
         return DagsterObjectStoreError(f"The object {where} was replaced or deleted while it was read. Read it again.")

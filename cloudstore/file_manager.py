@@ -153,8 +153,10 @@ class _LocalCopies:
             copy = self._copies.get(handle)
             is_new = copy is None or (copy.done() and copy.exception() is not None)
             if copy is None or is_new:
+                path = str(
+                    Path(self._open_directory(), uuid.uuid4().hex + _plain_suffix(handle.s3_key))
+                )  # first: it may fail
                 copy = self._copies[handle] = Future()
-                path = str(Path(self._open_directory(), uuid.uuid4().hex + _plain_suffix(handle.s3_key)))
         if is_new:
             try:
                 fetch(path)

@@ -15,9 +15,8 @@ from cloudstore.keys import join_key, s3_url
 from cloudstore.resource import BUCKET_OPTIONS
 from core.definitions.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
-from core.storage.fs_io_manager import PICKLE_PROTOCOL
 from core.storage.io_context import InputContext, OutputContext
-from core.storage.io_manager import IOManager, MemoizableIOManager
+from core.storage.io_manager import PICKLE_PROTOCOL, IOManager, MemoizableIOManager
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

@@ -74,7 +74,7 @@ class EmbeddedS3Server:
     def create_bucket(self, name: str | None = None) -> str:
         """Create a bucket and return its name, a random one if none is given.
 
-        Raises botocore's ClientError when it exists (BucketAlreadyExists) or the name is not valid.
+        Raises botocore's ClientError when it exists (BucketAlreadyOwnedByYou) or the name is not valid.
         """
         name = name or f"bucket-{secrets.token_hex(8)}"
         with closing(self.client()) as client:

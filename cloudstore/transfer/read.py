@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 import os
 import tempfile
+import zlib
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,18 +78,23 @@ def open_stream(client: S3Client, bucket: str, key: str) -> IO[bytes]:
 
 
 def _fetch(client: S3Client, bucket: str, key: str, sink: IO[bytes]) -> None:
-    """Writes the whole object to `sink`. Goes on where a connection broke, as long as the object is the same."""
-    position, size, breaks = 0, 1, 0
+    """Writes the whole object to `sink`. Goes on where a connection broke, as long as the object is the same.
+
+    botocore verifies the checksum of an answer that is read to its end; of one that broke off, and went on, this does.
+    """
+    position, size, breaks, checksum, expected = 0, 1, 0, 0, ""
     pinned: dict[str, Any] = {}
     while position < size:
         with translate_errors("GetObject", bucket, key):
             answer = client.get_object(Bucket=bucket, Key=key, **pinned)
         if "ContentRange" not in answer:  # the first answer; or a server that does not know ranges
-            position, size = sink.seek(0), answer["ContentLength"]
+            position, size, checksum = sink.seek(0), answer["ContentLength"], 0
+            expected = answer.get("ChecksumCRC32", "")
         try:
             with translate_errors("GetObject", bucket, key):
                 while chunk := answer["Body"].read(CHUNK_BYTES):
                     sink.write(chunk)
+                    checksum = zlib.crc32(chunk, checksum)
                     position, breaks = position + len(chunk), 0
         except DagsterObjectCorruptError:
             raise
@@ -99,6 +106,15 @@ def _fetch(client: S3Client, bucket: str, key: str, sink: IO[bytes]) -> None:
             pinned = {"IfMatch": answer["ETag"], "Range": f"bytes={position}-"}
         finally:
             answer["Body"].close()
+    if pinned and not _is_sum(expected, checksum):
+        raise DagsterObjectCorruptError(
+            f"The bytes read from {s3_url(bucket, key)} do not have the checksum that was stored with them."
+        )
+
+
+def _is_sum(expected: str, checksum: int) -> bool:
+    """Whether a CRC32 is the one that S3 tells; it tells none, or one of parts with a "-", for some objects."""
+    return not expected or "-" in expected or b64decode(expected) == checksum.to_bytes(4, "big")
 
 
 class _SameObject:

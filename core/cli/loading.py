@@ -56,17 +56,26 @@ def load_pipeline(file: Path, attribute: str | None) -> PipelineDefinition:
 
 
 def _load_module(file: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(file.stem, file.absolute())
+    name = _module_name(file)
+    spec = importlib.util.spec_from_file_location(name, file.absolute())
     if spec is None or spec.loader is None:
         raise DagsterInvariantViolationError(f"{file} is no Python file.")
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(file.absolute().parent))
-    sys.modules[file.stem] = module  # so that values of classes of the file can be pickled
+    sys.modules[name] = module  # so that values of classes of the file can be pickled
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # a script without `if __name__ == "__main__"` exits by itself
+        del sys.modules[name]
         raise PipelineFileError(f"{file} could not be loaded", user_exception=error) from error
     return module
+
+
+def _module_name(file: Path) -> str:
+    """The file's own name; another where a module of that name is loaded already, from another file."""
+    loaded = sys.modules.get(file.stem)
+    is_free = loaded is None or getattr(loaded, "__file__", None) == str(file.absolute())
+    return file.stem if is_free and file.stem not in sys.stdlib_module_names else f"{file.stem}_pipeline_file"
 
 
 def load_run_config(files: Sequence[Path], settings: Sequence[str]) -> dict[str, Any]:

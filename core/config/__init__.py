@@ -11,6 +11,7 @@ from core.config.composite import (
     Shape,
     as_config_type,
     as_field,
+    own_copy,
 )
 from core.config.faults import ConfigFault, format_path, show_value, unknown_name
 from core.config.scalars import ConfigType, Enum, EnumValue
@@ -36,6 +37,7 @@ __all__ = [
     "as_config_type",
     "as_field",
     "format_path",
+    "own_copy",
     "raise_faults",
     "resolve_config",
     "show_value",

@@ -68,10 +68,12 @@ class Field:
                 raise DagsterInvalidConfigDefinitionError(
                     f"The default value of a config field does not fit it: {faults[0]}"
                 )
-        elif is_required is None and isinstance(self.config_type, Shape | Permissive):
+        elif is_required is None and isinstance(self.config_type, Noneable):
+            default_value = None
+        elif is_required is None and isinstance(self.config_type, Shape | Permissive | Selector):
             self.config_type.resolve({}, (), faults)
             default_value = _NO_DEFAULT if faults else {}
-        self._default = _own_copy(default_value)
+        self._default = own_copy(default_value)
         self.is_required = default_value is _NO_DEFAULT if is_required is None else is_required
 
     @property
@@ -82,7 +84,7 @@ class Field:
     @property
     def default_value(self) -> Any:
         """The value when the config leaves the field out, a new one each time; only when `has_default`."""
-        return _own_copy(self._default)
+        return own_copy(self._default)
 
     def resolve_missing(self, path: Path, faults: list[ConfigFault]) -> Any:
         """The value when the config leaves the field out, or `ABSENT`; a fault where it may not be left out."""
@@ -102,16 +104,16 @@ class Field:
         resolved = self.config_type.resolve(value, path, found)
         if self.is_secret:
             message = f"expected {self.config_type.given_name} (a secret, not shown)"
-            found = [fault if fault.is_public else ConfigFault(fault.path, message) for fault in found]
+            found = [fault if fault.is_of_environment else ConfigFault(fault.path, message) for fault in found]
         faults.extend(found)
         return resolved
 
 
-def _own_copy(value: object) -> object:
+def own_copy(value: Any) -> Any:
     """Dicts and lists anew, so that who changes one config changes no other."""
     if isinstance(value, dict):
-        return {key: _own_copy(item) for key, item in value.items()}
-    return [_own_copy(item) for item in value] if isinstance(value, list) else value
+        return {key: own_copy(item) for key, item in value.items()}
+    return [own_copy(item) for item in value] if isinstance(value, list) else value
 
 
 def as_config_type(schema: Any) -> ConfigType:

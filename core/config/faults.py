@@ -16,12 +16,12 @@ class ConfigFault(msgspec.Struct, frozen=True):
     Attributes:
         path: keys and indexes from the root of the config to the value at fault.
         message: what is wrong and what would be right.
-        is_public: the message holds nothing of the value, so it may be shown where the value is a secret.
+        is_of_environment: it is about an environment variable: of here and now, and with nothing of a value in it.
     """
 
     path: Path
     message: str
-    is_public: bool = False
+    is_of_environment: bool = False
 
     def __str__(self) -> str:
         return f"{format_path(self.path)}: {self.message}"

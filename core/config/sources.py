@@ -39,13 +39,13 @@ class SourceType(ConfigType):
         text = os.environ.get(name)
         if text is None:
             message = f"the environment variable {name} is not set; export it, or write the value here"
-            faults.append(ConfigFault(path, message, is_public=True))
+            faults.append(ConfigFault(path, message, is_of_environment=True))
             return value
         try:
             return self._convert(text)
         except ValueError:  # the text may be a secret, so the message does not hold it
             message = f"the environment variable {name} does not hold a valid {self._name}"
-            faults.append(ConfigFault(path, message, is_public=True))
+            faults.append(ConfigFault(path, message, is_of_environment=True))
             return value
 
 

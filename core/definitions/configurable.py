@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Self
 
-from core.config import ConfigFault, ConfigType, Field, as_field, raise_faults
+from core.config import ABSENT, ConfigFault, ConfigType, Field, as_field, raise_faults
 from core.errors import (
     DagsterConfigMappingFunctionError,
     DagsterInvalidDefinitionError,
@@ -67,6 +67,11 @@ class DefinitionConfig(ConfigType):
             mapped = self._map_fn(resolved)
         return self._inner.resolve(mapped, path, faults)
 
+    @property
+    def is_mapped(self) -> bool:
+        """bool: whether the definition was made by `configured`."""
+        return self._map_fn is not None
+
     def without_secrets(self, resolved: Any) -> Any:
         """What the code gets, less the fields marked as secret: credentials change and what they open does not."""
         innermost = self
@@ -76,6 +81,10 @@ class DefinitionConfig(ConfigType):
 
 
 def _without_secrets(config_type: ConfigType, value: Any) -> Any:
+    inner = getattr(config_type, "inner_type", None)
+    if inner is not None:
+        is_list = isinstance(value, list)
+        return [_without_secrets(inner, item) for item in value] if is_list else _without_secrets(inner, value)
     fields = getattr(config_type, "fields", None)
     if fields is None or not isinstance(value, dict):
         return value
@@ -91,12 +100,14 @@ class DefinitionField(Field):
 
     def __init__(self, config: DefinitionConfig) -> None:
         self._own = config.field
+        self._is_mapped = config.is_mapped
         super().__init__(config, is_required=self._own.is_required, description=self._own.description)
 
     def resolve_missing(self, path: tuple[str | int, ...], faults: list[ConfigFault]) -> Any:
         if self._own.has_default:
             return self.config_type.resolve(self._own.default_value, path, faults)
-        return self._own.resolve_missing(path, faults)
+        missing = self._own.resolve_missing(path, faults)
+        return self.config_type.resolve(None, path, faults) if missing is ABSENT and self._is_mapped else missing
 
 
 class ConfigurableDefinition:
@@ -112,6 +123,11 @@ class ConfigurableDefinition:
         self._kind = kind
         self.description = description
         self.config_schema = DefinitionConfig(config_schema, f"{kind} {name or ''}".strip())
+
+    @property
+    def name(self) -> str:
+        """str: its own name, or that of the function it is made from."""
+        return self._name or ""
 
     def configured(
         self,
@@ -145,7 +161,9 @@ class ConfigurableDefinition:
             )
         faults: list[ConfigFault] = []
         self.config_schema.resolve(config_or_config_fn, (), faults)
-        raise_faults(faults, config_or_config_fn, f"config given to `configured` of {described}")
+        # A variable that is not set here and now may be when the definition is used.
+        lasting = [fault for fault in faults if not fault.is_of_environment]
+        raise_faults(lasting, config_or_config_fn, f"config given to `configured` of {described}")
         new.config_schema = DefinitionConfig({}, described, self.config_schema, lambda _: config_or_config_fn)
         return new
 

@@ -104,11 +104,6 @@ class ExecutorDefinition(ConfigurableDefinition):
         self.executor_creation_fn = executor_creation_fn
         self.required_resource_keys = frozenset(required_resource_keys or ())
 
-    @property
-    def name(self) -> str:
-        """str: what the run config calls it."""
-        return self._name or ""
-
     def create(self, init_context: InitExecutorContext) -> Executor:
         """Makes the executor.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,6 +38,7 @@ class InputDefinition:
         self.description = description
         self.metadata = dict(metadata or {})
         self._default_value = default_value
+        self._is_typed = dagster_type is not None
 
     @property
     def has_default_value(self) -> bool:
@@ -47,6 +49,15 @@ class InputDefinition:
     def default_value(self) -> Any:
         """The value used when nothing feeds the input; only when `has_default_value`."""
         return self._default_value
+
+    def completed_by(self, annotation: Any, default_value: Any) -> InputDefinition:
+        """The same, with the type and the default of the function's parameter where it has none of its own."""
+        completed = copy.copy(self)
+        if not self._is_typed:
+            completed.dagster_type = resolve_dagster_type(annotation)
+        if not self.has_default_value:
+            completed._default_value = default_value
+        return completed
 
 
 class OutputDefinition:
@@ -72,10 +83,19 @@ class OutputDefinition:
     ) -> None:
         self.name = check_name(name or DEFAULT_OUTPUT, "output")
         self.dagster_type = resolve_dagster_type(dagster_type)
+        self._is_typed = dagster_type is not None
         self.description = description
         self.is_required = is_required
         self.io_manager_key = io_manager_key or DEFAULT_IO_MANAGER_KEY
         self.metadata = dict(metadata or {})
+
+    def completed_by(self, annotation: Any) -> OutputDefinition:
+        """The same, with the type that the function returns where it has none of its own."""
+        if self._is_typed:
+            return self
+        completed = copy.copy(self)
+        completed.dagster_type = resolve_dagster_type(annotation)
+        return completed
 
 
 DEFAULT_IO_MANAGER_KEY = "io_manager"

@@ -68,11 +68,6 @@ class IntermediateStorageDefinition(ConfigurableDefinition):
         self.required_resource_keys = frozenset(required_resource_keys or ())
         self.intermediate_storage_creation_fn = intermediate_storage_creation_fn
 
-    @property
-    def name(self) -> str:
-        """str: what the run config calls it."""
-        return self._name or ""
-
     def create(self, init_context: InitIntermediateStorageContext) -> IntermediateStorage:
         """Makes the storage.
 

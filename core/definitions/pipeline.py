@@ -56,19 +56,26 @@ class PipelineDefinition:
         self._check_resources()
 
     def _place(self, solid_defs: Sequence[SolidDefinition], dependencies: Dependencies) -> dict[str, Solid]:
-        definitions = {definition.name: definition for definition in solid_defs}
+        definitions: dict[str, SolidDefinition] = {}
+        for definition in solid_defs:
+            if definitions.setdefault(definition.name, definition) is not definition:
+                raise DagsterInvalidDefinitionError(
+                    f"Pipeline {self.name!r} has two different solids called {definition.name!r}; rename one."
+                )
         placed: dict[str, Solid] = {}
         unplaced = dict(definitions)
         for key, feeds in dependencies.items():
             invocation = key if isinstance(key, SolidInvocation) else SolidInvocation(key)
-            definition = definitions.get(invocation.name)
-            if definition is None:
+            placed_def = definitions.get(invocation.name)
+            if placed_def is None:
                 raise DagsterInvalidDefinitionError(
                     f"Dependencies of pipeline {self.name!r}: {unknown_name('solid', invocation.name, definitions)}"
                 )
             unplaced.pop(invocation.name, None)
             name = invocation.alias or invocation.name
-            placed[name] = Solid(name, definition, {**definition.tags, **invocation.tags}, feeds)
+            if name in placed:
+                raise DagsterInvalidDefinitionError(f"Pipeline {self.name!r} uses the name {name!r} for two solids.")
+            placed[name] = Solid(name, placed_def, {**placed_def.tags, **invocation.tags}, feeds)
         for definition in unplaced.values():
             placed[definition.name] = Solid(definition.name, definition, definition.tags, {})
         return placed

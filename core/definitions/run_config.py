@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,14 +12,16 @@ from core.config import (
     ConfigType,
     Field,
     Permissive,
-    ScalarUnion,
     Selector,
     Shape,
+    as_config_type,
+    own_copy,
     raise_faults,
 )
-from core.definitions.configurable import DefinitionConfig, DefinitionField
+from core.definitions.configurable import ConfigurableDefinition, DefinitionConfig, DefinitionField
 from core.definitions.dependency import Solid
 from core.definitions.executor import ExecutorDefinition
+from core.definitions.intermediate_storage import IntermediateStorageDefinition
 from core.definitions.mode import ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.resource import ResourceDefinition
@@ -79,9 +81,9 @@ class EnvironmentConfig(msgspec.Struct, frozen=True):
             DagsterInvalidConfigError: with every fault.
         """
         faults: list[ConfigFault] = []
-        given = dict(run_config or {})
+        given: dict[str, Any] = own_copy(dict(run_config or {}))
         schema = run_config_schema(pipeline, mode, resources, executors)
-        resolved = schema.resolve({"execution": {next(iter(executors)): {}}, **given}, (), faults)
+        resolved = schema.resolve({"execution": {next(iter(executors)): {}}, **own_copy(given)}, (), faults)
         raise_faults(faults, given, f"run config of pipeline {pipeline.name!r} in mode {mode.name!r}")
         ((executor_name, executor_config),) = resolved["execution"].items()
         return EnvironmentConfig(
@@ -105,26 +107,31 @@ def run_config_schema(
     executors: Mapping[str, ExecutorDefinition],
 ) -> Shape:
     """The schema of run configs of a pipeline in a mode."""
-    used = _used_resources(pipeline, mode, resources)
+    used = _used_resources(pipeline, [*mode.intermediate_storage_defs.values(), *executors.values()], resources)
     sections: dict[str, Field] = {
         "solids": Field(Shape({name: _solid_schema(solid) for name, solid in pipeline.solid_dict.items()})),
         "resources": Field(Shape({key: _resource_field(each, key in used) for key, each in resources.items()})),
         "loggers": Field(_Loggers(mode), is_required=False, default_value={}),
-        "execution": Field(Selector({name: _named_field(each) for name, each in executors.items()}), is_required=False),
+        "execution": Field(_choice_of(executors), is_required=False),
     }
     if mode.intermediate_storage_defs:
-        choices = {name: _named_field(each) for name, each in mode.intermediate_storage_defs.items()}
-        sections["intermediate_storage"] = Field(Selector(choices), is_required=False)
+        sections["intermediate_storage"] = Field(_choice_of(mode.intermediate_storage_defs), is_required=False)
     return Shape(sections)
 
 
+def _choice_of(definitions: Mapping[str, ConfigurableDefinition]) -> Selector:
+    return Selector({name: _config_only(each.config_schema) for name, each in definitions.items()})
+
+
 def _used_resources(
-    pipeline: PipelineDefinition, mode: ModeDefinition, resources: Mapping[str, ResourceDefinition]
+    pipeline: PipelineDefinition,
+    others: Sequence[IntermediateStorageDefinition | ExecutorDefinition],
+    resources: Mapping[str, ResourceDefinition],
 ) -> set[str]:
-    """Keys that some solid requires, directly or through other resources; the config of others may be left out."""
+    """Keys that something requires, directly or through other resources; the config of the rest may be left out."""
     waiting = [key for solid in pipeline.solids for key in solid.definition.required_resource_keys]
     waiting += [output.io_manager_key for solid in pipeline.solids for output in solid.definition.output_defs]
-    waiting += [key for each in mode.intermediate_storage_defs.values() for key in each.required_resource_keys]
+    waiting += [key for definition in others for key in definition.required_resource_keys]
     used: set[str] = set()
     while waiting:
         key = waiting.pop()
@@ -159,11 +166,11 @@ class _InputValue(ConfigType):
     """A value, or `{value: ...}`; what it comes to is the value alone."""
 
     def __init__(self, schema: Any) -> None:
-        self._value = ScalarUnion(schema, schema)
+        self._value = as_config_type(schema)
 
     @property
     def given_name(self) -> str:
-        return self._value.scalar_type.given_name
+        return self._value.given_name
 
     def resolve(self, value: object, path: tuple[str | int, ...], faults: list[ConfigFault]) -> Any:
         if isinstance(value, dict) and set(value) == {"value"}:
@@ -209,10 +216,6 @@ def _config_only(config: DefinitionConfig) -> Field:
 def _resource_field(resource: ResourceDefinition, is_used: bool) -> Field:
     field = _config_only(resource.config_schema)
     return field if is_used or not field.is_required else Field(field.config_type, is_required=False)
-
-
-def _named_field(definition: Any) -> Field:
-    return _config_only(definition.config_schema)
 
 
 __all__ = ["EnvironmentConfig", "SolidConfig", "run_config_schema"]

@@ -28,7 +28,7 @@ class SolidDefinition(ConfigurableDefinition):
         description: for people.
         tags: string to string, or to what JSON can hold.
         required_resource_keys: resources that `context.resources` has.
-        version: of the code; change it when the function would give another result. See `docs/memoization.md`.
+        version: of the code; change it when the function would give another result. See `core/plan/versions.py`.
     """
 
     def __init__(
@@ -54,11 +54,6 @@ class SolidDefinition(ConfigurableDefinition):
         self.output_dict = {definition.name: definition for definition in self.output_defs}
         if len(self.input_dict) < len(self.input_defs) or len(self.output_dict) < len(self.output_defs):
             raise DagsterInvalidDefinitionError(f"Solid {name!r} has two inputs or two outputs of the same name.")
-
-    @property
-    def name(self) -> str:
-        """str: its name, unique in its pipeline unless an alias is given."""
-        return self._name or ""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """In the body of a pipeline: places the solid there, fed by the given outputs of others."""
@@ -161,7 +156,7 @@ def _solid_from(
         name=own_name,
         input_defs=inputs,
         compute_fn=_adapter(compute_fn, takes_context),
-        output_defs=[_inferred_output(compute_fn, returned)] if output_defs is None else output_defs,
+        output_defs=_outputs(compute_fn, returned, output_defs),
         description=description or inspect.getdoc(compute_fn),
         **rest,
     )
@@ -186,9 +181,7 @@ def _inputs(
     solid_name: str, parameters: list[inspect.Parameter], given: Sequence[InputDefinition]
 ) -> list[InputDefinition]:
     explicit = {definition.name: definition for definition in given}
-    inputs = [
-        explicit.pop(each.name) if each.name in explicit else _inferred_input(solid_name, each) for each in parameters
-    ]
+    inputs = [_input(solid_name, each, explicit.pop(each.name, None)) for each in parameters]
     for definition in explicit.values():
         if not definition.dagster_type.is_nothing:
             raise DagsterInvalidDefinitionError(
@@ -198,18 +191,22 @@ def _inputs(
     return [*inputs, *explicit.values()]
 
 
-def _inferred_input(solid_name: str, parameter: inspect.Parameter) -> InputDefinition:
+def _input(solid_name: str, parameter: inspect.Parameter, given: InputDefinition | None) -> InputDefinition:
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
         raise DagsterInvalidDefinitionError(
             f"Solid {solid_name!r} takes *{parameter.name}, but inputs are named one by one."
         )
     default = NO_VALUE if parameter.default is parameter.empty else parameter.default
-    return InputDefinition(parameter.name, _annotation(parameter.annotation), default_value=default)
+    return (given or InputDefinition(parameter.name)).completed_by(_annotation(parameter.annotation), default)
 
 
-def _inferred_output(compute_fn: ComputeFn, returned: Any) -> OutputDefinition:
-    is_generator = inspect.isgeneratorfunction(compute_fn)
-    return OutputDefinition(None if is_generator else _annotation(returned))
+def _outputs(
+    compute_fn: ComputeFn, returned: Any, given: Sequence[OutputDefinition] | None
+) -> Sequence[OutputDefinition]:
+    outputs = [OutputDefinition()] if given is None else given
+    if len(outputs) != 1 or inspect.isgeneratorfunction(compute_fn):
+        return outputs  # what a generator function returns says nothing of the values it yields
+    return [outputs[0].completed_by(_annotation(returned))]
 
 
 def _annotation(annotation: Any) -> Any:

@@ -139,6 +139,7 @@ class PipelineContext:
             name=name,
             pipeline_name=self.pipeline_name,
             solid_def=step_context.solid_def if step_context else None,
+            config=step_context.step.solid_config.inputs.get(name) if step_context and name else None,
             metadata=input_def.metadata if input_def else None,
             upstream_output=upstream,
             dagster_type=input_def.dagster_type if input_def else upstream.dagster_type,
@@ -159,6 +160,11 @@ class StepContext:
         self.log = pipeline_context.log.with_tags(
             step_key=step.key, solid=step.solid.name, solid_definition=self.solid_def.name
         )
+
+    @property
+    def resources(self) -> Resources:
+        """Resources: those that the solid requires; type checks have them too."""
+        return self.pipeline_context.resources.scope(self.solid_def.required_resource_keys)
 
     def record(
         self,
@@ -192,7 +198,7 @@ class SolidExecutionContext:
     def resources(self) -> Any:
         """The resources that the solid requires, as attributes."""
         if self._resources is None:
-            self._resources = self._pipeline_context.resources.scope(self.solid_def.required_resource_keys)
+            self._resources = self._step_context.resources
         return self._resources
 
     @property

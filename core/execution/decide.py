@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.errors import DagsterResourceFunctionError, user_code_error_boundary
 from core.events.payloads import MemoizedOutput, StepOutputHandle
 from core.execution.context import PipelineContext
 from core.plan import ExecutionPlan, without_memoized
@@ -34,7 +35,8 @@ def _stored_by(pipeline_context: PipelineContext, key: str, handles: list[StepOu
     if not isinstance(manager, MemoizableIOManager):
         return {}
     contexts = [pipeline_context.output_context(handle) for handle in handles]
-    answers = manager.has_outputs(contexts)
+    with user_code_error_boundary(DagsterResourceFunctionError, f"IO manager {key!r} could not say what it has stored"):
+        answers = manager.has_outputs(contexts)
     return {
         handle: MemoizedOutput(handle.output_name, context.version or "", manager.get_address(context))
         for handle, context, is_stored in zip(handles, contexts, answers, strict=True)

@@ -6,6 +6,8 @@ import logging
 import time
 from collections.abc import Iterator
 
+import msgspec
+
 from core.definitions.executor import RetryMode
 from core.errors import DagsterUserCodeExecutionError
 from core.events.payloads import StepOutputHandle
@@ -41,6 +43,7 @@ def execute_steps(
             yield _record_skipped(pipeline_context, step)
         else:
             result = _run(pipeline_context, step, frozenset(not_given), retries)
+            yield from result.earlier_events
             yield from result.events
             if result.error is None:
                 given = result.given_outputs
@@ -53,19 +56,22 @@ def execute_steps(
 
 def users_own(error: BaseException) -> BaseException:
     """The exception that the user's code raised, where it did; else the error itself."""
-    return error.user_exception if isinstance(error, DagsterUserCodeExecutionError) else error
+    # A StopIteration cannot be raised out of the generators that hand events on.
+    if isinstance(error, DagsterUserCodeExecutionError) and not isinstance(error.user_exception, StopIteration):
+        return error.user_exception
+    return error
 
 
 def _run(
     pipeline_context: PipelineContext, step: ExecutionStep, not_given: frozenset[StepOutputHandle], retries: RetryMode
 ) -> StepResult:
-    events: list[DagsterEvent] = []
+    earlier: tuple[DagsterEvent, ...] = ()
     attempt = 1
     while True:
         result = execute_step(pipeline_context.step_context(step), attempt, not_given, retries is RetryMode.ENABLED)
-        events += result.events
         if result.retry is None:
-            return StepResult(events, result.error)
+            return msgspec.structs.replace(result, earlier_events=earlier)
+        earlier += tuple(result.events)
         time.sleep(result.retry.seconds_to_wait)
         attempt += 1
 

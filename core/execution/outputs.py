@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from typing import Any
 
 from core.config import unknown_name
@@ -27,20 +28,21 @@ from core.events.user_events import USER_EVENT_TYPES, AssetMaterialization, Expe
 from core.execution.context import StepContext
 
 
-def as_user_events(step_context: StepContext, given: Any) -> Iterator[UserEvent]:
+def as_user_events(step_context: StepContext, given: Any) -> Generator[UserEvent, None, None]:
     """What a solid's function returned or yielded, as events.
 
     Raises:
         DagsterInvariantViolationError: it is none of what a solid may give.
     """
     if inspect.isgenerator(given):
-        for event in given:
-            if not isinstance(event, USER_EVENT_TYPES):
-                raise DagsterInvariantViolationError(
-                    f"Solid {step_context.solid_def.name!r} yielded a {type(event).__name__}; a solid yields Output, "
-                    "AssetMaterialization or ExpectationResult. Wrap the value: yield Output(value)."
-                )
-            yield event
+        with closing(given):  # also where an output of it could not be stored
+            for event in given:
+                if not isinstance(event, USER_EVENT_TYPES):
+                    raise DagsterInvariantViolationError(
+                        f"Solid {step_context.solid_def.name!r} yielded a {type(event).__name__}; a solid yields "
+                        "Output, AssetMaterialization or ExpectationResult. Wrap the value: yield Output(value)."
+                    )
+                yield event
     elif isinstance(given, USER_EVENT_TYPES):
         yield given
     else:

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.config import unknown_name
 from core.errors import DagsterInvariantViolationError
-from core.events.payloads import StepFailureData, StepMaterializationData, StepOutputData
+from core.events.payloads import HandledOutputData, StepFailureData, StepMaterializationData
 from core.events.records import DagsterEvent
 from core.events.user_events import DEFAULT_OUTPUT, AssetMaterialization
 from core.execution.context import PipelineContext
@@ -81,7 +81,7 @@ class SolidExecutionResult:
         if self.memoized:
             return [output.name for output in self._context.execution_plan.steps[self.solid_name].outputs]
         data = (event.event_specific_data for event in self.compute_step_events)
-        return [each.output_name for each in data if isinstance(each, StepOutputData)]
+        return [each.output_name for each in data if isinstance(each, HandledOutputData)]
 
 
 class PipelineExecutionResult:

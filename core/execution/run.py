@@ -6,12 +6,14 @@ import logging
 import time
 from collections.abc import Callable
 
-from core.definitions.executor import InitExecutorContext
+from core.definitions.executor import ExecutorRequirement, InitExecutorContext
 from core.definitions.logger import InitLoggerContext
 from core.definitions.resource import InitResourceContext
 from core.errors import (
+    DagsterError,
     DagsterExecutionInterruptedError,
     DagsterResourceFunctionError,
+    DagsterUnmetExecutorRequirementsError,
     user_code_error_boundary,
 )
 from core.events.payloads import (
@@ -32,9 +34,13 @@ from core.execution.sources import Sources
 from core.instance import DagsterInstance
 from core.instance.event_writer import EventWriter
 from core.log_manager import DagsterLogManager, EventSink
-from core.serdes import error_info
+from core.serdes import SerializableErrorInfo, error_info
+from core.storage.mem_io_manager import mem_io_manager
 from core.storage.pipeline_run import PipelineRunStatus
 from core.usage import Usage, UsageMeter
+
+_CONTEXT_TAGS = {"pipeline", "solid", "solid_definition", "step_key"}
+"""What messages say of where they come from; tags of a run do not take their place."""
 
 OnEvent = Callable[[DagsterEvent], None]
 
@@ -104,8 +110,8 @@ class _Run:
             raise
         if resource_error is not None:
             return self._failed(resource_error)
-        self._record_memoized()
         try:
+            self._record_memoized()
             self._execute_steps()
             self._context.resources.close()
         except Exception as error:  # noqa: BLE001  recorded, and raised again where the caller wants it
@@ -124,6 +130,7 @@ class _Run:
 
     def _start_resources(self) -> DagsterResourceFunctionError | None:
         """Starts them, and decides what to execute; the error of a resource of the user's fails a run that exists."""
+        self._check_executor()
         try:
             if self._prepared.is_memoized:
                 self._context.execution_plan = decide(self._context)
@@ -132,12 +139,31 @@ class _Run:
             return error
         return None
 
+    def _check_executor(self) -> None:
+        """Raises DagsterUnmetExecutorRequirementsError where the executor cannot run this pipeline here."""
+        executor, resource_defs = self._prepared.executor_def, self._prepared.resource_defs
+        plan = self._context.execution_plan
+        io_managers = {output.io_manager_key for step in plan.steps_to_execute for output in step.outputs}
+        in_memory = sorted(key for key in io_managers if resource_defs[key] is mem_io_manager)
+        unmet = {
+            ExecutorRequirement.RECONSTRUCTABLE_PIPELINE: "a pipeline that another process can load",
+            ExecutorRequirement.NON_EPHEMERAL_INSTANCE: "an instance that other processes can open; set $DAGSTER_HOME"
+            if self._context.instance.is_ephemeral
+            else "",
+            ExecutorRequirement.PERSISTENT_OUTPUTS: f"values that other processes can read; {in_memory} keeps its own"
+            if in_memory
+            else "",
+        }
+        missing = [unmet[requirement] for requirement in executor.requirements if unmet[requirement]]
+        if missing:
+            raise DagsterUnmetExecutorRequirementsError(f"Executor {executor.name!r} needs {' and '.join(missing)}.")
+
     def _accept(self) -> None:
         """From here on the run exists."""
         self._context.instance.add_run(self._context.pipeline_run)
-        self._writer.start()
         name, run_id = self._context.pipeline_name, self._context.run_id
         self._record("PIPELINE_START", f"Started run {run_id} of {name!r} in mode {self._prepared.mode.name!r}.")
+        self._writer.start()
 
     def _record_memoized(self) -> None:
         plan = self._context.execution_plan
@@ -160,7 +186,7 @@ class _Run:
     def _failed(self, error: Exception | None) -> PipelineExecutionResult:
         try:
             self._context.resources.close()
-        except DagsterResourceFunctionError as close_error:
+        except DagsterError as close_error:
             error = error or close_error
         info = error_info(error) if error else None
         failed_steps = [event.step_key for event in self._events if event.is_step_failure]
@@ -169,6 +195,7 @@ class _Run:
             "PIPELINE_FAILURE",
             f"The run of pipeline {self._context.pipeline_name!r} failed: {why}.",
             PipelineFailureData(info, self._duration_ms, self._usage),
+            None if failed_steps else info,
         )
         if error is not None and self._context.raise_on_error:
             raise users_own(error)
@@ -187,10 +214,12 @@ class _Run:
     def _result(self) -> PipelineExecutionResult:
         return PipelineExecutionResult(self._context, self._events)
 
-    def _record_end(self, event_type: str, message: str, data: EventSpecificData) -> None:
+    def _record_end(
+        self, event_type: str, message: str, data: EventSpecificData, error: SerializableErrorInfo | None = None
+    ) -> None:
         for warning in self._context.instance.compute_log_manager.finish_run(self._context.pipeline_run):
             self._take(self._context.record("ENGINE_EVENT", warning, EngineEventData(), level=logging.WARNING))
-        self._record(event_type, message, data)
+        self._take(self._context.record(event_type, message, data, error))
 
     def _record(self, event_type: str, message: str, data: EventSpecificData | None = None) -> None:
         self._take(self._context.record(event_type, message, data))
@@ -255,5 +284,6 @@ def _log_manager(prepared: PreparedRun, event_sink: EventSink) -> DagsterLogMana
         init_context = InitLoggerContext(config, definition, prepared.pipeline, prepared.run.run_id)
         with user_code_error_boundary(DagsterResourceFunctionError, f"Logger {key!r} could not be made"):
             loggers.append(definition.create(init_context))
-    tags = {"pipeline": prepared.pipeline.name, **prepared.run.tags}
+    user_tags = {key: value for key, value in prepared.run.tags.items() if key not in _CONTEXT_TAGS}
+    tags = {**user_tags, "pipeline": prepared.pipeline.name}
     return DagsterLogManager(prepared.run.run_id, tags, loggers, event_sink)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import time
+from collections.abc import Generator
+from contextlib import closing
 from typing import Any
 
 import msgspec
@@ -21,7 +22,7 @@ from core.events.payloads import (
     StepSuccessData,
 )
 from core.events.records import DagsterEvent
-from core.events.user_events import Failure, RetryRequested
+from core.events.user_events import Failure, RetryRequested, UserEvent
 from core.execution.context import SolidExecutionContext, StepContext
 from core.execution.inputs import load_inputs
 from core.execution.outputs import OutputHandler, as_user_events
@@ -29,7 +30,6 @@ from core.serdes import error_info
 from core.usage import Usage
 
 _CONTROL_FLOW = (RetryRequested,)
-_LAST_ATTEMPT = sys.maxsize
 
 
 class StepResult(msgspec.Struct, frozen=True):
@@ -39,11 +39,13 @@ class StepResult(msgspec.Struct, frozen=True):
         events: what happened, in order; recorded already.
         error: what failed it.
         retry: the request to run it again, when that is how it ended.
+        earlier_events: those of the attempts before.
     """
 
     events: list[DagsterEvent]
     error: BaseException | None = None
     retry: RetryRequested | None = None
+    earlier_events: tuple[DagsterEvent, ...] = ()
 
     @property
     def given_outputs(self) -> frozenset[str]:
@@ -83,18 +85,22 @@ def execute_step(
             events.append(step_context.record("STEP_START", f"Started step {key!r}."))
         else:
             events.append(step_context.record("STEP_RESTARTED", f"Started step {key!r} again, attempt {attempt}."))
-        return _attempt(step_context, attempt if may_retry else _LAST_ATTEMPT, skipped, events)
+        return _attempt(step_context, attempt, skipped, may_retry, events)
 
 
 def _attempt(
-    step_context: StepContext, attempt: int, skipped: frozenset[StepOutputHandle], events: list[DagsterEvent]
+    step_context: StepContext,
+    attempt: int,
+    skipped: frozenset[StepOutputHandle],
+    may_retry: bool,
+    events: list[DagsterEvent],
 ) -> StepResult:
     meter = step_context.pipeline_context.usage
     started, usage_before = time.perf_counter(), meter.read()
     try:
         _compute(step_context, skipped, events)
     except RetryRequested as retry:
-        if attempt <= retry.max_retries:
+        if may_retry and attempt <= retry.max_retries:
             events.append(_record_retry(step_context, retry))
             return StepResult(events, retry=retry)
         error: BaseException = retry
@@ -116,18 +122,18 @@ def _attempt(
 def _compute(step_context: StepContext, skipped: frozenset[StepOutputHandle], events: list[DagsterEvent]) -> None:
     values = load_inputs(step_context, skipped, events)
     outputs = OutputHandler(step_context, events)
-    user_events = _user_events(step_context, values)
-    while True:
-        # Only the solid's own code is inside the boundary; what stores its outputs reports errors of its own.
-        with _solid_boundary(step_context):
-            event = next(user_events, None)
-        if event is None:
-            break
-        outputs.handle(event)
+    with closing(_user_events(step_context, values)) as user_events:
+        while True:
+            # Only the solid's own code is inside the boundary; what stores its outputs reports errors of its own.
+            with _solid_boundary(step_context):
+                event = next(user_events, None)
+            if event is None:
+                break
+            outputs.handle(event)
     outputs.finish()
 
 
-def _user_events(step_context: StepContext, values: dict[str, Any]) -> Any:
+def _user_events(step_context: StepContext, values: dict[str, Any]) -> Generator[UserEvent, None, None]:
     with _solid_boundary(step_context):
         given = step_context.solid_def.compute_fn(SolidExecutionContext(step_context), values)
     return as_user_events(step_context, given)

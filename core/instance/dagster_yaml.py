@@ -24,8 +24,10 @@ _CLASS_SECTIONS = (
     "run_launcher",
 )
 _CLASS = Field(Shape({"module": str, "class": str, "config": Field(Permissive())}), is_required=False)
+_ANYTHING = Field(Permissive(), is_required=False)
+# `telemetry` stands in files that users bring; there is none here.
 _SCHEMA = Shape(
-    {**dict.fromkeys(_CLASS_SECTIONS, _CLASS), "settings": Field(Permissive(), is_required=False)},
+    {**dict.fromkeys(_CLASS_SECTIONS, _CLASS), "settings": _ANYTHING, "telemetry": _ANYTHING},
 )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from core.events.records import EventLogEntry
 
-FLUSH_INTERVAL_SECONDS = 0.02
+FLUSH_INTERVAL_SECONDS = 0.01
 
 
 class EventWriter:
@@ -28,6 +28,7 @@ class EventWriter:
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
+        self._is_closed = False
 
     def put(self, entry: EventLogEntry) -> None:
         """Takes an entry.
@@ -37,13 +38,25 @@ class EventWriter:
         """
         if self._error is not None:
             raise self._error
+        if self._is_closed:  # from a thread of the user's that outlives the run
+            self._store([entry])
+            return
         with self._lock:
             self._pending.append(entry)
         if not self._has_pending.is_set():
             self._has_pending.set()
 
     def start(self) -> None:
-        """Begins to store entries."""
+        """Stores what was put until now, and begins to store the rest.
+
+        The first batch makes the run's log, which takes longer than a batch may, so it is stored here and now.
+
+        Raises:
+            Exception: what storing raised; nothing is under way then.
+        """
+        self._flush()
+        if self._error is not None:
+            raise self._error
         self._thread = threading.Thread(target=self._run, name="event-writer", daemon=True)
         self._thread.start()
 
@@ -55,6 +68,7 @@ class EventWriter:
         self._closing.set()
         self._has_pending.set()
         thread.join()
+        self._is_closed = True
         if self._error is not None:
             raise self._error
 

@@ -112,7 +112,7 @@ class DagsterInstance:
             NoOpComputeLogManager(),
         )
         if tempdir is None:
-            weakref.finalize(instance, _delete_directory, directory)
+            weakref.finalize(instance, _delete_directory, directory, os.getpid())
         return instance
 
     @staticmethod
@@ -126,7 +126,7 @@ class DagsterInstance:
         directory = tempdir or tempfile.mkdtemp(prefix="cloudstore-")
         instance = DagsterInstance.from_ref(InstanceRef.from_dir(directory, overrides))
         if tempdir is None:
-            weakref.finalize(instance, _delete_directory, directory)
+            weakref.finalize(instance, _delete_directory, directory, os.getpid())
         return instance
 
     @staticmethod
@@ -376,5 +376,6 @@ def _checked_home(home: str) -> str:
     return str(path)
 
 
-def _delete_directory(directory: str) -> None:
-    shutil.rmtree(directory, ignore_errors=True)
+def _delete_directory(directory: str, owner_pid: int) -> None:
+    if os.getpid() == owner_pid:  # a forked child has a copy of the instance, but the directory is its parent's
+        shutil.rmtree(directory, ignore_errors=True)

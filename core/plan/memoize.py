@@ -15,7 +15,7 @@ def without_memoized(plan: ExecutionPlan, stored: Mapping[StepOutputHandle, Memo
     """The plan with only those steps to execute that must be.
 
     A step is executed when it has no version, or when one of its outputs is not stored and is needed: by a step that
-    is executed, or, where no step takes the output, as a result of the run.
+    is executed, or, where no step of the run takes the output, as a result of the run.
 
     Args:
         plan: a plan with versions.
@@ -31,7 +31,7 @@ def without_memoized(plan: ExecutionPlan, stored: Mapping[StepOutputHandle, Memo
 
 
 def _steps_to_execute(plan: ExecutionPlan, stored: Collection[StepOutputHandle]) -> set[str]:
-    taken = {handle for step in plan.steps.values() for handle in step.upstream_handles}
+    taken = {handle for step in plan.steps_to_execute for handle in step.upstream_handles}
     needed: set[StepOutputHandle] = set()
     executed: set[str] = set()
     for step in reversed(plan.steps_to_execute):

@@ -55,6 +55,7 @@ def _step_version(step: ExecutionStep, known: Versions, resources: _ResourceVers
             (
                 "step",
                 definition.version,
+                definition.name,
                 step.solid.name,
                 definition.config_schema.without_secrets(step.solid_config.config),
                 {each.definition.name: _input_version(each, known) for each in step.inputs},
@@ -109,6 +110,6 @@ class _ResourceVersions:
         try:
             required = {each: self.version(each) for each in definition.required_resource_keys}
             config = definition.config_schema.without_secrets(self._config.get(key))
-            return digest(("resource", key, definition.version, config, required))
+            return digest(("resource", key, definition.name, definition.version, config, required))
         except (_Unversioned, NoDigestError):
             return None

@@ -70,9 +70,9 @@ class ConfigurableClassData(msgspec.Struct, frozen=True):
         """The class itself; raises DagsterInvalidConfigError as `rehydrate` does."""
         try:
             module = importlib.import_module(self.module_name)
-        except (ImportError, ValueError, TypeError) as error:  # the latter two for "" and ".name"
+        except Exception as error:
             raise DagsterInvalidConfigError(
-                f"Cannot import module {self.module_name!r}: {error}.{self._hint()}"
+                f"Cannot import module {self.module_name!r}: {type(error).__name__}: {error}.{self._hint()}"
             ) from error
         loaded = getattr(module, self.class_name, None)
         if loaded is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,19 +24,19 @@ def atomic_write(
             replaced, by the first writer that finds it so.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".partial-")
+    temporary = path.with_name(f".partial-{uuid.uuid4().hex}")  # not by tempfile, whose files only their owner may read
     try:
-        with os.fdopen(descriptor, "wb") as stream:
+        with temporary.open("xb") as stream:
             yield stream
         if overwrite:
-            Path(temporary).replace(path)
+            temporary.replace(path)
         else:
             _publish_once(temporary, path, is_whole)
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
-def _publish_once(temporary: str, path: Path, is_whole: Callable[[Path], bool]) -> None:
+def _publish_once(temporary: Path, path: Path, is_whole: Callable[[Path], bool]) -> None:
     try:
         os.link(temporary, path)  # unlike a rename, fails when the name is taken
     except FileExistsError:
@@ -44,7 +44,7 @@ def _publish_once(temporary: str, path: Path, is_whole: Callable[[Path], bool]) 
             _repair(temporary, path, is_whole)
 
 
-def _repair(temporary: str, path: Path, is_whole: Callable[[Path], bool]) -> None:
+def _repair(temporary: Path, path: Path, is_whole: Callable[[Path], bool]) -> None:
     try:
         damaged = path.open("rb")
     except FileNotFoundError:  # deleted just now
@@ -53,4 +53,4 @@ def _repair(temporary: str, path: Path, is_whole: Callable[[Path], bool]) -> Non
     with damaged:
         fcntl.flock(damaged, fcntl.LOCK_EX)  # who waits here finds the repaired file at `path` afterwards
         if not is_whole(path):
-            Path(temporary).replace(path)
+            temporary.replace(path)

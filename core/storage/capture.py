@@ -65,12 +65,15 @@ class OutputCapture:
             yield
             return
         _flush_c_streams()
+        files: list[_LogFile] = []
         try:
             for descriptor in (0, 1, 2):
                 _open_if_closed(descriptor)
+            files += [self._file_for(stdout_path)]
+            files += [self._file_for(stderr_path)]
             with (
-                _captured_stream("stdout", 1, self._file_for(stdout_path), echo) as stdout,
-                _captured_stream("stderr", 2, self._file_for(stderr_path), echo) as stderr,
+                _captured_stream("stdout", 1, files[0], echo) as stdout,
+                _captured_stream("stderr", 2, files[1], echo) as stderr,
             ):
                 self._show_from_now_on([stdout, stderr])
                 try:
@@ -78,8 +81,8 @@ class OutputCapture:
                 finally:
                     self._show_from_now_on([])
                     _flush_c_streams()
-            self._keep_unused([stdout.file, stderr.file])
         finally:
+            self._keep_unused(files)
             _process_capture.release()
 
     def close(self) -> None:

@@ -12,10 +12,8 @@ from core.definitions.resource import InitResourceContext
 from core.errors import DagsterObjectNotFoundError
 from core.storage.atomic_file import atomic_write
 from core.storage.io_context import InputContext, OutputContext
-from core.storage.io_manager import IOManager
+from core.storage.io_manager import PICKLE_PROTOCOL, IOManager
 from core.storage.paths import file_name, inside
-
-PICKLE_PROTOCOL = 5  # the newest one that every supported Python reads
 
 BASE_DIR_CONFIG = {
     "base_dir": Field(

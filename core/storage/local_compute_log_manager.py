@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from core.storage.compute_log_manager import (
 )
 from core.storage.paths import file_name, inside
 from core.storage.pipeline_run import PipelineRun
+
+_ANEW = "+"  # before a name in the list of completed steps: begun again; no name of ours holds it
 
 
 class LocalComputeLogManager(ComputeLogManager, ConfigurableClass):
@@ -71,22 +74,34 @@ class LocalComputeLogManager(ComputeLogManager, ConfigurableClass):
         files[0].parent.mkdir(parents=True, exist_ok=True)
         for path in files:
             path.unlink(missing_ok=True)  # of an earlier attempt
+        key = step_key or pipeline_run.pipeline_name
+        if self.is_watch_completed(pipeline_run.run_id, key):
+            self._note(pipeline_run.run_id, _ANEW + file_name(key, "step key"))
 
     def on_watch_finish(self, pipeline_run: PipelineRun, step_key: str | None) -> None:
         self.mark_completed(pipeline_run.run_id, step_key or pipeline_run.pipeline_name)
 
     def mark_completed(self, run_id: str, key: str) -> None:
         """Notes that nothing will be added to the logs of a step."""
+        self._note(run_id, file_name(key, "step key"))
+
+    def _note(self, run_id: str, line: str) -> None:
         # One list for all steps of a run: a file for each would cost more than a small step does.
-        with self._completed_list(run_id).open("a", encoding="utf-8") as completed:
-            completed.write(f"{file_name(key, 'step key')}\n")
+        with suppress(FileNotFoundError), self._completed_list(run_id).open("a", encoding="utf-8") as completed:
+            completed.write(f"{line}\n")  # the folder may have been deleted; a step does not fail for its log
 
     def is_watch_completed(self, run_id: str, key: str) -> bool:
+        return bool(self.noted_completion(run_id, key))
+
+    def noted_completion(self, run_id: str, key: str) -> bool | None:
+        """True when the step has ended, False when it was begun again since; None where nothing is noted of it."""
+        name = file_name(key, "step key")
         try:
-            completed = self._completed_list(run_id).read_text("utf-8").splitlines()
+            notes = "\n" + self._completed_list(run_id).read_text("utf-8")
         except FileNotFoundError:
-            return False
-        return file_name(key, "step key") in completed
+            return None
+        ended, begun_again = notes.rfind(f"\n{name}\n"), notes.rfind(f"\n{_ANEW}{name}\n")
+        return None if ended < 0 else ended > begun_again
 
     def _completed_list(self, run_id: str) -> Path:
         return self._checked_folder(run_id) / ".completed"

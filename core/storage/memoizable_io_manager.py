@@ -12,9 +12,9 @@ from core.definitions.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
 from core.errors import DagsterObjectCorruptError, DagsterObjectNotFoundError
 from core.storage.atomic_file import atomic_write
-from core.storage.fs_io_manager import BASE_DIR_CONFIG, PICKLE_PROTOCOL, path_under
+from core.storage.fs_io_manager import BASE_DIR_CONFIG, path_under
 from core.storage.io_context import InputContext, OutputContext
-from core.storage.io_manager import MemoizableIOManager
+from core.storage.io_manager import PICKLE_PROTOCOL, MemoizableIOManager
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _CHUNK_BYTES = 1 << 20

@@ -106,7 +106,17 @@ def demo_environment(server: EmbeddedS3Server, bucket: str, folder: Path) -> Ite
     }
     (home / "dagster.yaml").write_text(yaml.safe_dump({"compute_logs": compute_logs}), "utf-8")
     before = dict(os.environ)
-    os.environ.update(server.environment(), FLIGHTS_BUCKET=bucket, DAGSTER_HOME=str(home))
+    for variable in [each for each in os.environ if each.startswith("AWS_")]:
+        del os.environ[variable]  # a profile or token of the user's has no place here
+    os.environ.update(
+        server.environment(),
+        AWS_CONFIG_FILE=os.devnull,
+        AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+        NO_PROXY="127.0.0.1",
+        no_proxy="127.0.0.1",
+        FLIGHTS_BUCKET=bucket,
+        DAGSTER_HOME=str(home),
+    )
     try:
         yield
     finally:

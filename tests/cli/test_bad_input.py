@@ -24,7 +24,7 @@ def refusal(done: CompletedProcess[str], *words: str, exit_code: int = 1) -> str
     """The message of a command that was refused, which has each of these words."""
     assert done.returncode == exit_code, done.stderr
     assert done.stdout == ""
-    assert done.stderr.count("Error: ") == 1
+    assert len(re.findall(r"^Error: ", done.stderr, re.MULTILINE)) == 1
     assert "Traceback" not in done.stderr
     assert 'File "' not in done.stderr
     for word in words:

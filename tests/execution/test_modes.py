@@ -121,6 +121,9 @@ def test_a_run_config_chooses_loggers_by_naming_them() -> None:
     handlers: dict[str, Remembering] = {}
     execute_pipeline(logging_pipeline(handlers), {"loggers": {"two": {"config": {"level": "DEBUG"}}}})
     assert list(handlers) == ["DEBUG"]
+    handlers.clear()
+    execute_pipeline(logging_pipeline(handlers))
+    assert [record.getMessage()[-6:] for record in handlers["INFO"].records] == ["loudly", "loudly"]  # both loggers
     with pytest.raises(DagsterInvalidConfigError, match="unknown key 'three'"):
         execute_pipeline(logging_pipeline(handlers), {"loggers": {"three": {}}})
 

@@ -97,7 +97,8 @@ def test_what_is_required() -> None:
     assert Field({"a": int}).is_required
     assert not Field({"a": Field(int, default_value=1)}).is_required
     assert not Field(Permissive()).is_required
-    assert Field(Noneable(int)).is_required
+    assert not Field(Noneable(int)).is_required
+    assert resolve_config({"a": Noneable(int)}, {}, "config") == {"a": None}
     with pytest.raises(DagsterInvalidConfigDefinitionError, match="required config field cannot have a default"):
         Field(int, default_value=1, is_required=True)
 

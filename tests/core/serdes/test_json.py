@@ -197,6 +197,12 @@ def test_a_heartbeat(beat: DaemonHeartbeat) -> None:
     goes_round(beat)
 
 
+@pytest.mark.parametrize("payload_type", PAYLOADS)
+def test_a_payload_is_stored_under_its_name(payload_type: Any) -> None:
+    """Databases hold these names, so that a class cannot be renamed without a word."""
+    assert payload_type.__struct_config__.tag == payload_type.__name__
+
+
 @pytest.mark.parametrize("record_type", [PipelineRun, EventLogEntry, *PAYLOADS])
 def test_records_are_frozen(record_type: Any) -> None:
     assert record_type.__struct_config__.frozen

@@ -34,7 +34,9 @@ def run_child(script: str, base: Path, *, shell_suffix: str = "") -> "subprocess
     command = [sys.executable, "-c", PRELUDE + script, str(base)]
     if shell_suffix:
         command = ["sh", "-c", f'"$@" {shell_suffix}', "sh", *command]
-    return subprocess.run(command, capture_output=True, check=False, timeout=60)
+    # with PYTHONUNBUFFERED neither Python nor C would buffer anything
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return subprocess.run(command, capture_output=True, check=False, timeout=60, env=environment)
 
 
 def logs(base: Path) -> tuple[bytes, bytes]:

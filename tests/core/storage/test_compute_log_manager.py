@@ -89,7 +89,7 @@ def test_what_a_step_prints_is_kept_here_and_elsewhere(make: Make) -> None:
 def test_a_step_that_prints_little(out: bytes, err: bytes, make: Make) -> None:
     manager = make()
     watch_and_print(manager, out, err)
-    manager.finish_run(RUN)
+    assert manager.finish_run(RUN) == []
     for reader in (manager, make("elsewhere")):
         assert reader.is_watch_completed("run-1", "step")
         assert read(reader) == (out.decode(), err.decode())
@@ -140,9 +140,17 @@ def test_another_attempt_begins_anew(make: Make) -> None:
         assert not manager.is_watch_completed("run-1", "step")
         os.write(1, b"second\n")
     assert manager.is_watch_completed("run-1", "step")
-    manager.finish_run(RUN)
+    assert manager.finish_run(RUN) == []
     assert read(manager) == ("second\n", "")
     assert read(make("elsewhere")) == ("second\n", "")
+
+
+def test_of_many_attempts_in_a_row_the_last_one_is_kept(make: Make) -> None:
+    manager = make()
+    for number in range(12):
+        watch_and_print(manager, f"attempt {number}".encode(), b"failed" if number % 2 else b"")
+    assert manager.finish_run(RUN) == []
+    assert read(manager) == read(make("elsewhere")) == ("attempt 11", "failed")
 
 
 def test_a_folder_deleted_meanwhile_does_not_fail_the_step(make: Make, fenced: Path) -> None:

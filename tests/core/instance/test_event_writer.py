@@ -1,0 +1,190 @@
+"""Entries reach the store in order, soon, and all; and what the store raises reaches the run."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.events import EventLogEntry
+from core.instance.event_writer import FLUSH_INTERVAL_SECONDS, EventWriter
+
+A_LONG_TIME_SECONDS = 30
+
+
+def entry(message: str) -> EventLogEntry:
+    return EventLogEntry(None, message, 20, message, "run", 0.0)
+
+
+class Store:
+    """Keeps batches; `stored` is set with the first one. Raises where it is told to."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.batches: list[list[str]] = []
+        self.stored = threading.Event()
+        self.error = error
+
+    def __call__(self, batch: list[EventLogEntry]) -> None:
+        self.batches.append([each.user_message for each in batch])
+        self.stored.set()
+        if self.error is not None:
+            raise self.error
+
+    @property
+    def messages(self) -> list[str]:
+        return [message for batch in self.batches for message in batch]
+
+
+def test_nothing_is_stored_before_start() -> None:
+    store = Store()
+    writer = EventWriter(store)
+    threads = threading.active_count()
+    writer.put(entry("1"))
+    writer.put(entry("2"))
+    assert threading.active_count() == threads
+    assert store.batches == []
+    writer.start()
+    writer.close()
+    assert store.messages == ["1", "2"]
+
+
+def test_start_stores_what_was_put_and_raises_what_that_raises() -> None:
+    store = Store()
+    writer = EventWriter(store)
+    writer.put(entry("1"))
+    writer.start()
+    assert store.messages == ["1"]
+    writer.close()
+    threads = set(threading.enumerate())
+    failing = EventWriter(Store(OSError("disk full")))
+    failing.put(entry("1"))
+    with pytest.raises(OSError, match="disk full"):
+        failing.start()
+    assert set(threading.enumerate()) == threads
+    failing.close()
+
+
+def test_a_run_that_is_refused_leaves_nothing() -> None:
+    store = Store()
+    writer = EventWriter(store)
+    writer.put(entry("1"))
+    writer.close()
+    assert store.batches == []
+
+
+def test_an_entry_is_stored_soon_without_close() -> None:
+    assert FLUSH_INTERVAL_SECONDS <= 0.1
+    store = Store()
+    writer = EventWriter(store)
+    writer.start()
+    writer.put(entry("1"))
+    assert store.stored.wait(A_LONG_TIME_SECONDS)
+    assert store.messages == ["1"]
+    store.stored.clear()
+    writer.put(entry("2"))
+    assert store.stored.wait(A_LONG_TIME_SECONDS)
+    assert store.messages == ["1", "2"]
+    writer.close()
+    assert store.messages == ["1", "2"]
+
+
+def test_after_close_all_are_stored_in_order_and_the_thread_is_gone() -> None:
+    store, threads = Store(), set(threading.enumerate())
+    writer = EventWriter(store)
+    writer.start()
+    for number in range(5000):
+        writer.put(entry(str(number)))
+    writer.close()
+    assert store.messages == [str(number) for number in range(5000)]
+    assert len(store.batches) < 5000
+    assert set(threading.enumerate()) == threads
+    writer.close()
+    assert len(store.messages) == 5000
+
+
+def test_of_many_threads_each_ones_order_is_kept() -> None:
+    store = Store()
+    writer = EventWriter(store)
+    writer.start()
+    barrier = threading.Barrier(6)
+
+    def work(worker: int) -> None:
+        barrier.wait()
+        for number in range(300):
+            writer.put(entry(f"{worker} {number}"))
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(6)))
+    writer.close()
+    for worker in range(6):
+        own = [message for message in store.messages if message.startswith(f"{worker} ")]
+        assert own == [f"{worker} {number}" for number in range(300)]
+
+
+def test_what_the_store_raises_is_raised_by_close() -> None:
+    error = OSError("disk full")
+    writer = EventWriter(Store(error))
+    writer.start()
+    writer.put(entry("1"))
+    with pytest.raises(OSError, match="disk full") as caught:
+        writer.close()
+    assert caught.value is error
+
+
+def test_after_an_error_nothing_more_is_stored_and_put_raises() -> None:
+    at_work, more_was_put = threading.Event(), threading.Event()
+    batches: list[int] = []
+
+    def store(batch: list[EventLogEntry]) -> None:
+        batches.append(len(batch))
+        at_work.set()
+        assert more_was_put.wait(A_LONG_TIME_SECONDS)
+        raise OSError("disk full")
+
+    writer = EventWriter(store)
+    writer.start()
+    writer.put(entry("1"))
+    assert at_work.wait(A_LONG_TIME_SECONDS)
+    writer.put(entry("2"))
+    more_was_put.set()
+    with pytest.raises(OSError, match="disk full"):
+        writer.close()
+    with pytest.raises(OSError, match="disk full"):
+        writer.put(entry("3"))
+    assert batches == [1], "stored on after an error, so that the log has a hole"
+
+
+def test_what_is_put_while_the_store_is_at_work_is_stored_by_close() -> None:
+    store = Store()
+
+    def store_slowly(batch: list[EventLogEntry]) -> None:
+        store(batch)
+        if len(store.batches) == 1:
+            writer.put(entry("2"))
+            assert writer._closing.wait(A_LONG_TIME_SECONDS)
+
+    writer = EventWriter(store_slowly)
+    writer.start()
+    writer.put(entry("1"))
+    assert store.stored.wait(A_LONG_TIME_SECONDS)
+    writer.close()
+    assert store.messages == ["1", "2"]
+
+
+@given(st.lists(st.sampled_from(["put", "wait"]), max_size=12))
+@settings(max_examples=30, deadline=None)
+def test_however_entries_arrive_none_is_lost(steps: list[str]) -> None:
+    store = Store()
+    writer = EventWriter(store)
+    writer.start()
+    expected: list[str] = []
+    for number, step in enumerate(steps):
+        if step == "put":
+            store.stored.clear()
+            expected.append(str(number))
+            writer.put(entry(str(number)))
+        elif expected:
+            assert store.stored.wait(A_LONG_TIME_SECONDS)
+    writer.close()
+    assert store.messages == expected

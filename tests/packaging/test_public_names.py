@@ -1,0 +1,202 @@
+"""The public names are a contract, and importing them is cheap."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cloudstore
+import core
+
+CORE = [
+    "Any",
+    "Array",
+    "AssetKey",
+    "AssetMaterialization",
+    "Bool",
+    "BoolSource",
+    "ConfigSchema",
+    "DagsterConfigMappingFunctionError",
+    "DagsterError",
+    "DagsterEvent",
+    "DagsterEventType",
+    "DagsterExecutionStepExecutionError",
+    "DagsterExecutionStepNotFoundError",
+    "DagsterInstance",
+    "DagsterInvalidConfigDefinitionError",
+    "DagsterInvalidConfigError",
+    "DagsterInvalidDefinitionError",
+    "DagsterInvariantViolationError",
+    "DagsterLogManager",
+    "DagsterObjectNotFoundError",
+    "DagsterResourceFunctionError",
+    "DagsterResourceUnavailableError",
+    "DagsterRunNotFoundError",
+    "DagsterStepOutputNotFoundError",
+    "DagsterType",
+    "DagsterTypeCheckDidNotPass",
+    "DagsterTypeCheckError",
+    "DagsterUnknownResourceError",
+    "DagsterUnmetExecutorRequirementsError",
+    "DagsterUserCodeExecutionError",
+    "DependencyDefinition",
+    "Dict",
+    "Enum",
+    "EnumValue",
+    "EventLogEntry",
+    "EventMetadata",
+    "EventMetadataEntry",
+    "Executor",
+    "ExecutorDefinition",
+    "ExecutorRequirement",
+    "ExpectationResult",
+    "Failure",
+    "Field",
+    "FileHandle",
+    "FileManager",
+    "Float",
+    "IOManager",
+    "IOManagerDefinition",
+    "InitExecutorContext",
+    "InitIntermediateStorageContext",
+    "InitLoggerContext",
+    "InitResourceContext",
+    "InputContext",
+    "InputDefinition",
+    "InstanceRef",
+    "Int",
+    "IntSource",
+    "IntermediateStorage",
+    "IntermediateStorageDefinition",
+    "List",
+    "LocalFileHandle",
+    "LoggerDefinition",
+    "MemoizableIOManager",
+    "ModeDefinition",
+    "MultiDependencyDefinition",
+    "Noneable",
+    "Nothing",
+    "Optional",
+    "Output",
+    "OutputContext",
+    "OutputDefinition",
+    "Permissive",
+    "PipelineDefinition",
+    "PipelineExecutionResult",
+    "PipelineRun",
+    "PipelineRunStatus",
+    "PipelineRunsFilter",
+    "PythonObjectDagsterType",
+    "ResourceDefinition",
+    "RetryRequested",
+    "ScalarUnion",
+    "Selector",
+    "Set",
+    "Shape",
+    "SolidDefinition",
+    "SolidExecutionContext",
+    "SolidExecutionResult",
+    "SolidInvocation",
+    "StepOutputHandle",
+    "String",
+    "StringSource",
+    "Tuple",
+    "TypeCheck",
+    "build_init_resource_context",
+    "build_input_context",
+    "build_output_context",
+    "colored_console_logger",
+    "configured",
+    "execute_pipeline",
+    "executor",
+    "fs_io_manager",
+    "in_process_executor",
+    "intermediate_storage",
+    "io_manager",
+    "json_console_logger",
+    "lambda_solid",
+    "local_file_manager",
+    "logger",
+    "make_python_type_usable_as_dagster_type",
+    "make_values_resource",
+    "mem_io_manager",
+    "pipeline",
+    "reexecute_pipeline",
+    "resource",
+    "solid",
+    "usable_as_dagster_type",
+    "versioned_filesystem_io_manager",
+]
+
+CLOUDSTORE = [
+    "PickledObjectS3IOManager",
+    "S3ComputeLogManager",
+    "S3FileHandle",
+    "S3FileManager",
+    "VersionedPickledObjectS3IOManager",
+    "s3_file_manager",
+    "s3_pickle_io_manager",
+    "s3_resource",
+    "versioned_s3_io_manager",
+]
+
+HEAVY = ["sqlalchemy", "boto3", "botocore", "smart_open", "rich", "yaml", "click", "pandas"]
+
+
+@pytest.mark.parametrize(("package", "names"), [(core, CORE), (cloudstore, CLOUDSTORE)], ids=["core", "cloudstore"])
+def test_the_public_names_are_these(package: object, names: list[str]) -> None:
+    exported = package.__all__  # type: ignore[attr-defined]
+    assert sorted(exported) == sorted(names)
+    assert [name for name in names if not hasattr(package, name)] == []
+    assert [name for name in vars(package) if not name.startswith("_") and _is_ours(package, name)] == []
+
+
+def _is_ours(package: object, name: str) -> bool:
+    """Whether a name is one that users would take for public: in the package, no submodule, and not in the list."""
+    value = getattr(package, name)
+    own = str(getattr(value, "__module__", "")).split(".")[0] in ("core", "cloudstore")
+    return own and name not in package.__all__  # type: ignore[attr-defined]
+
+
+def run_python(code: str, python_path: Path | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    if python_path is not None:
+        environment["PYTHONPATH"] = str(python_path)
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "statement", ["import core", "from core import *", "import cloudstore", "from cloudstore import *"]
+)
+def test_importing_loads_nothing_heavy(statement: str) -> None:
+    done = run_python(f"import sys\n{statement}\nprint(sorted(set({HEAVY}) & set(sys.modules)))")
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+@pytest.mark.parametrize("place", ["core/__init__.py", "core.py"])
+@pytest.mark.parametrize(
+    "statement", ["import cloudstore", "import cloudstore.cli", "from cloudstore import s3_resource"]
+)
+def test_a_foreign_core_is_named(tmp_path: Path, place: str, statement: str) -> None:
+    foreign = tmp_path / place
+    foreign.parent.mkdir(exist_ok=True)
+    foreign.write_text("x = 1\n", "utf-8")
+    done = run_python(statement, python_path=tmp_path, cwd=tmp_path)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(
+        f"ImportError: cloudstore needs its own package 'core', and {foreign} was found in its place"
+    )
+    assert "Rename that one" in last
+    assert "PYTHONPATH" in last
+
+
+def test_a_folder_called_core_that_is_no_package_is_no_harm(tmp_path: Path) -> None:
+    (tmp_path / "core").mkdir()
+    done = run_python("import cloudstore, core\nprint(len(core.__all__))", python_path=tmp_path, cwd=tmp_path)
+    assert (done.stdout, done.stderr) == (f"{len(CORE)}\n", "")
