@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tempfile
 import threading
 from collections.abc import Sequence
@@ -13,10 +14,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 from cloudstore import transfer
 from cloudstore.client import S3_OPTIONS, make_client
-from cloudstore.errors import translate_errors
+from cloudstore.errors import answer_to, code_of, translate_errors
 from cloudstore.keys import join_key
 from core.config import Field, StringSource, resolve_config
-from core.errors import DagsterError, DagsterObjectNotFoundError
+from core.errors import DagsterError, DagsterInvalidConfigError, DagsterObjectNotFoundError
 from core.serdes import ConfigurableClass, ConfigurableClassData
 from core.storage.compute_log_manager import (
     IO_TYPE_EXTENSION,
@@ -76,7 +77,7 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         self._skip_empty_files = skip_empty_files
         self._s3_options = resolve_config(S3_OPTIONS, s3_options, "options of S3ComputeLogManager")
         self._inst_data = inst_data
-        self._local = LocalComputeLogManager(local_dir or str(Path(tempfile.gettempdir(), "cloudstore-compute-logs")))
+        self._local = LocalComputeLogManager(local_dir or _own_staging_folder())
         self._lock = threading.Lock()
         self._shipments: dict[str, _Shipment] = {}
 
@@ -127,7 +128,7 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
             transfer.put_stream(self._client, self._bucket, key, stream, content_type="text/plain; charset=utf-8")
 
     def finish_run(self, pipeline_run: PipelineRun) -> list[str]:
-        warnings = super().finish_run(pipeline_run)
+        warnings = super().finish_run(pipeline_run) + self._local.finish_run(pipeline_run)
         with self._lock:
             shipment = self._shipments.pop(pipeline_run.run_id, None)
         return warnings + (shipment.finish() if shipment else [])
@@ -171,9 +172,24 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             transfer.download(self._client, self._bucket, self._key(run_id, key, io_type), path)
-        except DagsterObjectNotFoundError:
+        except DagsterObjectNotFoundError as error:
+            if code_of(answer_to(error)) == "NoSuchBucket":
+                raise
             return False  # an empty log that was not shipped, or none at all
         return True
+
+
+def _own_staging_folder() -> str:
+    """A folder in the system's temporary directory that is this user's alone.
+
+    Raises:
+        DagsterInvalidConfigError: it belongs to someone else.
+    """
+    folder = Path(tempfile.gettempdir(), f"cloudstore-compute-logs-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        raise DagsterInvalidConfigError(f"{folder} belongs to another user; set local_dir of S3ComputeLogManager.")
+    return str(folder)
 
 
 def _open_log(path: Path) -> IO[bytes]:

@@ -70,9 +70,13 @@ class ConfigurableClassData(msgspec.Struct, frozen=True):
         """The class itself; raises DagsterInvalidConfigError as `rehydrate` does."""
         try:
             module = importlib.import_module(self.module_name)
-        except Exception as error:
+        except ImportError as error:
             raise DagsterInvalidConfigError(
-                f"Cannot import module {self.module_name!r}: {type(error).__name__}: {error}.{self._hint()}"
+                f"Cannot import module {self.module_name!r}: {error}.{self._hint()}"
+            ) from error
+        except Exception as error:  # whatever the user's module raises
+            raise DagsterInvalidConfigError(
+                f"Module {self.module_name!r} raised while it was imported: {type(error).__name__}: {error}"
             ) from error
         loaded = getattr(module, self.class_name, None)
         if loaded is None:

