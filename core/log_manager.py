@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from core.events.records import DagsterEvent, EventLogEntry
-from core.serdes import SerializableErrorInfo
+from core.serdes import SerializableErrorInfo, error_info
 
 EventSink = Callable[[EventLogEntry], None]
 
@@ -44,42 +45,49 @@ class DagsterLogManager:
         """A log manager for the same run and loggers, with `new_tags` merged into its tags."""
         return DagsterLogManager(self.run_id, {**self.logging_tags, **new_tags}, self.loggers, self._event_sink)
 
-    def debug(self, msg: object, **kwargs: Any) -> None:
+    def debug(self, msg: object, *args: object, **kwargs: Any) -> None:
         """Logs at `logging.DEBUG`.
 
         Args:
             msg: the message; its context is added, so it need not name the pipeline or the solid.
-            kwargs: key-value pairs for this message only.
+            args: put into the message, as in `logging`: `context.log.info("%d rows", count)`.
+            kwargs: key-value pairs for this message only; `exc_info=True` adds the exception being handled.
         """
-        self.log(logging.DEBUG, msg, **kwargs)
+        self.log(logging.DEBUG, msg, *args, **kwargs)
 
-    def info(self, msg: object, **kwargs: Any) -> None:
+    def info(self, msg: object, *args: object, **kwargs: Any) -> None:
         """Logs at `logging.INFO`; see `debug`."""
-        self.log(logging.INFO, msg, **kwargs)
+        self.log(logging.INFO, msg, *args, **kwargs)
 
-    def warning(self, msg: object, **kwargs: Any) -> None:
+    def warning(self, msg: object, *args: object, **kwargs: Any) -> None:
         """Logs at `logging.WARNING`; see `debug`."""
-        self.log(logging.WARNING, msg, **kwargs)
+        self.log(logging.WARNING, msg, *args, **kwargs)
 
-    def warn(self, msg: object, **kwargs: Any) -> None:
+    def warn(self, msg: object, *args: object, **kwargs: Any) -> None:
         """The same as `warning`."""
-        self.log(logging.WARNING, msg, **kwargs)
+        self.log(logging.WARNING, msg, *args, **kwargs)
 
-    def error(self, msg: object, **kwargs: Any) -> None:
+    def error(self, msg: object, *args: object, **kwargs: Any) -> None:
         """Logs at `logging.ERROR`; see `debug`."""
-        self.log(logging.ERROR, msg, **kwargs)
+        self.log(logging.ERROR, msg, *args, **kwargs)
 
-    def critical(self, msg: object, **kwargs: Any) -> None:
+    def critical(self, msg: object, *args: object, **kwargs: Any) -> None:
         """Logs at `logging.CRITICAL`; see `debug`."""
-        self.log(logging.CRITICAL, msg, **kwargs)
+        self.log(logging.CRITICAL, msg, *args, **kwargs)
 
-    def fatal(self, msg: object, **kwargs: Any) -> None:
+    def fatal(self, msg: object, *args: object, **kwargs: Any) -> None:
         """The same as `critical`."""
-        self.log(logging.CRITICAL, msg, **kwargs)
+        self.log(logging.CRITICAL, msg, *args, **kwargs)
 
-    def log(self, level: int, msg: object, **kwargs: Any) -> None:
+    def exception(self, msg: object, *args: object, **kwargs: Any) -> None:
+        """Logs at `logging.ERROR`, with the exception being handled; see `debug`."""
+        self.log(logging.ERROR, msg, *args, exc_info=True, **kwargs)
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
         """Logs at an integer level of the `logging` module; see `debug`."""
-        self._dispatch(level, str(msg), kwargs, None, None)
+        raised = sys.exception() if kwargs.pop("exc_info", False) else None
+        message = str(msg) % args if args else str(msg)
+        self._dispatch(level, message, kwargs, None, error_info(raised) if raised else None)
 
     def log_dagster_event(
         self, event: DagsterEvent, error: SerializableErrorInfo | None = None, level: int | None = None
@@ -114,7 +122,7 @@ class DagsterLogManager:
             )
         for logger in self.loggers:
             if logger.isEnabledFor(level):
-                shown = message if error is None else f"{message}\n\n{error.to_string()}"
+                shown = f"{message}\n\n{error.traceback}" if error and error.traceback else message
                 logger.log(level, "%s", shown, extra={DAGSTER_META_KEY: self._meta(user_message, extra, event, now)})
 
     def _in_context(self, user_message: str, event: DagsterEvent | None) -> str:

@@ -17,7 +17,7 @@ from core.cli.report import StepReport, human_bytes, step_report
 from core.events.records import DagsterEvent
 from core.instance import DagsterInstance
 from core.storage.capture import Echo
-from core.storage.compute_log_manager import ComputeLogManager, NoOpComputeLogManager
+from core.storage.compute_log_manager import ComputeLogManager
 
 
 class RunProgress:
@@ -86,7 +86,7 @@ def show_progress(instance: DagsterInstance, step_count: int, echo_output: bool 
     """Shows a run on stderr while the block runs; give its `on_event` to `execute_pipeline`.
 
     The display writes to a copy of stderr's descriptor, because while a step runs the descriptor itself points at the
-    step's log.
+    step's log. What is printed between steps goes above the bar, as what steps print does.
 
     Args:
         instance: its compute log manager echoes the output of steps above the bar.
@@ -101,15 +101,11 @@ def show_progress(instance: DagsterInstance, step_count: int, echo_output: bool 
                 yield RunProgress(console, step_count)
             return
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        # What steps print is captured and comes back by `echo`; where nothing captures it, rich takes sys.stdout over.
-        is_captured = not isinstance(compute_logs, NoOpComputeLogManager)
         with Progress(
             *columns,
             TimeElapsedColumn(),
             console=console,
             transient=True,
-            redirect_stdout=not is_captured,
-            redirect_stderr=not is_captured,
         ) as bar:
             shown = _BarProgress(console, step_count, bar)
             with _echoing(compute_logs, shown.echo if echo_output else _drop):

@@ -22,7 +22,7 @@ class StepReport(msgspec.Struct, frozen=True):
 
     Attributes:
         step_key: the step.
-        outcome: "executed", "memoized", "skipped" or "failed".
+        outcome: "executed", "memoized", "skipped", "failed" or "not executed".
         seconds: how long it took; None where it was not executed.
         usage: what it asked of remote storage.
     """
@@ -33,7 +33,7 @@ class StepReport(msgspec.Struct, frozen=True):
     usage: Usage = Usage()
 
 
-_STYLES = {"executed": "green", "memoized": "cyan", "skipped": "yellow", "failed": "red"}
+_STYLES = {"executed": "green", "memoized": "cyan", "skipped": "yellow", "failed": "red", "not executed": "dim"}
 
 
 def step_report(event: DagsterEvent) -> StepReport | None:
@@ -50,33 +50,42 @@ def step_report(event: DagsterEvent) -> StepReport | None:
     return StepReport(event.step_key, outcome) if outcome else None
 
 
-def run_table(title: str, events: Iterable[DagsterEvent]) -> Table:
+def run_table(title: str, events: Iterable[DagsterEvent], step_keys: Iterable[str] = ()) -> Table:
     """A table of the steps of a run: executed or memoized, seconds, requests to remote storage, bytes.
 
     Args:
         title: above the table.
         events: of the run, in order.
+        step_keys: steps that the run has; those of which nothing is told were not executed.
     """
     table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column("step")
     table.add_column("outcome")
     for name in ("seconds", "S3 requests", "sent", "received"):
         table.add_column(name, justify="right")
-    for event in events:
-        report = step_report(event)
-        if report is not None:
-            style = _STYLES[report.outcome]
-            outcome = f"[{style}]{report.outcome}[/]"
-            table.add_row(report.step_key, outcome, _seconds(report.seconds), *_usage_cells(report.usage))
+    listed = list(events)
+    reports = [report for report in map(step_report, listed) if report is not None]
+    told = {report.step_key for report in reports}
+    reports += [StepReport(key, "not executed") for key in step_keys if key not in told]
+    for report in reports:
+        outcome = f"[{_STYLES[report.outcome]}]{report.outcome}[/]"
+        table.add_row(report.step_key, outcome, _seconds(report.seconds), *_usage_cells(report.usage))
+    for event in listed:
         _add_totals(table, event)
     return table
+
+
+def failures(events: Iterable[DagsterEvent]) -> list[str]:
+    """What failed in a run, a sentence each: the steps, or the run itself where no step did."""
+    listed = [event for event in events if event.is_failure and event.message]
+    return [str(event.message) for event in listed if event.is_step_failure] or [str(e.message) for e in listed]
 
 
 def _add_totals(table: Table, event: DagsterEvent) -> None:
     data = event.event_specific_data
     if isinstance(data, PipelineSuccessData | PipelineFailureData):
         table.add_section()
-        if isinstance(data, PipelineSuccessData):
+        if isinstance(data, PipelineSuccessData) and data.planning_usage.requests:
             table.add_row("(planning)", "", "", *_usage_cells(data.planning_usage), style="dim")
         table.add_row("the run", "", _seconds(data.duration_ms / 1000), *_usage_cells(data.usage), style="bold")
 

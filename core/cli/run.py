@@ -11,8 +11,7 @@ from core.api import execute_pipeline
 from core.cli.failures import clear_failures
 from core.cli.loading import load_pipeline, load_run_config
 from core.cli.progress import show_progress
-from core.cli.report import run_table
-from core.events.records import DagsterEvent
+from core.cli.report import failures, run_table
 from core.instance import DagsterInstance
 
 
@@ -65,15 +64,7 @@ def run(
                     memoize=memoize,
                     on_event=progress.on_event,
                 )
-            Console().print(run_table(f"{pipeline.name}, run {result.run_id}", result.event_list))
+            step_keys = [solid.name for solid in pipeline.solids]
+            Console().print(run_table(f"{pipeline.name}, run {result.run_id}", result.event_list, step_keys))
     if not result.success:
-        reasons = "".join(f"\n  {reason}" for reason in _failures(result.event_list))
-        raise click.ClickException(f"The run of pipeline {pipeline.name!r} failed.{reasons}")
-
-
-def _failures(events: list[DagsterEvent]) -> list[str]:
-    """What failed, a line each; the loggers have shown the traceback."""
-    failed_steps = [event.message for event in events if event.is_step_failure and event.message]
-    if failed_steps:
-        return failed_steps
-    return [event.message for event in events if event.is_failure and event.message]
+        raise click.ClickException("\n  ".join(failures(result.event_list)))

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from core.cli.failures import clear_failures
-from core.cli.report import run_table
+from core.cli.report import failures, run_table
 from core.errors import DagsterExecutionStepNotFoundError, DagsterRunNotFoundError
 from core.events.payloads import StepMemoizedData
 from core.instance import DagsterInstance, persistent_instance
@@ -47,9 +47,16 @@ def show(run_id: str) -> None:
     """Show the steps of a run. RUN is its id, or the beginning of it."""
     with clear_failures(), persistent_instance() as instance:
         run = find_run(instance, run_id)
-        events = [entry.dagster_event for entry in instance.all_logs(run.run_id) if entry.dagster_event]
+        entries = instance.all_logs(run.run_id)
+        events = [entry.dagster_event for entry in entries if entry.dagster_event]
+        step_keys = dict.fromkeys(entry.step_key for entry in entries if entry.step_key)
         title = f"{run.pipeline_name}, run {run.run_id}: {run.status.value}"
-        Console().print(run_table(title, events))
+        Console().print(run_table(title, events, step_keys))
+        for sentence in failures(events):
+            click.echo(sentence)
+        for entry in entries:
+            if entry.error_info is not None and entry.error_info.traceback:
+                click.echo(f"\n{entry.error_info.traceback}")
 
 
 @click.command()

@@ -21,6 +21,13 @@ class PlacedOutput(msgspec.Struct, frozen=True):
     solid_name: str
     output_name: str
 
+    def __bool__(self) -> bool:
+        raise DagsterInvariantViolationError(
+            f"The body of a pipeline asks whether output {self.output_name!r} of solid {self.solid_name!r} is true, "
+            "but its value is known only when the pipeline runs. To run a solid or not, give the one before it an "
+            "output with is_required=False, and yield it or not."
+        )
+
     def __iter__(self) -> Iterator[Any]:
         raise DagsterInvariantViolationError(
             f"Output {self.output_name!r} of solid {self.solid_name!r} is a single output and cannot be taken apart "

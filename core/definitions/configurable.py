@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 from core.config import ABSENT, ConfigFault, ConfigType, Field, as_field, raise_faults
@@ -28,6 +28,15 @@ def check_name(name: str | None, kind: str) -> str:
             f"{name!r} cannot name a {kind}: names are made of the letters A-Z and a-z, digits and underscores."
         )
     return name
+
+
+def key_set(keys: Iterable[str] | None, described: str) -> frozenset[str]:
+    """Resource keys as a set; raises DagsterInvalidDefinitionError for one string, whose letters would be taken."""
+    if isinstance(keys, str):
+        raise DagsterInvalidDefinitionError(
+            f"required_resource_keys of {described} must be a set of names; write {{{keys!r}}}."
+        )
+    return frozenset(keys or ())
 
 
 class DefinitionConfig(ConfigType):

@@ -10,7 +10,7 @@ from typing import Any, overload
 import msgspec
 
 from core.config import Field, Selector
-from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name
+from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name, key_set
 from core.errors import DagsterUnmetExecutorRequirementsError
 from core.events.records import DagsterEvent
 
@@ -102,7 +102,7 @@ class ExecutorDefinition(ConfigurableDefinition):
         super().__init__(check_name(name, "executor"), config_schema, description, "executor")
         self.requirements = tuple(requirements or ())
         self.executor_creation_fn = executor_creation_fn
-        self.required_resource_keys = frozenset(required_resource_keys or ())
+        self.required_resource_keys = key_set(required_resource_keys, f"executor {name!r}")
 
     def create(self, init_context: InitExecutorContext) -> Executor:
         """Makes the executor.

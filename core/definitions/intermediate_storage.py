@@ -7,7 +7,7 @@ from typing import Any, overload
 
 import msgspec
 
-from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name
+from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name, key_set
 from core.errors import DagsterInvalidDefinitionError
 from core.storage.intermediate_storage import IntermediateStorage, TypeStoragePluginRegistry
 from core.storage.pipeline_run import PipelineRun
@@ -65,7 +65,7 @@ class IntermediateStorageDefinition(ConfigurableDefinition):
     ) -> None:
         super().__init__(check_name(name, "intermediate storage"), config_schema, description, "intermediate storage")
         self.is_persistent = is_persistent
-        self.required_resource_keys = frozenset(required_resource_keys or ())
+        self.required_resource_keys = key_set(required_resource_keys, f"intermediate storage {name!r}")
         self.intermediate_storage_creation_fn = intermediate_storage_creation_fn
 
     def create(self, init_context: InitIntermediateStorageContext) -> IntermediateStorage:

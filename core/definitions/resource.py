@@ -8,7 +8,7 @@ from typing import Any, overload
 
 import msgspec
 
-from core.definitions.configurable import ConfigSchema, ConfigurableDefinition
+from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, key_set
 from core.errors import DagsterInvalidDefinitionError
 from core.log_manager import DagsterLogManager
 from core.storage.pipeline_run import PipelineRun
@@ -82,7 +82,7 @@ class ResourceDefinition(ConfigurableDefinition):
         if not callable(resource_fn):
             raise DagsterInvalidDefinitionError(f"A resource is made from a function, not from {resource_fn!r}.")
         self.resource_fn = resource_fn
-        self.required_resource_keys = frozenset(required_resource_keys or ())
+        self.required_resource_keys = key_set(required_resource_keys, f"resource {name!r}")
         self.version = version
         self._takes_context = bool(inspect.signature(resource_fn).parameters)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, overload
 
 from core.definitions.composition import CompositionCall, compose_call
-from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name
+from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name, key_set
 from core.definitions.input_output import NO_VALUE, InputDefinition, OutputDefinition
 from core.errors import DagsterInvalidDefinitionError
 from core.events.user_events import normalize_tags
@@ -48,7 +48,7 @@ class SolidDefinition(ConfigurableDefinition):
         self.output_defs = tuple([OutputDefinition()] if output_defs is None else output_defs)
         self.compute_fn = compute_fn
         self.tags = normalize_tags(tags, f"solid {name!r}")
-        self.required_resource_keys = frozenset(required_resource_keys or ())
+        self.required_resource_keys = key_set(required_resource_keys, f"solid {name!r}")
         self.version = version
         self.input_dict = {definition.name: definition for definition in self.input_defs}
         self.output_dict = {definition.name: definition for definition in self.output_defs}
@@ -181,6 +181,8 @@ def _inputs(
     solid_name: str, parameters: list[inspect.Parameter], given: Sequence[InputDefinition]
 ) -> list[InputDefinition]:
     explicit = {definition.name: definition for definition in given}
+    if len(explicit) < len(given):
+        raise DagsterInvalidDefinitionError(f"Solid {solid_name!r} declares two inputs of the same name.")
     inputs = [_input(solid_name, each, explicit.pop(each.name, None)) for each in parameters]
     for definition in explicit.values():
         if not definition.dagster_type.is_nothing:

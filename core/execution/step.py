@@ -108,11 +108,13 @@ def _attempt(
         error = raised
     else:
         duration_ms = (time.perf_counter() - started) * 1000
+        step_context.pipeline_context.instance.compute_log_manager.show_output()
         message = f"Finished step {step_context.step.key!r} in {duration_ms:.1f} ms."
         success = StepSuccessData(duration_ms, meter.read() - usage_before)
         events.append(step_context.record("STEP_SUCCESS", message, success))
         return StepResult(events)
     duration_ms = (time.perf_counter() - started) * 1000
+    step_context.pipeline_context.instance.compute_log_manager.show_output()
     events.append(_record_failure(step_context, error, duration_ms, meter.read() - usage_before))
     if not isinstance(error, Exception):
         raise error

@@ -23,13 +23,14 @@ def select_steps(steps: Mapping[str, ExecutionStep], selection: Sequence[str]) -
     Raises:
         DagsterInvalidSubsetError: a query is none, or names no step.
     """
+    queries = [selection] if isinstance(selection, str) else selection
     upstream = {key: {handle.step_key for handle in step.upstream_handles} for key, step in steps.items()}
     downstream: dict[str, set[str]] = {key: set() for key in steps}
     for key, sources in upstream.items():
         for source in sources:
             downstream[source].add(key)
     chosen: set[str] = set()
-    for query in selection:
+    for query in queries:
         match = _QUERY.fullmatch(query.strip())
         if match is None:
             raise DagsterInvalidSubsetError(f"{query!r} is no step query; write a step key, *step, step* or +step+.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -92,6 +93,14 @@ class ConfigurableClassData(msgspec.Struct, frozen=True):
 
     def _hint(self) -> str:
         for old, new in _RENAMED:
-            if self.module_name.startswith(old):
-                return f" Here that module is called {new + self.module_name.removeprefix(old)!r}."
+            here = new + self.module_name.removeprefix(old)
+            if self.module_name.startswith(old) and _is_module(here):
+                return f" Here that module is called {here!r}."
         return ""
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # of a package above it
+        return False

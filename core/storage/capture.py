@@ -85,6 +85,17 @@ class OutputCapture:
             self._keep_unused(files)
             _process_capture.release()
 
+    def show_now(self) -> None:
+        """Shows what was written until now."""
+        with self._lock:
+            streams = list(self._streams)
+            if streams:
+                _flush(sys.stdout)
+                _flush(sys.stderr)
+                _flush_c_streams()
+            for stream in streams:
+                stream.show_new_bytes()
+
     def close(self) -> None:
         """Ends the thread and closes the files that nothing was written to; the next capture begins anew."""
         thread, self._thread = self._thread, None
@@ -165,8 +176,9 @@ def _captured_stream(name: str, descriptor: int, file: _LogFile, echo: Echo | No
     _flush(python_stream)
     saved = os.dup(descriptor)
     os.dup2(file.descriptor, descriptor)
-    replaced = _fileno(python_stream) != descriptor
-    if replaced:  # a notebook or a test runner has put its own object in place; it does not write to the descriptor
+    # A notebook, a test runner or a progress bar has put its own object in place, which writes elsewhere.
+    replaced = not isinstance(python_stream, io.TextIOWrapper) or _fileno(python_stream) != descriptor
+    if replaced:
         setattr(sys, name, io.TextIOWrapper(io.FileIO(descriptor, "w", closefd=False), "utf-8", write_through=True))
     on_stream = python_stream if replaced else None
     show = echo or (_show_on_descriptor(saved) if on_stream is None else _show_on_stream(on_stream))

@@ -122,6 +122,10 @@ class ComputeLogManager(ABC):
             max_bytes: at most so many; at least 4, the length of the longest character.
         """
 
+    def show_output(self) -> None:
+        """Shows what the step that is running has printed until now, before what is said of it next."""
+        self._output_capture.show_now()
+
     def finish_run(self, pipeline_run: PipelineRun) -> list[str]:
         """Called when a run has ended: finishes what is under way for it and ends the threads it used.
 

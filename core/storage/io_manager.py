@@ -30,6 +30,15 @@ class IOManager(ABC):
         return None
 
 
+def warn_of_dropped_value(context: OutputContext, address: str) -> None:
+    """Says that a computed value was not stored, because its version is stored and values of a version stay."""
+    if context.log is not None:
+        context.log.warning(
+            f"Output {context.name!r} was computed although its version is stored at {address}. The stored value stays "
+            "and the new one is dropped; change the solid's version to store another."
+        )
+
+
 class MemoizableIOManager(IOManager):
     """An IO manager that can tell whether an output is stored already."""
 

@@ -14,7 +14,7 @@ from core.errors import DagsterObjectCorruptError, DagsterObjectNotFoundError
 from core.storage.atomic_file import atomic_write
 from core.storage.fs_io_manager import BASE_DIR_CONFIG, path_under
 from core.storage.io_context import InputContext, OutputContext
-from core.storage.io_manager import PICKLE_PROTOCOL, MemoizableIOManager
+from core.storage.io_manager import PICKLE_PROTOCOL, MemoizableIOManager, warn_of_dropped_value
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _CHUNK_BYTES = 1 << 20
@@ -34,6 +34,8 @@ class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
         self.base_dir = Path(base_dir).absolute()
 
     def handle_output(self, context: OutputContext, obj: Any) -> None:
+        if self.has_output(context):
+            warn_of_dropped_value(context, str(self._path(context)))
         with atomic_write(self._path(context), overwrite=False, is_whole=_is_whole) as stream:
             hashing = _HashingWriter(stream)
             pickle.dump(obj, hashing, PICKLE_PROTOCOL)

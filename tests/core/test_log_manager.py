@@ -127,7 +127,7 @@ def test_levels_of_the_users_own_by_integer(collected: Collected) -> None:
     assert collector.metas[0]["depth"] == 2
 
 
-@pytest.mark.parametrize("name", ["trace", "exception", "setLevel"])
+@pytest.mark.parametrize("name", ["trace", "notice", "setLevel"])
 def test_there_are_no_other_levels(name: str, collected: Collected) -> None:
     with pytest.raises(AttributeError, match=name):
         getattr(collected[0], name)

@@ -27,6 +27,7 @@ from core import (
     fs_io_manager,
     mem_io_manager,
     pipeline,
+    reexecute_pipeline,
     solid,
 )
 from core.errors import DagsterObjectCorruptError
@@ -352,3 +353,26 @@ def test_values_made_elsewhere_are_found_by_an_instance_that_knows_no_run(lab: L
     again = lab.run(joined(lab))
     assert again.executed_step_keys == []
     assert json.dumps(again.output_for_solid("f")) == '"f@1<0>(x=a@1<0>(), y=b@1<0>())"'
+
+
+def test_a_selected_step_that_is_not_stored_is_executed_though_nobody_selected_takes_it(lab: Lab) -> None:
+    parent = lab.run(joined(lab))
+    lab.delete("f")
+    again = reexecute_pipeline(joined(lab), parent.run_id, step_selection=["f"], instance=lab.instance, memoize=True)
+    assert again.executed_step_keys == ["f"]
+
+
+def test_one_name_for_two_solids_is_no_stale_hit(lab: Lab) -> None:
+    first, second = lab.spelling_solid("a"), lab.spelling_solid("b")
+    lab.run(lab.pipeline([first], {SolidInvocation("a", "x"): {}}))
+    other = lab.run(lab.pipeline([second], {SolidInvocation("b", "x"): {}}))
+    assert other.executed_step_keys == ["x"]
+    assert other.output_for_solid("x") == "b@1<0>()"
+
+
+def test_a_value_that_is_computed_again_is_dropped_with_a_warning(lab: Lab) -> None:
+    lab.run(joined(lab))
+    again = lab.run(joined(lab), memoize=False)
+    warned = [entry for entry in lab.instance.all_logs(again.run_id) if "is dropped" in entry.user_message]
+    assert {entry.step_key for entry in warned} == {"a", "b", "c", "d", "f", "g"}
+    assert lab.run(joined(lab)).executed_step_keys == []

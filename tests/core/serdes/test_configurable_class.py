@@ -86,13 +86,14 @@ def test_without_a_schema_any_mapping_goes(text: str) -> None:
             ["Here that module is called 'cloudstore.compute_log_manager'."],
         ),
         ("dagster_aws.s3", "S3ComputeLogManager", "{}", ["Here that module is called 'cloudstore'."]),
-        ("dagster_cron.cron_scheduler", "SystemCronScheduler", "{}", ["Here that module is called 'core.scheduler'."]),
+        ("dagster.no_such.module", "Thing", "{}", ["No module named 'dagster'."]),
     ],
 )
 def test_what_is_wrong_is_said(module_name: str, class_name: str, config: str, messages: list[str]) -> None:
     with pytest.raises(DagsterInvalidConfigError) as caught:
         ConfigurableClassData(module_name, class_name, config).rehydrate()
     assert all(message in str(caught.value) for message in messages), str(caught.value)
+    assert ("Here that module" in str(caught.value)) == any("Here that module" in message for message in messages)
 
 
 @pytest.mark.parametrize("source", ["1 / 0", "raise KeyError('x')", "def broken(:"])

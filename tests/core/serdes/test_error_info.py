@@ -62,8 +62,9 @@ def test_an_error_with_its_causes(tmp_path: Path) -> None:
     assert info.cause.cause.cause is None
     assert "in inner" in info.cause.cause.stack[-1]
     text = info.to_string()
-    assert text.index("ValueError: of the user") < text.index("KeyError: 'k'") < text.index("running")
-    assert text.count("The above exception was the cause of this one") == 2
+    assert text.index("ValueError: of the user") < text.index("KeyError: 'k'")
+    assert text.count("The above exception was the cause of this one") == 1
+    assert "running" not in text  # the error around the user's says nothing that the user's does not
     assert from_json(SerializableErrorInfo, to_json(info)) == info
 
 

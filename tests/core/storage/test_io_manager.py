@@ -128,9 +128,8 @@ class Explosive:
         raise RuntimeError("cannot be pickled")
 
 
-def test_a_value_that_cannot_be_pickled_leaves_nothing(kind: str, manager: IOManager, tmp_path: Path) -> None:
-    if kind == "mem":
-        pytest.skip("memory pickles nothing")
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "mem"], indirect=True)
+def test_a_value_that_cannot_be_pickled_leaves_nothing(manager: IOManager, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="cannot be pickled"):
         manager.handle_output(output(), [b"x" * 1_000_000, Explosive()])
     with pytest.raises(DagsterObjectNotFoundError):
