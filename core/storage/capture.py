@@ -38,7 +38,8 @@ class OutputCapture:
     """Captures the output of one step after another; `close` ends its thread.
 
     A log's file appears when something is written to it. Until then the descriptors point at nameless files, opened
-    once for all the steps that print nothing: making a file costs more than all else about a small step.
+    once for all the steps that print nothing: making a file costs more than all else about a small step. What a quiet
+    step leaves running in the background may so write into the log of a later one.
     """
 
     def __init__(self) -> None:
