@@ -130,9 +130,22 @@ class StepMaterializationData(msgspec.Struct, frozen=True, tag=True):
 
 
 class StepExpectationResultData(msgspec.Struct, frozen=True, tag=True):
-    """STEP_EXPECTATION_RESULT."""
+    """STEP_EXPECTATION_RESULT: the parts of an ExpectationResult."""
 
-    expectation_result: ExpectationResult
+    success: bool
+    label: str | None = None
+    description: str | None = None
+    metadata_entries: tuple[EventMetadataEntry, ...] = ()
+
+    @staticmethod
+    def of(result: ExpectationResult) -> StepExpectationResultData:
+        """The record of a result."""
+        return StepExpectationResultData(result.success, result.label, result.description, result.metadata_entries)
+
+    @property
+    def expectation_result(self) -> ExpectationResult:
+        """ExpectationResult: as the solid gave it."""
+        return ExpectationResult(self.success, self.label, self.description, self.metadata_entries)
 
 
 class ComputeLogsCaptureData(msgspec.Struct, frozen=True, tag=True):

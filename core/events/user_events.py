@@ -97,28 +97,67 @@ class AssetMaterialization:
         return f"AssetMaterialization({self.asset_key!r}, {self.description!r})"
 
 
-class ExpectationResult(msgspec.Struct, frozen=True):
+class ExpectationResult:
     """The result of a test of data.
 
-    Attributes:
+    Args:
         success: whether it passed; a failed expectation does not fail the step.
         label: its short name.
         description: for people.
         metadata_entries: labelled values.
+        metadata: label to value, added to the entries.
     """
 
-    success: bool
-    label: str | None = None
-    description: str | None = None
-    metadata_entries: tuple[EventMetadataEntry, ...] = ()
+    def __init__(
+        self,
+        success: bool,
+        label: str | None = None,
+        description: str | None = None,
+        metadata_entries: Sequence[EventMetadataEntry] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.success = success
+        self.label = label
+        self.description = description
+        self.metadata_entries = as_metadata_entries(metadata, metadata_entries)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ExpectationResult) and vars(other) == vars(self)
+
+    __hash__ = None  # type: ignore[assignment]  # its metadata may hold dicts
+
+    def __repr__(self) -> str:
+        return f"ExpectationResult({self.success!r}, {self.label!r}, {self.description!r})"
 
 
-class TypeCheck(msgspec.Struct, frozen=True):
-    """The answer of a type check function, where it has more to say than True or False."""
+class TypeCheck:
+    """The answer of a type check function, where it has more to say than True or False.
 
-    success: bool
-    description: str | None = None
-    metadata_entries: tuple[EventMetadataEntry, ...] = ()
+    Args:
+        success: whether the value is of the type.
+        description: why not.
+        metadata_entries: labelled values.
+        metadata: label to value, added to the entries.
+    """
+
+    def __init__(
+        self,
+        success: bool,
+        description: str | None = None,
+        metadata_entries: Sequence[EventMetadataEntry] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.success = success
+        self.description = description
+        self.metadata_entries = as_metadata_entries(metadata, metadata_entries)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TypeCheck) and vars(other) == vars(self)
+
+    __hash__ = None  # type: ignore[assignment]  # as above
+
+    def __repr__(self) -> str:
+        return f"TypeCheck({self.success!r}, {self.description!r})"
 
 
 class Failure(Exception):

@@ -77,7 +77,7 @@ class OutputHandler:
         elif isinstance(event, ExpectationResult):
             label = event.label or "an expectation"
             message = f"Expectation {label!r} {'passed' if event.success else 'failed'}."
-            self._record("STEP_EXPECTATION_RESULT", message, StepExpectationResultData(event))
+            self._record("STEP_EXPECTATION_RESULT", message, StepExpectationResultData.of(event))
 
     def finish(self) -> None:
         """Called when the function has ended.

@@ -29,7 +29,7 @@ from core.events.metadata import (
     JsonMetadataEntryData,
     TextMetadataEntryData,
 )
-from core.events.payloads import StepMaterializationData, StepOutputData
+from core.events.payloads import StepExpectationResultData, StepMaterializationData, StepOutputData
 from core.events.user_events import normalize_tags
 
 
@@ -103,6 +103,9 @@ def test_what_solids_raise() -> None:
         with pytest.raises(DagsterInvalidDefinitionError, match="of 0 or more"):
             RetryRequested(**bad)
     assert ExpectationResult(True, "label") == ExpectationResult(success=True, label="label")
+    rows = ExpectationResult(False, "rows", metadata={"missing": 3})
+    assert rows.metadata_entries == (EventMetadataEntry.int(3, "missing"),)
+    assert StepExpectationResultData.of(rows).expectation_result == rows
 
 
 @pytest.mark.parametrize("event_type", DagsterEventType)
