@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,7 @@ import sqlalchemy as sa
 from core.errors import DagsterInvariantViolationError, DagsterStorageError
 
 BUSY_TIMEOUT_MS = 60_000
+_WAL_PAUSE_SECONDS = 0.005
 CHECKPOINT_PAGES = 16_384  # of 4 KiB: 64 MiB
 
 
@@ -88,14 +91,30 @@ def _sqlite_url(url: str) -> sa.URL:
 def _set_pragmas(connection: Any, _record: object) -> None:
     # The driver must not begin transactions of its own; `_begin` does, in the mode that is wanted.
     connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    # In WAL mode NORMAL survives a killed process whole; only a power cut can take the last commits.
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    # A checkpoint waits for the disk, 60 ms here: rarely while a run goes on, and otherwise when the file is closed.
-    cursor.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
+    try:
+        _use_wal(connection)
+        # In WAL mode NORMAL survives a killed process whole; only a power cut can take the last commits.
+        connection.execute("PRAGMA synchronous=NORMAL")
+        # A checkpoint waits for the disk, 60 ms here: so rarely while a run goes on, and when the file is closed.
+        connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+        connection.execute("PRAGMA foreign_keys=ON")
+    except BaseException:
+        connection.close()  # the pool has not got it yet
+        raise
+
+
+def _use_wal(connection: Any) -> None:
+    """Switches a new file to WAL mode. SQLite does not wait where two processes do so at once, but answers "locked"."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(_WAL_PAUSE_SECONDS)
+        else:
+            return
 
 
 def _begin(connection: sa.Connection) -> None:

@@ -205,3 +205,32 @@ def test_a_password_in_a_url_is_not_shown() -> None:
     with pytest.raises(DagsterStorageError) as caught:
         SqliteRunStorage("postgresql://user:hunter2@host/database")
     assert "hunter2" not in str(caught.value)
+
+
+OPENING = """
+import sys
+from core.storage.event_log import SqliteEventLogStorage
+from core.storage.runs import SqliteRunStorage
+SqliteEventLogStorage, SqliteRunStorage
+print("ready", flush=True)
+for folder in map(str.strip, sys.stdin):
+    if folder != "go":
+        SqliteRunStorage.from_local(folder).dispose()
+        print("opened", flush=True)
+"""
+
+
+def test_processes_that_make_one_database_at_once_wait_for_each_other(
+    tmp_path: Path, start_python: StartPython
+) -> None:
+    openers = [start_python(OPENING) for _ in range(3)]
+    signal_all(openers)
+    for number in range(100):  # without waiting, about 6 of these 300 openings fail
+        for opener in openers:
+            assert opener.stdin is not None
+            opener.stdin.write(f"{tmp_path / str(number)}\n")
+            opener.stdin.flush()
+        assert [read_line(opener) for opener in openers] == ["opened\n"] * 3
+    for opener in openers:
+        _, errors = opener.communicate()
+        assert (opener.returncode, errors) == (0, "")
