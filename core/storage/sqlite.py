@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +44,7 @@ class SqliteDatabase:
         with self._errors():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+            weakref.finalize(self, _close, self._engine, os.getpid())
             sa.event.listen(self._engine, "connect", _set_pragmas)
             sa.event.listen(self._engine, "begin", _begin)
             with self._engine.execution_options(sqlite_begin="IMMEDIATE").begin() as connection:
@@ -86,6 +89,12 @@ def _sqlite_url(url: str) -> sa.URL:
     if parsed.get_backend_name() != "sqlite":
         raise DagsterStorageError(f"{parsed.render_as_string(hide_password=True)!r} {hint}")
     return parsed
+
+
+def _close(engine: sa.Engine, owner_pid: int) -> None:
+    # A forked child must leave its parent's connections alone: closing one there would take away the parent's locks.
+    if os.getpid() == owner_pid:
+        engine.dispose()
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:
