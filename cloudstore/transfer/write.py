@@ -181,7 +181,7 @@ class _Write:
 
     def _default_checksum(self) -> str | None:
         # What botocore sends with each part by itself. AWS refuses it unless the upload was announced with it.
-        mode = self._client.meta.config.request_checksum_calculation  # type: ignore[attr-defined]
+        mode = self._client.meta.config.request_checksum_calculation  # type: ignore[attr-defined]  # Config has it; its stubs do not
         return None if mode == "when_required" else "CRC32"
 
     def _identified_settings(self) -> dict[str, Any]:

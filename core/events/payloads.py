@@ -163,11 +163,6 @@ class EngineEventData(msgspec.Struct, frozen=True, tag=True):
     marker_start: str | None = None
     marker_end: str | None = None
 
-    @staticmethod
-    def engine_error(error: SerializableErrorInfo) -> EngineEventData:
-        """Data of an event that reports an error."""
-        return EngineEventData(error=error)
-
 
 class PipelineSuccessData(msgspec.Struct, frozen=True, tag=True):
     """PIPELINE_SUCCESS: totals of the run. `planning_usage` is what was asked to decide which steps to execute."""

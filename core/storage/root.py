@@ -7,7 +7,6 @@ from typing import Any
 
 from core.config import StringSource
 from core.serdes import ConfigurableClass, ConfigurableClassData
-from core.storage.paths import file_name
 
 
 class LocalArtifactStorage(ConfigurableClass):
@@ -41,13 +40,5 @@ class LocalArtifactStorage(ConfigurableClass):
 
     @property
     def storage_dir(self) -> str:
-        """str: under which each run has a directory, and values that belong to no run are kept."""
+        """str: of values and files."""
         return str(Path(self._base_dir) / "storage")
-
-    def file_manager_dir(self, run_id: str) -> str:
-        """Where a run's local file manager keeps files."""
-        return str(Path(self.storage_dir) / file_name(run_id, "run id") / "files")
-
-    def intermediates_dir(self, run_id: str) -> str:
-        """Where a run's filesystem intermediate storage keeps values."""
-        return str(Path(self.storage_dir) / file_name(run_id, "run id") / "intermediates")

@@ -23,8 +23,7 @@ from core.storage.event_log.base import (
 )
 from core.storage.event_log.schema import events as events_table
 from core.storage.event_log.schema import step_output_addresses
-
-_IN_LIST_SIZE = 500  # below the smallest limit on bound parameters of the databases we know (SQLite: 999)
+from core.storage.in_lists import batches
 
 
 class SqlEventLogStorage(EventLogStorage):
@@ -86,8 +85,8 @@ class SqlEventLogStorage(EventLogStorage):
         versions = sorted(set(step_output_versions.values()))
         found: dict[StepOutputKey, StepOutputAddress] = {}
         with self.read_index() as connection:
-            for start in range(0, len(versions), _IN_LIST_SIZE):
-                wanted = step_output_addresses.c.version.in_(versions[start : start + _IN_LIST_SIZE])
+            for batch in batches(versions):
+                wanted = step_output_addresses.c.version.in_(batch)
                 query = sa.select(step_output_addresses).where(wanted).order_by(step_output_addresses.c.id)
                 for row in connection.execute(query):
                     key = (row.pipeline_name, StepOutputHandle(row.step_key, row.output_name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from core.errors import DagsterRunAlreadyExists, DagsterRunNotFoundError
 from core.events.records import DagsterEvent
 from core.serdes import from_json, to_json
 from core.storage.daemon_heartbeat import DaemonHeartbeat
+from core.storage.in_lists import batches
 from core.storage.pipeline_run import STATUS_AFTER_EVENT, PipelineRun, PipelineRunsFilter, PipelineRunStatus, RunRecord
 from core.storage.runs.base import RunStorage
 from core.storage.runs.schema import daemon_heartbeats, run_tags, runs
@@ -80,7 +81,7 @@ class SqlRunStorage(RunStorage):
     @staticmethod
     def _tags_of(connection: sa.Connection, run_ids: list[str]) -> dict[str, dict[str, str]]:
         tags: dict[str, dict[str, str]] = {}
-        for batch in _batches(run_ids):
+        for batch in batches(run_ids):
             for row in connection.execute(sa.select(run_tags).where(run_tags.c.run_id.in_(batch))):
                 tags.setdefault(row.run_id, {})[row.key] = row.value
         return tags
@@ -130,13 +131,6 @@ class SqlRunStorage(RunStorage):
     def wipe_daemon_heartbeats(self) -> None:
         with self.write() as connection:
             connection.execute(daemon_heartbeats.delete())
-
-
-_IN_LIST_SIZE = 500  # below the smallest limit on bound parameters of the databases we know (SQLite: 999)
-
-
-def _batches(values: list[str]) -> Iterable[list[str]]:
-    return (values[start : start + _IN_LIST_SIZE] for start in range(0, len(values), _IN_LIST_SIZE))
 
 
 def _record_from(row: Any, tags: dict[str, str]) -> RunRecord:

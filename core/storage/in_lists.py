@@ -1,0 +1,12 @@
+"""Long lists of values, in pieces that a SQL query takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+_LIST_SIZE = 500  # below the smallest limit on bound parameters of the databases we know (SQLite: 999)
+
+
+def batches(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    """`values` in order, in pieces for `column.in_(piece)`."""
+    return (values[start : start + _LIST_SIZE] for start in range(0, len(values), _LIST_SIZE))
