@@ -19,7 +19,9 @@ DagsterError
 │   ├── DagsterObjectNotFoundError           (also a FileNotFoundError)
 │   ├── DagsterObjectAccessError             (also a PermissionError)
 │   └── DagsterObjectCorruptError
-├── DagsterStorageError                      a run or event database cannot be used
+├── DagsterStorageError                      a run, event log or schedule database cannot be used
+│   └── DagsterSchemaError                   its schema is of an older or newer release
+├── DagsterMissingExtraError                 an optional part is not installed (also an ImportError)
 └── DagsterUserCodeExecutionError            the user's own code raised; holds that exception
     ├── DagsterExecutionStepExecutionError   the body of a solid
     ├── DagsterExecutionLoadInputError       an IO manager's load_input, or an input's loader
@@ -165,6 +167,14 @@ class DagsterObjectAccessError(DagsterObjectStoreError, PermissionError):
 
 class DagsterObjectCorruptError(DagsterObjectStoreError):
     """The stored bytes are not the ones that were written."""
+
+
+class DagsterSchemaError(DagsterStorageError):
+    """A database was made by an older release, and has to be migrated, or by a newer one."""
+
+
+class DagsterMissingExtraError(DagsterError, ImportError):
+    """A library of an extra is not installed; the message has the `pip install` that brings it."""
 
 
 class DagsterUserCodeExecutionError(DagsterError):

@@ -13,9 +13,10 @@ from core.config.composite import (
     as_field,
     own_copy,
 )
-from core.config.faults import ConfigFault, format_path, show_value, unknown_name
+from core.config.environment import PermissiveSource, with_sources
+from core.config.faults import ConfigFault, format_path, hide_passwords, show_value, unknown_name
 from core.config.scalars import ConfigType, Enum, EnumValue
-from core.config.sources import BoolSource, IntSource, StringSource
+from core.config.sources import BoolSource, FloatSource, IntSource, SourceType, StringSource
 from core.config.validate import raise_faults, resolve_config
 
 __all__ = [
@@ -27,19 +28,24 @@ __all__ = [
     "Enum",
     "EnumValue",
     "Field",
+    "FloatSource",
     "IntSource",
     "Noneable",
     "Permissive",
+    "PermissiveSource",
     "ScalarUnion",
     "Selector",
     "Shape",
+    "SourceType",
     "StringSource",
     "as_config_type",
     "as_field",
     "format_path",
+    "hide_passwords",
     "own_copy",
     "raise_faults",
     "resolve_config",
     "show_value",
     "unknown_name",
+    "with_sources",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.builtins import BuiltinEnum
-from core.config.faults import ConfigFault, Path, show_value, unknown_name
+from core.config.faults import ConfigFault, Path, names_secret, show_value, unknown_name
 from core.config.scalars import ANY, BOOL, FLOAT, INT, STRING, ConfigType
 from core.errors import DagsterInvalidConfigDefinitionError
 
@@ -99,10 +99,10 @@ class Field:
         return ABSENT
 
     def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
-        """As `ConfigType.resolve`; a secret's value is kept out of the faults."""
+        """As `ConfigType.resolve`; a secret's value is kept out of the faults, and what a secret's name stands for."""
         found: list[ConfigFault] = []
         resolved = self.config_type.resolve(value, path, found)
-        if self.is_secret:
+        if self.is_secret or (names_secret(path) and not isinstance(value, Mapping | list)):
             message = f"expected {self.config_type.given_name} (a secret, not shown)"
             found = [fault if fault.is_of_environment else ConfigFault(fault.path, message) for fault in found]
         faults.extend(found)

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 
 import msgspec
 
 Path = tuple[str | int, ...]
+
+# To the last @, because a password may hold one.
+_IN_URL = re.compile(r"(://[^:/@\s]*):.*@")
+_IN_WORDS = re.compile(r"""(passw(?:or)?d\s*=\s*)(?:'[^']*'|"[^"]*"|[^\s&'"]+)""", re.IGNORECASE)
+_NAMES_SECRET = re.compile(
+    r"(passw(or)?d|passphrase|secret|token|credentials?|(access|api|private|secret)_key|dsn|postgres_url|conn\w*_string)$",
+    re.IGNORECASE,
+)
 
 
 class ConfigFault(msgspec.Struct, frozen=True):
@@ -17,20 +26,39 @@ class ConfigFault(msgspec.Struct, frozen=True):
         path: keys and indexes from the root of the config to the value at fault.
         message: what is wrong and what would be right.
         is_of_environment: it is about an environment variable: of here and now, and with nothing of a value in it.
+        file: where the config was written, as far as that is known.
+        line: the line in that file, counted from 1; 0 where there is none.
     """
 
     path: Path
     message: str
     is_of_environment: bool = False
+    file: str = ""
+    line: int = 0
 
     def __str__(self) -> str:
-        return f"{format_path(self.path)}: {self.message}"
+        line = f", line {self.line}" if self.line else ""
+        place = f"{self.file}{line}: " if self.file else ""
+        return f"{place}{format_path(self.path)}: {self.message}"
+
+    def __repr__(self) -> str:
+        return f"ConfigFault({str(self)!r})"  # which hides what should not be shown
 
 
 def format_path(path: Path) -> str:
     """`("solids", "clean", "months", 1)` becomes `solids.clean.months[1]`."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return text.removeprefix(".") or "(top level)"
+    return hide_passwords(text.removeprefix(".")) or "(top level)"
+
+
+def hide_passwords(text: str) -> str:
+    """`text` with `…` for each password of a URL (`://user:password@`) and after `password=`."""
+    return _IN_WORDS.sub(r"\1…", _IN_URL.sub(r"\1:…@", text))
+
+
+def names_secret(path: Path) -> bool:
+    """Whether the last key of `path` is one under which people keep a secret: `password`, `postgres_url` ..."""
+    return bool(path) and _NAMES_SECRET.search(str(path[-1])) is not None
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
@@ -38,11 +66,11 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
     names = sorted(known)
     close = difflib.get_close_matches(str(name), names, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else "."
-    return f"unknown {kind} {name!r}{hint} Known: {', '.join(names) or 'none'}."
+    return f"unknown {kind} {hide_passwords(repr(name))}{hint} Known: {', '.join(names) or 'none'}."
 
 
 def show_value(value: object, limit: int = 60) -> str:
-    """A value and its type for a message, cut to `limit` characters; of a container not what is in it.
+    """A value and its type for a message, cut to `limit` characters, without passwords; of a container not its items.
 
     What is in a container may be a secret that was written in the wrong place, and may be large.
     """
@@ -52,4 +80,5 @@ def show_value(value: object, limit: int = 60) -> str:
         text = "1 item" if len(value) == 1 else f"{len(value)} items"
     else:
         text = repr(value)
+    text = hide_passwords(text)
     return f"{text if len(text) <= limit else text[: limit - 1] + '…'} ({type(value).__name__})"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from core.config.faults import ConfigFault, Path, show_value
-from core.config.scalars import ConfigType
+from core.config.scalars import FLOAT, ConfigType
 
 
 class SourceType(ConfigType):
@@ -49,6 +49,15 @@ class SourceType(ConfigType):
             return value
 
 
+class _FloatSource(SourceType):
+    """As its base class; a written int is taken as a float."""
+
+    def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
+        if type(value) is int:
+            return FLOAT.resolve(value, path, faults)
+        return super().resolve(value, path, faults)
+
+
 def _to_bool(text: str) -> bool:
     try:
         return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[text.strip().lower()]
@@ -58,4 +67,5 @@ def _to_bool(text: str) -> bool:
 
 StringSource = SourceType("StringSource", str, str)
 IntSource = SourceType("IntSource", int, int)
+FloatSource = _FloatSource("FloatSource", float, float)
 BoolSource = SourceType("BoolSource", bool, _to_bool)

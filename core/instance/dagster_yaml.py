@@ -2,65 +2,152 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
-from core.config import ConfigFault, Field, Permissive, Shape, raise_faults
+from core.config import (
+    ConfigFault,
+    ConfigType,
+    Field,
+    FloatSource,
+    IntSource,
+    Permissive,
+    PermissiveSource,
+    Shape,
+    SourceType,
+    StringSource,
+    hide_passwords,
+    raise_faults,
+    show_value,
+)
 from core.errors import DagsterInvalidConfigError
-from core.serdes import ConfigurableClassData
-from core.serdes.yaml_file import read_yaml_mapping
+from core.serdes import ConfigurableClass, ConfigurableClassData
+from core.serdes.yaml_file import YamlFile, read_yaml_file
+from core.storage.compute_log_manager import ComputeLogManager
+from core.storage.event_log import EventLogStorage
+from core.storage.root import LocalArtifactStorage
+from core.storage.runs import RunStorage
+from core.storage.schedules import ScheduleStorage
 
-_CLASS_SECTIONS = (
-    "local_artifact_storage",
-    "run_storage",
-    "event_log_storage",
-    "compute_logs",
-    "schedule_storage",
-    "scheduler",
-    "run_coordinator",
-    "run_launcher",
+_KINDS: dict[str, type] = {
+    "local_artifact_storage": LocalArtifactStorage,
+    "run_storage": RunStorage,
+    "event_log_storage": EventLogStorage,
+    "compute_logs": ComputeLogManager,
+    "schedule_storage": ScheduleStorage,
+    "scheduler": ConfigurableClass,
+    "run_coordinator": ConfigurableClass,
+    "run_launcher": ConfigurableClass,
+}
+_MOST_DAYS = 100_000  # the calendar of Python's dates ends not far beyond
+_MOST_ITEMS = 10**15  # what a database can count
+
+
+class _Limit(ConfigType):
+    """A number within bounds, or `{env: NAME}` for a variable that holds one."""
+
+    def __init__(self, source: SourceType, wanted: str, fits: Callable[[float], bool]) -> None:
+        self._source, self._wanted, self._fits = source, wanted, fits
+
+    @property
+    def given_name(self) -> str:
+        return f"{self._wanted} or {{env: NAME}}"
+
+    def resolve(self, value: object, path: tuple[str | int, ...], faults: list[ConfigFault]) -> Any:
+        found: list[ConfigFault] = []
+        number = self._source.resolve(value, path, found)
+        if any(fault.is_of_environment for fault in found):
+            faults.extend(found)
+        elif not found and not self._fits(number) and isinstance(value, Mapping):
+            message = f"the environment variable {value['env']} does not hold {self._wanted}"
+            faults.append(ConfigFault(path, message, is_of_environment=True))
+        elif found or not self._fits(number):
+            faults.append(ConfigFault(path, f"expected {self.given_name}, got {show_value(value)}"))
+        return number
+
+
+_DAYS = _Limit(FloatSource, f"a number of days above 0, at most {_MOST_DAYS}", lambda days: 0 < days <= _MOST_DAYS)
+_COUNT = _Limit(IntSource, f"a whole number from 0 to {_MOST_ITEMS}", lambda count: 0 <= count <= _MOST_ITEMS)
+_LIMITS = Shape({"max_age_days": Field(_DAYS, is_required=False), "max_count": Field(_COUNT, is_required=False)})
+_RETENTION = Field(
+    Shape({name: Field(_LIMITS, is_required=False) for name in ("runs", "events", "compute_logs", "values")})
 )
-_CLASS = Field(Shape({"module": str, "class": str, "config": Field(Permissive())}), is_required=False)
-_ANYTHING = Field(Permissive(), is_required=False)
+_SETTINGS = Field(PermissiveSource())
+_CLASS = Field(Shape({"module": StringSource, "class": StringSource, "config": Field(Permissive())}), is_required=False)
 # `telemetry` stands in files that users bring; there is none here.
-_SCHEMA = Shape(
-    {**dict.fromkeys(_CLASS_SECTIONS, _CLASS), "settings": _ANYTHING, "telemetry": _ANYTHING},
-)
+_SCHEMA = Shape({**dict.fromkeys(_KINDS, _CLASS), "settings": _SETTINGS, "retention": _RETENTION, "telemetry": dict})
+_NEWER = {
+    "storage": "this is written here as run_storage, event_log_storage and schedule_storage, each with its own "
+    "module, class and config"
+}
 
 
 def load_dagster_yaml(path: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
     """The sections of the file at `path`, an absent file being an empty one.
+
+    The config of classes, `settings` and `retention` come out as they were written, `{env: NAME}` included.
 
     Args:
         path: the file.
         overrides: sections that take the place of those of the file.
 
     Raises:
-        DagsterInvalidConfigError: naming the file and the key.
+        DagsterInvalidConfigError: naming for each fault the file, the line and the key.
     """
-    given = {**(read_yaml_mapping(path) if path.exists() else {}), **overrides}
-    faults: list[ConfigFault] = []
-    config: dict[str, Any] = _SCHEMA.resolve(given, (), faults)
-    if not faults:
-        for section in _CLASS_SECTIONS:
+    file = read_yaml_file(path, may_be_absent=True)
+    given = {**file.content, **overrides}
+    faults = [ConfigFault((section,), _NEWER[section]) for section in given if section in _NEWER]
+    known = {section: value for section, value in given.items() if section not in _NEWER}
+    config: dict[str, Any] = _SCHEMA.resolve(known, (), faults)
+    at_fault = {fault.path[0] for fault in faults}
+    for section in (each for each in known if each not in at_fault):
+        _check_portable(section, known, faults)
+        if section in _KINDS:
             _check_class(section, config, faults)
-    raise_faults(faults, given, str(path))
-    return config
+    raise_faults(_placed(faults, file, overrides), given, str(path))
+    return {**config, "settings": given.get("settings") or {}, "retention": given.get("retention") or {}}
 
 
 def _check_class(section: str, config: Mapping[str, Any], faults: list[ConfigFault]) -> None:
-    data = section_data(config, section)
-    if data is None:
-        return
+    kind, given = _KINDS[section], config[section]
+    data = ConfigurableClassData(given["module"], given["class"], "")
+    key = "module"
     try:
-        schema = data.load_schema()
+        data.load_module()
+        key = "class"
+        loaded, schema = data.load_class(), data.load_schema()
     except DagsterInvalidConfigError as error:
-        faults.append(ConfigFault((section,), str(error)))
+        message = hide_passwords(" ".join(str(error).split()))  # what the user's module raised may have many lines
+        faults.append(ConfigFault((section, key), message))
         return
-    schema.resolve(config[section].get("config"), (section, "config"), faults)
+    if not issubclass(loaded, kind):
+        base = f"{kind.__module__.removesuffix('.base')}.{kind.__name__}"
+        message = f"{data.module_name}.{data.class_name} is no {kind.__name__}; this section takes a subclass of {base}"
+        faults.append(ConfigFault((section, "class"), message))
+        return
+    schema.resolve(given["config"], (section, "config"), faults)
+
+
+def _check_portable(section: str, given: Mapping[str, Any], faults: list[ConfigFault]) -> None:
+    try:
+        msgspec.json.encode(given[section])
+    except (TypeError, ValueError, OverflowError) as error:
+        faults.append(ConfigFault((section,), f"this cannot be handed to another process: {error}"))
+
+
+def _placed(faults: list[ConfigFault], file: YamlFile, overrides: Mapping[str, Any]) -> list[ConfigFault]:
+    """The faults and those of the file, each with its place, in the order of the lines."""
+    placed = [
+        replace(fault, file="overrides")
+        if fault.path[0] in overrides
+        else replace(fault, file=str(file.path), line=file.line_of(fault.path))
+        for fault in faults
+    ]
+    return sorted([*placed, *file.faults], key=lambda fault: fault.line)
 
 
 def section_data(config: Mapping[str, Any], section: str) -> ConfigurableClassData | None:
@@ -70,3 +157,32 @@ def section_data(config: Mapping[str, Any], section: str) -> ConfigurableClassDa
         return None
     config_yaml = msgspec.json.encode(given.get("config") or {}).decode()  # JSON is YAML
     return ConfigurableClassData(given["module"], given["class"], config_yaml)
+
+
+def resolve_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of an instance, with the text of the variable in place of each `{env: NAME}`.
+
+    Raises:
+        DagsterInvalidConfigError: a variable is not set.
+    """
+    return _resolved(_SETTINGS, settings, "settings")
+
+
+def resolve_retention(retention: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """What an instance keeps, with numbers in place of each `{env: NAME}`.
+
+    Returns:
+        Any of `runs`, `events`, `compute_logs` and `values`, each with any of `max_age_days` (a float above 0) and
+        `max_count` (an int, 0 or more).
+
+    Raises:
+        DagsterInvalidConfigError: a variable is not set or holds no such number.
+    """
+    return _resolved(_RETENTION, retention, "retention")
+
+
+def _resolved(schema: Field, given: Mapping[str, Any], section: str) -> dict[str, Any]:
+    faults: list[ConfigFault] = []
+    resolved: dict[str, Any] = schema.resolve(given, (section,), faults)
+    raise_faults(faults, given, f"{section} of the instance")
+    return resolved

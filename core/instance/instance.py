@@ -12,21 +12,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import msgspec
-
-from core.errors import DagsterHomeNotSetError, DagsterInvariantViolationError, DagsterRunNotFoundError
-from core.events.metadata import as_metadata_entries
-from core.events.payloads import EngineEventData, StepOutputHandle
-from core.events.records import DagsterEvent, EventLogEntry
+from core.errors import DagsterHomeNotSetError, DagsterInvariantViolationError
+from core.instance.dagster_yaml import resolve_retention, resolve_settings
+from core.instance.events import EventsOfInstance
 from core.instance.ref import InstanceRef
-from core.log_manager import DagsterLogManager
+from core.instance.runs import RunsOfInstance
 from core.serdes import ConfigurableClassData
 from core.storage.compute_log_manager import ComputeLogManager, NoOpComputeLogManager
 from core.storage.daemon_heartbeat import DaemonHeartbeat
 from core.storage.event_log import EventLogStorage, InMemoryEventLogStorage
-from core.storage.pipeline_run import PipelineRun, PipelineRunsFilter, RunRecord
 from core.storage.root import LocalArtifactStorage
 from core.storage.runs import InMemoryRunStorage, RunStorage
+from core.storage.schedules import InMemoryScheduleStorage, ScheduleStorage
 
 HOME_VARIABLE = "DAGSTER_HOME"
 
@@ -38,7 +35,7 @@ class InstanceType(Enum):
     EPHEMERAL = "EPHEMERAL"
 
 
-class DagsterInstance:
+class DagsterInstance(RunsOfInstance, EventsOfInstance):
     """Holds the storages. Get one with `DagsterInstance.get()`; configure it in `$DAGSTER_HOME/dagster.yaml`.
 
     Usable as a context manager, which lets go of connections and threads at the end.
@@ -55,6 +52,7 @@ class DagsterInstance:
         run_launcher: launches runs in processes of their own.
         settings: flags of this instance.
         ref: what it can be made from again in another process.
+        retention: how long things are kept, as in `dagster.yaml`.
     """
 
     def __init__(
@@ -64,12 +62,13 @@ class DagsterInstance:
         run_storage: RunStorage,
         event_storage: EventLogStorage,
         compute_log_manager: ComputeLogManager,
-        schedule_storage: Any = None,
+        schedule_storage: ScheduleStorage | None = None,
         scheduler: Any = None,
         run_coordinator: Any = None,
         run_launcher: Any = None,
         settings: Mapping[str, Any] | None = None,
         ref: InstanceRef | None = None,
+        retention: Mapping[str, Any] | None = None,
     ) -> None:
         self.instance_type = instance_type
         self.local_artifact_storage = local_artifact_storage
@@ -81,6 +80,7 @@ class DagsterInstance:
         self.run_coordinator = run_coordinator
         self.run_launcher = run_launcher
         self.settings = dict(settings or {})
+        self.retention = dict(retention or {})
         self._ref = ref
 
     # How to get one
@@ -110,6 +110,7 @@ class DagsterInstance:
             InMemoryRunStorage(),
             InMemoryEventLogStorage(),
             NoOpComputeLogManager(),
+            InMemoryScheduleStorage(),
         )
         if tempdir is None:
             weakref.finalize(instance, _delete_directory, directory, os.getpid())
@@ -140,9 +141,10 @@ class DagsterInstance:
 
         Raises:
             DagsterInvalidConfigError: a part's class does not exist or its config does not fit.
-            DagsterStorageError: a database cannot be opened.
+            DagsterStorageError: a database cannot be used.
+            DagsterSchemaError: a database has to be migrated, or a newer release made it.
         """
-        return DagsterInstance(
+        instance = DagsterInstance(
             InstanceType.PERSISTENT,
             instance_ref.local_artifact_storage_data.rehydrate(),
             instance_ref.run_storage_data.rehydrate(),
@@ -152,9 +154,13 @@ class DagsterInstance:
             _made(instance_ref.scheduler_data),
             _made(instance_ref.run_coordinator_data),
             _made(instance_ref.run_launcher_data),
-            instance_ref.settings,
+            resolve_settings(instance_ref.settings),
             instance_ref,
+            resolve_retention(instance_ref.retention),
         )
+        for storage in instance._databases():
+            storage.check()
+        return instance
 
     def get_ref(self) -> InstanceRef:
         """What the instance can be made from again in another process.
@@ -198,115 +204,12 @@ class DagsterInstance:
     def dispose(self) -> None:
         """Lets go of connections and threads; finishes what is under way."""
         self.compute_log_manager.dispose()
-        self.run_storage.dispose()
-        self.event_log_storage.dispose()
+        for storage in self._databases():
+            storage.dispose()
 
-    # Runs
-
-    def add_run(self, pipeline_run: PipelineRun) -> PipelineRun:
-        """Stores a new run; see `RunStorage.add_run`."""
-        return self.run_storage.add_run(pipeline_run)
-
-    def get_run_by_id(self, run_id: str) -> PipelineRun | None:
-        """The run, or None."""
-        return self.run_storage.get_run_by_id(run_id)
-
-    def get_existing_run(self, run_id: str) -> PipelineRun:
-        """The run; raises DagsterRunNotFoundError when there is none."""
-        run = self.run_storage.get_run_by_id(run_id)
-        if run is None:
-            raise DagsterRunNotFoundError(f"No run {run_id!r} in this instance.", run_id)
-        return run
-
-    def has_run(self, run_id: str) -> bool:
-        """Whether the run is stored."""
-        return self.run_storage.has_run(run_id)
-
-    def get_runs(
-        self, filters: PipelineRunsFilter | None = None, cursor: str | None = None, limit: int | None = None
-    ) -> list[PipelineRun]:
-        """Runs that meet `filters`, the newest first; see `RunStorage.get_runs`."""
-        return self.run_storage.get_runs(filters, cursor, limit)
-
-    def get_run_records(
-        self, filters: PipelineRunsFilter | None = None, cursor: str | None = None, limit: int | None = None
-    ) -> list[RunRecord]:
-        """As `get_runs`, with the times at which they were added and changed."""
-        return self.run_storage.get_run_records(filters, cursor, limit)
-
-    def get_runs_count(self, filters: PipelineRunsFilter | None = None) -> int:
-        """How many runs meet `filters`."""
-        return self.run_storage.get_runs_count(filters)
-
-    def add_run_tags(self, run_id: str, new_tags: Mapping[str, str]) -> None:
-        """Adds tags to a run; see `RunStorage.add_run_tags`."""
-        self.run_storage.add_run_tags(run_id, new_tags)
-
-    # Events
-
-    def all_logs(self, run_id: str, of_type: Any = None) -> list[EventLogEntry]:
-        """The log of a run, in order."""
-        return self.event_log_storage.get_logs_for_run(run_id, of_type=of_type)
-
-    def handle_new_event(self, event: EventLogEntry) -> None:
-        """Stores an entry, and the status of the run that follows from it."""
-        self.handle_new_events([event])
-
-    def handle_new_events(self, events: list[EventLogEntry]) -> None:
-        """Stores entries in order, and the status of their runs that follows from them."""
-        self.event_log_storage.store_events(events)
-        for entry in events:
-            if entry.dagster_event is not None and entry.dagster_event.step_key is None:
-                self.run_storage.handle_run_event(entry.run_id, entry.dagster_event)
-
-    def report_engine_event(
-        self,
-        message: str,
-        pipeline_run: PipelineRun,
-        engine_event_data: EngineEventData | None = None,
-        cls: type | None = None,
-        step_key: str | None = None,
-        **metadata: Any,
-    ) -> DagsterEvent:
-        """Records an ENGINE_EVENT that happened outside the execution of the run.
-
-        Args:
-            message: what happened.
-            pipeline_run: the run it is about.
-            engine_event_data: more about it.
-            cls: the class that reports it; its name goes before the message.
-            step_key: the step it is about.
-            metadata: labelled values to keep with the event.
-        """
-        data = engine_event_data or EngineEventData()
-        entries = as_metadata_entries(metadata, data.metadata_entries)
-        data = msgspec.structs.replace(data, metadata_entries=entries)
-        event = DagsterEvent(
-            "ENGINE_EVENT",
-            pipeline_run.pipeline_name,
-            f"[{cls.__name__}] {message}" if cls else message,
-            step_key,
-            event_specific_data=data,
-        )
-        log = DagsterLogManager(pipeline_run.run_id, event_sink=self.handle_new_event)
-        log.log_dagster_event(event, data.error)
-        return event
-
-    def get_addresses_for_step_output_versions(
-        self, step_output_versions: Mapping[tuple[str, StepOutputHandle], str]
-    ) -> dict[tuple[str, StepOutputHandle], str | None]:
-        """Where versions of step outputs were stored.
-
-        Args:
-            step_output_versions: (pipeline name, output) -> version.
-
-        Returns:
-            (pipeline name, output) -> address, or None where there is none.
-        """
-        found = self.event_log_storage.get_step_output_addresses(step_output_versions)
-        return {key: found[key].address if key in found else None for key in step_output_versions}
-
-    # Daemons
+    def _databases(self) -> list[RunStorage | EventLogStorage | ScheduleStorage]:
+        storages = [self.run_storage, self.event_log_storage, self.schedule_storage]
+        return [storage for storage in storages if storage is not None]
 
     def add_daemon_heartbeat(self, daemon_heartbeat: DaemonHeartbeat) -> None:
         """Called regularly by a daemon."""
@@ -315,40 +218,6 @@ class DagsterInstance:
     def get_daemon_heartbeats(self) -> dict[str, DaemonHeartbeat]:
         """The latest heartbeat of each daemon type."""
         return self.run_storage.get_daemon_heartbeats()
-
-    # Launching
-
-    def submit_run(self, run_id: str, external_pipeline: Any) -> PipelineRun:
-        """Hands a stored run to the run coordinator.
-
-        Raises:
-            DagsterInvariantViolationError: the instance has no run coordinator.
-            DagsterRunNotFoundError: there is no such run.
-        """
-        run = self.get_existing_run(run_id)
-        coordinator = self._required(self.run_coordinator, "run_coordinator")
-        submitted: PipelineRun = coordinator.submit_run(run, external_pipeline=external_pipeline)
-        return submitted
-
-    def launch_run(self, run_id: str, external_pipeline: Any) -> PipelineRun:
-        """Hands a stored run to the run launcher.
-
-        Raises:
-            DagsterInvariantViolationError: the instance has no run launcher.
-            DagsterRunNotFoundError: there is no such run.
-        """
-        run = self.get_existing_run(run_id)
-        launcher = self._required(self.run_launcher, "run_launcher")
-        launched: PipelineRun = launcher.launch_run(run, external_pipeline=external_pipeline)
-        return launched
-
-    @staticmethod
-    def _required(part: Any, section: str) -> Any:
-        if part is None:
-            raise DagsterInvariantViolationError(
-                f"This instance has no {section}; name a class for it in the section {section} of dagster.yaml."
-            )
-        return part
 
 
 def persistent_instance() -> DagsterInstance:

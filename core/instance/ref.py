@@ -8,14 +8,16 @@ from typing import Any
 
 import msgspec
 
+from core.config import show_value
 from core.instance.dagster_yaml import load_dagster_yaml, section_data
 from core.serdes import ConfigurableClassData
 
 
 class InstanceRef(msgspec.Struct, frozen=True):
-    """The class and config of each part of an instance. `{env: NAME}` stays as written, so no secret is in it.
+    """The class and config of each part of an instance, with `{env: NAME}` as it was written.
 
-    Users get one from `DagsterInstance.get_ref()` and give it to `DagsterInstance.from_ref()`.
+    Users get one from `DagsterInstance.get_ref()` and give it to `DagsterInstance.from_ref()`. `repr` names the
+    classes and leaves out what they are configured with, which may hold a password all the same.
     """
 
     local_artifact_storage_data: ConfigurableClassData
@@ -28,6 +30,14 @@ class InstanceRef(msgspec.Struct, frozen=True):
     run_launcher_data: ConfigurableClassData | None = None
     settings: dict[str, Any] = {}
     custom_instance_class_data: ConfigurableClassData | None = None
+    retention: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"InstanceRef({', '.join(f'{name}={shown}' for name, shown in self.__rich_repr__())})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        values = {name: getattr(self, name) for name in self.__struct_fields__}
+        return [(name, _shown(value)) for name, value in values.items() if value]
 
     @staticmethod
     def from_dir(base_dir: str, overrides: Mapping[str, Any] | None = None) -> InstanceRef:
@@ -38,7 +48,7 @@ class InstanceRef(msgspec.Struct, frozen=True):
             overrides: sections that take the place of those of the file.
 
         Raises:
-            DagsterInvalidConfigError: the file is not YAML, or a section is not as it must be.
+            DagsterInvalidConfigError: the file is not YAML, or sections are not as they must be; with each line.
         """
         config = load_dagster_yaml(Path(base_dir) / "dagster.yaml", overrides or {})
         history, storage = str(Path(base_dir) / "history"), str(Path(base_dir) / "storage")
@@ -51,12 +61,19 @@ class InstanceRef(msgspec.Struct, frozen=True):
             or _default("core.storage.event_log", "SqliteEventLogStorage", history),
             compute_logs_data=section_data(config, "compute_logs")
             or _default("core.storage.local_compute_log_manager", "LocalComputeLogManager", storage),
-            schedule_storage_data=section_data(config, "schedule_storage"),
+            schedule_storage_data=section_data(config, "schedule_storage")
+            or _default("core.storage.schedules", "SqliteScheduleStorage", str(Path(base_dir) / "schedules")),
             scheduler_data=section_data(config, "scheduler"),
             run_coordinator_data=section_data(config, "run_coordinator"),
             run_launcher_data=section_data(config, "run_launcher"),
-            settings=config.get("settings") or {},
+            settings=config["settings"],
+            retention=config["retention"],
         )
+
+
+def _shown(value: Any) -> str:
+    is_class = isinstance(value, ConfigurableClassData)
+    return f"{value.module_name}.{value.class_name}" if is_class else show_value(value)
 
 
 def _default(module: str, name: str, base_dir: str) -> ConfigurableClassData:

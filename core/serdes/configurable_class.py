@@ -5,13 +5,18 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import msgspec
 
-from core.config import Field, Permissive, as_field, resolve_config
-from core.errors import DagsterInvalidConfigError
+from core.config import Field, Permissive, as_field, resolve_config, with_sources
+from core.errors import DagsterError, DagsterInvalidConfigError
+from core.serdes.yaml_file import load_yaml
 
+_POSTGRES = ("dagster_postgres", "core.storage.postgres")  # a package of many modules, and the one that has it all
 _RENAMED = (("dagster_aws.s3", "cloudstore"), ("dagster_cron.cron_scheduler", "core.scheduler"), ("dagster.", ""))
 
 
@@ -42,12 +47,18 @@ class ConfigurableClass(ABC):
 class ConfigurableClassData(msgspec.Struct, frozen=True):
     """Where a class is and the YAML it is configured with. Crosses process boundaries in an InstanceRef.
 
-    `{env: NAME}` stays as written here, so no secret is in it.
+    `{env: NAME}` stays as written here. `repr` leaves the YAML out, which may hold a password all the same.
     """
 
     module_name: str
     class_name: str
     config_yaml: str
+
+    def __repr__(self) -> str:
+        return f"ConfigurableClassData(module_name={self.module_name!r}, class_name={self.class_name!r}, config_yaml=…)"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("module_name", self.module_name), ("class_name", self.class_name)]
 
     def rehydrate(self) -> Any:
         """Imports the class, checks its config and makes the object.
@@ -56,21 +67,51 @@ class ConfigurableClassData(msgspec.Struct, frozen=True):
             DagsterInvalidConfigError: the module or class does not exist, is no ConfigurableClass, or its config
                 does not fit.
         """
-        import yaml  # 30 ms to import; most processes read no YAML
-
         loaded, schema = self.load_class(), self.load_schema()
         where = f"config of {self.module_name}.{self.class_name}"
-        try:
-            given = yaml.safe_load(self.config_yaml)
-        except yaml.YAMLError as error:
-            raise DagsterInvalidConfigError(f"Invalid {where}: not YAML: {error}") from error
-        value = resolve_config(schema, given, where)
+        value = resolve_config(schema, load_yaml(self.config_yaml, where), where)
         return loaded.from_config_value(self, value)
+
+    def load_module(self) -> ModuleType:
+        """The module of the class; raises DagsterInvalidConfigError as `rehydrate` does."""
+        with self._importing():
+            return importlib.import_module(self.module_name)
 
     def load_class(self) -> type[ConfigurableClass]:
         """The class itself; raises DagsterInvalidConfigError as `rehydrate` does."""
+        module = self.load_module()
+        with self._importing():  # a module may import its names when they are first asked for
+            loaded = getattr(module, self.class_name, None)
+        if loaded is None:
+            raise DagsterInvalidConfigError(f"Module {self.module_name!r} has no class {self.class_name!r}.")
+        if not isinstance(loaded, type) or not issubclass(loaded, ConfigurableClass):
+            raise DagsterInvalidConfigError(
+                f"{self.module_name}.{self.class_name} is no ConfigurableClass.{self._hint()}"
+            )
+        if missing := sorted(loaded.__abstractmethods__):
+            raise DagsterInvalidConfigError(
+                f"{self.module_name}.{self.class_name} cannot be used: it does not define {', '.join(missing)}."
+            )
+        return loaded
+
+    def load_schema(self) -> Field:
+        """What the class takes as config, with `{env: NAME}` for any value; raises as `rehydrate` does."""
+        loaded = self.load_class()
         try:
-            module = importlib.import_module(self.module_name)
+            schema = loaded.config_type()
+            return with_sources(as_field(Permissive() if schema is None else schema))
+        except Exception as error:  # whatever the user's class raises, or what is no schema
+            said = str(error) if isinstance(error, DagsterError) else f"{type(error).__name__}: {error}"
+            raise DagsterInvalidConfigError(
+                f"{self.module_name}.{self.class_name}.config_type() gives no config schema: {said}"
+            ) from error
+
+    @contextmanager
+    def _importing(self) -> Iterator[None]:
+        try:
+            yield
+        except DagsterError:  # such as of an extra that is not installed
+            raise
         except ImportError as error:
             raise DagsterInvalidConfigError(
                 f"Cannot import module {self.module_name!r}: {error}.{self._hint()}"
@@ -79,19 +120,10 @@ class ConfigurableClassData(msgspec.Struct, frozen=True):
             raise DagsterInvalidConfigError(
                 f"Module {self.module_name!r} raised while it was imported: {type(error).__name__}: {error}"
             ) from error
-        loaded = getattr(module, self.class_name, None)
-        if loaded is None:
-            raise DagsterInvalidConfigError(f"Module {self.module_name!r} has no class {self.class_name!r}.")
-        if not isinstance(loaded, type) or not issubclass(loaded, ConfigurableClass):
-            raise DagsterInvalidConfigError(f"{self.module_name}.{self.class_name} is no ConfigurableClass.")
-        return loaded
-
-    def load_schema(self) -> Field:
-        """What the class takes as config; raises DagsterInvalidConfigError as `rehydrate` does."""
-        schema = self.load_class().config_type()
-        return as_field(Permissive() if schema is None else schema)
 
     def _hint(self) -> str:
+        if self.module_name.partition(".")[0] == _POSTGRES[0]:
+            return f" Here that module is called {_POSTGRES[1]!r}."
         for old, new in _RENAMED:
             here = new + self.module_name.removeprefix(old)
             if self.module_name.startswith(old) and _is_module(here):

@@ -14,6 +14,7 @@ import msgspec
 
 from core.storage.capture import Echo, OutputCapture
 from core.storage.pipeline_run import PipelineRun
+from core.storage.removal import Removal
 
 MAX_BYTES_FILE_READ = 33_554_432
 
@@ -121,6 +122,18 @@ class ComputeLogManager(ABC):
             cursor: where to begin, in bytes: 0, or the cursor of the piece before.
             max_bytes: at most so many; at least 4, the length of the longest character.
         """
+
+    def delete_logs(self, run_id: str, dry_run: bool = False) -> list[Removal]:
+        """Deletes the logs of a run wherever they are kept; of an unknown run there are none.
+
+        Args:
+            run_id: the run; it has ended.
+            dry_run: deletes nothing.
+
+        Returns:
+            What went, or would go.
+        """
+        return []
 
     def show_output(self) -> None:
         """Shows what the step that is running has printed until now, before what is said of it next."""

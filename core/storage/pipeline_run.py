@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from core.errors import DagsterInvariantViolationError
 from core.events.event_types import DagsterEventType
 from core.storage.tags import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG
 
@@ -27,6 +28,15 @@ class PipelineRunStatus(Enum):
     CANCELED = "CANCELED"
 
 
+IN_PROGRESS_STATUSES = frozenset(
+    {
+        PipelineRunStatus.MANAGED,
+        PipelineRunStatus.QUEUED,
+        PipelineRunStatus.STARTING,
+        PipelineRunStatus.STARTED,
+        PipelineRunStatus.CANCELING,
+    }
+)
 FINISHED_STATUSES = frozenset({PipelineRunStatus.SUCCESS, PipelineRunStatus.FAILURE, PipelineRunStatus.CANCELED})
 
 STATUS_AFTER_EVENT = {
@@ -104,34 +114,6 @@ class PipelineRun(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, tags=tags)
 
 
-class PipelineRunsFilter(msgspec.Struct, frozen=True):
-    """Which runs; a run must meet every condition that is given.
-
-    Attributes:
-        run_ids: it is one of these.
-        pipeline_name: of this pipeline.
-        statuses: in one of these.
-        tags: with all of these.
-        mode: in this mode.
-    """
-
-    run_ids: tuple[str, ...] | None = None
-    pipeline_name: str | None = None
-    statuses: tuple[PipelineRunStatus, ...] | None = None
-    tags: dict[str, str] | None = None
-    mode: str | None = None
-
-    def matches(self, run: PipelineRun) -> bool:
-        """Whether a run meets the conditions."""
-        return (
-            (self.run_ids is None or run.run_id in self.run_ids)
-            and (self.pipeline_name is None or run.pipeline_name == self.pipeline_name)
-            and (self.statuses is None or run.status in self.statuses)
-            and (self.mode is None or run.mode == self.mode)
-            and all(run.tags.get(key) == value for key, value in (self.tags or {}).items())
-        )
-
-
 class RunRecord(msgspec.Struct, frozen=True):
     """A run with what its storage knows of it besides.
 
@@ -146,6 +128,67 @@ class RunRecord(msgspec.Struct, frozen=True):
     pipeline_run: PipelineRun
     create_timestamp: datetime
     update_timestamp: datetime
+
+
+class PipelineRunsFilter(msgspec.Struct, frozen=True):
+    """Which runs; a run must meet every condition that is given. Times have a timezone, and are not met themselves.
+
+    Attributes:
+        run_ids: it is one of these.
+        pipeline_name: of this pipeline.
+        statuses: in one of these.
+        tags: with all of these.
+        mode: in this mode.
+        created_after: added later than that.
+        created_before: added earlier than that.
+        updated_after: its status changed last later than that.
+        updated_before: its status changed last earlier than that.
+        root_run_id: in the chain of re-executions that began with this run.
+        parent_run_id: a re-execution of this run.
+        run_id_prefix: its id begins so.
+
+    Raises:
+        DagsterInvariantViolationError: a time has no timezone.
+    """
+
+    run_ids: tuple[str, ...] | None = None
+    pipeline_name: str | None = None
+    statuses: tuple[PipelineRunStatus, ...] | None = None
+    tags: dict[str, str] | None = None
+    mode: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    updated_after: datetime | None = None
+    updated_before: datetime | None = None
+    root_run_id: str | None = None
+    parent_run_id: str | None = None
+    run_id_prefix: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("created_after", "created_before", "updated_after", "updated_before"):
+            given = getattr(self, name)
+            if given is not None and given.tzinfo is None:
+                raise DagsterInvariantViolationError(
+                    f"{name} has no timezone: {given!r}; write datetime(..., tzinfo=timezone.utc)."
+                )
+
+    def matches(self, record: RunRecord) -> bool:
+        """Whether a run meets the conditions."""
+        run, created, updated = record.pipeline_run, record.create_timestamp, record.update_timestamp
+        return (
+            (self.run_ids is None or run.run_id in self.run_ids)
+            and (self.pipeline_name is None or run.pipeline_name == self.pipeline_name)
+            and (self.statuses is None or run.status in self.statuses)
+            and all(run.tags.get(key) == value for key, value in (self.tags or {}).items())
+            and (self.mode is None or run.mode == self.mode)
+            and (self.created_after is None or created > self.created_after)
+            and (self.created_before is None or created < self.created_before)
+            and (self.updated_after is None or updated > self.updated_after)
+            and (self.updated_before is None or updated < self.updated_before)
+            and (self.root_run_id is None or run.root_run_id == self.root_run_id)
+            and (self.parent_run_id is None or run.parent_run_id == self.parent_run_id)
+            and (self.run_id_prefix is None or run.run_id.startswith(self.run_id_prefix))
+        )
 
 
 def lineage_tags(root_run_id: str, parent_run_id: str) -> dict[str, str]:

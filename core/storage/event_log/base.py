@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 
 import msgspec
 
 from core.events.event_types import DagsterEventType
-from core.events.payloads import HandledOutputData, StepOutputHandle
+from core.events.payloads import StepOutputHandle
 from core.events.records import EventLogEntry
+from core.events.user_events import AssetKey
+from core.storage.event_log.watch import EventCallback, EventWatcher
+from core.storage.migration import Migration
+from core.storage.removal import Removal
 
 StepOutputKey = tuple[str, StepOutputHandle]
 
 
 class EventLogRecord(msgspec.Struct, frozen=True):
-    """An entry with its place in its run's log.
+    """An entry with its place in its run's log, or among the events of an asset.
 
     Attributes:
-        storage_id: grows along the log of a run; a cursor.
+        storage_id: grows along them; a cursor.
         event_log_entry: the entry.
     """
 
@@ -94,8 +99,67 @@ class EventLogStorage(ABC):
         """
 
     @abstractmethod
-    def delete_events(self, run_id: str) -> None:
-        """Forgets the log of a run, and what `get_step_output_addresses` knows from it."""
+    def get_used_addresses(self, addresses: Collection[str]) -> set[str]:
+        """Those of `addresses` whose values a run stored or found, the log of which is kept."""
+
+    @abstractmethod
+    def all_asset_keys(self) -> list[AssetKey]:
+        """Every asset that some event of a kept log materialized, sorted by path."""
+
+    @abstractmethod
+    def get_asset_records(
+        self,
+        asset_key: AssetKey,
+        partitions: Collection[str] | None = None,
+        before_cursor: int | None = None,
+        after_cursor: int | None = None,
+        limit: int | None = None,
+        ascending: bool = False,
+    ) -> list[EventLogRecord]:
+        """Materializations of an asset in any run, the one stored last first; an unknown asset has none.
+
+        Args:
+            asset_key: the asset.
+            partitions: only those of these partitions.
+            before_cursor: only those before the one with this `storage_id`.
+            after_cursor: only those after it.
+            limit: at most so many.
+            ascending: the one stored first comes first.
+        """
+
+    @abstractmethod
+    def wipe_asset(self, asset_key: AssetKey) -> None:
+        """Forgets an asset and its materializations; the logs of the runs stay as they are."""
+
+    def watch(self, run_id: str, cursor: int | None, callback: EventCallback) -> None:
+        """Calls `callback` with each entry of a run after `cursor`, in order, whatever process stores it.
+
+        It is called from a thread of its own, soon after an entry is stored, and for the last time with the event
+        that ends the run. What it raises is logged. The run need not have begun.
+        """
+        self._watcher.watch(run_id, cursor, callback)
+
+    def end_watch(self, run_id: str, callback: EventCallback) -> None:
+        """Calls it no more, once a call that is under way is over; of one that does not watch, does nothing."""
+        self._watcher.end_watch(run_id, callback)
+
+    @cached_property
+    def _watcher(self) -> EventWatcher:
+        return EventWatcher(self)
+
+    @abstractmethod
+    def delete_events(self, run_id: str, dry_run: bool = False) -> list[Removal]:
+        """Forgets the log of a run, and what is known from it across runs.
+
+        Where a value was stored stays known while another run, whose log is kept, has found it there.
+
+        Args:
+            run_id: the run; nothing is done for an unknown one.
+            dry_run: changes nothing.
+
+        Returns:
+            What went, or would go.
+        """
 
     @abstractmethod
     def wipe(self) -> None:
@@ -106,17 +170,18 @@ class EventLogStorage(ABC):
     def is_persistent(self) -> bool:
         """bool: whether the logs outlive this process."""
 
-    def dispose(self) -> None:
-        """Lets go of connections; the storage opens them anew if it is used again."""
+    def check(self) -> None:
+        """Raises DagsterStorageError where it cannot be used, DagsterSchemaError where it has to be migrated."""
         return
 
+    def migrate(self) -> list[Migration]:
+        """Brings the storage to the form this release needs; returns what was done, nothing where it has that form.
 
-def address_of(entry: EventLogEntry) -> tuple[StepOutputHandle, str, str] | None:
-    """(output, version, address) that an entry makes known, if it does."""
-    event = entry.dagster_event
-    data = event.event_specific_data if event else None
-    if event is None or event.step_key is None or not isinstance(data, HandledOutputData):
-        return None
-    if data.version is None or data.address is None:
-        return None
-    return StepOutputHandle(event.step_key, data.output_name), data.version, data.address
+        Raises:
+            DagsterStorageError: it cannot be used, or a migration failed and its database was not changed.
+        """
+        return []
+
+    def dispose(self) -> None:
+        """Ends all watches and lets go of connections; the storage opens them anew if it is used again."""
+        self._watcher.close()

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from core.events.event_types import DagsterEventType
 from core.events.records import EventLogEntry
-from core.storage.event_log.base import (
-    EventLogRecord,
-    EventLogStorage,
-    StepOutputAddress,
-    StepOutputKey,
-    address_of,
-)
+from core.events.user_events import AssetKey
+from core.storage.event_log.base import EventLogRecord, EventLogStorage, StepOutputAddress, StepOutputKey
+from core.storage.event_log.index import AssetEvent, StoredValue, known_from
+from core.storage.removal import Removal
 
 
 class InMemoryEventLogStorage(EventLogStorage):
@@ -22,14 +19,21 @@ class InMemoryEventLogStorage(EventLogStorage):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._logs: dict[str, list[EventLogEntry]] = {}
-        self._with_address: list[EventLogEntry] = []
+        self._values: list[StoredValue] = []
+        self._uses: set[tuple[str, str]] = set()
+        self._assets: dict[int, AssetEvent] = {}
+        self._asset_events_ever = 0
 
     def store_events(self, events: Sequence[EventLogEntry]) -> None:
+        known = known_from(events)
         with self._lock:
             for entry in events:
                 self._logs.setdefault(entry.run_id, []).append(entry)
-                if address_of(entry) is not None:
-                    self._with_address.append(entry)
+            self._values.extend(known.values)
+            self._uses.update(known.uses)
+            for made in known.assets:
+                self._asset_events_ever += 1
+                self._assets[self._asset_events_ever] = made
 
     def get_records_for_run(
         self,
@@ -38,7 +42,7 @@ class InMemoryEventLogStorage(EventLogStorage):
         of_type: DagsterEventType | None = None,
         limit: int | None = None,
     ) -> list[EventLogRecord]:
-        start = 0 if cursor is None else cursor
+        start = 0 if cursor is None else max(cursor, 0)
         entries = enumerate(self._logs.get(run_id, [])[start:], start=start + 1)
         records = [EventLogRecord(place, entry) for place, entry in entries if _is_of(entry, of_type)]
         return records[:limit]
@@ -48,25 +52,64 @@ class InMemoryEventLogStorage(EventLogStorage):
     ) -> dict[StepOutputKey, StepOutputAddress]:
         found: dict[StepOutputKey, StepOutputAddress] = {}
         with self._lock:
-            entries = list(self._with_address)
-        for entry in entries:
-            known = address_of(entry)
-            if known is not None:
-                handle, version, address = known
-                key = (entry.pipeline_name or "", handle)
-                if step_output_versions.get(key) == version:
-                    found[key] = StepOutputAddress(address, entry.run_id)
+            values = list(self._values)
+        for value in values:
+            key = (value.pipeline_name, value.handle)
+            if step_output_versions.get(key) == value.version:
+                found[key] = StepOutputAddress(value.address, value.run_id)
         return found
 
-    def delete_events(self, run_id: str) -> None:
+    def get_used_addresses(self, addresses: Collection[str]) -> set[str]:
         with self._lock:
-            self._logs.pop(run_id, None)
-            self._with_address = [entry for entry in self._with_address if entry.run_id != run_id]
+            return set(addresses) & {address for address, _ in self._uses}
+
+    def all_asset_keys(self) -> list[AssetKey]:
+        with self._lock:
+            return sorted({made.asset_key for made in self._assets.values()}, key=lambda key: key.path)
+
+    def get_asset_records(
+        self,
+        asset_key: AssetKey,
+        partitions: Collection[str] | None = None,
+        before_cursor: int | None = None,
+        after_cursor: int | None = None,
+        limit: int | None = None,
+        ascending: bool = False,
+    ) -> list[EventLogRecord]:
+        with self._lock:
+            events = list(self._assets.items())
+        records = [
+            EventLogRecord(place, made.entry)
+            for place, made in events
+            if made.asset_key == asset_key
+            and (partitions is None or made.partition in partitions)
+            and (before_cursor is None or place < before_cursor)
+            and (after_cursor is None or place > after_cursor)
+        ]
+        return (records if ascending else records[::-1])[:limit]
+
+    def wipe_asset(self, asset_key: AssetKey) -> None:
+        with self._lock:
+            self._assets = {place: made for place, made in self._assets.items() if made.asset_key != asset_key}
+
+    def delete_events(self, run_id: str, dry_run: bool = False) -> list[Removal]:
+        with self._lock:
+            log = self._logs.get(run_id)
+            if log is not None and not dry_run:
+                self._forget(run_id)
+        return [] if log is None else [Removal("events", f"{len(log)} events of run {run_id} in memory")]
+
+    def _forget(self, run_id: str) -> None:
+        del self._logs[run_id]
+        self._uses = {use for use in self._uses if use[1] != run_id}
+        used = {address for address, _ in self._uses}
+        self._values = [value for value in self._values if value.run_id != run_id or value.address in used]
+        self._assets = {place: made for place, made in self._assets.items() if made.entry.run_id != run_id}
 
     def wipe(self) -> None:
         with self._lock:
-            self._logs.clear()
-            self._with_address.clear()
+            for kept in (self._logs, self._values, self._uses, self._assets):
+                kept.clear()
 
     @property
     def is_persistent(self) -> bool:

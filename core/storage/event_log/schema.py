@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from core.storage.sql.schema import Schema
+
 log_metadata = sa.MetaData()
 index_metadata = sa.MetaData()
+_BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite numbers its rows itself only where it says INTEGER
 
 events = sa.Table(
     "events",
     log_metadata,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("id", _BIG, primary_key=True, autoincrement=True),
     sa.Column("run_id", sa.String, nullable=False),
     sa.Column("event_type", sa.String, comment="null for a logged message"),
     sa.Column("step_key", sa.String),
@@ -22,12 +25,40 @@ events = sa.Table(
 step_output_addresses = sa.Table(
     "step_output_addresses",
     index_metadata,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("id", _BIG, primary_key=True, autoincrement=True),
     sa.Column("pipeline_name", sa.String, nullable=False),
     sa.Column("step_key", sa.String, nullable=False),
     sa.Column("output_name", sa.String, nullable=False),
     sa.Column("version", sa.String, nullable=False),
     sa.Column("address", sa.String, nullable=False),
-    sa.Column("run_id", sa.String, nullable=False, index=True),
+    sa.Column("run_id", sa.String, nullable=False),
     sa.Index("addresses_by_version", "version", "pipeline_name", "step_key", "output_name", "id"),
+    sa.Index("addresses_by_run", "run_id"),
 )
+
+value_uses = sa.Table(
+    "value_uses",
+    index_metadata,
+    sa.Column("address", sa.String, primary_key=True),
+    sa.Column("run_id", sa.String, primary_key=True, comment="of a run that stored the value or found it"),
+    sa.Index("value_uses_by_run", "run_id"),
+)
+
+assets = sa.Table("assets", index_metadata, sa.Column("asset_key", sa.String, primary_key=True, comment="JSON"))
+
+asset_events = sa.Table(
+    "asset_events",
+    index_metadata,
+    sa.Column("id", _BIG, primary_key=True, autoincrement=True),
+    sa.Column("asset_key", sa.String, nullable=False, comment="JSON"),
+    sa.Column("partition", sa.String),
+    sa.Column("run_id", sa.String, nullable=False),
+    sa.Column("timestamp", sa.Float, nullable=False, comment="Unix time in seconds"),
+    sa.Column("body", sa.Text, nullable=False, comment="the EventLogEntry as JSON"),
+    sa.Index("asset_events_by_asset", "asset_key", "id"),
+    sa.Index("asset_events_by_run", "run_id"),
+    sqlite_autoincrement=True,  # a number is given once, so that who follows an asset by it misses nothing
+)
+
+LOG_SCHEMA = Schema("event_log", log_metadata, "0001", frozenset({"events"}))
+INDEX_SCHEMA = Schema("event_index", index_metadata, "0002", frozenset({"step_output_addresses"}))

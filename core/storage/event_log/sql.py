@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,17 +12,14 @@ import sqlalchemy as sa
 from core.events.event_types import DagsterEventType
 from core.events.payloads import StepOutputHandle
 from core.events.records import EventLogEntry
+from core.events.user_events import AssetKey
 from core.serdes import from_json, to_json
-from core.storage.event_log.base import (
-    EventLogRecord,
-    EventLogStorage,
-    StepOutputAddress,
-    StepOutputKey,
-    address_of,
-)
+from core.storage.event_log.base import EventLogRecord, EventLogStorage, StepOutputAddress, StepOutputKey
+from core.storage.event_log.index import AssetEvent, Known, StoredValue, known_from
+from core.storage.event_log.schema import asset_events, assets, step_output_addresses, value_uses
 from core.storage.event_log.schema import events as events_table
-from core.storage.event_log.schema import step_output_addresses
-from core.storage.in_lists import batches
+from core.storage.sql.in_lists import batches
+from core.storage.sql.upsert import insert_missing
 
 
 class SqlEventLogStorage(EventLogStorage):
@@ -41,25 +37,24 @@ class SqlEventLogStorage(EventLogStorage):
         """A connection in a short transaction on a run's log, which is made when it is not there."""
 
     @abstractmethod
-    def read_index(self) -> AbstractContextManager[sa.Connection]:
-        """A connection for queries in the index."""
+    def read_index(self) -> AbstractContextManager[sa.Connection | None]:
+        """A connection for queries in the index; None where there is none yet."""
 
     @abstractmethod
     def write_index(self) -> AbstractContextManager[sa.Connection]:
         """A connection in a short transaction on the index."""
 
     def store_events(self, events: Sequence[EventLogEntry]) -> None:
-        for run_id, group in groupby(events, key=lambda entry: entry.run_id):
-            entries = list(group)
+        by_run: dict[str, list[EventLogEntry]] = {}
+        for entry in events:
+            by_run.setdefault(entry.run_id, []).append(entry)
+        for run_id, entries in by_run.items():
             with self.write_run(run_id) as connection:
-                connection.execute(events_table.insert(), [_event_row(entry) for entry in entries])
-            self._index(entries)
-
-    def _index(self, entries: list[EventLogEntry]) -> None:
-        rows = [row for row in map(_address_row, entries) if row is not None]
-        if rows:
+                insert_events(connection, entries)
+        known = known_from(events)
+        if known.is_something:
             with self.write_index() as connection:
-                connection.execute(step_output_addresses.insert(), rows)
+                insert_known(connection, known)
 
     def get_records_for_run(
         self,
@@ -85,6 +80,8 @@ class SqlEventLogStorage(EventLogStorage):
         versions = sorted(set(step_output_versions.values()))
         found: dict[StepOutputKey, StepOutputAddress] = {}
         with self.read_index() as connection:
+            if connection is None:
+                return found
             for batch in batches(versions):
                 wanted = step_output_addresses.c.version.in_(batch)
                 query = sa.select(step_output_addresses).where(wanted).order_by(step_output_addresses.c.id)
@@ -94,13 +91,91 @@ class SqlEventLogStorage(EventLogStorage):
                         found[key] = StepOutputAddress(row.address, row.run_id)
         return found
 
-    def forget_addresses(self, run_id: str | None = None) -> None:
-        """Drops what the index knows from one run, or from all."""
-        forgotten = step_output_addresses.delete()
-        if run_id is not None:
-            forgotten = forgotten.where(step_output_addresses.c.run_id == run_id)
+    def get_used_addresses(self, addresses: Collection[str]) -> set[str]:
+        used: set[str] = set()
+        with self.read_index() as connection:
+            if connection is None:
+                return used
+            for batch in batches(sorted(addresses)):
+                found = sa.select(value_uses.c.address).where(value_uses.c.address.in_(batch)).distinct()
+                used.update(connection.execute(found).scalars())
+        return used
+
+    def all_asset_keys(self) -> list[AssetKey]:
+        with self.read_index() as connection:
+            if connection is None:
+                return []
+            keys = connection.execute(sa.select(assets.c.asset_key)).scalars().all()
+        return sorted((AssetKey(from_json(list[str], key)) for key in keys), key=lambda key: key.path)
+
+    def get_asset_records(
+        self,
+        asset_key: AssetKey,
+        partitions: Collection[str] | None = None,
+        before_cursor: int | None = None,
+        after_cursor: int | None = None,
+        limit: int | None = None,
+        ascending: bool = False,
+    ) -> list[EventLogRecord]:
+        place = asset_events.c.id
+        query = sa.select(place, asset_events.c.body).where(asset_events.c.asset_key == key_text(asset_key))
+        if partitions is not None:
+            query = query.where(asset_events.c.partition.in_(list(partitions)))
+        if before_cursor is not None:
+            query = query.where(place < before_cursor)
+        if after_cursor is not None:
+            query = query.where(place > after_cursor)
+        query = query.order_by(place.asc() if ascending else place.desc()).limit(limit)
+        with self.read_index() as connection:
+            if connection is None:
+                return []
+            rows = connection.execute(query).all()
+        return [EventLogRecord(row.id, from_json(EventLogEntry, row.body)) for row in rows]
+
+    def wipe_asset(self, asset_key: AssetKey) -> None:
         with self.write_index() as connection:
-            connection.execute(forgotten)
+            connection.execute(asset_events.delete().where(asset_events.c.asset_key == key_text(asset_key)))
+            connection.execute(assets.delete().where(assets.c.asset_key == key_text(asset_key)))
+
+
+def insert_events(connection: sa.Connection, entries: Sequence[EventLogEntry]) -> None:
+    """Appends entries to the log."""
+    connection.execute(events_table.insert(), [_event_row(entry) for entry in entries])
+
+
+def insert_known(connection: sa.Connection, known: Known) -> None:
+    """Adds to the index what entries make known."""
+    if known.values:
+        connection.execute(step_output_addresses.insert(), [_address_row(value) for value in known.values])
+    insert_missing(connection, value_uses, [{"address": address, "run_id": run_id} for address, run_id in known.uses])
+    if known.assets:
+        connection.execute(asset_events.insert(), [_asset_row(made) for made in known.assets])
+        keys = dict.fromkeys(key_text(made.asset_key) for made in known.assets)
+        insert_missing(connection, assets, [{"asset_key": key} for key in keys])
+
+
+def forget_known(connection: sa.Connection, run_id: str) -> None:
+    """Takes from the index what is known from one run alone."""
+    connection.execute(value_uses.delete().where(value_uses.c.run_id == run_id))
+    is_used = sa.exists().where(value_uses.c.address == step_output_addresses.c.address)
+    connection.execute(step_output_addresses.delete().where(step_output_addresses.c.run_id == run_id, ~is_used))
+    of_run = sa.select(asset_events.c.asset_key).where(asset_events.c.run_id == run_id).distinct()
+    keys = list(connection.execute(of_run).scalars())
+    connection.execute(asset_events.delete().where(asset_events.c.run_id == run_id))
+    for batch in batches(keys):
+        is_left = sa.exists().where(asset_events.c.asset_key == assets.c.asset_key)
+        connection.execute(assets.delete().where(assets.c.asset_key.in_(batch), ~is_left))
+
+
+def wipe_index(connection: sa.Connection) -> None:
+    """Empties the index."""
+    for table in (value_uses, step_output_addresses, asset_events, assets):
+        connection.execute(table.delete())
+
+
+def key_text(asset_key: AssetKey) -> str:
+    """An asset key as the index keeps it."""
+    return to_json(list(asset_key.path), replace_surrogates=True)
 
 
 def _event_row(entry: EventLogEntry) -> dict[str, Any]:
@@ -114,16 +189,22 @@ def _event_row(entry: EventLogEntry) -> dict[str, Any]:
     }
 
 
-def _address_row(entry: EventLogEntry) -> dict[str, Any] | None:
-    known = address_of(entry)
-    if known is None:
-        return None
-    handle, version, address = known
+def _address_row(value: StoredValue) -> dict[str, Any]:
     return {
-        "pipeline_name": entry.pipeline_name or "",
-        "step_key": handle.step_key,
-        "output_name": handle.output_name,
-        "version": version,
-        "address": address,
-        "run_id": entry.run_id,
+        "pipeline_name": value.pipeline_name,
+        "step_key": value.handle.step_key,
+        "output_name": value.handle.output_name,
+        "version": value.version,
+        "address": value.address,
+        "run_id": value.run_id,
+    }
+
+
+def _asset_row(made: AssetEvent) -> dict[str, Any]:
+    return {
+        "asset_key": key_text(made.asset_key),
+        "partition": made.partition,
+        "run_id": made.entry.run_id,
+        "timestamp": made.entry.timestamp,
+        "body": to_json(made.entry, replace_surrogates=True),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,12 @@ import sqlalchemy as sa
 
 from core.config import StringSource
 from core.serdes import ConfigurableClass, ConfigurableClassData
-from core.storage.event_log.base import StepOutputAddress, StepOutputKey
-from core.storage.event_log.schema import index_metadata, log_metadata
-from core.storage.event_log.sql import SqlEventLogStorage
+from core.storage.event_log.schema import INDEX_SCHEMA, LOG_SCHEMA
+from core.storage.event_log.sql import SqlEventLogStorage, forget_known, wipe_index
+from core.storage.migration import Migration
 from core.storage.paths import file_name
-from core.storage.sqlite import SqliteDatabase, database_url
+from core.storage.removal import Removal
+from core.storage.sql.sqlite import SqliteDatabase
 
 _OPEN_DATABASES = 8  # each holds a connection or two; a process rarely writes to more runs at once
 
@@ -43,6 +44,7 @@ class SqliteEventLogStorage(SqlEventLogStorage, ConfigurableClass):
         self._inst_data = inst_data
         self._lock = threading.Lock()
         self._open: OrderedDict[Path, SqliteDatabase] = OrderedDict()
+        self._index = SqliteDatabase(self._index_path, [INDEX_SCHEMA], "index of event logs")
 
     @classmethod
     def from_local(cls, base_dir: str, inst_data: ConfigurableClassData | None = None) -> SqliteEventLogStorage:
@@ -76,55 +78,84 @@ class SqliteEventLogStorage(SqlEventLogStorage, ConfigurableClass):
     @contextmanager
     def read_run(self, run_id: str) -> Iterator[sa.Connection | None]:
         path = self.path_for_run(run_id)
-        if not path.exists():
+        if not path.exists():  # a question must not make the file
             yield None
             return
-        with self._database(path, log_metadata).read() as connection:
+        with self._log(path).read() as connection:
             yield connection
 
     def write_run(self, run_id: str) -> AbstractContextManager[sa.Connection]:
-        return self._database(self.path_for_run(run_id), log_metadata).write()
+        return self._log(self.path_for_run(run_id)).write()
 
-    def read_index(self) -> AbstractContextManager[sa.Connection]:
-        return self._database(self._index_path, index_metadata).read()
+    @contextmanager
+    def read_index(self) -> Iterator[sa.Connection | None]:
+        if not self._index_path.exists():
+            yield None
+            return
+        with self._index.read() as connection:
+            yield connection
 
     def write_index(self) -> AbstractContextManager[sa.Connection]:
-        return self._database(self._index_path, index_metadata).write()
+        return self._index.write()
 
-    def get_step_output_addresses(
-        self, step_output_versions: Mapping[StepOutputKey, str]
-    ) -> dict[StepOutputKey, StepOutputAddress]:
-        # A question must not make the file: a run that is refused leaves the directory as it was.
-        return super().get_step_output_addresses(step_output_versions) if self._index_path.exists() else {}
-
-    def _database(self, path: Path, tables: sa.MetaData) -> SqliteDatabase:
+    def _log(self, path: Path) -> SqliteDatabase:
         with self._lock:
-            database = self._open.pop(path, None) or SqliteDatabase(database_url(path), tables, "event log")
+            database = self._open.pop(path, None) or SqliteDatabase(path, [LOG_SCHEMA], "event log")
             self._open[path] = database
             if len(self._open) > _OPEN_DATABASES:
                 self._open.popitem(last=False)[1].dispose()
             return database
 
-    def delete_events(self, run_id: str) -> None:
-        self._remove(self.path_for_run(run_id))
-        if self._index_path.exists():
-            self.forget_addresses(run_id)
+    def delete_events(self, run_id: str, dry_run: bool = False) -> list[Removal]:
+        path = self.path_for_run(run_id)
+        self._let_go_of(path)
+        files = [each for each in _with_side_files(path) if each.exists()]
+        removed = [Removal("events", str(each), each.stat().st_size) for each in files]
+        if not dry_run:
+            # The index first: when this is cut short, the log is still there to be deleted again.
+            if self._index_path.exists():
+                with self.write_index() as connection:
+                    forget_known(connection, run_id)
+            _unlink_all(files)
+        return removed
 
     def wipe(self) -> None:
-        for path in (self._base_dir / "runs").glob("*.db"):
-            self._remove(path)
         if self._index_path.exists():
-            self.forget_addresses()
+            with self.write_index() as connection:
+                wipe_index(connection)
+        for path in self._logs():
+            self._let_go_of(path)
+            _unlink_all(_with_side_files(path))
 
-    def _remove(self, path: Path) -> None:
+    def _logs(self) -> Iterator[Path]:
+        return (self._base_dir / "runs").glob("*.db")
+
+    def _let_go_of(self, path: Path) -> None:
         with self._lock:
             database = self._open.pop(path, None)
         if database is not None:
             database.dispose()
-        for suffix in ("", "-wal", "-shm"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+    def check(self) -> None:
+        self._index.check()
+
+    def migrate(self) -> list[Migration]:
+        self.dispose()
+        logs = [migration for path in sorted(self._logs()) for migration in self._log(path).migrate()]
+        return logs + (self._index.migrate() if self._index_path.exists() else [])
 
     def dispose(self) -> None:
+        super().dispose()
         with self._lock:
             while self._open:
                 self._open.popitem()[1].dispose()
+        self._index.dispose()
+
+
+def _with_side_files(path: Path) -> list[Path]:
+    return [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "")]
+
+
+def _unlink_all(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)

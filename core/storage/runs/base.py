@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from core.events.records import DagsterEvent
 from core.storage.daemon_heartbeat import DaemonHeartbeat
+from core.storage.migration import Migration
 from core.storage.pipeline_run import PipelineRun, PipelineRunsFilter, RunRecord
 
 
@@ -90,6 +91,18 @@ class RunStorage(ABC):
     @abstractmethod
     def wipe_daemon_heartbeats(self) -> None:
         """Forgets every heartbeat."""
+
+    def check(self) -> None:
+        """Raises DagsterStorageError where it cannot be used, DagsterSchemaError where it has to be migrated."""
+        return
+
+    def migrate(self) -> list[Migration]:
+        """Brings the storage to the form this release needs; returns what was done, nothing where it has that form.
+
+        Raises:
+            DagsterStorageError: it cannot be used, or the migration failed and nothing was changed.
+        """
+        return []
 
     def dispose(self) -> None:
         """Lets go of connections; the storage opens them anew if it is used again."""

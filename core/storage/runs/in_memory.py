@@ -55,7 +55,7 @@ class InMemoryRunStorage(RunStorage):
         if cursor is not None:
             past_cursor = itertools.dropwhile(lambda record: record.pipeline_run.run_id != cursor, newest_first)
             newest_first = list(past_cursor)[1:]
-        return (record for record in newest_first if filters is None or filters.matches(record.pipeline_run))
+        return (record for record in newest_first if filters is None or filters.matches(record))
 
     def get_run_by_id(self, run_id: str) -> PipelineRun | None:
         record = self._records.get(run_id)

@@ -4,28 +4,39 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-metadata = sa.MetaData()
+from core.storage.sql.schema import Schema
 
+metadata = sa.MetaData()
+_BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite numbers its rows itself only where it says INTEGER
+
+# Every index ends with the id, by which runs are paged.
 runs = sa.Table(
     "runs",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("id", _BIG, primary_key=True, autoincrement=True),
     sa.Column("run_id", sa.String, nullable=False, unique=True),
-    sa.Column("pipeline_name", sa.String, nullable=False, index=True),
+    sa.Column("pipeline_name", sa.String, nullable=False),
     sa.Column("mode", sa.String, nullable=False),
-    sa.Column("status", sa.String, nullable=False, index=True),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("root_run_id", sa.String),
+    sa.Column("parent_run_id", sa.String),
     sa.Column("created_at", sa.Float, nullable=False, comment="Unix time in seconds"),
     sa.Column("updated_at", sa.Float, nullable=False, comment="Unix time in seconds"),
     sa.Column("body", sa.Text, nullable=False, comment="the PipelineRun as JSON, without status and tags"),
+    sa.Index("runs_by_pipeline", "pipeline_name", "id"),
+    sa.Index("runs_by_status", "status", "id"),
+    sa.Index("runs_by_root", "root_run_id", "id"),
+    sa.Index("runs_by_parent", "parent_run_id", "id"),
+    sa.Index("runs_by_update", "updated_at", "id"),
 )
 
 run_tags = sa.Table(
     "run_tags",
     metadata,
-    sa.Column("run_id", sa.String, sa.ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("run", _BIG, sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True, comment="runs.id"),
     sa.Column("key", sa.String, primary_key=True),
     sa.Column("value", sa.String, nullable=False),
-    sa.Index("run_tags_by_value", "key", "value"),
+    sa.Index("run_tags_by_value", "key", "value", "run"),
 )
 
 daemon_heartbeats = sa.Table(
@@ -34,3 +45,5 @@ daemon_heartbeats = sa.Table(
     sa.Column("daemon_type", sa.String, primary_key=True),
     sa.Column("body", sa.Text, nullable=False),
 )
+
+SCHEMA = Schema("runs", metadata, "0002", frozenset({"runs", "run_tags", "daemon_heartbeats"}))

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from abc import abstractmethod
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,48 +13,39 @@ from core.errors import DagsterRunAlreadyExists, DagsterRunNotFoundError
 from core.events.records import DagsterEvent
 from core.serdes import from_json, to_json
 from core.storage.daemon_heartbeat import DaemonHeartbeat
-from core.storage.in_lists import batches
 from core.storage.pipeline_run import STATUS_AFTER_EVENT, PipelineRun, PipelineRunsFilter, PipelineRunStatus, RunRecord
 from core.storage.runs.base import RunStorage
+from core.storage.runs.queries import count_of_runs, ids_of_runs
 from core.storage.runs.schema import daemon_heartbeats, run_tags, runs
+from core.storage.sql.in_lists import batches
+from core.storage.sql.one_database import OneDatabase
+from core.storage.sql.upsert import insert_or_replace
 
 
-class SqlRunStorage(RunStorage):
-    """Base of the run storages on SQL databases: an implementation says how to reach its database."""
-
-    @abstractmethod
-    def read(self) -> AbstractContextManager[sa.Connection]:
-        """A connection for queries. Errors of the database come out of it as DagsterStorageError."""
-
-    @abstractmethod
-    def write(self) -> AbstractContextManager[sa.Connection]:
-        """A connection in a short transaction, committed when the block ends and undone when it raises."""
+class SqlRunStorage(OneDatabase, RunStorage):
+    """Base of the run storages on SQL databases: an implementation says which database, with the schema `SCHEMA`."""
 
     def add_run(self, pipeline_run: PipelineRun) -> PipelineRun:
-        now = time.time()
+        now = _now()
         row = {
             "run_id": pipeline_run.run_id,
             "pipeline_name": pipeline_run.pipeline_name,
             "mode": pipeline_run.mode,
             "status": pipeline_run.status.value,
+            "root_run_id": pipeline_run.root_run_id,
+            "parent_run_id": pipeline_run.parent_run_id,
             "created_at": now,
             "updated_at": now,
             "body": to_json(pipeline_run.with_tags({})),
         }
         try:
             with self.write() as connection:
-                connection.execute(runs.insert(), row)
-                self._insert_tags(connection, pipeline_run.run_id, pipeline_run.tags)
+                added = connection.execute(runs.insert(), row).inserted_primary_key
+                assert added is not None
+                insert_or_replace(connection, run_tags, _tag_rows(added.id, pipeline_run.tags))
         except sa.exc.IntegrityError as error:
             raise DagsterRunAlreadyExists(f"A run with id {pipeline_run.run_id!r} exists already.") from error
         return pipeline_run
-
-    @staticmethod
-    def _insert_tags(connection: sa.Connection, run_id: str, tags: Mapping[str, str]) -> None:
-        if tags:
-            connection.execute(
-                run_tags.insert(), [{"run_id": run_id, "key": key, "value": value} for key, value in tags.items()]
-            )
 
     def handle_run_event(self, run_id: str, event: DagsterEvent) -> None:
         status = STATUS_AFTER_EVENT.get(event.event_type_value)
@@ -65,30 +53,23 @@ class SqlRunStorage(RunStorage):
             return
         with self.write() as connection:
             changed = runs.update().where(runs.c.run_id == run_id)
-            connection.execute(changed.values(status=status.value, updated_at=time.time()))
+            connection.execute(changed.values(status=status.value, updated_at=_now()))
 
     def get_run_records(
         self, filters: PipelineRunsFilter | None = None, cursor: str | None = None, limit: int | None = None
     ) -> list[RunRecord]:
-        query = _filtered(sa.select(runs), filters)
-        if cursor is not None:
-            query = query.where(runs.c.id < sa.select(runs.c.id).where(runs.c.run_id == cursor).scalar_subquery())
         with self.read() as connection:
-            rows = connection.execute(query.order_by(runs.c.id.desc()).limit(limit)).all()
-            tags = self._tags_of(connection, [row.run_id for row in rows])
-        return [_record_from(row, tags.get(row.run_id, {})) for row in rows]
-
-    @staticmethod
-    def _tags_of(connection: sa.Connection, run_ids: list[str]) -> dict[str, dict[str, str]]:
-        tags: dict[str, dict[str, str]] = {}
-        for batch in batches(run_ids):
-            for row in connection.execute(sa.select(run_tags).where(run_tags.c.run_id.in_(batch))):
-                tags.setdefault(row.run_id, {})[row.key] = row.value
-        return tags
+            before: int | None = None
+            if cursor is not None:
+                before = connection.execute(sa.select(runs.c.id).where(runs.c.run_id == cursor)).scalar()
+                if before is None:
+                    return []
+            ids = ids_of_runs(connection, filters or PipelineRunsFilter(), before, limit)
+            return [record for batch in batches(ids) for record in _records(connection, batch)]
 
     def get_runs_count(self, filters: PipelineRunsFilter | None = None) -> int:
         with self.read() as connection:
-            return int(connection.execute(_filtered(sa.select(sa.func.count(runs.c.id)), filters)).scalar_one())
+            return count_of_runs(connection, filters or PipelineRunsFilter())
 
     def get_run_tags(self) -> list[tuple[str, set[str]]]:
         values: dict[str, set[str]] = {}
@@ -99,29 +80,23 @@ class SqlRunStorage(RunStorage):
 
     def add_run_tags(self, run_id: str, new_tags: Mapping[str, str]) -> None:
         with self.write() as connection:
-            if connection.execute(sa.select(runs.c.id).where(runs.c.run_id == run_id)).first() is None:
+            run = connection.execute(sa.select(runs.c.id).where(runs.c.run_id == run_id)).scalar()
+            if run is None:
                 raise DagsterRunNotFoundError(f"No run {run_id!r} to add tags to.", run_id)
-            replaced = (run_tags.c.run_id == run_id) & run_tags.c.key.in_(list(new_tags))
-            connection.execute(run_tags.delete().where(replaced))
-            self._insert_tags(connection, run_id, new_tags)
+            insert_or_replace(connection, run_tags, _tag_rows(run, new_tags))
 
     def delete_run(self, run_id: str) -> None:
         with self.write() as connection:
-            connection.execute(run_tags.delete().where(run_tags.c.run_id == run_id))
-            connection.execute(runs.delete().where(runs.c.run_id == run_id))
+            connection.execute(runs.delete().where(runs.c.run_id == run_id))  # and its tags, by their foreign key
 
     def wipe(self) -> None:
         with self.write() as connection:
-            connection.execute(run_tags.delete())
             connection.execute(runs.delete())
 
     def add_daemon_heartbeat(self, daemon_heartbeat: DaemonHeartbeat) -> None:
-        daemon_type = daemon_heartbeat.daemon_type
+        row = {"daemon_type": daemon_heartbeat.daemon_type, "body": to_json(daemon_heartbeat)}
         with self.write() as connection:
-            connection.execute(daemon_heartbeats.delete().where(daemon_heartbeats.c.daemon_type == daemon_type))
-            connection.execute(
-                daemon_heartbeats.insert(), {"daemon_type": daemon_type, "body": to_json(daemon_heartbeat)}
-            )
+            insert_or_replace(connection, daemon_heartbeats, [row])
 
     def get_daemon_heartbeats(self) -> dict[str, DaemonHeartbeat]:
         with self.read() as connection:
@@ -133,24 +108,23 @@ class SqlRunStorage(RunStorage):
             connection.execute(daemon_heartbeats.delete())
 
 
+def _now() -> float:
+    return datetime.now(UTC).timestamp()  # in whole microseconds, so that it is met by its own datetime
+
+
+def _tag_rows(run: int, tags: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [{"run": run, "key": key, "value": value} for key, value in tags.items()]
+
+
+def _records(connection: sa.Connection, ids: Sequence[int]) -> list[RunRecord]:
+    rows = connection.execute(sa.select(runs).where(runs.c.id.in_(ids)).order_by(runs.c.id.desc())).all()
+    tags: dict[int, dict[str, str]] = {}
+    for row in connection.execute(sa.select(run_tags).where(run_tags.c.run.in_(ids))):
+        tags.setdefault(row.run, {})[row.key] = row.value
+    return [_record_from(row, tags.get(row.id, {})) for row in rows]
+
+
 def _record_from(row: Any, tags: dict[str, str]) -> RunRecord:
     run = msgspec.structs.replace(from_json(PipelineRun, row.body), status=PipelineRunStatus(row.status), tags=tags)
     created, updated = (datetime.fromtimestamp(each, UTC) for each in (row.created_at, row.updated_at))
     return RunRecord(row.id, run, created, updated)
-
-
-def _filtered(query: sa.Select[Any], filters: PipelineRunsFilter | None) -> sa.Select[Any]:
-    if filters is None:
-        return query
-    if filters.run_ids is not None:
-        query = query.where(runs.c.run_id.in_(filters.run_ids))
-    if filters.pipeline_name is not None:
-        query = query.where(runs.c.pipeline_name == filters.pipeline_name)
-    if filters.mode is not None:
-        query = query.where(runs.c.mode == filters.mode)
-    if filters.statuses is not None:
-        query = query.where(runs.c.status.in_([status.value for status in filters.statuses]))
-    for key, value in (filters.tags or {}).items():
-        has_tag = (run_tags.c.run_id == runs.c.run_id) & (run_tags.c.key == key) & (run_tags.c.value == value)
-        query = query.where(sa.exists().where(has_tag))
-    return query

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-
 from core.config import StringSource
 from core.serdes import ConfigurableClass, ConfigurableClassData
-from core.storage.runs.schema import metadata
+from core.storage.runs.schema import SCHEMA
 from core.storage.runs.sql import SqlRunStorage
-from core.storage.sqlite import SqliteDatabase, database_url
+from core.storage.sql.sqlite import SqliteDatabase, sqlite_url
 
 
 class SqliteRunStorage(SqlRunStorage, ConfigurableClass):
@@ -29,17 +26,17 @@ class SqliteRunStorage(SqlRunStorage, ConfigurableClass):
         inst_data: what it was configured with.
 
     Raises:
-        DagsterStorageError: the file cannot be opened, or is no database.
+        DagsterStorageError: the URL is none of SQLite.
     """
 
     def __init__(self, conn_string: str, inst_data: ConfigurableClassData | None = None) -> None:
-        self._database = SqliteDatabase(conn_string, metadata, "run database")
+        self._database = SqliteDatabase.at_url(conn_string, [SCHEMA], "run database")
         self._inst_data = inst_data
 
     @classmethod
     def from_local(cls, base_dir: str, inst_data: ConfigurableClassData | None = None) -> SqliteRunStorage:
         """The storage in `runs.db` of a directory."""
-        return cls(database_url(Path(base_dir) / "runs.db"), inst_data)
+        return cls(sqlite_url(Path(base_dir) / "runs.db"), inst_data)
 
     @property
     def inst_data(self) -> ConfigurableClassData | None:
@@ -53,11 +50,6 @@ class SqliteRunStorage(SqlRunStorage, ConfigurableClass):
     def from_config_value(inst_data: ConfigurableClassData, config_value: dict[str, Any]) -> SqliteRunStorage:
         return SqliteRunStorage.from_local(config_value["base_dir"], inst_data)
 
-    def read(self) -> AbstractContextManager[sa.Connection]:
-        return self._database.read()
-
-    def write(self) -> AbstractContextManager[sa.Connection]:
-        return self._database.write()
-
-    def dispose(self) -> None:
-        self._database.dispose()
+    @property
+    def database(self) -> SqliteDatabase:
+        return self._database

@@ -1,15 +1,62 @@
-"""`dagster.yaml`: what it may hold, and what is said of the rest: which file, which key, what is wrong."""
+"""`dagster.yaml`: what it may hold, and what is said of the rest: which file, line and key, and what is wrong."""
 
+import traceback
+import uuid
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from core.errors import DagsterInvalidConfigError, DagsterInvariantViolationError, DagsterStorageError
 from core.instance import DagsterInstance, InstanceRef
+from core.instance.dagster_yaml import resolve_retention, resolve_settings
 from core.serdes import ConfigurableClassData
 from core.storage.local_compute_log_manager import LocalComputeLogManager
 
 RUNS = "run_storage: {module: core.storage.runs, class: SqliteRunStorage, config: "
+PASSWORD = "pass@w0rd"
+
+OWN_PACKAGE = """
+from core.config import Field
+from core.serdes import ConfigurableClass
+from core.storage.runs import InMemoryRunStorage, SqliteRunStorage
+
+class MemoryRuns(InMemoryRunStorage, ConfigurableClass):
+    def __init__(self, inst_data=None, **config):
+        super().__init__()
+        self._inst_data, self.config = inst_data, config
+
+    inst_data = property(lambda self: self._inst_data)
+
+    @classmethod
+    def config_type(cls):
+        return {"postgres_url": str, "pool": Field(int, default_value=3), "password": Field(str, is_required=False)}
+
+    @staticmethod
+    def from_config_value(inst_data, config_value):
+        return MemoryRuns(inst_data, **config_value)
+
+class FreeRuns(MemoryRuns):
+    @classmethod
+    def config_type(cls):
+        return None
+
+class FileRuns(SqliteRunStorage):
+    @staticmethod
+    def from_config_value(inst_data, config_value):
+        return FileRuns.from_local(config_value["base_dir"], inst_data)
+
+class Abstract(ConfigurableClass):
+    @classmethod
+    def config_type(cls):
+        return {}
+
+class NoSchema(MemoryRuns):
+    @classmethod
+    def config_type(cls):
+        return {"a": {1, 2}}
+"""
 
 
 def home(tmp_path: Path, text: str | bytes) -> Path:
@@ -60,15 +107,16 @@ def test_the_environment_is_read_by_the_process_that_uses_it(tmp_path: Path, mon
     monkeypatch.setenv("CORE_TEST_DIR", str(tmp_path / "elsewhere"))
     ref = InstanceRef.from_dir(str(tmp_path))
     assert "elsewhere" not in repr(ref)
-    with DagsterInstance.from_ref(ref):
+    with DagsterInstance.from_ref(ref) as instance:
+        assert instance.run_storage.get_runs() == []
         assert (tmp_path / "elsewhere" / "runs.db").exists()
 
 
 BAD = {
-    "no yaml": ("run_storage: [", ["is not YAML"]),
-    "no text": (b"\xff\xfe\x00\xd8", ["is not YAML"]),
-    "tabs": ("a:\n\t- b", ["is not YAML"]),
-    "a list": ("- run_storage", ["must hold a mapping", "not a list"]),
+    "no yaml": ("run_storage: [", ["is not YAML: line 1, column 15: "]),
+    "no text": (b"\xff\xfe\x00\xd8", ["is not YAML: line 1: this is not UTF-8 text"]),
+    "tabs": ("a:\n\t- b", ["is not YAML: line 2, column 1: a tab"]),
+    "a list": ("# runs\n- run_storage", ["must hold a mapping", "not a list (line 2)"]),
     "a word": ("run_storage", ["must hold a mapping", "not a str"]),
     "unknown section": ("run_storag: {}", ["run_storag: unknown key", "did you mean 'run_storage'?"]),
     "number for a section": ("3: {}", ["unknown key 3"]),
@@ -81,31 +129,112 @@ BAD = {
     ),
     "module of another name": (
         "run_storage: {module: dagster.core.storage.runs, class: SqliteRunStorage}",
-        ["run_storage: Cannot import module", "Here that module is called 'core.storage.runs'"],
+        ["run_storage.module: Cannot import module", "Here that module is called 'core.storage.runs'"],
     ),
-    "unknown module": ("scheduler: {module: nowhere.at_all, class: X}", ["scheduler: Cannot import module 'nowhere"]),
+    "unknown module": (
+        "scheduler: {module: nowhere.at_all, class: X}",
+        ["scheduler.module: Cannot import module 'nowhere"],
+    ),
     "unknown class": (
         "run_storage: {module: core.storage.runs, class: Sqlite}",
-        ["run_storage: Module 'core.storage.runs' has no class 'Sqlite'"],
+        ["run_storage.class: Module 'core.storage.runs' has no class 'Sqlite'"],
     ),
     "class of another kind": (
         "run_launcher: {module: pathlib, class: Path}",
-        ["run_launcher: pathlib.Path is no ConfigurableClass"],
+        ["run_launcher.class: pathlib.Path is no ConfigurableClass"],
     ),
     "wrong config": (RUNS + "{base_dirr: x}}", ["run_storage.config.base_dirr: unknown key", "'base_dir'?"]),
     "config of a wrong type": (RUNS + "{base_dir: 3}}", ["run_storage.config.base_dir: expected StringSource"]),
     "missing config": (RUNS + "{}}", ["run_storage.config.base_dir: missing required config"]),
     "config is no mapping": (RUNS + "x}", ["run_storage.config: expected a mapping"]),
     "settings": ("settings: [1]", ["settings: expected a mapping"]),
+    "storage of another kind": (
+        "event_log_storage:\n  module: core.storage.runs\n  class: SqliteRunStorage\n  config: {base_dir: x}",
+        ["line 3: event_log_storage.class: core.storage.runs.SqliteRunStorage is no EventLogStorage", "a subclass of"],
+    ),
+    "storage of newer releases": ("storage: {sqlite: {}}", ["line 1: storage: this is written here as run_storage, "]),
     "all at once": (
         "a: 1\nb: 2\nsettings: 3",
-        ["a: unknown key", "b: unknown key", "settings: expected a mapping", "3 errors"],
+        ["line 1: a: unknown key", "line 2: b: unknown key", "line 3: settings: expected a mapping", "3 errors"],
     ),
     "all classes at once": (
         "scheduler: {module: nowhere, class: X}\nrun_launcher: {module: pathlib, class: Path}",
-        ["scheduler: Cannot import", "run_launcher: pathlib.Path is no", "2 errors"],
+        ["line 1: scheduler.module: Cannot import", "line 2: run_launcher.class: pathlib.Path is no", "2 errors"],
     ),
+    "sections and classes at once": (
+        "a: 1\nscheduler: {module: nowhere, class: X}",
+        ["line 1: a: unknown key", "line 2: scheduler.module: Cannot import", "2 errors"],
+    ),
+    "a section twice": ("settings: {a: 1}\n\nsettings: {b: 2}", ["line 3: settings: this key is in line 1 already"]),
+    "a key twice": (
+        RUNS + "\n  {base_dir: x,\n   base_dirr: y,\n   base_dir: z}}",
+        [
+            "line 3: run_storage.config.base_dirr: unknown key",
+            "line 4: run_storage.config.base_dir: this key is in line 2 already",
+            "2 errors",
+        ],
+    ),
+    "not for another process": ('settings: {a: "\\ud800"}', ["settings: this cannot be handed to another process"]),
+    "retention of something else": (
+        "retention: {schedule: {}}",
+        ["retention.schedule: unknown key", "Known: compute_"],
+    ),
+    "retention without limits": (
+        "retention: {runs: 30}",
+        ["retention.runs: expected a mapping with keys max_age_days"],
+    ),
+    **{
+        f"retention of {key} {value}": (
+            f"retention:\n  runs:\n    {key}: {value}",
+            [f"line 3: retention.runs.{key}: expected a {wanted}", "1 error"],
+        )
+        for key, wanted, values in (
+            ("max_age_days", "number of days above 0", ["0", "-1", "true", "a week", ".nan", ".inf", "1000000", "[1]"]),
+            ("max_count", "whole number from 0", ["-1", "1.5", "false", "many", "9" * 30, "", "{enw: X}"]),
+        )
+        for value in values
+    },
 }
+
+
+def test_the_lines_of_sections_keys_and_what_is_missing(tmp_path: Path) -> None:
+    path = home(
+        tmp_path,
+        """\
+# the runs
+run_storage:
+  module: core.storage.runs
+  class: SqliteRunStorage
+  config:
+    base_dirr: x
+
+event_log_storage:
+  module: core.storage.event_log
+settings: [a]
+retention:
+  runs: {max_count: 3,
+    max_age_days: 0}
+""",
+    )
+    with pytest.raises(DagsterInvalidConfigError) as caught:
+        InstanceRef.from_dir(str(tmp_path))
+    heads = [line.split(": ")[:2] for line in str(caught.value).splitlines()[1:]]
+    assert heads == [
+        [f"  {path}, line 5", "run_storage.config.base_dir"],  # is missing
+        [f"  {path}, line 6", "run_storage.config.base_dirr"],
+        [f"  {path}, line 8", "event_log_storage.class"],  # is missing
+        [f"  {path}, line 10", "settings"],
+        [f"  {path}, line 13", "retention.runs.max_age_days"],
+    ]
+
+
+def test_faults_of_overrides_have_no_line(tmp_path: Path) -> None:
+    path = home(tmp_path, "foo: 1\nsettings: {a: 1}")
+    with pytest.raises(DagsterInvalidConfigError) as caught:
+        InstanceRef.from_dir(str(tmp_path), {"settings": 3})
+    overridden, written = str(caught.value).splitlines()[1:]
+    assert overridden.startswith("  overrides: settings: expected a mapping")
+    assert written.startswith(f"  {path}, line 1: foo: unknown key")
 
 
 @pytest.mark.parametrize(("text", "said"), BAD.values(), ids=BAD)
@@ -133,6 +262,174 @@ def test_overrides(tmp_path: Path) -> None:
     assert ref.run_launcher_data == ConfigurableClassData(
         "core.storage.root", "LocalArtifactStorage", '{"base_dir":"x"}'
     )
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a module of the user's, as it may be imported."""
+    name = f"own_storages_{uuid.uuid4().hex}"
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "packages" / f"{name}.py").write_text(OWN_PACKAGE)
+    monkeypatch.syspath_prepend(str(tmp_path / "packages"))
+    return name
+
+
+def run_storage(module: str, name: str, config: str) -> str:
+    return f"run_storage:\n  module: {module}\n  class: {name}\n  config: {config}\n"
+
+
+class TestOwnPackage:
+    """Classes that are not ours."""
+
+    def test_a_class_in_memory(self, own: str, tmp_path: Path) -> None:
+        home(tmp_path, run_storage(own, "MemoryRuns", "{postgres_url: there}"))
+        with DagsterInstance.from_config(str(tmp_path)) as instance:
+            storage: Any = instance.run_storage
+            assert type(storage).__name__ == "MemoryRuns"
+            assert storage.config == {"postgres_url": "there", "pool": 3}
+            assert storage.inst_data == instance.get_ref().run_storage_data
+
+    def test_a_class_on_sqlite(self, own: str, tmp_path: Path) -> None:
+        home(tmp_path, run_storage(own, "FileRuns", f"{{base_dir: {tmp_path / 'own'}}}"))
+        with DagsterInstance.from_config(str(tmp_path)) as instance:
+            assert type(instance.run_storage).__name__ == "FileRuns"
+            assert instance.run_storage.get_runs() == []
+            assert (tmp_path / "own" / "runs.db").exists()
+
+    def test_of_another_kind(self, own: str, tmp_path: Path) -> None:
+        home(tmp_path, run_storage(own, "MemoryRuns", "{postgres_url: x}").replace("run_storage", "schedule_storage"))
+        with pytest.raises(DagsterInvalidConfigError, match=r"line 3: schedule_storage\.class: .* no ScheduleStorage"):
+            InstanceRef.from_dir(str(tmp_path))
+
+    def test_that_lacks_methods(self, own: str, tmp_path: Path) -> None:
+        home(tmp_path, run_storage(own, "Abstract", "{}"))
+        with pytest.raises(DagsterInvalidConfigError, match="does not define from_config_value, inst_data"):
+            InstanceRef.from_dir(str(tmp_path))
+
+    def test_whose_schema_is_none(self, own: str, tmp_path: Path) -> None:
+        home(tmp_path, run_storage(own, "NoSchema", "{}"))
+        with pytest.raises(DagsterInvalidConfigError, match=r"run_storage\.class: .*config_type\(\) gives no config"):
+            InstanceRef.from_dir(str(tmp_path))
+
+
+class TestEnvironment:
+    """`{env: NAME}` anywhere; what it stands for is in no ref."""
+
+    def test_in_the_config_of_a_class_of_plain_types(
+        self, own: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("CORE_TEST_URL", f"postgresql://me:{PASSWORD}@host/db")
+        monkeypatch.setenv("CORE_TEST_POOL", "7")
+        monkeypatch.setenv("CORE_TEST_MODULE", own)
+        home(
+            tmp_path,
+            run_storage(
+                "{env: CORE_TEST_MODULE}",
+                "MemoryRuns",
+                "{postgres_url: {env: CORE_TEST_URL}, pool: {env: CORE_TEST_POOL}}",
+            ),
+        )
+        ref = InstanceRef.from_dir(str(tmp_path))
+        assert PASSWORD not in msgspec.json.encode(ref).decode()
+        with DagsterInstance.from_ref(ref) as instance:
+            storage: Any = instance.run_storage
+            assert storage.config == {"postgres_url": f"postgresql://me:{PASSWORD}@host/db", "pool": 7}
+            assert PASSWORD not in repr(storage.inst_data)
+
+    def test_in_a_class_that_takes_anything(self, own: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("CORE_TEST_PASSWORD", PASSWORD)
+        home(tmp_path, run_storage(own, "FreeRuns", "{db: [{password: {env: CORE_TEST_PASSWORD}}], env: prod}"))
+        data = InstanceRef.from_dir(str(tmp_path)).run_storage_data
+        assert PASSWORD not in data.config_yaml
+        assert data.rehydrate().config == {"db": [{"password": PASSWORD}], "env": "prod"}
+
+    def test_that_is_not_set_has_its_line(self, own: str, tmp_path: Path) -> None:
+        path = home(
+            tmp_path,
+            run_storage(own, "FreeRuns", "\n    db:\n    - password: {env: CORE_TEST_NOT_SET}")
+            + "settings:\n  a: {env: CORE_TEST_NOT_SET}\nretention:\n  runs:\n    max_count: {env: CORE_TEST_NOT_SET}",
+        )
+        with pytest.raises(DagsterInvalidConfigError) as caught:
+            InstanceRef.from_dir(str(tmp_path))
+        assert [line.partition(": the environment")[0] for line in str(caught.value).splitlines()[1:]] == [
+            f"  {path}, line 6: run_storage.config.db[0].password",
+            f"  {path}, line 8: settings.a",
+            f"  {path}, line 11: retention.runs.max_count",
+        ]
+
+    def test_settings_are_read_where_they_are_used(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("CORE_TEST_PASSWORD", PASSWORD)
+        home(tmp_path, "settings: {mail: {password: {env: CORE_TEST_PASSWORD}, to: [a, b]}, env: prod}")
+        settings = InstanceRef.from_dir(str(tmp_path)).settings
+        assert settings == {"mail": {"password": {"env": "CORE_TEST_PASSWORD"}, "to": ["a", "b"]}, "env": "prod"}
+        assert resolve_settings(settings) == {"mail": {"password": PASSWORD, "to": ["a", "b"]}, "env": "prod"}
+        monkeypatch.delenv("CORE_TEST_PASSWORD")
+        with pytest.raises(
+            DagsterInvalidConfigError, match=r"settings\.mail\.password: .*CORE_TEST_PASSWORD is not set"
+        ):
+            resolve_settings(settings)
+
+    def test_retention(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("CORE_TEST_DAYS", "0.5")
+        home(
+            tmp_path,
+            "retention:\n  runs: {max_age_days: {env: CORE_TEST_DAYS}, max_count: 0}\n"
+            "  events: {max_age_days: 3}\n  values:",
+        )
+        retention = InstanceRef.from_dir(str(tmp_path)).retention
+        assert retention["runs"] == {"max_age_days": {"env": "CORE_TEST_DAYS"}, "max_count": 0}
+        resolved = resolve_retention(retention)
+        assert resolved == {
+            "runs": {"max_age_days": 0.5, "max_count": 0},
+            "events": {"max_age_days": 3.0},
+            "values": {},
+        }
+        assert type(resolved["events"]["max_age_days"]) is float
+        monkeypatch.setenv("CORE_TEST_DAYS", "-1")
+        with pytest.raises(DagsterInvalidConfigError, match="variable CORE_TEST_DAYS does not hold a number of days"):
+            resolve_retention(retention)
+        assert resolve_retention({}) == {}
+
+
+SECRETS = {
+    "url of a wrong type": "{postgres_url: [postgresql://me:PASSWORD@host/db], pool: 3}",
+    "url in another place": "{postgres_url: x, pool: 'postgresql://me:PASSWORD@host:5432/db'}",
+    "url as the config": "postgresql://me:PASSWORD@host/db",
+    "url as a key": "{'postgresql://me:PASSWORD@host/db': 3}",
+    "password of a wrong type": "{postgres_url: x, password: 271828}",
+    "connection string in another place": "{postgres_url: x, pool: 'host=there password=PASSWORD dbname=x'}",
+    "url cut short": "{postgres_url: x, pool: 'postgresql://a-user-of-a-long-name-indeed:PASSWORD"
+    + "x" * 60
+    + "@host'}",
+    "no yaml": "{postgres_url: 'postgresql://me:PASSWORD@host/db}",
+    "no yaml either": "postgresql://me:PASSWORD@host/db: x: y",
+    "alias": "{password: *PASSWORD}",
+    "tag": "{password: !PASSWORD x}",
+    "anchor twice": "{password: &PASSWORD x, postgres_url: &PASSWORD x}",
+    "number": "{password: !!int PASSWORD}",
+    "section": "}\nscheduler: postgresql://me:PASSWORD@host/db",
+    "settings": "{}\nsettings: postgresql://me:PASSWORD@host/db",
+}
+
+
+@pytest.mark.parametrize("config", SECRETS.values(), ids=SECRETS)
+def test_no_error_shows_a_secret(config: str, own: str, tmp_path: Path) -> None:
+    word = "271828"
+    home(tmp_path, run_storage(own, "MemoryRuns", config.replace("PASSWORD", word)))
+    with pytest.raises(DagsterInvalidConfigError) as caught:
+        InstanceRef.from_dir(str(tmp_path))
+    shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value) + repr(caught.value.errors)
+    assert word not in shown, shown
+
+
+def test_no_repr_shows_a_secret(own: str, tmp_path: Path) -> None:
+    url = f"postgresql://me:{PASSWORD}@host/db"
+    home(tmp_path, run_storage(own, "MemoryRuns", f"{{postgres_url: '{url}'}}") + f"settings: {{key: '{url}'}}")
+    ref = InstanceRef.from_dir(str(tmp_path))
+    assert url in ref.run_storage_data.config_yaml
+    assert "MemoryRuns" in repr(ref)
+    shown = f"{ref} {ref!r} {ref.__rich_repr__()} {ref.run_storage_data} {ref.run_storage_data.__rich_repr__()}"
+    assert PASSWORD not in shown, shown
 
 
 class TestHome:
@@ -167,4 +464,4 @@ class TestHome:
         with pytest.raises(
             DagsterStorageError, match=f"Cannot use the run database at {tmp_path}/file/history/runs.db"
         ):
-            DagsterInstance.get()
+            DagsterInstance.get().run_storage.get_runs()

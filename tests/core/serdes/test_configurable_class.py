@@ -41,10 +41,20 @@ class FreePart(Part):
         return None
 
 
+class Bare(ConfigurableClass):
+    inst_data = None
+
+
+class Wrong(Part):
+    @classmethod
+    def config_type(cls) -> Any:
+        return 1 / 0
+
+
 @pytest.fixture(autouse=True)
 def module(monkeypatch: pytest.MonkeyPatch) -> None:
     made = types.ModuleType(MODULE)
-    vars(made).update({"Part": Part, "FreePart": FreePart, "Other": dict, "VALUE": 3})
+    vars(made).update({"Part": Part, "FreePart": FreePart, "Bare": Bare, "Wrong": Wrong, "Other": dict, "VALUE": 3})
     monkeypatch.setitem(sys.modules, MODULE, made)
 
 
@@ -76,8 +86,10 @@ def test_without_a_schema_any_mapping_goes(text: str) -> None:
         (MODULE, "Part", "{nam: x}", [f"Invalid config of {MODULE}.Part, 2 errors", "did you mean 'name'?"]),
         (MODULE, "Part", "{name: x, size: y}", ["size: expected IntSource or {env: NAME}, got 'y' (str)"]),
         (MODULE, "Part", "[1]", ["expected a mapping with keys name, size"]),
-        (MODULE, "Part", "{", [f"Invalid config of {MODULE}.Part: not YAML"]),
-        (MODULE, "Part", "!!python/object/apply:os.system ['true']", ["not YAML"]),
+        (MODULE, "Part", "{", [f"config of {MODULE}.Part is not YAML: line 1, column 2"]),
+        (MODULE, "Part", "!!python/object/apply:os.system ['true']", ["is not YAML: line 1, column 1"]),
+        (MODULE, "Bare", "{}", [f"{MODULE}.Bare cannot be used: it does not define config_type, from_config_value."]),
+        (MODULE, "Wrong", "{}", [f"{MODULE}.Wrong.config_type() gives no config schema: ZeroDivisionError"]),
         ("dagster.core.storage.runs", "SqliteRunStorage", "{}", ["Here that module is called 'core.storage.runs'."]),
         (
             "dagster_aws.s3.compute_log_manager",
@@ -86,6 +98,15 @@ def test_without_a_schema_any_mapping_goes(text: str) -> None:
             ["Here that module is called 'cloudstore.compute_log_manager'."],
         ),
         ("dagster_aws.s3", "S3ComputeLogManager", "{}", ["Here that module is called 'cloudstore'."]),
+        *(
+            (module, name, "{}", ["Here that module is called 'core.storage.postgres'."])
+            for module, name in (
+                ("dagster_postgres", "PostgresRunStorage"),
+                ("dagster_postgres.run_storage", "PostgresRunStorage"),
+                ("dagster_postgres.event_log", "PostgresEventLogStorage"),
+                ("dagster_postgres.schedule_storage", "PostgresScheduleStorage"),
+            )
+        ),
         ("dagster.no_such.module", "Thing", "{}", ["No module named 'dagster'."]),
     ],
 )
@@ -94,6 +115,20 @@ def test_what_is_wrong_is_said(module_name: str, class_name: str, config: str, m
         ConfigurableClassData(module_name, class_name, config).rehydrate()
     assert all(message in str(caught.value) for message in messages), str(caught.value)
     assert ("Here that module" in str(caught.value)) == any("Here that module" in message for message in messages)
+
+
+def test_the_module_of_another_project_that_is_installed_gets_the_hint(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = types.ModuleType("dagster_postgres")
+    vars(installed)["PostgresRunStorage"] = dict
+    monkeypatch.setitem(sys.modules, "dagster_postgres", installed)
+    with pytest.raises(DagsterInvalidConfigError, match=r"no ConfigurableClass\. Here that module is called"):
+        ConfigurableClassData("dagster_postgres", "PostgresRunStorage", "{}").rehydrate()
+
+
+def test_its_yaml_is_in_no_repr() -> None:
+    data = ConfigurableClassData(MODULE, "Part", "{name: hunter2}")
+    assert repr(data) == f"ConfigurableClassData(module_name='{MODULE}', class_name='Part', config_yaml=…)"
+    assert "hunter2" not in f"{data} {[data]} {data.__rich_repr__()}"
 
 
 @pytest.mark.parametrize("source", ["1 / 0", "raise KeyError('x')", "def broken(:"])
@@ -106,6 +141,15 @@ def test_a_module_that_raises_when_it_is_imported(source: str, tmp_path: Path, m
     assert f"odule '{name}'" in str(caught.value)
     assert caught.value.__cause__ is not None
     assert type(caught.value.__cause__).__name__ in str(caught.value)
+
+
+def test_a_module_that_cannot_import_the_class_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(name: str) -> object:
+        raise ModuleNotFoundError(f"No module named {name!r}")
+
+    vars(sys.modules[MODULE])["__getattr__"] = load
+    with pytest.raises(DagsterInvalidConfigError, match=f"Cannot import module '{MODULE}': No module named 'Lazy'"):
+        ConfigurableClassData(MODULE, "Lazy", "{}").rehydrate()
 
 
 def test_a_module_that_is_unknown_for_another_reason_gets_no_hint() -> None:

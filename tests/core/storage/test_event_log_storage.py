@@ -14,19 +14,43 @@ from core.errors import DagsterInvariantViolationError
 from core.events import DagsterEvent, DagsterEventType, EventLogEntry, EventMetadataEntry, StepOutputHandle
 from core.events.payloads import HandledOutputData, StepFailureData
 from core.serdes import SerializableErrorInfo
-from core.storage.event_log import EventLogStorage, InMemoryEventLogStorage, SqliteEventLogStorage, StepOutputAddress
+from core.storage.event_log import (
+    ConsolidatedSqliteEventLogStorage,
+    EventLogStorage,
+    InMemoryEventLogStorage,
+    SqliteEventLogStorage,
+    StepOutputAddress,
+)
+from core.storage.postgres import PostgresEventLogStorage
 
-MAKERS: dict[str, Callable[[Path], EventLogStorage]] = {
-    "in_memory": lambda _path: InMemoryEventLogStorage(),
-    "sqlite": lambda path: SqliteEventLogStorage(str(path)),
-}
+Make = Callable[[str, Path], EventLogStorage]
+KINDS = ["in_memory", "sqlite", "consolidated_sqlite", "postgres"]
 
 
-@pytest.fixture(params=MAKERS)
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EventLogStorage]:
-    made = MAKERS[request.param](tmp_path)
-    yield made
-    made.dispose()
+@pytest.fixture
+def make(request: pytest.FixtureRequest) -> Iterator[Make]:
+    """Makes a storage of a kind; all are closed with the test."""
+    made: list[EventLogStorage] = []
+
+    def make(kind: str, path: Path) -> EventLogStorage:
+        if kind == "in_memory":
+            made.append(InMemoryEventLogStorage())
+        elif kind == "sqlite":
+            made.append(SqliteEventLogStorage(str(path)))
+        elif kind == "consolidated_sqlite":
+            made.append(ConsolidatedSqliteEventLogStorage(str(path)))
+        else:
+            made.append(PostgresEventLogStorage(request.getfixturevalue("new_postgres_url")()))
+        return made[-1]
+
+    yield make
+    for storage in made:
+        storage.dispose()
+
+
+@pytest.fixture(params=KINDS)
+def storage(request: pytest.FixtureRequest, make: Make, tmp_path: Path) -> EventLogStorage:
+    return make(request.param, tmp_path)
 
 
 def logged(run_id: str, message: str) -> EventLogEntry:
@@ -201,9 +225,9 @@ def is_no_file_name(text: str) -> bool:
     return text in ("", "\udce9") or len(text) >= 200
 
 
-@pytest.mark.parametrize("kind", MAKERS)
-def test_hostile_texts_come_back_or_are_refused(kind: str, hostile: str, fenced: Path) -> None:
-    storage = MAKERS[kind](fenced)
+@pytest.mark.parametrize("kind", KINDS)
+def test_hostile_texts_come_back_or_are_refused(kind: str, hostile: str, fenced: Path, make: Make) -> None:
+    storage = make(kind, fenced)
     storage.store_event(logged("bystander", "here"))
     entries = [logged(hostile, hostile), stored(hostile, hostile, hostile, hostile)]
     if kind == "sqlite" and is_no_file_name(hostile):
@@ -215,6 +239,15 @@ def test_hostile_texts_come_back_or_are_refused(kind: str, hostile: str, fenced:
             with pytest.raises(DagsterInvariantViolationError, match="The run id ") as caught:
                 refused()
             assert repr(hostile[:40]) in str(caught.value)
+    elif (kind != "in_memory" and hostile == "\udce9") or (kind == "postgres" and "\0" in hostile):
+        for refused in (
+            lambda: storage.store_events(entries),
+            lambda: storage.get_logs_for_run(hostile),
+            lambda: storage.delete_events(hostile),
+        ):
+            with pytest.raises(DagsterInvariantViolationError) as caught:
+                refused()
+            assert repr(hostile) in str(caught.value)
     else:
         storage.store_events(entries)
         assert storage.get_logs_for_run(hostile) == entries
@@ -224,7 +257,6 @@ def test_hostile_texts_come_back_or_are_refused(kind: str, hostile: str, fenced:
         assert storage.get_logs_for_run(hostile) == []
         assert storage.get_step_output_addresses({asked: hostile}) == {}
     assert messages(storage, "bystander") == ["here"]
-    storage.dispose()
 
 
 RUN_IDS = st.text(max_size=6).filter(lambda text: text != "")

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -15,20 +15,36 @@ from core.events import DagsterEvent, DagsterEventType
 from core.serdes import SerializableErrorInfo
 from core.storage.daemon_heartbeat import DaemonHeartbeat
 from core.storage.pipeline_run import PipelineRun, PipelineRunsFilter, PipelineRunStatus
+from core.storage.postgres import PostgresRunStorage
 from core.storage.runs import InMemoryRunStorage, RunStorage, SqliteRunStorage
 
-MAKERS: dict[str, Callable[[Path], RunStorage]] = {
-    "in_memory": lambda _path: InMemoryRunStorage(),
-    "sqlite": lambda path: SqliteRunStorage.from_local(str(path)),
-}
+Make = Callable[[str, Path], RunStorage]
+KINDS = ["in_memory", "sqlite", "postgres"]
 SUCCESS, FAILURE, STARTED = PipelineRunStatus.SUCCESS, PipelineRunStatus.FAILURE, PipelineRunStatus.STARTED
 
 
-@pytest.fixture(params=MAKERS)
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunStorage]:
-    made = MAKERS[request.param](tmp_path)
-    yield made
-    made.dispose()
+@pytest.fixture
+def make(request: pytest.FixtureRequest) -> Iterator[Make]:
+    """Makes a storage of a kind; all are closed with the test."""
+    made: list[RunStorage] = []
+
+    def make(kind: str, path: Path) -> RunStorage:
+        if kind == "in_memory":
+            made.append(InMemoryRunStorage())
+        elif kind == "sqlite":
+            made.append(SqliteRunStorage.from_local(str(path)))
+        else:
+            made.append(PostgresRunStorage(request.getfixturevalue("new_postgres_url")()))
+        return made[-1]
+
+    yield make
+    for storage in made:
+        storage.dispose()
+
+
+@pytest.fixture(params=KINDS)
+def storage(request: pytest.FixtureRequest, make: Make, tmp_path: Path) -> RunStorage:
+    return make(request.param, tmp_path)
 
 
 def add(storage: RunStorage, *run_ids: str, **fields: object) -> None:
@@ -98,8 +114,8 @@ def test_the_newest_first_with_cursor_and_limit(storage: RunStorage) -> None:
 
 
 def test_filters(storage: RunStorage) -> None:
-    storage.add_run(PipelineRun("p", "1", tags={"a": "x", "b": "y"}, mode="prod"))
-    storage.add_run(PipelineRun("p", "2", tags={"a": "x"}, status=SUCCESS))
+    storage.add_run(PipelineRun("p", "1", tags={"a": "x", "b": "y"}, mode="prod", root_run_id="1"))
+    storage.add_run(PipelineRun("p", "2", tags={"a": "x"}, status=SUCCESS, root_run_id="1", parent_run_id="1"))
     storage.add_run(PipelineRun("q", "3", tags={"a": "z"}, status=FAILURE))
     expected: list[tuple[PipelineRunsFilter, list[str]]] = [
         (PipelineRunsFilter(), ["3", "2", "1"]),
@@ -115,10 +131,68 @@ def test_filters(storage: RunStorage) -> None:
         (PipelineRunsFilter(tags={}), ["3", "2", "1"]),
         (PipelineRunsFilter(mode="prod"), ["1"]),
         (PipelineRunsFilter(pipeline_name="p", statuses=(SUCCESS,), tags={"a": "x"}), ["2"]),
+        (PipelineRunsFilter(run_ids=("1", "2"), tags={"a": "x"}, mode="prod"), ["1"]),
+        (PipelineRunsFilter(run_ids=("1", "1", "3")), ["3", "1"]),
+        (PipelineRunsFilter(root_run_id="1"), ["2", "1"]),
+        (PipelineRunsFilter(parent_run_id="1"), ["2"]),
+        (PipelineRunsFilter(root_run_id="2"), []),
+        (PipelineRunsFilter(run_id_prefix="2"), ["2"]),
+        (PipelineRunsFilter(run_id_prefix=""), ["3", "2", "1"]),
+        (PipelineRunsFilter(run_id_prefix="_"), []),
     ]
     for filters, found in expected:
         assert ids(storage.get_runs(filters)) == found, filters
         assert storage.get_runs_count(filters) == len(found), filters
+        assert ids(storage.get_runs(filters, limit=1)) == found[:1], filters
+        for place, run_id in enumerate(found):
+            assert ids(storage.get_runs(filters, cursor=run_id, limit=2)) == found[place + 1 : place + 3], filters
+
+
+def test_filters_by_time(storage: RunStorage) -> None:
+    add(storage, "1", "2", "3")
+    third, second, first = storage.get_run_records()
+    storage.handle_run_event("1", DagsterEvent("PIPELINE_START", "p"))
+    updated = storage.get_run_records()[-1].update_timestamp
+    assert updated > third.create_timestamp
+    expected: list[tuple[PipelineRunsFilter, list[str]]] = [
+        (PipelineRunsFilter(created_after=first.create_timestamp), ["3", "2"]),
+        (PipelineRunsFilter(created_before=third.create_timestamp), ["2", "1"]),
+        (PipelineRunsFilter(created_after=first.create_timestamp, created_before=third.create_timestamp), ["2"]),
+        (PipelineRunsFilter(updated_after=third.update_timestamp), ["1"]),
+        (PipelineRunsFilter(updated_before=updated), ["3", "2"]),
+        (PipelineRunsFilter(updated_before=second.update_timestamp), []),
+        (PipelineRunsFilter(created_after=first.create_timestamp.astimezone(timezone(timedelta(hours=9)))), ["3", "2"]),
+    ]
+    for filters, found in expected:
+        assert ids(storage.get_runs(filters)) == found, filters
+        assert storage.get_runs_count(filters) == len(found), filters
+
+
+def test_a_time_without_timezone_is_refused() -> None:
+    with pytest.raises(DagsterInvariantViolationError, match="updated_after has no timezone"):
+        PipelineRunsFilter(updated_after=datetime(2026, 1, 1))
+
+
+@given(
+    st.lists(st.sampled_from([SUCCESS, FAILURE, STARTED]), max_size=12),
+    st.sets(st.sampled_from([SUCCESS, FAILURE, STARTED]), min_size=1),
+    st.integers(0, 4),
+)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_pages_of_some_statuses_come_to_all_of_them(
+    storage: RunStorage, statuses: list[PipelineRunStatus], wanted: set[PipelineRunStatus], limit: int
+) -> None:
+    storage.wipe()
+    for number, status in enumerate(statuses):
+        add(storage, str(number), status=status)
+    filters = PipelineRunsFilter(statuses=tuple(wanted))
+    whole = [str(number) for number, status in enumerate(statuses) if status in wanted][::-1]
+    assert ids(storage.get_runs(filters)) == whole
+    assert ids(storage.get_runs(filters, limit=limit)) == whole[:limit]
+    found: list[str] = []
+    while page := ids(storage.get_runs(filters, cursor=found[-1] if found else None, limit=limit + 1)):
+        found += page
+    assert found == whole
 
 
 def test_many_runs_at_once(storage: RunStorage) -> None:
@@ -261,9 +335,9 @@ def test_of_many_threads_adding_one_run_one_does(storage: RunStorage) -> None:
     assert run.pipeline_name == f"p{added.index(True)}"
 
 
-@pytest.mark.parametrize("kind", MAKERS)
-def test_hostile_texts_come_back_or_are_refused(kind: str, hostile: str, fenced: Path) -> None:
-    storage = MAKERS[kind](fenced)
+@pytest.mark.parametrize("kind", KINDS)
+def test_hostile_texts_come_back_or_are_refused(kind: str, hostile: str, fenced: Path, make: Make) -> None:
+    storage = make(kind, fenced)
     run = PipelineRun(hostile, hostile, {hostile: hostile}, hostile, tags={hostile: hostile}, root_run_id=hostile)
     add(storage, "bystander")
     if hostile == "\udce9" and kind != "in_memory":
@@ -271,6 +345,11 @@ def test_hostile_texts_come_back_or_are_refused(kind: str, hostile: str, fenced:
             storage.add_run(run)
         with pytest.raises(DagsterInvariantViolationError, match="is not valid Unicode text"):
             storage.get_run_by_id(hostile)
+    elif "\0" in hostile and kind == "postgres":
+        for refused in (lambda: storage.add_run(run), lambda: storage.get_run_by_id(hostile)):
+            with pytest.raises(DagsterInvariantViolationError, match=r"'a\\x00b' holds a NUL character") as caught:
+                refused()
+            assert "PostgreSQL cannot keep" in str(caught.value)
     else:
         storage.add_run(run)
         assert storage.get_run_by_id(hostile) == run
@@ -291,17 +370,16 @@ def test_hostile_texts_come_back_or_are_refused(kind: str, hostile: str, fenced:
     storage.dispose()
 
 
-@pytest.mark.parametrize("kind", MAKERS)
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.text(max_size=4), st.text(max_size=4)), max_size=12))
+WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=4)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), WORDS, WORDS), max_size=12))
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_tags_behave_as_a_dict(
-    kind: str, tmp_path_factory: pytest.TempPathFactory, given_tags: list[tuple[str, str, str]]
-) -> None:
-    storage = MAKERS[kind](tmp_path_factory.mktemp("runs"))
+def test_tags_behave_as_a_dict(storage: RunStorage, given_tags: list[tuple[str, str, str]]) -> None:
+    storage.wipe()
     expected: dict[str, dict[str, str]] = {"a": {}, "b": {}, "c": {}}
     add(storage, *expected)
     for run_id, key, value in given_tags:
         storage.add_run_tags(run_id, {key: value})
         expected[run_id][key] = value
     assert {run.run_id: run.tags for run in storage.get_runs()} == expected
-    storage.dispose()

@@ -12,7 +12,7 @@ from core.events import EventLogEntry, StepOutputHandle
 from core.storage.event_log import SqliteEventLogStorage
 from core.storage.pipeline_run import PipelineRun, PipelineRunStatus
 from core.storage.runs import SqliteRunStorage
-from core.storage.sqlite import BUSY_TIMEOUT_MS
+from core.storage.sql.sqlite import BUSY_TIMEOUT_MS
 
 StartPython = Callable[..., "subprocess.Popen[str]"]
 
@@ -169,13 +169,13 @@ def test_a_file_that_is_no_database(content: bytes, tmp_path: Path) -> None:
     for each in (path, run_path, index_path):
         each.write_bytes(content)
     with pytest.raises(DagsterStorageError, match=f"Cannot use the run database at {path}: "):
-        SqliteRunStorage.from_local(str(tmp_path))
+        SqliteRunStorage.from_local(str(tmp_path)).check()
     events = SqliteEventLogStorage(str(tmp_path))
     with pytest.raises(DagsterStorageError, match=f"Cannot use the event log at {run_path}: "):
         events.get_logs_for_run("r")
     with pytest.raises(DagsterStorageError, match=f"Cannot use the event log at {run_path}: "):
         events.store_event(EventLogEntry(None, "", 20, "", "r", 0.0))
-    with pytest.raises(DagsterStorageError, match=f"Cannot use the event log at {index_path}: "):
+    with pytest.raises(DagsterStorageError, match=f"Cannot use the index of event logs at {index_path}: "):
         events.get_step_output_addresses({("p", StepOutputHandle("s")): "v"})
     assert path.read_bytes() == run_path.read_bytes() == index_path.read_bytes() == content
 
@@ -184,7 +184,7 @@ def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     base = tmp_path / "file" / "history"
     with pytest.raises(DagsterStorageError, match=f"Cannot use the run database at {base}/runs.db: "):
-        SqliteRunStorage.from_local(str(base))
+        SqliteRunStorage.from_local(str(base)).check()
     with pytest.raises(DagsterStorageError, match=f"Cannot use the event log at {base}/runs/r.db: "):
         SqliteEventLogStorage(str(base)).store_event(EventLogEntry(None, "", 20, "", "r", 0.0))
 
@@ -192,7 +192,7 @@ def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
 def test_a_directory_where_the_file_should_be(tmp_path: Path) -> None:
     (tmp_path / "runs.db").mkdir()
     with pytest.raises(DagsterStorageError, match="unable to open database file"):
-        SqliteRunStorage.from_local(str(tmp_path))
+        SqliteRunStorage.from_local(str(tmp_path)).check()
 
 
 @pytest.mark.parametrize("url", ["", "runs.db", "/tmp/runs.db", "postgresql://host/database", "mysql+x://"])
@@ -215,7 +215,7 @@ SqliteEventLogStorage, SqliteRunStorage
 print("ready", flush=True)
 for folder in map(str.strip, sys.stdin):
     if folder != "go":
-        SqliteRunStorage.from_local(folder).dispose()
+        SqliteRunStorage.from_local(folder).get_runs_count()
         print("opened", flush=True)
 """
 

@@ -1,0 +1,168 @@
+"""What an instance does with runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from core.errors import DagsterInvariantViolationError, DagsterRunNotFoundError
+from core.instance.deletion import delete_whole_run
+from core.storage.compute_log_manager import ComputeLogManager
+from core.storage.event_log import EventLogStorage
+from core.storage.pipeline_run import (
+    PipelineRun,
+    PipelineRunsFilter,
+    PipelineRunStatus,
+    RunRecord,
+    make_new_run_id,
+)
+from core.storage.removal import Removal
+from core.storage.root import LocalArtifactStorage
+from core.storage.runs import RunStorage
+
+
+class RunsOfInstance:
+    """Runs: made, found, counted, tagged, launched, deleted."""
+
+    run_storage: RunStorage
+    event_log_storage: EventLogStorage
+    compute_log_manager: ComputeLogManager
+    local_artifact_storage: LocalArtifactStorage
+    run_coordinator: Any
+    run_launcher: Any
+
+    def create_run(
+        self,
+        pipeline_name: str,
+        run_id: str | None = None,
+        run_config: Mapping[str, Any] | None = None,
+        mode: str | None = None,
+        solids_to_execute: frozenset[str] | None = None,
+        step_keys_to_execute: Sequence[str] | None = None,
+        status: PipelineRunStatus | None = None,
+        tags: Mapping[str, str] | None = None,
+        root_run_id: str | None = None,
+        parent_run_id: str | None = None,
+        solid_selection: Sequence[str] | None = None,
+        external_pipeline_origin: Any = None,
+    ) -> PipelineRun:
+        """Stores a new run that has not begun; the parameters are the fields of `PipelineRun`.
+
+        Raises:
+            DagsterRunAlreadyExists: a run with `run_id` is stored.
+        """
+        run = PipelineRun(
+            pipeline_name=pipeline_name,
+            run_id=run_id or make_new_run_id(),
+            run_config=dict(run_config or {}),
+            mode=mode or "default",
+            solid_selection=list(solid_selection) if solid_selection is not None else None,
+            solids_to_execute=solids_to_execute,
+            step_keys_to_execute=list(step_keys_to_execute) if step_keys_to_execute is not None else None,
+            status=status or PipelineRunStatus.NOT_STARTED,
+            tags=dict(tags or {}),
+            root_run_id=root_run_id,
+            parent_run_id=parent_run_id,
+            external_pipeline_origin=external_pipeline_origin,
+        )
+        return self.add_run(run)
+
+    def add_run(self, pipeline_run: PipelineRun) -> PipelineRun:
+        """Stores a new run; see `RunStorage.add_run`."""
+        return self.run_storage.add_run(pipeline_run)
+
+    def get_run_by_id(self, run_id: str) -> PipelineRun | None:
+        """The run, or None."""
+        return self.run_storage.get_run_by_id(run_id)
+
+    def get_existing_run(self, run_id: str) -> PipelineRun:
+        """The run; raises DagsterRunNotFoundError when there is none."""
+        run = self.run_storage.get_run_by_id(run_id)
+        if run is None:
+            raise DagsterRunNotFoundError(f"No run {run_id!r} in this instance.", run_id)
+        return run
+
+    def has_run(self, run_id: str) -> bool:
+        """Whether the run is stored."""
+        return self.run_storage.has_run(run_id)
+
+    def get_runs(
+        self, filters: PipelineRunsFilter | None = None, cursor: str | None = None, limit: int | None = None
+    ) -> list[PipelineRun]:
+        """Runs that meet `filters`, the newest first; see `RunStorage.get_runs`."""
+        return self.run_storage.get_runs(filters, cursor, limit)
+
+    def get_run_records(
+        self, filters: PipelineRunsFilter | None = None, cursor: str | None = None, limit: int | None = None
+    ) -> list[RunRecord]:
+        """As `get_runs`, with the times at which they were added and changed."""
+        return self.run_storage.get_run_records(filters, cursor, limit)
+
+    def get_runs_count(self, filters: PipelineRunsFilter | None = None) -> int:
+        """How many runs meet `filters`."""
+        return self.run_storage.get_runs_count(filters)
+
+    def get_run_tags(self) -> list[tuple[str, set[str]]]:
+        """Every tag key with the values it has in some run."""
+        return self.run_storage.get_run_tags()
+
+    def add_run_tags(self, run_id: str, new_tags: Mapping[str, str]) -> None:
+        """Adds tags to a run; see `RunStorage.add_run_tags`."""
+        self.run_storage.add_run_tags(run_id, new_tags)
+
+    def delete_run(self, run_id: str, dry_run: bool = False) -> list[Removal]:
+        """Deletes all of a run: its log, its values and files on the local disk, its compute logs, its record.
+
+        The record goes last, so that a deletion that was cut short can be repeated.
+
+        Args:
+            run_id: the run.
+            dry_run: deletes nothing.
+
+        Returns:
+            What went, or would go.
+
+        Raises:
+            DagsterRunNotFoundError: there is no such run.
+            DagsterInvariantViolationError: it is in progress.
+        """
+        return delete_whole_run(
+            self.get_existing_run(run_id),
+            self.run_storage,
+            self.event_log_storage,
+            self.compute_log_manager,
+            self.local_artifact_storage,
+            dry_run,
+        )
+
+    def submit_run(self, run_id: str, external_pipeline: Any) -> PipelineRun:
+        """Hands a stored run to the run coordinator.
+
+        Raises:
+            DagsterInvariantViolationError: the instance has no run coordinator.
+            DagsterRunNotFoundError: there is no such run.
+        """
+        run = self.get_existing_run(run_id)
+        coordinator = _required(self.run_coordinator, "run_coordinator")
+        submitted: PipelineRun = coordinator.submit_run(run, external_pipeline=external_pipeline)
+        return submitted
+
+    def launch_run(self, run_id: str, external_pipeline: Any) -> PipelineRun:
+        """Hands a stored run to the run launcher.
+
+        Raises:
+            DagsterInvariantViolationError: the instance has no run launcher.
+            DagsterRunNotFoundError: there is no such run.
+        """
+        run = self.get_existing_run(run_id)
+        launcher = _required(self.run_launcher, "run_launcher")
+        launched: PipelineRun = launcher.launch_run(run, external_pipeline=external_pipeline)
+        return launched
+
+
+def _required(part: Any, section: str) -> Any:
+    if part is None:
+        raise DagsterInvariantViolationError(
+            f"This instance has no {section}; name a class for it in the section {section} of dagster.yaml."
+        )
+    return part

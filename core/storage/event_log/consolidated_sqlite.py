@@ -1,0 +1,59 @@
+"""Event logs of all runs in one SQLite database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from core.config import StringSource
+from core.serdes import ConfigurableClass, ConfigurableClassData
+from core.storage.event_log.schema import INDEX_SCHEMA, LOG_SCHEMA
+from core.storage.event_log.single_database import SingleDatabaseEventLogStorage
+from core.storage.sql.sqlite import SqliteDatabase
+
+
+class ConsolidatedSqliteEventLogStorage(SingleDatabaseEventLogStorage, ConfigurableClass):
+    """Event logs in `event_log.db` of a directory: one file to look at, in which all runs wait for each other.
+
+    For tests and small instances. In `dagster.yaml`:
+
+        event_log_storage:
+          module: core.storage.event_log
+          class: ConsolidatedSqliteEventLogStorage
+          config:
+            base_dir: /path/to/dir
+
+    Args:
+        base_dir: the directory; made when first written to.
+        inst_data: what it was configured with.
+    """
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        path = Path(base_dir).absolute() / "event_log.db"
+        self._database = SqliteDatabase(path, [LOG_SCHEMA, INDEX_SCHEMA], "event log")
+        self._inst_data = inst_data
+
+    @classmethod
+    def from_local(
+        cls, base_dir: str, inst_data: ConfigurableClassData | None = None
+    ) -> ConsolidatedSqliteEventLogStorage:
+        """The storage in a directory."""
+        return cls(base_dir, inst_data)
+
+    @property
+    def inst_data(self) -> ConfigurableClassData | None:
+        return self._inst_data
+
+    @classmethod
+    def config_type(cls) -> Any:
+        return {"base_dir": StringSource}
+
+    @staticmethod
+    def from_config_value(
+        inst_data: ConfigurableClassData, config_value: dict[str, Any]
+    ) -> ConsolidatedSqliteEventLogStorage:
+        return ConsolidatedSqliteEventLogStorage(inst_data=inst_data, **config_value)
+
+    @property
+    def database(self) -> SqliteDatabase:
+        return self._database

@@ -1,0 +1,67 @@
+"""Event logs whose logs and index are in one database."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+
+import sqlalchemy as sa
+
+from core.events.records import EventLogEntry
+from core.storage.event_log.index import known_from
+from core.storage.event_log.schema import events
+from core.storage.event_log.sql import SqlEventLogStorage, forget_known, insert_events, insert_known, wipe_index
+from core.storage.removal import Removal
+from core.storage.sql.one_database import OneDatabase
+
+
+class SingleDatabaseEventLogStorage(OneDatabase, SqlEventLogStorage):
+    """Base of the event log storages that keep all runs in one database."""
+
+    def lock_runs(self, connection: sa.Connection, run_ids: Collection[str]) -> None:
+        """Lets one transaction at a time append to a run, so that its entries become visible in their order."""
+        return
+
+    @contextmanager
+    def read_run(self, run_id: str) -> Iterator[sa.Connection | None]:
+        with self.read() as connection:
+            yield connection
+
+    def write_run(self, run_id: str) -> AbstractContextManager[sa.Connection]:
+        return self.write()
+
+    def read_index(self) -> AbstractContextManager[sa.Connection | None]:
+        return self.read_run("")
+
+    def write_index(self) -> AbstractContextManager[sa.Connection]:
+        return self.write()
+
+    def store_events(self, events: Sequence[EventLogEntry]) -> None:
+        if not events:
+            return
+        with self.write() as connection:
+            self.lock_runs(connection, {entry.run_id for entry in events})
+            insert_events(connection, events)
+            insert_known(connection, known_from(events))
+
+    def delete_events(self, run_id: str, dry_run: bool = False) -> list[Removal]:
+        of_run = events.c.run_id == run_id
+        with self.read() if dry_run else self.write() as connection:
+            count = connection.execute(sa.select(sa.func.count()).where(of_run)).scalar_one()
+            if count and not dry_run:
+                connection.execute(events.delete().where(of_run))
+                forget_known(connection, run_id)
+        return [Removal("events", f"{count} events of run {run_id} in {self.database.place}")] if count else []
+
+    def wipe(self) -> None:
+        with self.write() as connection:
+            connection.execute(events.delete())
+            wipe_index(connection)
+
+    @property
+    def is_persistent(self) -> bool:
+        return True
+
+    def dispose(self) -> None:
+        SqlEventLogStorage.dispose(self)
+        OneDatabase.dispose(self)

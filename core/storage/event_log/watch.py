@@ -1,0 +1,106 @@
+"""Telling callbacks of events as they are stored, by whatever process."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from core.events.records import EventLogEntry
+from core.storage.pipeline_run import FINISHED_STATUSES, STATUS_AFTER_EVENT
+
+if TYPE_CHECKING:
+    from core.storage.event_log.base import EventLogStorage
+
+EventCallback = Callable[[EventLogEntry], object]
+
+POLL_INTERVAL_SECONDS = 0.1
+_PAGE_SIZE = 1000
+_logger = logging.getLogger(__name__)
+
+
+class EventWatcher:
+    """Looks for new entries of watched runs, in a thread of its own that lives while there is something to watch.
+
+    Args:
+        storage: whose entries.
+    """
+
+    def __init__(self, storage: EventLogStorage) -> None:
+        self._storage = storage
+        self._lock = threading.Lock()
+        self._watches: list[_Watch] = []
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def watch(self, run_id: str, cursor: int | None, callback: EventCallback) -> None:
+        """Calls `callback` with each entry of a run after `cursor`, in order, until the run has ended."""
+        with self._lock:
+            self._watches.append(_Watch(run_id, cursor, callback))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="event-watcher", daemon=True)
+                self._thread.start()
+        self._wake.set()
+
+    def end_watch(self, run_id: str, callback: EventCallback) -> None:
+        """Calls it no more, once a call that is under way is over."""
+        with self._lock:
+            for watch in self._watches:
+                if watch.run_id == run_id and watch.callback == callback:
+                    watch.is_over = True
+        self._wake.set()
+
+    def close(self) -> None:
+        """Ends all watches and the thread."""
+        with self._lock:
+            for watch in self._watches:
+                watch.is_over = True
+            thread = self._thread
+        self._wake.set()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait(POLL_INTERVAL_SECONDS)
+            self._wake.clear()
+            with self._lock:
+                self._watches = [watch for watch in self._watches if not watch.is_over]
+                if not self._watches:
+                    self._thread = None
+                    return
+                watches = list(self._watches)
+            for watch in watches:
+                self._look(watch)
+
+    def _look(self, watch: _Watch) -> None:
+        try:
+            records = self._storage.get_records_for_run(watch.run_id, watch.cursor, limit=_PAGE_SIZE)
+        except Exception:  # a watcher goes on when a database is busy or its server is being restarted
+            _logger.exception("Looking for events of run %s failed; trying again.", watch.run_id)
+            return
+        for record in records:
+            if watch.is_over:
+                return
+            watch.cursor = record.storage_id
+            try:
+                watch.callback(record.event_log_entry)
+            except Exception:
+                _logger.exception("The callback that watches run %s raised.", watch.run_id)
+            watch.is_over = watch.is_over or _ends_run(record.event_log_entry)
+        if len(records) == _PAGE_SIZE:
+            self._wake.set()
+
+
+class _Watch:
+    def __init__(self, run_id: str, cursor: int | None, callback: EventCallback) -> None:
+        self.run_id = run_id
+        self.cursor = cursor
+        self.callback = callback
+        self.is_over = False
+
+
+def _ends_run(entry: EventLogEntry) -> bool:
+    event = entry.dagster_event
+    return event is not None and STATUS_AFTER_EVENT.get(event.event_type_value) in FINISHED_STATUSES

@@ -1,0 +1,121 @@
+"""Schedules and sensors kept in this process alone, for ephemeral instances."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import Counter
+
+from core.storage.schedules.base import ScheduleStorage, check_page, no_state, no_tick, state_exists
+from core.storage.schedules.job import (
+    JobState,
+    JobTick,
+    JobTickData,
+    JobTickStatsSnapshot,
+    JobTickStatus,
+    JobType,
+    TickCursor,
+    check_unix_seconds,
+)
+
+
+class InMemoryScheduleStorage(ScheduleStorage):
+    """States and ticks in dicts. Gone with the process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._states: dict[str, JobState] = {}
+        self._ticks: dict[str, dict[int, JobTick]] = {}  # job origin id -> tick id -> tick
+        self._created = itertools.count(1)
+
+    def all_stored_job_state(
+        self, repository_origin_id: str | None = None, job_type: JobType | None = None
+    ) -> list[JobState]:
+        with self._lock:
+            states = list(self._states.values())
+        return [
+            state
+            for state in states
+            if repository_origin_id in (None, state.repository_origin_id) and job_type in (None, state.job_type)
+        ]
+
+    def get_job_state(self, job_origin_id: str) -> JobState | None:
+        return self._states.get(job_origin_id)
+
+    def add_job_state(self, job: JobState) -> JobState:
+        with self._lock:
+            if job.job_origin_id in self._states:
+                raise state_exists(job)
+            self._states[job.job_origin_id] = job
+        return job
+
+    def update_job_state(self, job: JobState) -> JobState:
+        with self._lock:
+            if job.job_origin_id not in self._states:
+                raise no_state(job.job_origin_id, "update")
+            self._states[job.job_origin_id] = job
+        return job
+
+    def delete_job_state(self, job_origin_id: str) -> None:
+        with self._lock:
+            if self._states.pop(job_origin_id, None) is None:
+                raise no_state(job_origin_id, "delete")
+
+    def get_job_ticks(
+        self,
+        job_origin_id: str,
+        before: float | None = None,
+        after: float | None = None,
+        limit: int | None = None,
+        cursor: TickCursor | None = None,
+    ) -> list[JobTick]:
+        check_page(before, after, limit, cursor)
+        matching = [
+            tick
+            for tick in self._ticks_of(job_origin_id)
+            if (before is None or tick.timestamp < before)
+            and (after is None or tick.timestamp > after)
+            and (cursor is None or tick.cursor < cursor)
+        ]
+        return sorted(matching, key=lambda tick: tick.cursor, reverse=True)[:limit]
+
+    def _ticks_of(self, job_origin_id: str) -> list[JobTick]:
+        with self._lock:
+            return list(self._ticks.get(job_origin_id, {}).values())
+
+    def create_job_tick(self, job_tick_data: JobTickData) -> JobTick:
+        with self._lock:
+            tick = JobTick(next(self._created), job_tick_data)
+            self._ticks.setdefault(tick.job_origin_id, {})[tick.tick_id] = tick
+        return tick
+
+    def update_job_tick(self, tick: JobTick) -> JobTick:
+        with self._lock:
+            ticks = self._ticks.get(tick.job_origin_id, {})
+            if tick.tick_id not in ticks:
+                raise no_tick(tick)
+            ticks[tick.tick_id] = tick
+        return tick
+
+    def purge_job_ticks(self, job_origin_id: str, tick_status: JobTickStatus, before: float) -> None:
+        check_unix_seconds(before, "before")
+        with self._lock:
+            self._ticks[job_origin_id] = {
+                tick_id: tick
+                for tick_id, tick in self._ticks.get(job_origin_id, {}).items()
+                if tick.status is not tick_status or tick.timestamp >= before
+            }
+
+    def get_job_tick_stats(self, job_origin_id: str) -> JobTickStatsSnapshot:
+        counts = Counter(tick.status for tick in self._ticks_of(job_origin_id))
+        return JobTickStatsSnapshot(
+            ticks_started=counts[JobTickStatus.STARTED],
+            ticks_succeeded=counts[JobTickStatus.SUCCESS],
+            ticks_skipped=counts[JobTickStatus.SKIPPED],
+            ticks_failed=counts[JobTickStatus.FAILURE],
+        )
+
+    def wipe(self) -> None:
+        with self._lock:
+            self._states.clear()
+            self._ticks.clear()

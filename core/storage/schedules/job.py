@@ -1,0 +1,327 @@
+"""The records of schedules and sensors, which are both called jobs, and of their ticks.
+
+The names and fields are those of Dagster 0.11 (there in `dagster.core.scheduler.job`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from enum import Enum
+from typing import TypeAlias
+
+import msgspec
+
+from core.errors import DagsterInvariantViolationError
+from core.serdes import SerializableErrorInfo, to_json
+
+_YEAR_10000 = 253_402_300_800  # in Unix seconds
+
+TickCursor: TypeAlias = tuple[float, int]
+
+
+def check_unix_seconds(value: float, name: str) -> None:
+    """Refuses what would be stored or compared wrongly: NaN, infinity, a datetime, milliseconds.
+
+    Raises:
+        DagsterInvariantViolationError: it is no Unix time in seconds before the year 10000.
+    """
+    if not isinstance(value, int | float) or not abs(value) < _YEAR_10000:
+        raise DagsterInvariantViolationError(
+            f"{name} is {value!r}; give a Unix time in seconds, as time.time() and datetime.timestamp() return it."
+        )
+
+
+class JobType(Enum):
+    """What kind of job."""
+
+    SCHEDULE = "SCHEDULE"
+    SENSOR = "SENSOR"
+
+
+class JobStatus(Enum):
+    """Whether a job is turned on."""
+
+    RUNNING = "RUNNING"
+    STOPPED = "STOPPED"
+
+
+class JobTickStatus(Enum):
+    """What came of a tick."""
+
+    STARTED = "STARTED"
+    SKIPPED = "SKIPPED"
+    SUCCESS = "SUCCESS"
+    FAILURE = "FAILURE"
+
+
+class JobOrigin(msgspec.Struct, frozen=True):
+    """Says which job is meant, in any process and after any restart: storages know jobs by its id.
+
+    It is the address of a definition, not the definition: a stored state outlives the process that loaded the code,
+    and is found again by whoever loads the same repository and asks for the job of the same name.
+
+    Attributes:
+        repository_origin_id: which repository; any text that is the same each time its code is loaded.
+        job_name: the name of the schedule or sensor, unique in the repository.
+    """
+
+    repository_origin_id: str
+    job_name: str
+
+    def get_id(self) -> str:
+        """64 hexadecimal digits, the SHA-256 of both fields as a JSON list. Stable: databases are full of them.
+
+        Raises:
+            DagsterInvariantViolationError: a field is not valid Unicode text.
+        """
+        return hashlib.sha256(to_json([self.repository_origin_id, self.job_name]).encode()).hexdigest()
+
+
+class ScheduleJobData(msgspec.Struct, frozen=True, tag=True):
+    """What a schedule's state holds besides.
+
+    Attributes:
+        cron_schedule: when it ticks, as a cron expression.
+        start_timestamp: when it was turned on; Unix time in seconds.
+        scheduler: the class name of the scheduler that runs it.
+    """
+
+    cron_schedule: str
+    start_timestamp: float | None = None
+    scheduler: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.start_timestamp is not None:
+            check_unix_seconds(self.start_timestamp, "start_timestamp")
+
+
+class SensorJobData(msgspec.Struct, frozen=True, tag=True):
+    """What a sensor's state holds besides.
+
+    Attributes:
+        last_tick_timestamp: when it last ticked; Unix time in seconds.
+        last_run_key: the key of the last run it asked for.
+        cursor: how far it has looked, in its own words.
+    """
+
+    last_tick_timestamp: float | None = None
+    last_run_key: str | None = None
+    cursor: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.last_tick_timestamp is not None:
+            check_unix_seconds(self.last_tick_timestamp, "last_tick_timestamp")
+
+
+JobSpecificData: TypeAlias = ScheduleJobData | SensorJobData
+
+
+class JobState(msgspec.Struct, frozen=True):
+    """Whether a schedule or sensor is turned on, and how far it is.
+
+    Attributes:
+        origin: which job.
+        job_type: a schedule or a sensor.
+        status: whether it is turned on.
+        job_specific_data: ScheduleJobData for a schedule; SensorJobData or None for a sensor.
+
+    Raises:
+        DagsterInvariantViolationError: `job_specific_data` is not of the job's type.
+    """
+
+    origin: JobOrigin
+    job_type: JobType
+    status: JobStatus
+    job_specific_data: JobSpecificData | None = None
+
+    def __post_init__(self) -> None:
+        is_schedule = self.job_type is JobType.SCHEDULE
+        allowed = ScheduleJobData if is_schedule else (SensorJobData, type(None))
+        if not isinstance(self.job_specific_data, allowed):
+            raise DagsterInvariantViolationError(
+                f"The state of {self.job_type.value.lower()} {self.job_name!r} holds "
+                f"{type(self.job_specific_data).__name__} as job_specific_data; "
+                f"give {'ScheduleJobData' if is_schedule else 'SensorJobData or None'}."
+            )
+
+    @property
+    def job_name(self) -> str:
+        """str: the name of the schedule or sensor."""
+        return self.origin.job_name
+
+    @property
+    def repository_origin_id(self) -> str:
+        """str: the repository it is in."""
+        return self.origin.repository_origin_id
+
+    @property
+    def job_origin_id(self) -> str:
+        """str: the id of its origin, which no other job has."""
+        return self.origin.get_id()
+
+    def with_status(self, status: JobStatus) -> JobState:
+        """The same job turned on or off."""
+        return msgspec.structs.replace(self, status=status)
+
+    def with_data(self, job_specific_data: JobSpecificData | None) -> JobState:
+        """The same job with other data of its type."""
+        return msgspec.structs.replace(self, job_specific_data=job_specific_data)
+
+
+class JobTickData(msgspec.Struct, frozen=True):
+    """One evaluation of a schedule or sensor, all but the id that its storage gives it.
+
+    Attributes:
+        job_origin_id: the job, by the id of its origin.
+        job_name: its name, for people.
+        job_type: a schedule or a sensor.
+        status: what came of it.
+        timestamp: when it was due, or began; Unix time in seconds.
+        run_ids: the runs it made.
+        run_keys: the keys of those that had one.
+        error: what went wrong; given when and only when the status is FAILURE.
+        skip_reason: why it made no run; only when the status is SKIPPED.
+
+    Raises:
+        DagsterInvariantViolationError: `error` or `skip_reason` does not go with the status, or the time is none.
+    """
+
+    job_origin_id: str
+    job_name: str
+    job_type: JobType
+    status: JobTickStatus
+    timestamp: float
+    run_ids: list[str] = []  # msgspec copies the default for each record
+    run_keys: list[str] = []
+    error: SerializableErrorInfo | None = None
+    skip_reason: str | None = None
+
+    def __post_init__(self) -> None:
+        check_unix_seconds(self.timestamp, "The timestamp of a tick")
+        tick = f"A tick of {self.job_name!r} with status {self.status.value}"
+        if self.status is JobTickStatus.FAILURE and self.error is None:
+            raise DagsterInvariantViolationError(f"{tick} has no error; give the one it failed with.")
+        if self.status is not JobTickStatus.FAILURE and self.error is not None:
+            raise DagsterInvariantViolationError(f"{tick} has an error; only those with status FAILURE do.")
+        if self.status is not JobTickStatus.SKIPPED and self.skip_reason is not None:
+            raise DagsterInvariantViolationError(f"{tick} has a skip_reason; only those with status SKIPPED do.")
+
+    def with_status(
+        self, status: JobTickStatus, error: SerializableErrorInfo | None = None, timestamp: float | None = None
+    ) -> JobTickData:
+        """The same tick in another status.
+
+        Args:
+            status: the new status. An error or skip reason of before is left out where it does not go with it.
+            error: the one it failed with; that of before when None.
+            timestamp: a new time in Unix seconds; that of before when None.
+        """
+        kept_error = self.error if status is JobTickStatus.FAILURE else None
+        return msgspec.structs.replace(
+            self,
+            status=status,
+            timestamp=self.timestamp if timestamp is None else timestamp,
+            error=kept_error if error is None else error,
+            skip_reason=self.skip_reason if status is JobTickStatus.SKIPPED else None,
+        )
+
+    def with_run(self, run_id: str, run_key: str | None = None) -> JobTickData:
+        """The same tick with one run more, and with its key where it has one."""
+        run_keys = [*self.run_keys, run_key] if run_key else self.run_keys
+        return msgspec.structs.replace(self, run_ids=[*self.run_ids, run_id], run_keys=run_keys)
+
+    def with_reason(self, skip_reason: str | None) -> JobTickData:
+        """The same skipped tick with the reason for it."""
+        return msgspec.structs.replace(self, skip_reason=skip_reason)
+
+
+class JobTick(msgspec.Struct, frozen=True):
+    """A stored tick.
+
+    Attributes:
+        tick_id: given by the storage; grows with each tick that is created, and is never given again.
+        job_tick_data: all else. Its fields are properties here, and its `with_` methods are methods here.
+    """
+
+    tick_id: int
+    job_tick_data: JobTickData
+
+    @property
+    def cursor(self) -> TickCursor:
+        """tuple[float, int]: (timestamp, tick_id), its place in the order of its job's ticks."""
+        return self.timestamp, self.tick_id
+
+    @property
+    def job_origin_id(self) -> str:
+        """str: the job, by the id of its origin."""
+        return self.job_tick_data.job_origin_id
+
+    @property
+    def job_name(self) -> str:
+        """str: the job's name, for people."""
+        return self.job_tick_data.job_name
+
+    @property
+    def job_type(self) -> JobType:
+        """JobType: a schedule or a sensor."""
+        return self.job_tick_data.job_type
+
+    @property
+    def status(self) -> JobTickStatus:
+        """JobTickStatus: what came of it."""
+        return self.job_tick_data.status
+
+    @property
+    def timestamp(self) -> float:
+        """float: when it was due, or began; Unix time in seconds."""
+        return self.job_tick_data.timestamp
+
+    @property
+    def run_ids(self) -> list[str]:
+        """list[str]: the runs it made."""
+        return self.job_tick_data.run_ids
+
+    @property
+    def run_keys(self) -> list[str]:
+        """list[str]: the keys of those runs that had one."""
+        return self.job_tick_data.run_keys
+
+    @property
+    def error(self) -> SerializableErrorInfo | None:
+        """SerializableErrorInfo | None: what went wrong."""
+        return self.job_tick_data.error
+
+    @property
+    def skip_reason(self) -> str | None:
+        """str | None: why it made no run."""
+        return self.job_tick_data.skip_reason
+
+    def with_status(
+        self, status: JobTickStatus, error: SerializableErrorInfo | None = None, timestamp: float | None = None
+    ) -> JobTick:
+        """See `JobTickData.with_status`."""
+        return msgspec.structs.replace(self, job_tick_data=self.job_tick_data.with_status(status, error, timestamp))
+
+    def with_run(self, run_id: str, run_key: str | None = None) -> JobTick:
+        """See `JobTickData.with_run`."""
+        return msgspec.structs.replace(self, job_tick_data=self.job_tick_data.with_run(run_id, run_key))
+
+    def with_reason(self, skip_reason: str | None) -> JobTick:
+        """See `JobTickData.with_reason`."""
+        return msgspec.structs.replace(self, job_tick_data=self.job_tick_data.with_reason(skip_reason))
+
+
+class JobTickStatsSnapshot(msgspec.Struct, frozen=True):
+    """How many ticks of a job there are in each status.
+
+    Attributes:
+        ticks_started: STARTED.
+        ticks_succeeded: SUCCESS.
+        ticks_skipped: SKIPPED.
+        ticks_failed: FAILURE.
+    """
+
+    ticks_started: int
+    ticks_succeeded: int
+    ticks_skipped: int
+    ticks_failed: int

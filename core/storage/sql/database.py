@@ -1,0 +1,200 @@
+"""A SQL database as the storages use it: opened when needed, in short transactions, its errors translated once."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from core.errors import DagsterInvariantViolationError, DagsterStorageError
+from core.storage.migration import Migration
+from core.storage.migrations import upgrade
+from core.storage.sql.revisions import (
+    DatabaseName,
+    Revisions,
+    check_current,
+    check_not_newer,
+    older_schemas,
+    revisions_in,
+)
+from core.storage.sql.schema import Schema
+
+
+class _Opened(NamedTuple):
+    engine: sa.Engine
+    pid: int
+
+
+class SqlDatabase(ABC):
+    """One database. It is opened when first used; its tables are made when it has none.
+
+    Safe for threads, and for processes that are forked: a child opens connections of its own.
+
+    Args:
+        name: for messages.
+        schemas: what it has to have.
+    """
+
+    def __init__(self, name: DatabaseName, schemas: Sequence[Schema]) -> None:
+        self._name = name
+        self._schemas = schemas
+        self._lock = threading.Lock()
+        self._opened: _Opened | None = None
+        self._abandoned: list[sa.Engine] = []  # of the process this one was forked from: never closed here
+
+    @property
+    def place(self) -> str:
+        """str: a path, or a URL without its password."""
+        return self._name.place
+
+    @abstractmethod
+    def _make_engine(self) -> sa.Engine:
+        """An engine that has connected to nothing yet."""
+
+    @abstractmethod
+    def _reading(self, engine: sa.Engine) -> AbstractContextManager[sa.Connection]:
+        """A connection that sees one state of the database."""
+
+    @abstractmethod
+    def _writing(self, engine: sa.Engine) -> AbstractContextManager[sa.Connection]:
+        """A connection in a transaction that ends with the block."""
+
+    @abstractmethod
+    def _foreign(self, tables: set[str]) -> set[str]:
+        """Of a database's tables, where none are ours, those by which it is known to be another program's."""
+
+    @abstractmethod
+    def _meaning_of(self, error: sa.exc.DBAPIError) -> Exception:
+        """What to raise for an error of the driver."""
+
+    @abstractmethod
+    def _backup(self) -> str | None:
+        """Copies the database before it is migrated, and returns where to; None where its operator does that."""
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A connection that sees one state of the database for as long as it is open.
+
+        Raises:
+            DagsterStorageError: the database cannot be used.
+            DagsterSchemaError: it has to be migrated, or a newer release made it.
+        """
+        with self._errors(), self._reading(self._engine()) as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """A connection in a transaction, committed at the end of the block and undone when it raises; keep it short.
+
+        Raises:
+            DagsterStorageError, DagsterSchemaError: as `read`.
+            sqlalchemy.exc.IntegrityError: as it is, because the queries know what it means.
+        """
+        with self._errors(), self._writing(self._engine()) as connection:
+            yield connection
+
+    def check(self) -> None:
+        """Opens the database; raises as `read` does."""
+        with self._errors():
+            self._engine()
+
+    def dispose(self) -> None:
+        """Closes the connections that are not in use. It is opened again when it is used again."""
+        with self._lock:
+            opened, self._opened = self._opened, None
+        if opened is not None:
+            _close(opened)
+
+    def migrate(self) -> list[Migration]:
+        """Brings the schemas to their newest revisions, all or none, after a backup where the database is a file.
+
+        Returns:
+            What was done: nothing for a database that is up to date or has no tables yet.
+
+        Raises:
+            DagsterStorageError: the database cannot be used, or a migration failed and nothing was changed.
+            DagsterSchemaError: a newer release made it.
+        """
+        self.dispose()
+        engine = self._make_engine()
+        try:
+            with self._errors():
+                return self._migrate(engine)
+        finally:
+            engine.dispose()
+
+    def _migrate(self, engine: sa.Engine) -> list[Migration]:
+        with self._reading(engine) as connection:
+            revisions = self._revisions(connection)
+        check_not_newer(revisions, self._schemas, self._name)
+        if not older_schemas(revisions, self._schemas):
+            return []
+        backup = self._backup()
+        with self._writing(engine) as connection:
+            older = older_schemas(self._revisions(connection), self._schemas)  # another process may have been quicker
+            for schema, revision in older:
+                upgrade(connection, schema.name, schema.version_table_name, revision)
+        return [Migration(self._name.place, each.name, revision, each.head, backup) for each, revision in older]
+
+    def _engine(self) -> sa.Engine:
+        opened = self._opened
+        if opened is not None and opened.pid == os.getpid():
+            return opened.engine
+        if opened is not None:  # in a child, where the lock may be held for ever by a thread that was not forked
+            self._abandoned.append(opened.engine)
+            self._opened, self._lock = None, threading.Lock()
+        with self._lock:
+            if self._opened is None:
+                self._opened = _Opened(self._open(), os.getpid())
+                weakref.finalize(self, _close, self._opened)
+            return self._opened.engine
+
+    def _open(self) -> sa.Engine:
+        engine = self._make_engine()
+        try:
+            with self._reading(engine) as connection:
+                revisions = self._revisions(connection)
+            if None in revisions.values():
+                with self._writing(engine) as connection:
+                    revisions = self._create_missing(connection)
+            check_current(revisions, self._schemas, self._name)
+        except BaseException:
+            engine.dispose()
+            raise
+        return engine
+
+    def _revisions(self, connection: sa.Connection) -> Revisions:
+        return revisions_in(connection, self._schemas, self._name, self._foreign)
+
+    def _create_missing(self, connection: sa.Connection) -> Revisions:
+        revisions = self._revisions(connection)  # another process may have been quicker
+        for schema in self._schemas:
+            if revisions[schema.name] is None:
+                schema.create(connection)
+                revisions[schema.name] = schema.head
+        return revisions
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.IntegrityError:
+            raise
+        except sa.exc.DBAPIError as error:
+            raise self._meaning_of(error) from error
+        except UnicodeEncodeError as error:
+            raise DagsterInvariantViolationError(f"{error.object[:40]!r} is not valid Unicode text.") from error
+        except OSError as error:
+            raise DagsterStorageError(f"Cannot use the {self._name}: {error}.") from error
+
+
+def _close(opened: _Opened) -> None:
+    # A forked child must leave its parent's connections alone: closing one there would take away the parent's locks.
+    if opened.pid == os.getpid():
+        opened.engine.dispose()

@@ -1,0 +1,120 @@
+"""PostgreSQL databases, by psycopg 3."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+
+from core.errors import DagsterInvariantViolationError, DagsterMissingExtraError, DagsterStorageError
+from core.storage.sql.database import SqlDatabase
+from core.storage.sql.revisions import DatabaseName
+from core.storage.sql.schema import Schema
+
+_CONNECT_TIMEOUT_SECONDS = 10
+_SHOWN_CHARACTERS = 40
+_TOO_LONG_FOR_AN_INDEX = "54000"  # program_limit_exceeded, in the table of error codes of PostgreSQL's manual
+_LONGEST_INDEXED_BYTES = 2704  # of a B-tree entry with pages of 8 KiB; longer values fit when they compress well
+
+
+class PostgresDatabase(SqlDatabase):
+    """A PostgreSQL database, which other programs may use too.
+
+    Args:
+        url: `postgresql://user:password@host:port/database`; the password is printed nowhere.
+        schemas: what it has to have.
+        what: what it is, for messages: "run database".
+
+    Raises:
+        DagsterStorageError: the URL is none of PostgreSQL.
+        DagsterMissingExtraError: psycopg is not installed.
+    """
+
+    def __init__(self, url: str, schemas: Sequence[Schema], what: str) -> None:
+        _check_driver()
+        self._url = _parsed(url)
+        super().__init__(DatabaseName(what, _without_password(self._url)), schemas)
+
+    def _make_engine(self) -> sa.Engine:
+        options: dict[str, Any] = {}
+        if "connect_timeout" not in self._url.query:
+            options["connect_timeout"] = _CONNECT_TIMEOUT_SECONDS
+        # A ping a checkout lets a process outlive a restart of the server.
+        return sa.create_engine(self._url, connect_args=options, hide_parameters=True, pool_pre_ping=True)
+
+    @contextmanager
+    def _reading(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        # Told to PostgreSQL with the BEGIN, so that one state is seen by all queries of the block.
+        with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        with engine.begin() as connection:
+            yield connection
+
+    def _foreign(self, tables: set[str]) -> set[str]:
+        return set()  # others may have tables of their own here
+
+    def _create_missing(self, connection: sa.Connection) -> dict[str, str | None]:
+        # Two processes that make the tables at once would fail on each other's: PostgreSQL has no IF NOT EXISTS
+        # that waits.
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext("cloudstore tables"))))
+        return super()._create_missing(connection)
+
+    def _meaning_of(self, error: sa.exc.DBAPIError) -> Exception:
+        texts = _texts_in(error.params)
+        with_nul = next((text for text in texts if "\0" in text), None)
+        if with_nul is not None and isinstance(error, sa.exc.DataError):
+            return DagsterInvariantViolationError(
+                f"{with_nul[:_SHOWN_CHARACTERS]!r} holds a NUL character, which PostgreSQL cannot keep."
+            )
+        if getattr(error.orig, "sqlstate", None) == _TOO_LONG_FOR_AN_INDEX and texts:
+            longest = max(texts, key=lambda text: len(text.encode()))
+            return DagsterInvariantViolationError(
+                f"{longest[:_SHOWN_CHARACTERS]!r}… has {len(longest.encode())} bytes, which is too long for an index "
+                f"of PostgreSQL; {_LONGEST_INDEXED_BYTES} always fit."
+            )
+        return DagsterStorageError(f"Cannot use the {self._name}: {_first_line(error.orig)}")
+
+    def _backup(self) -> str | None:
+        return None  # pg_dump is for its operator to run
+
+
+def _check_driver() -> None:
+    if importlib.util.find_spec("psycopg") is None:
+        raise DagsterMissingExtraError(
+            "PostgreSQL needs psycopg 3; install it with: pip install 'cloudstore[postgres]'", name="psycopg"
+        )
+
+
+def _parsed(url: str) -> sa.URL:
+    hint = "Write it as postgresql://user:password@host:5432/database."
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        # The cause would show the URL, and with it the password.
+        raise DagsterStorageError(f"The URL of the PostgreSQL database cannot be read. {hint}") from None
+    if parsed.drivername not in ("postgresql", "postgres", "postgresql+psycopg", "postgresql+psycopg2"):
+        raise DagsterStorageError(f"A URL of {parsed.drivername} is none of PostgreSQL. {hint}")
+    return parsed.set(drivername="postgresql+psycopg")
+
+
+def _without_password(url: sa.URL) -> str:
+    shown = sa.URL.create(
+        "postgresql", username=url.username, host=url.host, port=url.port, database=url.database,
+        query={key: value for key, value in url.query.items() if key in ("host", "port")},
+    )  # fmt: skip
+    return shown.render_as_string()
+
+
+def _texts_in(params: Any) -> list[str]:
+    rows = params if isinstance(params, list | tuple) else [params]
+    return [value for row in rows if isinstance(row, dict) for value in row.values() if isinstance(value, str)]
+
+
+def _first_line(error: object) -> str:
+    return str(error).strip().partition("\n")[0].rstrip(".") + "."

@@ -1,0 +1,62 @@
+"""The tables of a storage, and which revision of them a database has."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import sqlalchemy as sa
+
+UNVERSIONED_REVISION = "0001"  # of release 0.1.0, whose databases do not say their revision
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The tables of one storage, with the revisions they went through.
+
+    Attributes:
+        name: the folder of its migrations.
+        metadata: the tables as they are now.
+        head: the newest revision, which those tables have; four digits, growing.
+        unversioned: the tables by which a database of release 0.1.0 is known.
+    """
+
+    name: str
+    metadata: sa.MetaData
+    head: str
+    unversioned: Set[str] = field(default_factory=frozenset)
+
+    @property
+    def version_table_name(self) -> str:
+        """str: the table that holds the revision, apart for each schema as a database may hold several."""
+        return f"cloudstore_{self.name}_version"
+
+    @cached_property
+    def version_table(self) -> sa.Table:
+        """sa.Table: laid out as Alembic has it."""
+        return sa.Table(
+            self.version_table_name, sa.MetaData(), sa.Column("version_num", sa.String(32), primary_key=True)
+        )
+
+    def revision_in(self, connection: sa.Connection, tables: Set[str]) -> str | None:
+        """The revision of the schema in a database, or None where the database has none of its tables.
+
+        Args:
+            connection: to the database.
+            tables: the names of all tables there.
+        """
+        if self.version_table_name in tables:
+            return str(connection.execute(sa.select(self.version_table.c.version_num)).scalar_one())
+        is_unversioned = bool(self.unversioned) and self.unversioned <= tables and "alembic_version" not in tables
+        return UNVERSIONED_REVISION if is_unversioned else None
+
+    def create(self, connection: sa.Connection) -> None:
+        """Makes the tables, at the newest revision."""
+        self.metadata.create_all(connection, checkfirst=False)
+        self.version_table.create(connection)
+        connection.execute(self.version_table.insert(), {"version_num": self.head})
+
+    def clashes_with(self, tables: Set[str]) -> Set[str]:
+        """Those of its table names that a database without the schema uses for something else."""
+        return set(self.metadata.tables) & tables

@@ -1,0 +1,145 @@
+"""SQLite databases that many processes can share."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from core.errors import DagsterStorageError
+from core.storage.sql.database import SqlDatabase
+from core.storage.sql.revisions import DatabaseName
+from core.storage.sql.schema import Schema
+
+BUSY_TIMEOUT_MS = 60_000
+_WAL_PAUSE_SECONDS = 0.005
+CHECKPOINT_PAGES = 16_384  # of 4 KiB: 64 MiB
+
+
+def sqlite_url(path: Path) -> str:
+    """The SQLAlchemy URL of a SQLite database file."""
+    return sa.URL.create("sqlite", database=str(path)).render_as_string()
+
+
+class SqliteDatabase(SqlDatabase):
+    """A database file: WAL, a busy timeout, short transactions that take their lock at once.
+
+    Args:
+        path: the file; its directory is made with it.
+        schemas: what it has to have.
+        what: what it is, for messages: "run database".
+    """
+
+    def __init__(self, path: Path, schemas: Sequence[Schema], what: str) -> None:
+        super().__init__(DatabaseName(what, str(path)), schemas)
+        self.path = path
+
+    @classmethod
+    def at_url(cls, url: str, schemas: Sequence[Schema], what: str) -> SqliteDatabase:
+        """The database at a SQLAlchemy URL, `sqlite:///path`; raises DagsterStorageError where it is none."""
+        return cls(_path_in(url), schemas, what)
+
+    def check(self) -> None:
+        if self.path.exists():
+            super().check()
+        else:  # a question must not make the file
+            with self._errors():
+                _check_can_be_made(self.path)
+
+    def _make_engine(self) -> sa.Engine:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        url = sa.URL.create("sqlite", database=str(self.path))
+        engine = sa.create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+        sa.event.listen(engine, "connect", _set_pragmas)
+        sa.event.listen(engine, "begin", _begin)
+        return engine
+
+    @contextmanager
+    def _reading(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        with engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        with engine.connect().execution_options(sqlite_begin="IMMEDIATE") as connection, connection.begin():
+            yield connection
+
+    def _foreign(self, tables: set[str]) -> set[str]:
+        return tables  # the file is ours alone
+
+    def _meaning_of(self, error: sa.exc.DBAPIError) -> Exception:
+        return DagsterStorageError(f"Cannot use the {self._name}: {error.orig}.")
+
+    def _backup(self) -> str | None:
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+        backup = self.path.with_name(f"{self.path.name}.{stamp}.backup")
+        unfinished = backup.with_name(f"{backup.name}.part")
+        try:
+            with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(unfinished)) as target:
+                source.backup(target)
+            unfinished.rename(backup)
+        except sqlite3.Error as error:
+            raise DagsterStorageError(f"Cannot back up the {self._name} to {backup}: {error}.") from error
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return str(backup)
+
+
+def _path_in(url: str) -> Path:
+    hint = "is no SQLite URL; write it as sqlite:///path/to/file.db."
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise DagsterStorageError(f"{url!r} {hint}") from error
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        raise DagsterStorageError(f"{parsed.render_as_string(hide_password=True)!r} {hint}")
+    return Path(parsed.database)
+
+
+def _check_can_be_made(path: Path) -> None:
+    there = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
+    if not there.is_dir():
+        raise NotADirectoryError(f"{there} is no directory")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(f"{there} cannot be written to")
+
+
+def _set_pragmas(connection: Any, _record: object) -> None:
+    # The driver must not begin transactions of its own; `_begin` does, in the mode that is wanted.
+    connection.isolation_level = None
+    try:
+        _use_wal(connection)
+        # In WAL mode NORMAL survives a killed process whole; only a power cut can take the last commits.
+        connection.execute("PRAGMA synchronous=NORMAL")
+        # A checkpoint waits for the disk, 60 ms here: so rarely while a run goes on, and when the file is closed.
+        connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+        connection.execute("PRAGMA foreign_keys=ON")
+    except BaseException:
+        connection.close()  # the pool has not got it yet
+        raise
+
+
+def _use_wal(connection: Any) -> None:
+    """Switches a new file to WAL mode. SQLite does not wait where two processes do so at once, but answers "locked"."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(_WAL_PAUSE_SECONDS)
+        else:
+            return
+
+
+def _begin(connection: sa.Connection) -> None:
+    mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+    connection.exec_driver_sql(f"BEGIN {mode}")
