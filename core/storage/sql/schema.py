@@ -48,7 +48,8 @@ class Schema:
         """
         if self.version_table_name in tables:
             return str(connection.execute(sa.select(self.version_table.c.version_num)).scalar_one())
-        is_unversioned = bool(self.unversioned) and self.unversioned <= tables and "alembic_version" not in tables
+        could_be_unversioned = connection.dialect.name == "sqlite" and "alembic_version" not in tables  # Dagster's own
+        is_unversioned = could_be_unversioned and bool(self.unversioned) and self.unversioned <= tables
         return UNVERSIONED_REVISION if is_unversioned else None
 
     def create(self, connection: sa.Connection) -> None:
