@@ -103,7 +103,7 @@ class InMemoryEventLogStorage(EventLogStorage):
         del self._logs[run_id]
         self._uses = {use for use in self._uses if use[1] != run_id}
         used = {address for address, _ in self._uses}
-        self._values = [value for value in self._values if value.run_id != run_id or value.address in used]
+        self._values = [value for value in self._values if value.address in used]
         self._assets = {place: made for place, made in self._assets.items() if made.entry.run_id != run_id}
 
     def wipe(self) -> None:

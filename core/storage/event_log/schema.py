@@ -33,7 +33,7 @@ step_output_addresses = sa.Table(
     sa.Column("address", sa.String, nullable=False),
     sa.Column("run_id", sa.String, nullable=False),
     sa.Index("addresses_by_version", "version", "pipeline_name", "step_key", "output_name", "id"),
-    sa.Index("addresses_by_run", "run_id"),
+    sa.Index("addresses_by_address", "address"),
 )
 
 value_uses = sa.Table(

@@ -155,12 +155,15 @@ def insert_known(connection: sa.Connection, known: Known) -> None:
 
 
 def forget_known(connection: sa.Connection, run_id: str) -> None:
-    """Takes from the index what is known from one run alone."""
+    """Takes from the index what is known from one run alone; a stored value is known while some run used it."""
+    of_run = sa.select(value_uses.c.address).where(value_uses.c.run_id == run_id)
+    same_address = value_uses.c.address == step_output_addresses.c.address
+    by_others = sa.exists().where(same_address, value_uses.c.run_id != run_id)
+    forgotten = step_output_addresses.delete().where(step_output_addresses.c.address.in_(of_run), ~by_others)
+    connection.execute(forgotten)
     connection.execute(value_uses.delete().where(value_uses.c.run_id == run_id))
-    is_used = sa.exists().where(value_uses.c.address == step_output_addresses.c.address)
-    connection.execute(step_output_addresses.delete().where(step_output_addresses.c.run_id == run_id, ~is_used))
-    of_run = sa.select(asset_events.c.asset_key).where(asset_events.c.run_id == run_id).distinct()
-    keys = list(connection.execute(of_run).scalars())
+    materialized = sa.select(asset_events.c.asset_key).where(asset_events.c.run_id == run_id).distinct()
+    keys = list(connection.execute(materialized).scalars())
     connection.execute(asset_events.delete().where(asset_events.c.run_id == run_id))
     for batch in batches(keys):
         is_left = sa.exists().where(asset_events.c.asset_key == assets.c.asset_key)

@@ -69,6 +69,11 @@ def test_merged_keys_are_not_there_twice(tmp_path: Path) -> None:
     assert read_yaml_file(path).line_of(("more", "a")) == 1
 
 
+def test_a_mapping_may_be_merged_from_several(tmp_path: Path) -> None:
+    path = write(tmp_path, "x: &x {a: 1}\ny: &y {b: 2}\nmore:\n  <<: *x\n  <<: *y\n")
+    assert read_yaml_mapping(path)["more"] == {"a": 1, "b": 2}
+
+
 def test_aliases_of_aliases_take_no_time(tmp_path: Path) -> None:
     lines = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60))]
     assert len(read_yaml_mapping(write(tmp_path, "\n".join(lines)))) == 60

@@ -11,8 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import DagsterInvariantViolationError
-from core.events import DagsterEvent, DagsterEventType, EventLogEntry, EventMetadataEntry, StepOutputHandle
-from core.events.payloads import HandledOutputData, StepFailureData
+from core.events import AssetKey, DagsterEvent, DagsterEventType, EventLogEntry, EventMetadataEntry, StepOutputHandle
+from core.events.payloads import (
+    HandledOutputData,
+    MemoizedOutput,
+    StepFailureData,
+    StepMaterializationData,
+    StepMemoizedData,
+)
 from core.serdes import SerializableErrorInfo
 from core.storage.event_log import (
     ConsolidatedSqliteEventLogStorage,
@@ -178,6 +184,153 @@ def test_delete_and_wipe(storage: EventLogStorage) -> None:
     assert storage.get_step_output_addresses({key(): "v"}) == {}
     storage.store_event(logged("a", "after"))
     assert messages(storage, "a") == ["after"]
+
+
+def memoized(run_id: str, address: str | None, step_key: str = "s") -> EventLogEntry:
+    return event(run_id, "STEP_MEMOIZED", StepMemoizedData((MemoizedOutput("result", "v", address),)), step_key)
+
+
+def test_an_address_is_known_while_a_kept_run_stored_or_found_it(storage: EventLogStorage) -> None:
+    storage.store_events([stored("maker", "v", "/1"), stored("maker", "w", "/2", "t")])
+    storage.store_events([memoized("user", "/1"), memoized("user", None)])
+    assert storage.get_used_addresses(["/1", "/2", "/3"]) == {"/1", "/2"}
+    storage.delete_events("maker")
+    assert storage.get_used_addresses({"/1", "/2", "/3"}) == {"/1"}
+    assert storage.get_step_output_addresses({key(): "v"}) == {key(): StepOutputAddress("/1", "maker")}
+    assert storage.get_step_output_addresses({key("t"): "w"}) == {}
+    storage.delete_events("user")
+    assert storage.get_used_addresses({"/1", "/2", "/3"}) == set()
+    assert storage.get_step_output_addresses({key(): "v"}) == {}
+
+
+def test_many_addresses_at_once(storage: EventLogStorage) -> None:
+    storage.store_events([stored("r", "v", f"/{number}") for number in range(0, 2500, 2)])
+    assert storage.get_used_addresses([f"/{number}" for number in range(2500)]) == {
+        f"/{number}" for number in range(0, 2500, 2)
+    }
+    assert storage.get_used_addresses([]) == set()
+
+
+def made_asset(run_id: str, path: tuple[str, ...], partition: str | None = None) -> EventLogEntry:
+    return event(run_id, "ASSET_MATERIALIZATION", StepMaterializationData(path, partition=partition), "s")
+
+
+def test_assets_across_runs(storage: EventLogStorage) -> None:
+    assert storage.all_asset_keys() == []
+    assert storage.get_asset_records(AssetKey("a")) == []
+    first = [made_asset("1", ("b",), "x"), made_asset("1", ("a", "z")), made_asset("1", ("b",), "y")]
+    second = [made_asset("2", ("b",), "x"), made_asset("2", ('a", "z',))]
+    storage.store_events(first)
+    storage.store_events([logged("2", "begins"), *second])
+    assert storage.all_asset_keys() == [AssetKey(("a", "z")), AssetKey('a", "z'), AssetKey("b")]
+    b = AssetKey("b")
+    records = storage.get_asset_records(b)
+    assert [record.event_log_entry for record in records] == [second[0], first[2], first[0]]
+    places = [record.storage_id for record in records]
+    assert places == sorted(set(places), reverse=True)
+    assert storage.get_asset_records(b, ascending=True) == records[::-1]
+    assert storage.get_asset_records(b, limit=2) == records[:2]
+    assert storage.get_asset_records(b, limit=0) == []
+    assert storage.get_asset_records(b, before_cursor=places[0]) == records[1:]
+    assert storage.get_asset_records(b, before_cursor=places[0], limit=1) == records[1:2]
+    assert storage.get_asset_records(b, after_cursor=places[2], ascending=True, limit=1) == [records[1]]
+    assert storage.get_asset_records(b, after_cursor=places[0]) == []
+    assert storage.get_asset_records(b, partitions=["x", "nope"]) == [records[0], records[2]]
+    assert storage.get_asset_records(b, partitions=[]) == []
+    assert storage.get_asset_records(AssetKey("a")) == []
+
+
+def test_assets_are_forgotten_with_their_last_event(storage: EventLogStorage) -> None:
+    storage.store_events([made_asset("1", ("a",)), made_asset("1", ("b",)), made_asset("2", ("b",))])
+    storage.delete_events("1")
+    assert storage.all_asset_keys() == [AssetKey("b")]
+    (left,) = storage.get_asset_records(AssetKey("b"))
+    storage.wipe_asset(AssetKey("b"))
+    storage.wipe_asset(AssetKey("never made"))
+    assert storage.all_asset_keys() == []
+    assert storage.get_asset_records(AssetKey("b")) == []
+    assert len(storage.get_logs_for_run("2")) == 1
+    storage.store_event(made_asset("3", ("b",)))
+    (new,) = storage.get_asset_records(AssetKey("b"))
+    assert new.storage_id > left.storage_id  # who follows the asset by cursor does not miss it
+
+
+def test_what_deleting_takes_away(storage: EventLogStorage) -> None:
+    storage.store_events([logged("a", "1"), logged("a", "2"), logged("b", "3")])
+    foretold = storage.delete_events("a", dry_run=True)
+    assert messages(storage, "a") == ["1", "2"]
+    assert foretold != []
+    assert {each.kind for each in foretold} == {"events"}
+    assert all("a" in each.name for each in foretold)
+    assert storage.delete_events("a") == foretold
+    assert messages(storage, "a") == []
+    assert messages(storage, "b") == ["3"]
+    assert storage.delete_events("a") == storage.delete_events("nope", dry_run=True) == []
+
+
+class Watcher:
+    """Collects what it is told, and can be waited for."""
+
+    def __init__(self, fail_at: str | None = None) -> None:
+        self.told: list[str] = []
+        self._fail_at = fail_at
+        self._changed = threading.Condition()
+
+    def __call__(self, entry: EventLogEntry) -> None:
+        with self._changed:
+            self.told.append(entry.user_message)
+            self._changed.notify_all()
+        if entry.user_message == self._fail_at:
+            raise RuntimeError("the watcher's own fault")
+
+    def wait_for(self, count: int) -> list[str]:
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.told) >= count, timeout=30), self.told
+            return list(self.told)
+
+
+def test_a_watcher_is_told_of_each_entry_in_order_until_the_run_ends(storage: EventLogStorage) -> None:
+    watcher, late = Watcher(), Watcher()
+    storage.watch("r", None, watcher)
+    storage.store_events([logged("r", "1"), logged("other", "x"), logged("r", "2")])
+    assert watcher.wait_for(2) == ["1", "2"]
+    storage.watch("r", storage.get_records_for_run("r")[0].storage_id, late)
+    storage.store_event(logged("r", "3"))
+    assert watcher.wait_for(3) == ["1", "2", "3"]
+    assert late.wait_for(2) == ["2", "3"]
+    storage.store_events([event("r", "PIPELINE_SUCCESS"), logged("r", "after the end")])
+    assert watcher.wait_for(4) == ["1", "2", "3", "m"]
+    storage.dispose()
+    assert watcher.told == ["1", "2", "3", "m"]
+
+
+def test_a_watcher_that_ended_its_watch_is_told_no_more(storage: EventLogStorage) -> None:
+    one, other = Watcher(), Watcher()
+    storage.watch("r", None, one)
+    storage.watch("r", None, other)
+    storage.end_watch("r", Watcher())
+    storage.store_event(logged("r", "1"))
+    one.wait_for(1)
+    other.wait_for(1)
+    storage.end_watch("r", one)
+    storage.store_event(logged("r", "2"))
+    assert other.wait_for(2) == ["1", "2"]
+    assert one.told == ["1"]
+
+
+def test_a_watcher_that_raises_is_told_of_the_next(storage: EventLogStorage, caplog: pytest.LogCaptureFixture) -> None:
+    watcher = Watcher(fail_at="1")
+    storage.watch("r", None, watcher)
+    storage.store_events([logged("r", "1"), logged("r", "2")])
+    assert watcher.wait_for(2) == ["1", "2"]
+    assert "The callback that watches run r raised" in caplog.text
+
+
+def test_disposing_ends_the_thread_of_the_watchers(storage: EventLogStorage) -> None:
+    storage.watch("r", None, Watcher())
+    assert "event-watcher" in {thread.name for thread in threading.enumerate()}
+    storage.dispose()
+    assert "event-watcher" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_usable_again_after_dispose(storage: EventLogStorage) -> None:

@@ -18,7 +18,7 @@ _BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 def upgrade() -> None:
     op.drop_index("ix_step_output_addresses_run_id", "step_output_addresses")
-    op.create_index("addresses_by_run", "step_output_addresses", ["run_id"])
+    op.create_index("addresses_by_address", "step_output_addresses", ["address"])
     op.create_table(
         "value_uses",
         sa.Column("address", sa.String, primary_key=True),
