@@ -3,12 +3,13 @@ PYTHON ?= python3.11
 VENV := $(if $(filter python3.11,$(notdir $(PYTHON))),.venv,.venv-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+PEERS_INSTALLED := .venv-peers/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench lock clean
+.PHONY: help install demo test lint bench bench-peers lock clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON) on the PATH; name yours: make PYTHON=python3.12" >&2; exit 1; }
@@ -32,6 +33,14 @@ test: lint  ## lint, then pytest on two cores
 
 bench: $(INSTALLED)  ## print the figures that benchmarks/README.md holds
 	$(BIN)/python -m benchmarks
+
+$(PEERS_INSTALLED): benchmarks/peers/requirements.txt
+	$(PYTHON) -m venv --clear .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	@touch $@
+
+bench-peers: $(INSTALLED) $(PEERS_INSTALLED)  ## print those of the storages beside the newest Dagster's
+	$(BIN)/python -m benchmarks storages
 
 lock:  ## write constraints.txt anew (needs uv)
 	uv pip compile --quiet --universal --all-extras --python-version 3.11 --no-annotate --no-header pyproject.toml --output-file constraints.txt

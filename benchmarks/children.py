@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import subprocess
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 
 def measured(code: str, *arguments: str) -> float:
     """The number that a Python program prints on its last line."""
-    command = [sys.executable, "-c", code, *arguments]
-    result = subprocess.run(command, check=True, capture_output=True, text=True)
-    return float(result.stdout.splitlines()[-1])
+    return float(figures([sys.executable, "-c", code, *arguments]))
 
 
-def medians(programs: dict[str, tuple[str, ...]], repeats: int) -> dict[str, float]:
+def figures(command: list[str], timeout_seconds: float | None = None) -> Any:
+    """What a program prints on its last line, as JSON.
+
+    Raises:
+        subprocess.CalledProcessError: it failed.
+        subprocess.TimeoutExpired: it took longer, and was killed.
+    """
+    result = subprocess.run(command, check=True, capture_output=True, text=True, timeout=timeout_seconds)
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def medians(programs: Mapping[str, tuple[str, ...]], repeats: int) -> dict[str, float]:
     """The median of what each program prints; the programs run in turn, so that a busy moment strikes them all.
 
     Args:

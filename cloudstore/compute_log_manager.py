@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 from cloudstore import transfer
 from cloudstore.client import S3_OPTIONS, make_client
 from cloudstore.errors import answer_to, code_of, translate_errors
-from cloudstore.keys import join_key
+from cloudstore.keys import join_key, s3_url
 from core.config import Field, StringSource, resolve_config
 from core.errors import DagsterError, DagsterInvalidConfigError, DagsterObjectNotFoundError
 from core.serdes import ConfigurableClass, ConfigurableClassData
@@ -27,7 +27,9 @@ from core.storage.compute_log_manager import (
     ComputeLogManager,
 )
 from core.storage.local_compute_log_manager import LocalComputeLogManager
+from core.storage.paths import can_name_file
 from core.storage.pipeline_run import PipelineRun
+from core.storage.removal import Removal
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -177,6 +179,16 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
                 raise
             return False  # an empty log that was not shipped, or none at all
         return True
+
+    def delete_logs(self, run_id: str, dry_run: bool = False) -> list[Removal]:
+        if not can_name_file(run_id):  # so nothing of it was staged, or shipped
+            return []
+        folder = join_key(self._prefix, "storage", run_id, "compute_logs") + "/"
+        shipped = list(transfer.list_objects(self._client, self._bucket, folder))
+        if not dry_run:  # the bucket first: logs that are on the disk alone stay when it cannot be reached
+            transfer.delete_objects(self._client, self._bucket, [each.key for each in shipped])
+        removed = self._local.delete_logs(run_id, dry_run)
+        return removed + [Removal("compute log", s3_url(self._bucket, key), size) for key, size in shipped]
 
 
 def _own_staging_folder() -> str:

@@ -1,16 +1,20 @@
 """Bytes into S3 and out of it."""
 
 from cloudstore.transfer.common import exists
+from cloudstore.transfer.delete import StoredObject, delete_objects, list_objects
 from cloudstore.transfer.read import RANGE_BYTES, download, get_bytes, open_stream
 from cloudstore.transfer.write import PART_BYTES, WRITE_ID, part_bytes, put_bytes, put_stream
 
 __all__ = [
     "PART_BYTES",
     "RANGE_BYTES",
+    "StoredObject",
     "WRITE_ID",
+    "delete_objects",
     "download",
     "exists",
     "get_bytes",
+    "list_objects",
     "open_stream",
     "part_bytes",
     "put_bytes",

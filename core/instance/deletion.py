@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from core.errors import DagsterInvariantViolationError
 from core.storage.compute_log_manager import ComputeLogManager
+from core.storage.deleting import delete_folder, failing_clearly, folder_to_delete
 from core.storage.event_log import EventLogStorage
-from core.storage.paths import file_name, inside
+from core.storage.paths import can_name_file, file_name
 from core.storage.pipeline_run import IN_PROGRESS_STATUSES, PipelineRun
 from core.storage.removal import Removal
 from core.storage.root import LocalArtifactStorage
 from core.storage.runs import RunStorage
+
+SHARED_FOLDERS = frozenset({"files", "versioned_outputs"})
+"""Folders beside those of the runs whose content belongs to no run, even to one that has such an id."""
 
 
 def delete_whole_run(
@@ -28,18 +31,20 @@ def delete_whole_run(
     """Deletes a run from every part of an instance, or says what that would take away.
 
     Raises:
-        DagsterInvariantViolationError: it is in progress.
+        DagsterInvariantViolationError: it is in progress, or a symbolic link is where its files should be.
+        DagsterStorageError, DagsterObjectStoreError: something cannot be deleted; its record is still there.
     """
     if run.status in IN_PROGRESS_STATUSES:
         raise DagsterInvariantViolationError(
             f"Run {run.run_id!r} is in progress ({run.status.value}), so it is not deleted. "
             f"If its process is gone, say so with `cloudstore runs cancel {run.run_id}`, and delete it then."
         )
-    removed = compute_log_manager.delete_logs(run.run_id, dry_run)
-    removed += delete_artifacts(local_artifact_storage, run.run_id, {each.name for each in removed}, dry_run)
-    removed += event_log_storage.delete_events(run.run_id, dry_run)
-    if not dry_run:
-        run_storage.delete_run(run.run_id)
+    with failing_clearly(f"run {run.run_id!r}"):
+        removed = compute_log_manager.delete_logs(run.run_id, dry_run)
+        removed += delete_artifacts(local_artifact_storage, run.run_id, {each.name for each in removed}, dry_run)
+        removed += event_log_storage.delete_events(run.run_id, dry_run)
+        if not dry_run:
+            run_storage.delete_run(run.run_id)
     return [*removed, Removal("run", run.run_id)]
 
 
@@ -57,23 +62,28 @@ def delete_artifacts(
     Returns:
         An entry for each thing in the folder.
     """
-    folder = inside(Path(local_artifact_storage.storage_dir), file_name(run_id, "run id"))
+    if not can_name_file(run_id) or file_name(run_id, "run id") in SHARED_FOLDERS:
+        return []
+    folder = folder_to_delete(Path(local_artifact_storage.storage_dir).absolute(), file_name(run_id, "run id"))
     if not folder.is_dir():
         return []
-    removed = [_entry(each, counted) for each in sorted(folder.iterdir())]
+    known = {os.path.realpath(name) for name in counted}
+    removed = [_entry(each, known) for each in sorted(folder.iterdir())]
     if not dry_run:
-        shutil.rmtree(folder)
+        delete_folder(folder)
     return [entry for entry in removed if entry is not None]
 
 
-def _entry(path: Path, counted: set[str]) -> Removal | None:
-    files = [each for each in _files_of(path) if str(each) not in counted]
-    return Removal("artifacts", str(path), sum(each.lstat().st_size for each in files)) if files else None
-
-
-def _files_of(path: Path) -> Iterator[Path]:
+def files_in(path: Path) -> Iterator[Path]:
+    """The file at `path`, or all files below it where it is a folder; links are files."""
     if path.is_symlink() or not path.is_dir():
         yield path
         return
-    for folder, _, names in os.walk(path):
-        yield from (Path(folder, name) for name in names)
+    for folder, folders, names in os.walk(path):
+        links = [name for name in folders if Path(folder, name).is_symlink()]
+        yield from (Path(folder, name) for name in [*links, *names])
+
+
+def _entry(path: Path, counted: set[str]) -> Removal | None:
+    files = [each for each in files_in(path) if os.path.realpath(each) not in counted]
+    return Removal("artifacts", str(path), sum(each.lstat().st_size for each in files)) if files else None

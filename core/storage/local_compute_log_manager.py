@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -17,8 +18,10 @@ from core.storage.compute_log_manager import (
     ComputeLogManager,
     read_piece,
 )
-from core.storage.paths import file_name, inside
+from core.storage.deleting import delete_emptied, folder_to_delete
+from core.storage.paths import can_name_file, file_name, inside
 from core.storage.pipeline_run import PipelineRun
+from core.storage.removal import Removal
 
 _ANEW = "+"  # before a name in the list of completed steps: begun again; no name of ours holds it
 
@@ -119,6 +122,32 @@ class LocalComputeLogManager(ComputeLogManager, ConfigurableClass):
     ) -> ComputeLogFileData:
         path = Path(self.get_local_path(run_id, key, io_type))
         return read_piece(path, cursor, max_bytes, self.is_watch_completed(run_id, key))
+
+    def delete_logs(self, run_id: str, dry_run: bool = False) -> list[Removal]:
+        if not can_name_file(run_id):
+            return []
+        folder = folder_to_delete(self._base_dir, file_name(run_id, "run id"), "compute_logs")
+        removed: list[Removal] = []
+        for path in sorted(_logs_in(folder)):
+            with suppress(FileNotFoundError):  # another process deletes them too
+                entry = Removal("compute log", str(path), path.lstat().st_size)
+                if not dry_run:
+                    path.unlink()
+                removed.append(entry)
+        if not dry_run:
+            self._ended_here = {noted for noted in self._ended_here if noted[0] != run_id}
+            delete_emptied(folder, self._base_dir)
+        return removed
+
+
+def _logs_in(folder: Path) -> Iterator[Path]:
+    """The files that are ours. Values of a step of that name are here too, where they are kept beside the logs."""
+    extensions = {f".{extension}" for extension in IO_TYPE_EXTENSION.values()}
+    if folder.is_dir():
+        for path in folder.iterdir():
+            is_ours = path.name.startswith(".") or path.suffix in extensions
+            if is_ours and (path.is_symlink() or not path.is_dir()):
+                yield path
 
 
 def _unlink(path: Path) -> bool:

@@ -34,6 +34,15 @@ def file_name(name: str, what: str) -> str:
     return quoted
 
 
+def can_name_file(name: str) -> bool:
+    """Whether `file_name` takes a name; of one that it refuses nothing is kept on the disk."""
+    try:
+        file_name(name, "name")
+    except DagsterInvariantViolationError:
+        return False
+    return True
+
+
 def inside(base: Path, *names: str) -> Path:
     """`base / names...`, held against symbolic links that lead out of `base`.
 

@@ -11,3 +11,7 @@ STEP_SELECTION_TAG = "dagster/step_selection"
 SOLID_SELECTION_TAG = "dagster/solid_selection"
 PRESET_NAME_TAG = "dagster/preset_name"
 PRIORITY_TAG = "dagster/priority"
+
+HIDDEN_TAG_PREFIX = "."  # of what the system notes about one run: shown to nobody, and handed to no other run
+COMPUTE_LOGS_PRUNED_TAG = ".cloudstore/compute_logs_pruned"  # when, in ISO 8601
+EVENTS_PRUNED_TAG = ".cloudstore/events_pruned"  # when, in ISO 8601

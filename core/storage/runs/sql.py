@@ -42,7 +42,8 @@ class SqlRunStorage(OneDatabase, RunStorage):
             with self.write() as connection:
                 added = connection.execute(runs.insert(), row).inserted_primary_key
                 assert added is not None
-                insert_or_replace(connection, run_tags, _tag_rows(added.id, pipeline_run.tags))
+                if pipeline_run.tags:
+                    connection.execute(run_tags.insert(), _tag_rows(added.id, pipeline_run.tags))
         except sa.exc.IntegrityError as error:
             raise DagsterRunAlreadyExists(f"A run with id {pipeline_run.run_id!r} exists already.") from error
         return pipeline_run

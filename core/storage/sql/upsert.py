@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,13 +15,26 @@ _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.ins
 def insert_missing(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
     """Inserts those of `rows` whose keys are not there yet."""
     if rows:
-        connection.execute(_INSERT[connection.dialect.name](table).on_conflict_do_nothing(), rows)
+        connection.execute(_insert_missing(connection.dialect.name, table), rows)
 
 
 def insert_or_replace(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
     """Inserts `rows`; a row with the same primary key gets the new values."""
     if rows:
-        statement = _INSERT[connection.dialect.name](table)
-        keys = [column.name for column in table.primary_key]
-        values = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
-        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values), rows)
+        connection.execute(_insert_or_replace(connection.dialect.name, table), rows)
+
+
+# Making a statement takes longer than executing it.
+
+
+@cache
+def _insert_missing(dialect: str, table: sa.Table) -> Any:
+    return _INSERT[dialect](table).on_conflict_do_nothing()
+
+
+@cache
+def _insert_or_replace(dialect: str, table: sa.Table) -> Any:
+    statement = _INSERT[dialect](table)
+    keys = [column.name for column in table.primary_key]
+    values = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=values)

@@ -2,12 +2,14 @@
 
 import re
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
 
 from core.errors import DagsterInvalidConfigError
 from core.instance import DagsterInstance, InstanceRef
+from core.storage.pipeline_run import PipelineRun
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "instance.md").read_text("utf-8")
 YAML = re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)
@@ -43,19 +45,37 @@ def titles(block: str) -> str:
     return ",".join(yaml.safe_load(block))
 
 
+def on_server(block: str, url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The block with the tests' PostgreSQL in place of the one it names."""
+    monkeypatch.setenv("CLOUDSTORE_POSTGRES_URL", url)
+    ((host,), (options,)) = (parse_qs(urlsplit(url).query)[key] for key in ("host", "options"))
+    for written, there in (
+        ("username: cloudstore", "username: postgres"),
+        ("hostname: db.example.org", "hostname: ''"),
+        ("db_name: cloudstore", "db_name: postgres"),
+        ("port: 5432", f"params: {{host: {host}, options: {options}}}"),
+    ):
+        assert (written in block) == ("postgres_db:" in block)
+        block = block.replace(written, there)
+    return block
+
+
 @pytest.mark.parametrize("block", YAML, ids=map(titles, YAML))
-def test_an_example_makes_an_instance(block: str, home: Path) -> None:
+def test_an_example_makes_an_instance(
+    block: str, home: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    block = block.replace("/srv/cloudstore", str(home))
+    if "postgres" in block:
+        block = on_server(block, request.getfixturevalue("new_postgres_url")(), monkeypatch)
     home.mkdir()
-    (home / "dagster.yaml").write_text(block.replace("/srv/cloudstore", str(home)))
+    (home / "dagster.yaml").write_text(block)
     with DagsterInstance.from_config(str(home)) as instance:
-        ref = instance.get_ref()
-        used = {type(part).__name__ for part in vars(instance).values()}
         written = yaml.safe_load(block)
+        used = {type(part).__name__ for part in vars(instance).values()}
         assert {section["class"] for section in written.values() if "class" in section} <= used
-        assert ref.retention == written.get("retention", {})
-        if "postgres" not in block:  # which is tried on a server where its storages are
-            assert instance.run_storage.get_runs() == []
-            assert str(home) in "".join(map(str, home.rglob("*.db")))
+        assert instance.get_ref().retention == written.get("retention", {})
+        instance.add_run(PipelineRun("prices"))
+        assert [run.pipeline_name for run in instance.get_runs()] == ["prices"]
 
 
 def test_every_section_has_an_example() -> None:
