@@ -28,16 +28,6 @@ class EventsOfInstance:
         """The log of a run, in order."""
         return self.event_log_storage.get_logs_for_run(run_id, of_type=of_type)
 
-    def logs_after(
-        self,
-        run_id: str,
-        cursor: int | None,
-        of_type: DagsterEventType | None = None,
-        limit: int | None = None,
-    ) -> list[EventLogEntry]:
-        """Entries of a run after a cursor; see `EventLogStorage.get_logs_for_run`."""
-        return self.event_log_storage.get_logs_for_run(run_id, cursor, of_type, limit)
-
     def handle_new_event(self, event: EventLogEntry) -> None:
         """Stores an entry, and the status of the run that follows from it."""
         self.handle_new_events([event])

@@ -5,41 +5,35 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from core.config import Field, IntSource, Permissive, Shape, StringSource
-from core.errors import DagsterInvalidConfigError
+from core.config import Field, IntSource, Permissive, Selector, Shape, StringSource
 
-POSTGRES_CONFIG = {
-    "postgres_url": Field(
-        StringSource, is_required=False, description="postgresql://user:password@host:5432/database, or its parts:"
-    ),
-    "postgres_db": Field(
-        Shape(
+POSTGRES_CONFIG = Selector(
+    {
+        "postgres_url": Field(
+            StringSource, is_secret=True, description="postgresql://user:password@host:5432/database"
+        ),
+        "postgres_db": Shape(
             {
                 "username": StringSource,
-                "password": StringSource,
-                "hostname": StringSource,
+                "password": Field(StringSource, is_secret=True),
+                "hostname": Field(StringSource, description="A host, or the folder of the server's Unix socket."),
                 "db_name": StringSource,
                 "port": Field(IntSource, default_value=5432),
                 "params": Field(Permissive(), default_value={}, description="Parameters of libpq, such as sslmode."),
             }
         ),
-        is_required=False,
-    ),
-}
+    }
+)
 
 
 def postgres_url(config_value: dict[str, Any]) -> str:
-    """The URL that a config comes to.
-
-    Raises:
-        DagsterInvalidConfigError: it has neither or both of `postgres_url` and `postgres_db`.
-    """
-    if ("postgres_url" in config_value) == ("postgres_db" in config_value):
-        raise DagsterInvalidConfigError("A PostgreSQL storage takes one of postgres_url and postgres_db.")
+    """The URL that a config comes to."""
     if "postgres_url" in config_value:
         return str(config_value["postgres_url"])
     parts = config_value["postgres_db"]
+    host, params = parts["hostname"], dict(parts["params"])
+    if host.startswith("/"):  # a URL has no place for a path among its hosts
+        host, params["host"] = "", host
     user, password, name = (quote(parts[key], safe="") for key in ("username", "password", "db_name"))
-    host = quote(parts["hostname"], safe=":[]")
-    query = f"?{urlencode(parts['params'])}" if parts["params"] else ""
-    return f"postgresql://{user}:{password}@{host}:{parts['port']}/{name}{query}"
+    query = f"?{urlencode(params)}" if params else ""
+    return f"postgresql://{user}:{password}@{quote(host, safe=':[]')}:{parts['port']}/{name}{query}"

@@ -6,6 +6,7 @@ import itertools
 import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -30,7 +31,8 @@ class InMemoryRunStorage(RunStorage):
             if pipeline_run.run_id in self._records:
                 raise DagsterRunAlreadyExists(f"A run with id {pipeline_run.run_id!r} exists already.")
             now = datetime.now(UTC)
-            self._records[pipeline_run.run_id] = RunRecord(next(self._added), pipeline_run, now, now)
+            kept = _detached(pipeline_run)
+            self._records[pipeline_run.run_id] = RunRecord(next(self._added), kept, now, now)
         return pipeline_run
 
     def handle_run_event(self, run_id: str, event: DagsterEvent) -> None:
@@ -44,7 +46,8 @@ class InMemoryRunStorage(RunStorage):
     def get_run_records(
         self, filters: PipelineRunsFilter | None = None, cursor: str | None = None, limit: int | None = None
     ) -> list[RunRecord]:
-        return list(itertools.islice(self._matching(filters, cursor), limit))
+        found = itertools.islice(self._matching(filters, cursor), limit)
+        return [replace(record, pipeline_run=_detached(record.pipeline_run)) for record in found]
 
     def get_runs_count(self, filters: PipelineRunsFilter | None = None) -> int:
         return sum(1 for _ in self._matching(filters, None))
@@ -59,7 +62,7 @@ class InMemoryRunStorage(RunStorage):
 
     def get_run_by_id(self, run_id: str) -> PipelineRun | None:
         record = self._records.get(run_id)
-        return record.pipeline_run if record else None
+        return _detached(record.pipeline_run) if record else None
 
     def get_run_tags(self) -> list[tuple[str, set[str]]]:
         values: dict[str, set[str]] = {}
@@ -92,3 +95,14 @@ class InMemoryRunStorage(RunStorage):
 
     def wipe_daemon_heartbeats(self) -> None:
         self._heartbeats.clear()
+
+
+def _detached(run: PipelineRun) -> PipelineRun:
+    """The run with containers of its own, so that a caller's later changes are not changes of the record."""
+    return replace(run, run_config=_copy(run.run_config), tags=dict(run.tags))
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()}
+    return [_copy(item) for item in value] if isinstance(value, list) else value

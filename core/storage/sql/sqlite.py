@@ -97,7 +97,7 @@ def _path_in(url: str) -> Path:
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError as error:
-        raise DagsterStorageError(f"{url!r} {hint}") from error
+        raise DagsterStorageError(f"The connection string {hint}") from error  # it may hold a password
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         raise DagsterStorageError(f"{parsed.render_as_string(hide_password=True)!r} {hint}")
     return Path(parsed.database)

@@ -79,6 +79,18 @@ def test_a_run_comes_back_whole(storage: RunStorage) -> None:
     assert storage.has_run("r1")
 
 
+def test_later_changes_of_what_was_given_or_got_do_not_reach_the_record(storage: RunStorage) -> None:
+    config, tags = {"solids": {"a": [1]}}, {"a": "b"}
+    storage.add_run(PipelineRun("p", "r", config, tags=tags))
+    config["solids"]["a"].append(2)
+    tags["a"] = "changed"
+    for found in (storage.get_run_by_id("r"), *storage.get_runs()):
+        assert found is not None
+        assert (found.run_config, found.tags) == ({"solids": {"a": [1]}}, {"a": "b"})
+        found.run_config["solids"]["a"].append(3)
+        found.tags["c"] = "d"
+
+
 def test_what_is_not_there(storage: RunStorage) -> None:
     assert storage.get_run_by_id("nope") is None
     assert not storage.has_run("nope")

@@ -1,8 +1,13 @@
 """SQLite under several processes, under kill -9, and with files that are no databases."""
 
+import os
+import random
+import re
+import shutil
 import sqlite3
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -234,3 +239,164 @@ def test_processes_that_make_one_database_at_once_wait_for_each_other(
     for opener in openers:
         _, errors = opener.communicate()
         assert (opener.returncode, errors) == (0, "")
+
+
+USING = """
+import os, resource, signal, sys
+from core.errors import DagsterStorageError
+from core.events import DagsterEvent, EventLogEntry
+from core.storage.event_log import ConsolidatedSqliteEventLogStorage, SqliteEventLogStorage
+from core.storage.pipeline_run import PipelineRun
+from core.storage.runs import SqliteRunStorage
+from core.storage.schedules import SqliteScheduleStorage
+from core.storage.schedules.job import JobTickData, JobTickStatus, JobType
+
+base, how = sys.argv[1:]
+entry = EventLogEntry(None, "x" * 5000, 20, "", "r", 0.0)
+tick = JobTickData("job", "job", JobType.SENSOR, JobTickStatus.STARTED, 1.0, run_keys=["x" * 5000])
+uses = {
+    "runs": (SqliteRunStorage.from_local(base), lambda s, n: s.add_run(PipelineRun("p", str(n), {"a": "x" * 5000}))),
+    "events": (SqliteEventLogStorage(base), lambda s, n: s.store_event(entry)),
+    "all events": (ConsolidatedSqliteEventLogStorage(base), lambda s, n: s.store_event(entry)),
+    "schedules": (SqliteScheduleStorage.from_local(base), lambda s, n: s.create_job_tick(tick)),
+}
+if how == "read-only":
+    SqliteRunStorage.from_local("/nowhere/at/all")  # all that is needed is imported before the rights are given up
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+else:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+for name, (storage, use) in uses.items():
+    done = 0
+    try:
+        while done < 1000:
+            use(storage, done)
+            done += 1
+    except DagsterStorageError as error:
+        print(f"{name}|{done}|{error}")
+"""
+
+
+def used(start_python: StartPython, base: Path, how: str) -> dict[str, tuple[int, str]]:
+    process = start_python(USING, base, how)
+    told, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")
+    lines = [line.split("|") for line in told.splitlines()]
+    return {name: (int(done), error) for name, done, error in lines}
+
+
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """A folder that every user of the system can enter, unlike those of pytest."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp", prefix="open-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("has_databases", [True, False])
+def test_a_place_that_may_only_be_read(has_databases: bool, open_to_all: Path, start_python: StartPython) -> None:
+    if has_databases:
+        events, runs = SqliteEventLogStorage(str(open_to_all)), SqliteRunStorage.from_local(str(open_to_all))
+        events.store_event(EventLogEntry(None, "", 20, "here", "r", 0.0))
+        runs.add_run(PipelineRun("p", "r"))
+        events.dispose()
+        runs.dispose()
+    for path in [*open_to_all.rglob("*"), open_to_all]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    before = {path: path.read_bytes() for path in open_to_all.rglob("*") if path.is_file()}
+    told = used(start_python, open_to_all, "read-only")
+    assert set(told) == {"runs", "events", "all events", "schedules"}
+    for done, error in told.values():
+        assert done == 0
+        assert re.fullmatch(rf"Cannot use the [a-z ]+ at {open_to_all}/[a-z_/]+\.db: [^.]+\.", error), error
+    assert {path: path.read_bytes() for path in open_to_all.rglob("*") if path.is_file()} == before
+
+
+def test_a_disk_that_is_full(tmp_path: Path, start_python: StartPython) -> None:
+    told = used(start_python, tmp_path, "full")
+    assert set(told) == {"runs", "events", "all events", "schedules"}
+    for done, error in told.values():
+        assert done > 0
+        assert re.fullmatch(rf"Cannot use the [a-z ]+ at {tmp_path}/[a-z_/]+\.db: [^.]+\.", error), error
+    events, runs = SqliteEventLogStorage(str(tmp_path)), SqliteRunStorage.from_local(str(tmp_path))
+    assert runs.get_runs_count() == told["runs"][0]  # what was acknowledged, and nothing of the one that failed
+    assert len(events.get_logs_for_run("r")) == told["events"][0]
+    runs.add_run(PipelineRun("p", "later"))  # there is room again
+    assert runs.has_run("later")
+    events.dispose()
+    runs.dispose()
+
+
+def test_a_forked_child_has_connections_of_its_own(tmp_path: Path) -> None:
+    events, runs = SqliteEventLogStorage(str(tmp_path)), SqliteRunStorage.from_local(str(tmp_path))
+
+    def use(name: str) -> None:
+        for number in range(50):
+            runs.add_run(PipelineRun("p", f"{name} {number}"))
+            events.store_event(EventLogEntry(None, "", 20, f"{name} {number}", "shared", 0.0))
+
+    use("before")
+    child = os.fork()
+    if child == 0:
+        try:
+            use("child")
+            os._exit(0)
+        finally:
+            os._exit(1)
+    use("parent")
+    assert os.waitpid(child, 0)[1] == 0
+    for name in ("before", "child", "parent"):
+        assert [each for each in messages(events, "shared") if each.startswith(name)] == [
+            f"{name} {n}" for n in range(50)
+        ]
+    assert runs.get_runs_count() == 150
+    connection = sqlite3.connect(tmp_path / "runs.db")
+    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    connection.close()
+    events.dispose()
+    runs.dispose()
+
+
+ADDING = """
+import sys
+from core.events import EventLogEntry
+from core.storage.event_log import SqliteEventLogStorage
+from core.storage.pipeline_run import PipelineRun
+from core.storage.runs import SqliteRunStorage
+base, start = sys.argv[1], int(sys.argv[2])
+events, runs = SqliteEventLogStorage(base), SqliteRunStorage.from_local(base)
+for number in range(start, start + 1_000_000):
+    runs.add_run(PipelineRun("p", str(number), tags={"a": str(number), "b": str(number)}))
+    events.store_events([EventLogEntry(None, "", 20, f"{number}{part}", "shared", 0.0) for part in "abc"])
+    print(number, flush=True)
+"""
+
+
+def test_killed_again_and_again_at_any_moment(tmp_path: Path, start_python: StartPython) -> None:
+    acknowledged = -1
+    chance = random.Random(1)
+    for _ in range(12):
+        writer = start_python(ADDING, tmp_path, acknowledged + 2)  # past the one that may or may not be stored
+        assert writer.stdout is not None
+        for _ in range(chance.randrange(1, 40)):
+            line = writer.stdout.readline()
+        writer.kill()
+        acknowledged = [int(each) for each in (line + writer.stdout.read()).splitlines()][-1]
+    events, runs = SqliteEventLogStorage(str(tmp_path)), SqliteRunStorage.from_local(str(tmp_path))
+    records = {run.run_id: run.tags for run in runs.get_runs()}
+    stored = messages(events, "shared")
+    assert stored == [
+        f"{number}{part}" for number in dict.fromkeys(int(each[:-1]) for each in stored) for part in "abc"
+    ]
+    assert all(tags == {"a": run_id, "b": run_id} for run_id, tags in records.items())
+    missing = set(range(acknowledged + 1)) - {int(each) for each in records}
+    assert len(missing) <= 12  # those that were being stored when their writer was killed
+    assert {int(each[:-1]) for each in stored} >= set(range(acknowledged + 1)) - missing - {
+        number + 1 for number in missing
+    } - {number - 1 for number in missing}
+    events.dispose()
+    runs.dispose()
