@@ -3,6 +3,7 @@
 import gc
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from core.errors import (
     DagsterRunAlreadyExists,
     DagsterRunNotFoundError,
 )
-from core.events import DagsterEvent, EventLogEntry, EventMetadataEntry, StepOutputHandle
-from core.events.payloads import EngineEventData, HandledOutputData
+from core.events import AssetKey, DagsterEvent, EventLogEntry, EventMetadataEntry, StepOutputHandle
+from core.events.payloads import EngineEventData, HandledOutputData, StepMaterializationData
 from core.instance import DagsterInstance, InstanceRef, persistent_instance
 from core.serdes import SerializableErrorInfo, to_json
 from core.storage.compute_log_manager import ComputeIOType
@@ -56,6 +57,88 @@ def test_runs(instance: DagsterInstance) -> None:
     with pytest.raises(DagsterRunNotFoundError, match="No run 'run-2' in this instance") as caught:
         instance.get_existing_run("run-2")
     assert caught.value.invalid_run_id == "run-2"
+
+
+def test_a_new_run_is_made_of_what_is_given_and_of_defaults(instance: DagsterInstance) -> None:
+    plain = instance.create_run("flights")
+    assert plain == PipelineRun("flights", plain.run_id)
+    assert plain == instance.get_existing_run(plain.run_id)
+    whole = instance.create_run(
+        pipeline_name="flights",
+        run_id="run-2",
+        run_config={"solids": {}},
+        mode="prod",
+        solids_to_execute=frozenset({"a"}),
+        step_keys_to_execute=["a"],
+        status=PipelineRunStatus.QUEUED,
+        tags={"team": "data"},
+        root_run_id=plain.run_id,
+        parent_run_id=plain.run_id,
+        solid_selection=["a*"],
+    )
+    lineage = (plain.run_id, plain.run_id)
+    assert whole == PipelineRun(
+        "flights", "run-2", {"solids": {}}, "prod", ["a*"], frozenset({"a"}), ["a"], PipelineRunStatus.QUEUED,
+        {"team": "data"}, *lineage,
+    )  # fmt: skip
+    assert instance.get_runs() == [whole, plain]
+    assert instance.get_run_tags() == [("team", {"data"})]
+    with pytest.raises(DagsterRunAlreadyExists):
+        instance.create_run("flights", "run-2")
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "event_type"),
+    [
+        ("report_run_canceling", PipelineRunStatus.CANCELING, "PIPELINE_CANCELING"),
+        ("report_run_canceled", PipelineRunStatus.CANCELED, "PIPELINE_CANCELED"),
+        ("report_run_failed", PipelineRunStatus.FAILURE, "PIPELINE_FAILURE"),
+    ],
+)
+def test_the_end_of_a_run_is_reported_from_outside(
+    method: str, status: PipelineRunStatus, event_type: str, instance: DagsterInstance
+) -> None:
+    run = instance.add_run(RUN)
+    report = getattr(instance, method)
+    first, second = report(run), report(run, "the machine was taken away")
+    assert instance.get_existing_run("run-1").status is status
+    assert [entry.dagster_event for entry in instance.all_logs("run-1")] == [first, second]
+    assert (first.event_type_value, second.message) == (event_type, "the machine was taken away")
+    assert first.message
+
+
+def test_events_are_told_to_who_watches(instance: DagsterInstance) -> None:
+    told, has_ended = [], threading.Event()
+
+    def watch(entry: EventLogEntry) -> None:
+        told.append(entry)
+        if entry.dagster_event is not None and entry.dagster_event.event_type_value == "PIPELINE_SUCCESS":
+            has_ended.set()
+
+    instance.add_run(RUN)
+    instance.handle_new_event(happened("PIPELINE_START"))
+    instance.watch_event_logs("run-1", -1, watch)
+    instance.handle_new_events([happened("STEP_START", step_key="s"), happened("PIPELINE_SUCCESS")])
+    assert has_ended.wait(timeout=30)
+    assert told == instance.all_logs("run-1")
+    instance.end_watch_event_logs("run-1", watch)
+
+
+def test_assets(instance: DagsterInstance) -> None:
+    key, other = AssetKey(["db", "table"]), AssetKey("file")
+    first = happened("ASSET_MATERIALIZATION", StepMaterializationData(key.path, partition="1"), "s")
+    second = happened("ASSET_MATERIALIZATION", StepMaterializationData(key.path, partition="2"), "s")
+    third = happened("ASSET_MATERIALIZATION", StepMaterializationData(other.path), "s")
+    instance.handle_new_events([first, second, third])
+    assert instance.all_asset_keys() == [key, other]
+    assert [entry for _, entry in instance.events_for_asset_key(key)] == [second, first]
+    ((cursor, entry),) = instance.events_for_asset_key(key, partitions=["1"])
+    assert entry == first
+    assert [entry for _, entry in instance.events_for_asset_key(key, after_cursor=cursor, ascending=True)] == [second]
+    assert (instance.has_asset_key(key), instance.has_asset_key(AssetKey("db"))) == (True, False)
+    instance.wipe_assets([key, AssetKey("never made")])
+    assert instance.all_asset_keys() == [other]
+    assert len(instance.all_logs("run-1")) == 3
 
 
 def test_events_are_kept_and_set_the_runs_status(instance: DagsterInstance) -> None:
