@@ -1,0 +1,59 @@
+"""What the storages that are one SQLite file have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from core.config import StringSource
+from core.serdes import ConfigurableClass, ConfigurableClassData
+from core.storage.sql.one_database import OneDatabase
+from core.storage.sql.schema import Schema
+from core.storage.sql.sqlite import SqliteDatabase, sqlite_url
+
+
+class SqliteStorage(OneDatabase, ConfigurableClass):
+    """Mixin of a storage: its file and its config.
+
+    Args:
+        conn_string: a SQLAlchemy URL, `sqlite:///path/to/file.db`; the file is made when it is not there.
+        inst_data: what it was configured with.
+
+    Raises:
+        DagsterStorageError: the URL is none of SQLite.
+    """
+
+    SCHEMAS: ClassVar[Sequence[Schema]]
+    """What its database has to have."""
+
+    WHAT: ClassVar[str]
+    """What its database is, for messages."""
+
+    FILE_NAME: ClassVar[str]
+    """Of its database in a directory."""
+
+    def __init__(self, conn_string: str, inst_data: ConfigurableClassData | None = None) -> None:
+        self._database = SqliteDatabase.at_url(conn_string, self.SCHEMAS, self.WHAT)
+        self._inst_data = inst_data
+
+    @classmethod
+    def from_local(cls, base_dir: str, inst_data: ConfigurableClassData | None = None) -> Self:
+        """The storage in a directory, which is made when it is first used."""
+        return cls(sqlite_url(Path(base_dir) / cls.FILE_NAME), inst_data)
+
+    @property
+    def inst_data(self) -> ConfigurableClassData | None:
+        return self._inst_data
+
+    @classmethod
+    def config_type(cls) -> Any:
+        return {"base_dir": StringSource}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData, config_value: dict[str, Any]) -> Self:
+        return cls.from_local(config_value["base_dir"], inst_data)
+
+    @property
+    def database(self) -> SqliteDatabase:
+        return self._database
