@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import signal
 import sys
 
 from rich.console import Console
@@ -15,6 +16,7 @@ BENCHMARKS = {"imports": imports.table, "steps": steps.table, "storages": storag
 
 def main() -> None:
     """Prints the machine and the tables."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that servers and files go then too
     console = Console(width=120)
     console.print(f"Python {platform.python_version()}, {platform.platform()}\n")
     for name in sys.argv[1:] or BENCHMARKS:

@@ -1,0 +1,1 @@
+"""Other engines, measured with an interpreter of their own: `make bench-peers`."""
