@@ -7,7 +7,7 @@ from importlib.metadata import version
 import click
 
 from cloudstore.dev_server import dev_server
-from core.cli import logs, run, runs
+from core.cli import instance, logs, run, runs
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -16,5 +16,5 @@ def main() -> None:
     """Run pipelines of solids that keep values, files and logs in S3-compatible buckets."""
 
 
-for command in (run, runs, logs, dev_server):
+for command in (run, runs, logs, instance, dev_server):
     main.add_command(command)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _UPLOADS_AT_ONCE = 4
 _URL_EXPIRY_SECONDS = 3600
+_LOG_ENDINGS = tuple(f".{extension}" for extension in IO_TYPE_EXTENSION.values())
 
 
 class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
@@ -184,7 +185,8 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         if not can_name_file(run_id):  # so nothing of it was staged, or shipped
             return []
         folder = join_key(self._prefix, "storage", run_id, "compute_logs") + "/"
-        shipped = list(transfer.list_objects(self._client, self._bucket, folder))
+        found = transfer.list_objects(self._client, self._bucket, folder)
+        shipped = [each for each in found if each.key.endswith(_LOG_ENDINGS)]  # values may be there too
         if not dry_run:  # the bucket first: logs that are on the disk alone stay when it cannot be reached
             transfer.delete_objects(self._client, self._bucket, [each.key for each in shipped])
         removed = self._local.delete_logs(run_id, dry_run)

@@ -16,6 +16,7 @@ from core.executors import in_process_executor
 from core.instance import DagsterInstance
 from core.plan.subset import select_steps
 from core.storage.pipeline_run import lineage_tags
+from core.storage.tags import HIDDEN_TAG_PREFIX
 
 
 def execute_pipeline(
@@ -91,7 +92,8 @@ def reexecute_pipeline(
     parent = instance.get_existing_run(parent_run_id)
     root_run_id = parent.root_run_id or parent.run_id
     config = parent.run_config if run_config is None else run_config
-    all_tags = {**parent.tags, **(tags or {}), **lineage_tags(root_run_id, parent.run_id)}
+    parent_tags = {key: value for key, value in parent.tags.items() if not key.startswith(HIDDEN_TAG_PREFIX)}
+    all_tags = {**parent_tags, **(tags or {}), **lineage_tags(root_run_id, parent.run_id)}
 
     def prepare(step_keys: Sequence[str] | None) -> PreparedRun:
         return prepare_run(

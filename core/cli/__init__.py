@@ -1,6 +1,7 @@
 """The commands that need no cloud."""
 
+from core.cli.instance import instance
 from core.cli.run import run
 from core.cli.runs import logs, runs
 
-__all__ = ["logs", "run", "runs"]
+__all__ = ["instance", "logs", "run", "runs"]

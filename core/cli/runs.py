@@ -1,4 +1,4 @@
-"""`cloudstore runs` and `cloudstore logs`: looking at runs that were."""
+"""`cloudstore runs` and `cloudstore logs`: looking at runs that were, and deleting them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ from rich.console import Console
 from rich.table import Table
 
 from core.cli.failures import clear_failures
+from core.cli.removals import show_removals
 from core.cli.report import failures, run_table
-from core.errors import DagsterExecutionStepNotFoundError, DagsterRunNotFoundError
+from core.errors import (
+    DagsterExecutionStepNotFoundError,
+    DagsterInvariantViolationError,
+    DagsterRunNotFoundError,
+)
 from core.events.payloads import StepMemoizedData
 from core.instance import DagsterInstance, persistent_instance
 from core.storage.compute_log_manager import ComputeIOType
-from core.storage.pipeline_run import PipelineRun, PipelineRunsFilter, PipelineRunStatus
+from core.storage.pipeline_run import IN_PROGRESS_STATUSES, PipelineRun, PipelineRunsFilter, PipelineRunStatus
+from core.storage.tags import COMPUTE_LOGS_PRUNED_TAG, EVENTS_PRUNED_TAG
 
 _SHORT_ID = 8  # enough to tell runs apart, and every command takes the beginning of an id
 _STATUS_STYLES = {PipelineRunStatus.SUCCESS: "green", PipelineRunStatus.FAILURE: "red"}
@@ -51,12 +57,44 @@ def show(run_id: str) -> None:
         events = [entry.dagster_event for entry in entries if entry.dagster_event]
         step_keys = dict.fromkeys(entry.step_key for entry in entries if entry.step_key)
         title = f"{run.pipeline_name}, run {run.run_id}: {run.status.value}"
+        if EVENTS_PRUNED_TAG in run.tags:
+            click.echo(f"{title}. Its events were pruned ({run.tags[EVENTS_PRUNED_TAG]}).")
+            return
         Console().print(run_table(title, events, step_keys))
         for sentence in failures(events):
             click.echo(sentence)
         for entry in entries:
             if entry.error_info is not None and entry.error_info.traceback:
                 click.echo(f"\n{entry.error_info.traceback}")
+
+
+@runs.command()
+@click.argument("run_id", metavar="RUN")
+@click.option("--dry-run", is_flag=True, help="List exactly what would be deleted, and delete nothing.")
+def delete(run_id: str, dry_run: bool) -> None:
+    """Delete all of a run.
+
+    That is its record, events, compute logs, and its values and files on the local disk. RUN is its id, or the
+    beginning of it. Where the output is no terminal, each thing that went is a line of JSON: kind, name, size_bytes.
+    """
+    with clear_failures(), persistent_instance() as instance:
+        show_removals(instance.delete_run(find_run(instance, run_id).run_id, dry_run), dry_run)
+
+
+@runs.command()
+@click.argument("run_id", metavar="RUN")
+def cancel(run_id: str) -> None:
+    """Mark a run as cancelled whose process is gone.
+
+    After that it can be deleted. RUN is its id, or the beginning of it. A process that is still at work is not stopped
+    by this.
+    """
+    with clear_failures(), persistent_instance() as instance:
+        run = find_run(instance, run_id)
+        if run.status not in IN_PROGRESS_STATUSES:
+            raise DagsterInvariantViolationError(f"Run {run.run_id} is not in progress: it is {run.status.value}.")
+        instance.report_run_canceled(run, "The run was marked as cancelled by `cloudstore runs cancel`.")
+        click.echo(f"Run {run.run_id} was {run.status.value} and is CANCELED.")
 
 
 @click.command()
@@ -83,14 +121,29 @@ def find_run(instance: DagsterInstance, run_id: str) -> PipelineRun:
     run = instance.get_run_by_id(run_id)
     if run is not None:
         return run
-    matches = [each for each in instance.get_runs() if each.run_id.startswith(run_id)]
-    if len(matches) == 1:
+    begins_so = PipelineRunsFilter(run_id_prefix=run_id)
+    matches = instance.get_runs(begins_so, limit=2)
+    if len(matches) == 1 and run_id:  # where a variable of a shell was not set, the only run is not meant
         return matches[0]
-    problem = f"{len(matches)} runs have ids that begin with" if matches else "No run has an id that begins with"
+    problem = "No run has an id that begins with"
+    if matches:
+        count = instance.get_runs_count(begins_so)
+        problem = f"{count} runs have ids that begin with" if count > 1 else "1 run has an id that begins with"
     raise DagsterRunNotFoundError(f"{problem} {run_id!r}; `cloudstore runs` lists them.", run_id)
 
 
 def _check_step(instance: DagsterInstance, run: PipelineRun, step_key: str) -> None:
+    pruned = run.tags.get(COMPUTE_LOGS_PRUNED_TAG)
+    if pruned:
+        raise DagsterExecutionStepNotFoundError(
+            f"Run {run.run_id}: its compute logs were pruned ({pruned}).", [step_key]
+        )
+    pruned = run.tags.get(EVENTS_PRUNED_TAG)
+    if pruned:  # with what tells its steps
+        if instance.compute_log_manager.is_watch_completed(run.run_id, step_key):
+            return
+        message = f"Run {run.run_id} has no logs of a step {step_key!r}; its events were pruned ({pruned})."
+        raise DagsterExecutionStepNotFoundError(message, [step_key])
     entries = instance.all_logs(run.run_id)
     events = [entry.dagster_event for entry in entries if entry.dagster_event and entry.step_key]
     captured = {event.step_key for event in events if event.event_type_value == "LOGS_CAPTURED"}

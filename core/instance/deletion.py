@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.errors import DagsterInvariantViolationError
 from core.storage.compute_log_manager import ComputeLogManager
-from core.storage.deleting import delete_folder, failing_clearly, folder_to_delete
+from core.storage.deleting import delete_folder, entries_of, failing_clearly, folder_to_delete, with_sizes
 from core.storage.event_log import EventLogStorage
 from core.storage.paths import can_name_file, file_name
 from core.storage.pipeline_run import IN_PROGRESS_STATUSES, PipelineRun
@@ -65,10 +65,8 @@ def delete_artifacts(
     if not can_name_file(run_id) or file_name(run_id, "run id") in SHARED_FOLDERS:
         return []
     folder = folder_to_delete(Path(local_artifact_storage.storage_dir).absolute(), file_name(run_id, "run id"))
-    if not folder.is_dir():
-        return []
     known = {os.path.realpath(name) for name in counted}
-    removed = [_entry(each, known) for each in sorted(folder.iterdir())]
+    removed = [_entry(each, known) for each in entries_of(folder)]
     if not dry_run:
         delete_folder(folder)
     return [entry for entry in removed if entry is not None]
@@ -86,4 +84,4 @@ def files_in(path: Path) -> Iterator[Path]:
 
 def _entry(path: Path, counted: set[str]) -> Removal | None:
     files = [each for each in files_in(path) if os.path.realpath(each) not in counted]
-    return Removal("artifacts", str(path), sum(each.lstat().st_size for each in files)) if files else None
+    return Removal("artifacts", str(path), sum(size for _, size in with_sizes(files))) if files else None

@@ -38,12 +38,13 @@ class EventWriter:
         """
         if self._error is not None:
             raise self._error
-        if self._is_closed:  # from a thread of the user's that outlives the run
-            self._store([entry])
-            return
         with self._lock:
-            self._pending.append(entry)
-        if not self._has_pending.is_set():
+            is_late = self._is_closed  # from a thread of the user's that outlives the run
+            if not is_late:
+                self._pending.append(entry)
+        if is_late:
+            self._store([entry])
+        elif not self._has_pending.is_set():
             self._has_pending.set()
 
     def start(self) -> None:
@@ -68,7 +69,9 @@ class EventWriter:
         self._closing.set()
         self._has_pending.set()
         thread.join()
-        self._is_closed = True
+        with self._lock:
+            self._is_closed = True
+        self._flush()  # what was put since the thread looked last
         if self._error is not None:
             raise self._error
 

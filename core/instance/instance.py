@@ -226,12 +226,22 @@ def persistent_instance() -> DagsterInstance:
     Raises:
         DagsterHomeNotSetError: it is not set.
     """
-    if not os.environ.get(HOME_VARIABLE):
+    return DagsterInstance.from_ref(persistent_ref())
+
+
+def persistent_ref() -> InstanceRef:
+    """The ref of the instance in `$DAGSTER_HOME`, also of one that cannot be opened before it is migrated.
+
+    Raises:
+        DagsterHomeNotSetError: it is not set.
+    """
+    home = os.environ.get(HOME_VARIABLE, "")
+    if not home:
         raise DagsterHomeNotSetError(
             f"${HOME_VARIABLE} is not set, so no run is kept from one command to the next. "
             f"Set it to a directory of yours: export {HOME_VARIABLE}=~/cloudstore"
         )
-    return DagsterInstance.get()
+    return InstanceRef.from_dir(_checked_home(home))
 
 
 def _made(data: ConfigurableClassData | None) -> Any:

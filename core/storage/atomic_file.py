@@ -6,9 +6,11 @@ import fcntl
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+
+_MOST_ATTEMPTS = 100
 
 
 @contextmanager
@@ -23,10 +25,10 @@ def atomic_write(
         is_whole: where `overwrite` is False, whether a file that is there already is to stay; one that is damaged is
             replaced, by the first writer that finds it so.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".partial-{uuid.uuid4().hex}")  # not by tempfile, whose files only their owner may read
+    stream = _open_in_new_folder(temporary)
     try:
-        with temporary.open("xb") as stream:
+        with stream:
             yield stream
         if overwrite:
             temporary.replace(path)
@@ -34,6 +36,16 @@ def atomic_write(
             _publish_once(temporary, path, is_whole)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _open_in_new_folder(path: Path) -> IO[bytes]:
+    for _ in range(_MOST_ATTEMPTS):
+        # The folder may be empty, and whoever prunes values delete it just now; mkdir then says the one or the other.
+        with suppress(FileNotFoundError, FileExistsError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return path.open("xb")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("xb")
 
 
 def _publish_once(temporary: Path, path: Path, is_whole: Callable[[Path], bool]) -> None:

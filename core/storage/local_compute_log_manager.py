@@ -18,7 +18,7 @@ from core.storage.compute_log_manager import (
     ComputeLogManager,
     read_piece,
 )
-from core.storage.deleting import delete_emptied, folder_to_delete
+from core.storage.deleting import delete_emptied, entries_of, folder_to_delete, with_sizes
 from core.storage.paths import can_name_file, file_name, inside
 from core.storage.pipeline_run import PipelineRun
 from core.storage.removal import Removal
@@ -128,12 +128,9 @@ class LocalComputeLogManager(ComputeLogManager, ConfigurableClass):
             return []
         folder = folder_to_delete(self._base_dir, file_name(run_id, "run id"), "compute_logs")
         removed: list[Removal] = []
-        for path in sorted(_logs_in(folder)):
-            with suppress(FileNotFoundError):  # another process deletes them too
-                entry = Removal("compute log", str(path), path.lstat().st_size)
-                if not dry_run:
-                    path.unlink()
-                removed.append(entry)
+        for path, size_bytes in with_sizes(_logs_in(folder)):
+            if dry_run or _unlink(path):
+                removed.append(Removal("compute log", str(path), size_bytes))
         if not dry_run:
             self._ended_here = {noted for noted in self._ended_here if noted[0] != run_id}
             delete_emptied(folder, self._base_dir)
@@ -143,11 +140,10 @@ class LocalComputeLogManager(ComputeLogManager, ConfigurableClass):
 def _logs_in(folder: Path) -> Iterator[Path]:
     """The files that are ours. Values of a step of that name are here too, where they are kept beside the logs."""
     extensions = {f".{extension}" for extension in IO_TYPE_EXTENSION.values()}
-    if folder.is_dir():
-        for path in folder.iterdir():
-            is_ours = path.name.startswith(".") or path.suffix in extensions
-            if is_ours and (path.is_symlink() or not path.is_dir()):
-                yield path
+    for path in entries_of(folder):
+        is_ours = path.name.startswith(".") or path.suffix in extensions
+        if is_ours and (path.is_symlink() or not path.is_dir()):
+            yield path
 
 
 def _unlink(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -55,6 +56,18 @@ def make_new_run_id() -> str:
     return str(uuid.uuid4())
 
 
+def check_tags(tags: Mapping[str, str]) -> None:
+    """Raises DagsterInvariantViolationError where a tag is no text."""
+    for key, value in tags.items():
+        _check_text("tag key", key)
+        _check_text(f"tag {key!r}", value)
+
+
+def _check_text(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise DagsterInvariantViolationError(f"The {name} of a run must be text; it is {value!r}.")
+
+
 class PipelineRun(msgspec.Struct, frozen=True):
     """One execution of a pipeline, as a RunStorage keeps it.
 
@@ -73,6 +86,9 @@ class PipelineRun(msgspec.Struct, frozen=True):
         pipeline_snapshot_id: reserved.
         execution_plan_snapshot_id: reserved.
         external_pipeline_origin: where the pipeline's code is, for launching it elsewhere.
+
+    Raises:
+        DagsterInvariantViolationError: a name or a tag is no text.
     """
 
     pipeline_name: str = ""
@@ -89,6 +105,11 @@ class PipelineRun(msgspec.Struct, frozen=True):
     pipeline_snapshot_id: str | None = None
     execution_plan_snapshot_id: str | None = None
     external_pipeline_origin: Any = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("pipeline_name", self.pipeline_name), ("run_id", self.run_id), ("mode", self.mode)):
+            _check_text(name, value)
+        check_tags(self.tags)
 
     @property
     def is_finished(self) -> bool:
@@ -118,7 +139,7 @@ class RunRecord(msgspec.Struct, frozen=True):
     """A run with what its storage knows of it besides.
 
     Attributes:
-        storage_id: grows with each run that is added.
+        storage_id: of two stored runs, that of the one added later is greater.
         pipeline_run: the run.
         create_timestamp: when it was added.
         update_timestamp: when its status last changed.

@@ -73,6 +73,9 @@ class EventLogStorage(ABC):
             cursor: only those after the one with this `storage_id`.
             of_type: only events of this type.
             limit: at most so many.
+
+        Raises:
+            DagsterInvariantViolationError: `limit` is negative.
         """
 
     def get_logs_for_run(
@@ -99,8 +102,15 @@ class EventLogStorage(ABC):
         """
 
     @abstractmethod
-    def get_used_addresses(self, addresses: Collection[str]) -> set[str]:
-        """Those of `addresses` whose values a run stored or found, the log of which is kept."""
+    def get_used_addresses(
+        self, addresses: Collection[str], ignored_run_ids: Collection[str] = frozenset()
+    ) -> set[str]:
+        """Those of `addresses` whose values a run stored or found, the log of which is kept.
+
+        Args:
+            addresses: paths or URLs.
+            ignored_run_ids: runs whose logs count as deleted.
+        """
 
     @abstractmethod
     def all_asset_keys(self) -> list[AssetKey]:
@@ -125,6 +135,9 @@ class EventLogStorage(ABC):
             after_cursor: only those after it.
             limit: at most so many.
             ascending: the one stored first comes first.
+
+        Raises:
+            DagsterInvariantViolationError: `limit` is negative.
         """
 
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Collection, Mapping, Sequence
 
@@ -10,6 +11,7 @@ from core.events.records import EventLogEntry
 from core.events.user_events import AssetKey
 from core.storage.event_log.base import EventLogRecord, EventLogStorage, StepOutputAddress, StepOutputKey
 from core.storage.event_log.index import AssetEvent, StoredValue, known_from
+from core.storage.limit import check_limit
 from core.storage.removal import Removal
 
 
@@ -42,10 +44,11 @@ class InMemoryEventLogStorage(EventLogStorage):
         of_type: DagsterEventType | None = None,
         limit: int | None = None,
     ) -> list[EventLogRecord]:
+        check_limit(limit)
         start = 0 if cursor is None else max(cursor, 0)
         entries = enumerate(self._logs.get(run_id, [])[start:], start=start + 1)
-        records = [EventLogRecord(place, entry) for place, entry in entries if _is_of(entry, of_type)]
-        return records[:limit]
+        records = (EventLogRecord(place, entry) for place, entry in entries if _is_of(entry, of_type))
+        return list(itertools.islice(records, limit))
 
     def get_step_output_addresses(
         self, step_output_versions: Mapping[StepOutputKey, str]
@@ -59,9 +62,11 @@ class InMemoryEventLogStorage(EventLogStorage):
                 found[key] = StepOutputAddress(value.address, value.run_id)
         return found
 
-    def get_used_addresses(self, addresses: Collection[str]) -> set[str]:
+    def get_used_addresses(
+        self, addresses: Collection[str], ignored_run_ids: Collection[str] = frozenset()
+    ) -> set[str]:
         with self._lock:
-            return set(addresses) & {address for address, _ in self._uses}
+            return set(addresses) & {address for address, run_id in self._uses if run_id not in ignored_run_ids}
 
     def all_asset_keys(self) -> list[AssetKey]:
         with self._lock:
@@ -76,6 +81,7 @@ class InMemoryEventLogStorage(EventLogStorage):
         limit: int | None = None,
         ascending: bool = False,
     ) -> list[EventLogRecord]:
+        check_limit(limit)
         with self._lock:
             events = list(self._assets.items())
         records = [

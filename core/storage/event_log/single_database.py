@@ -39,16 +39,20 @@ class SingleDatabaseEventLogStorage(OneDatabase, SqlEventLogStorage):
     def store_events(self, events: Sequence[EventLogEntry]) -> None:
         if not events:
             return
+        known = known_from(events)
         with self.write() as connection:
             self.lock_runs(connection, {entry.run_id for entry in events})
             insert_events(connection, events)
-            insert_known(connection, known_from(events))
+            if known.assets:
+                self.lock_assets(connection)
+            insert_known(connection, known)
 
     def delete_events(self, run_id: str, dry_run: bool = False) -> list[Removal]:
         of_run = events.c.run_id == run_id
         with self.read() if dry_run else self.write() as connection:
             count = connection.execute(sa.select(sa.func.count()).where(of_run)).scalar_one()
             if count and not dry_run:
+                self.lock_assets(connection)
                 connection.execute(events.delete().where(of_run))
                 forget_known(connection, run_id)
         return [Removal("events", f"{count} events of run {run_id} in {self.database.place}")] if count else []

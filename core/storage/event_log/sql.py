@@ -18,6 +18,7 @@ from core.storage.event_log.base import EventLogRecord, EventLogStorage, StepOut
 from core.storage.event_log.index import AssetEvent, Known, StoredValue, known_from
 from core.storage.event_log.schema import asset_events, assets, step_output_addresses, value_uses
 from core.storage.event_log.schema import events as events_table
+from core.storage.limit import check_limit
 from core.storage.sql.in_lists import batches
 from core.storage.sql.upsert import insert_missing
 
@@ -44,6 +45,14 @@ class SqlEventLogStorage(EventLogStorage):
     def write_index(self) -> AbstractContextManager[sa.Connection]:
         """A connection in a short transaction on the index."""
 
+    def lock_assets(self, connection: sa.Connection) -> None:
+        """Lets one transaction at a time store or forget assets; nothing to do where there is one writer at a time."""
+        return
+
+    def after(self, run_id: str, cursor: int) -> sa.ColumnElement[bool]:
+        """The condition for events of a run after a place, so put that an index gives them in order."""
+        return (events_table.c.run_id == run_id) & (events_table.c.id > cursor)
+
     def store_events(self, events: Sequence[EventLogEntry]) -> None:
         by_run: dict[str, list[EventLogEntry]] = {}
         for entry in events:
@@ -63,15 +72,15 @@ class SqlEventLogStorage(EventLogStorage):
         of_type: DagsterEventType | None = None,
         limit: int | None = None,
     ) -> list[EventLogRecord]:
-        query = sa.select(events_table.c.id, events_table.c.body).where(events_table.c.run_id == run_id)
-        if cursor is not None:
-            query = query.where(events_table.c.id > cursor)
+        check_limit(limit)
+        run, place = events_table.c.run_id, events_table.c.id
+        query = sa.select(place, events_table.c.body).where(self.after(run_id, -1 if cursor is None else cursor))
         if of_type is not None:
             query = query.where(events_table.c.event_type == of_type.value)
         with self.read_run(run_id) as connection:
             if connection is None:
                 return []
-            rows = connection.execute(query.order_by(events_table.c.id).limit(limit)).all()
+            rows = connection.execute(query.order_by(run, place).limit(limit)).all()
         return [EventLogRecord(row.id, from_json(EventLogEntry, row.body)) for row in rows]
 
     def get_step_output_addresses(
@@ -91,14 +100,20 @@ class SqlEventLogStorage(EventLogStorage):
                         found[key] = StepOutputAddress(row.address, row.run_id)
         return found
 
-    def get_used_addresses(self, addresses: Collection[str]) -> set[str]:
+    def get_used_addresses(
+        self, addresses: Collection[str], ignored_run_ids: Collection[str] = frozenset()
+    ) -> set[str]:
         used: set[str] = set()
         with self.read_index() as connection:
             if connection is None:
                 return used
             for batch in batches(sorted(addresses)):
-                found = sa.select(value_uses.c.address).where(value_uses.c.address.in_(batch)).distinct()
-                used.update(connection.execute(found).scalars())
+                uses = sa.select(value_uses).where(value_uses.c.address.in_(batch))
+                if ignored_run_ids:
+                    rows = connection.execute(uses)
+                    used.update(row.address for row in rows if row.run_id not in ignored_run_ids)
+                else:
+                    used.update(connection.execute(uses.with_only_columns(value_uses.c.address).distinct()).scalars())
         return used
 
     def all_asset_keys(self) -> list[AssetKey]:
@@ -117,23 +132,28 @@ class SqlEventLogStorage(EventLogStorage):
         limit: int | None = None,
         ascending: bool = False,
     ) -> list[EventLogRecord]:
+        check_limit(limit)
         place = asset_events.c.id
         query = sa.select(place, asset_events.c.body).where(asset_events.c.asset_key == key_text(asset_key))
-        if partitions is not None:
-            query = query.where(asset_events.c.partition.in_(list(partitions)))
         if before_cursor is not None:
             query = query.where(place < before_cursor)
         if after_cursor is not None:
             query = query.where(place > after_cursor)
         query = query.order_by(place.asc() if ascending else place.desc()).limit(limit)
+        queries = [query]
+        if partitions is not None:
+            wanted = list(dict.fromkeys(partitions))
+            queries = [query.where(asset_events.c.partition.in_(batch)) for batch in batches(wanted)]
         with self.read_index() as connection:
             if connection is None:
                 return []
-            rows = connection.execute(query).all()
-        return [EventLogRecord(row.id, from_json(EventLogEntry, row.body)) for row in rows]
+            rows = [row for each in queries for row in connection.execute(each)]
+        rows.sort(key=lambda row: int(row.id), reverse=not ascending)
+        return [EventLogRecord(row.id, from_json(EventLogEntry, row.body)) for row in rows[:limit]]
 
     def wipe_asset(self, asset_key: AssetKey) -> None:
         with self.write_index() as connection:
+            self.lock_assets(connection)
             connection.execute(asset_events.delete().where(asset_events.c.asset_key == key_text(asset_key)))
             connection.execute(assets.delete().where(assets.c.asset_key == key_text(asset_key)))
 

@@ -13,10 +13,12 @@ import sqlalchemy as sa
 
 from core.config import StringSource
 from core.serdes import ConfigurableClass, ConfigurableClassData
+from core.storage.deleting import with_sizes
 from core.storage.event_log.schema import INDEX_SCHEMA, LOG_SCHEMA
 from core.storage.event_log.sql import SqlEventLogStorage, forget_known, wipe_index
+from core.storage.forks import begins_anew_in_children
 from core.storage.migration import Migration
-from core.storage.paths import file_name
+from core.storage.paths import can_name_file, file_name
 from core.storage.removal import Removal
 from core.storage.sql.sqlite import SqliteDatabase
 
@@ -44,6 +46,7 @@ class SqliteEventLogStorage(SqlEventLogStorage, ConfigurableClass):
         self._inst_data = inst_data
         self._lock = threading.Lock()
         self._open: OrderedDict[Path, SqliteDatabase] = OrderedDict()
+        begins_anew_in_children(self)
         self._index = SqliteDatabase(self._index_path, [INDEX_SCHEMA], "index of event logs")
 
     @classmethod
@@ -62,6 +65,10 @@ class SqliteEventLogStorage(SqlEventLogStorage, ConfigurableClass):
     @staticmethod
     def from_config_value(inst_data: ConfigurableClassData, config_value: dict[str, Any]) -> SqliteEventLogStorage:
         return SqliteEventLogStorage(inst_data=inst_data, **config_value)
+
+    def begin_anew(self) -> None:
+        """Called in a forked child: the lock may have been held by a thread that was not forked."""
+        self._lock = threading.Lock()
 
     @property
     def is_persistent(self) -> bool:
@@ -100,17 +107,23 @@ class SqliteEventLogStorage(SqlEventLogStorage, ConfigurableClass):
 
     def _log(self, path: Path) -> SqliteDatabase:
         with self._lock:
-            database = self._open.pop(path, None) or SqliteDatabase(path, [LOG_SCHEMA], "event log")
+            database = self._open.pop(path, None)
+            if database is not None and database.has_lost_its_file:  # what is stored there, nobody would see
+                database.dispose()
+                database = None
+            database = database or SqliteDatabase(path, [LOG_SCHEMA], "event log")
             self._open[path] = database
             if len(self._open) > _OPEN_DATABASES:
                 self._open.popitem(last=False)[1].dispose()
             return database
 
     def delete_events(self, run_id: str, dry_run: bool = False) -> list[Removal]:
+        if not can_name_file(run_id):  # so it has no log
+            return []
         path = self.path_for_run(run_id)
         self._let_go_of(path)
-        files = [each for each in _with_side_files(path) if each.exists()]
-        removed = [Removal("events", str(each), each.stat().st_size) for each in files]
+        files = dict(with_sizes(_with_side_files(path)))
+        removed = [Removal("events", str(each), size_bytes) for each, size_bytes in files.items()]
         if not dry_run:
             # The index first: when this is cut short, the log is still there to be deleted again.
             if self._index_path.exists():

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from core.events.records import EventLogEntry
+from core.storage.forks import begins_anew_in_children
 from core.storage.pipeline_run import FINISHED_STATUSES, STATUS_AFTER_EVENT
 
 if TYPE_CHECKING:
@@ -33,6 +34,12 @@ class EventWatcher:
         self._watches: list[_Watch] = []
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
+        begins_anew_in_children(self)
+
+    def begin_anew(self) -> None:
+        """Called in a forked child: its parent goes on watching what it watches."""
+        self._lock, self._wake = threading.Lock(), threading.Event()
+        self._watches, self._thread = [], None
 
     def watch(self, run_id: str, cursor: int | None, callback: EventCallback) -> None:
         """Calls `callback` with each entry of a run after `cursor`, in order, until the run has ended."""
@@ -56,7 +63,8 @@ class EventWatcher:
         with self._lock:
             for watch in self._watches:
                 watch.is_over = True
-            thread = self._thread
+            thread, self._thread = self._thread, None
+            self._watches = []
         self._wake.set()
         if thread is not None and thread is not threading.current_thread():
             thread.join()
@@ -66,6 +74,8 @@ class EventWatcher:
             self._wake.wait(POLL_INTERVAL_SECONDS)
             self._wake.clear()
             with self._lock:
+                if self._thread is not threading.current_thread():  # closed; there may be a new one already
+                    return
                 self._watches = [watch for watch in self._watches if not watch.is_over]
                 if not self._watches:
                     self._thread = None
@@ -78,15 +88,18 @@ class EventWatcher:
         try:
             records = self._storage.get_records_for_run(watch.run_id, watch.cursor, limit=_PAGE_SIZE)
         except Exception:  # a watcher goes on when a database is busy or its server is being restarted
-            _logger.exception("Looking for events of run %s failed; trying again.", watch.run_id)
+            if not watch.is_failing:  # said once, not ten times a second
+                _logger.exception("Looking for events of run %s failed; trying again.", watch.run_id)
+            watch.is_failing = True
             return
+        watch.is_failing = False
         for record in records:
             if watch.is_over:
                 return
             watch.cursor = record.storage_id
             try:
                 watch.callback(record.event_log_entry)
-            except Exception:
+            except BaseException:  # the thread is that of the others, too
                 _logger.exception("The callback that watches run %s raised.", watch.run_id)
             watch.is_over = watch.is_over or _ends_run(record.event_log_entry)
         if len(records) == _PAGE_SIZE:
@@ -99,6 +112,7 @@ class _Watch:
         self.cursor = cursor
         self.callback = callback
         self.is_over = False
+        self.is_failing = False
 
 
 def _ends_run(entry: EventLogEntry) -> bool:

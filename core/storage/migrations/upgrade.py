@@ -27,16 +27,13 @@ def upgrade(connection: sa.Connection, schema: str, version_table: str, revision
     from alembic.runtime.environment import EnvironmentContext
     from alembic.script import ScriptDirectory
 
-    config = Config()
-    config.set_main_option("script_location", str(_FOLDER))
-    config.set_main_option("version_locations", str(_FOLDER / "versions" / schema))
-    config.set_main_option("path_separator", "os")
-    scripts = ScriptDirectory.from_config(config)
+    # Not by options of the config, in which % and : mean something.
+    scripts = ScriptDirectory(str(_FOLDER), version_locations=[str(_FOLDER / "versions" / schema)])
 
     def steps(_applied: Any, _context: Any) -> Any:
         return scripts._upgrade_revs("head", revision)  # what `alembic upgrade` does
 
-    with EnvironmentContext(config, scripts, fn=steps) as environment:
+    with EnvironmentContext(Config(), scripts, fn=steps) as environment:
         environment.configure(connection=connection, version_table=version_table)
         context = environment.get_context()
         if context.get_current_revision() is None:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
-from core.storage.event_log.schema import INDEX_SCHEMA, LOG_SCHEMA
+from core.storage.event_log.schema import INDEX_SCHEMA, LOG_SCHEMA, events
 from core.storage.event_log.single_database import SingleDatabaseEventLogStorage
 from core.storage.postgres.base import PostgresStorage
 
@@ -23,6 +23,18 @@ class PostgresEventLogStorage(PostgresStorage, SingleDatabaseEventLogStorage):
 
     SCHEMAS = (LOG_SCHEMA, INDEX_SCHEMA)
     WHAT = "event log"
+
+    def lock_assets(self, connection: sa.Connection) -> None:
+        # For who follows an asset, as below. And a transaction sees nothing of another that has not ended: one could
+        # forget an asset that the other stores anew, and of two that forget the last runs that used a value each
+        # would leave it known for the sake of the other.
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext("cloudstore assets"))))
+
+    def after(self, run_id: str, cursor: int) -> sa.ColumnElement[bool]:
+        # By `run_id = ...` the index by run and place is one of several that could give the order, and PostgreSQL sorts
+        # the rest of the run for each page, or looks through the events of all runs.
+        place = sa.tuple_(events.c.run_id, events.c.id)
+        return (place > sa.tuple_(sa.literal(run_id), sa.literal(cursor))) & (events.c.run_id <= run_id)
 
     def lock_runs(self, connection: sa.Connection, run_ids: Collection[str]) -> None:
         # Numbers are given out before transactions end, so without the lock a reader that follows a run could see

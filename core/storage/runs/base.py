@@ -27,7 +27,10 @@ class RunStorage(ABC):
 
     @abstractmethod
     def handle_run_event(self, run_id: str, event: DagsterEvent) -> None:
-        """Sets the run's status to what `event` makes it; other events and unknown runs change nothing."""
+        """Sets the run's status to what `event` makes it; other events and unknown runs change nothing.
+
+        A run that has ended does not come to life again: only another end changes its status.
+        """
 
     @abstractmethod
     def get_run_records(
@@ -39,6 +42,9 @@ class RunStorage(ABC):
             filters: all runs when None.
             cursor: a run id; only runs added before that one. Unknown ids give an empty list.
             limit: at most so many.
+
+        Raises:
+            DagsterInvariantViolationError: `limit` is negative.
         """
 
     def get_runs(
@@ -70,6 +76,7 @@ class RunStorage(ABC):
 
         Raises:
             DagsterRunNotFoundError: there is no such run.
+            DagsterInvariantViolationError: a tag is no text.
         """
 
     @abstractmethod

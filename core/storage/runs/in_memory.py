@@ -13,7 +13,15 @@ from msgspec.structs import replace
 from core.errors import DagsterRunAlreadyExists, DagsterRunNotFoundError
 from core.events.records import DagsterEvent
 from core.storage.daemon_heartbeat import DaemonHeartbeat
-from core.storage.pipeline_run import STATUS_AFTER_EVENT, PipelineRun, PipelineRunsFilter, RunRecord
+from core.storage.limit import check_limit
+from core.storage.pipeline_run import (
+    FINISHED_STATUSES,
+    STATUS_AFTER_EVENT,
+    PipelineRun,
+    PipelineRunsFilter,
+    RunRecord,
+    check_tags,
+)
 from core.storage.runs.base import RunStorage
 
 
@@ -39,13 +47,16 @@ class InMemoryRunStorage(RunStorage):
         status = STATUS_AFTER_EVENT.get(event.event_type_value)
         with self._lock:
             record = self._records.get(run_id)
-            if status is not None and record is not None:
+            if status is None or record is None:
+                return
+            if status in FINISHED_STATUSES or not record.pipeline_run.is_finished:
                 run = record.pipeline_run.with_status(status)
                 self._records[run_id] = replace(record, pipeline_run=run, update_timestamp=datetime.now(UTC))
 
     def get_run_records(
         self, filters: PipelineRunsFilter | None = None, cursor: str | None = None, limit: int | None = None
     ) -> list[RunRecord]:
+        check_limit(limit)
         found = itertools.islice(self._matching(filters, cursor), limit)
         return [replace(record, pipeline_run=_detached(record.pipeline_run)) for record in found]
 
@@ -72,6 +83,7 @@ class InMemoryRunStorage(RunStorage):
         return sorted(values.items())
 
     def add_run_tags(self, run_id: str, new_tags: Mapping[str, str]) -> None:
+        check_tags(new_tags)
         with self._lock:
             record = self._records.get(run_id)
             if record is None:

@@ -13,7 +13,16 @@ from core.errors import DagsterRunAlreadyExists, DagsterRunNotFoundError
 from core.events.records import DagsterEvent
 from core.serdes import from_json, to_json
 from core.storage.daemon_heartbeat import DaemonHeartbeat
-from core.storage.pipeline_run import STATUS_AFTER_EVENT, PipelineRun, PipelineRunsFilter, PipelineRunStatus, RunRecord
+from core.storage.limit import check_limit
+from core.storage.pipeline_run import (
+    FINISHED_STATUSES,
+    STATUS_AFTER_EVENT,
+    PipelineRun,
+    PipelineRunsFilter,
+    PipelineRunStatus,
+    RunRecord,
+    check_tags,
+)
 from core.storage.runs.base import RunStorage
 from core.storage.runs.queries import count_of_runs, ids_of_runs
 from core.storage.runs.schema import daemon_heartbeats, run_tags, runs
@@ -54,11 +63,14 @@ class SqlRunStorage(OneDatabase, RunStorage):
             return
         with self.write() as connection:
             changed = runs.update().where(runs.c.run_id == run_id)
+            if status not in FINISHED_STATUSES:
+                changed = changed.where(runs.c.status.not_in([ended.value for ended in FINISHED_STATUSES]))
             connection.execute(changed.values(status=status.value, updated_at=_now()))
 
     def get_run_records(
         self, filters: PipelineRunsFilter | None = None, cursor: str | None = None, limit: int | None = None
     ) -> list[RunRecord]:
+        check_limit(limit)
         with self.read() as connection:
             before: int | None = None
             if cursor is not None:
@@ -80,6 +92,7 @@ class SqlRunStorage(OneDatabase, RunStorage):
         return sorted(values.items())
 
     def add_run_tags(self, run_id: str, new_tags: Mapping[str, str]) -> None:
+        check_tags(new_tags)
         with self.write() as connection:
             run = connection.execute(sa.select(runs.c.id).where(runs.c.run_id == run_id)).scalar()
             if run is None:

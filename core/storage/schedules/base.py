@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from core.errors import DagsterInvariantViolationError
+from core.storage.limit import check_limit
 from core.storage.migration import Migration
 from core.storage.schedules.job import (
     JobState,
@@ -150,8 +151,7 @@ def check_page(before: float | None, after: float | None, limit: int | None, cur
     for name, value in (("before", before), ("after", after), ("The cursor's timestamp", cursor and cursor[0])):
         if value is not None:
             check_unix_seconds(value, name)
-    if limit is not None and limit < 0:
-        raise DagsterInvariantViolationError(f"limit is {limit}; give 0 or more, or None for all ticks.")
+    check_limit(limit)
 
 
 def state_exists(job: JobState) -> DagsterInvariantViolationError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import weakref
 from abc import ABC, abstractmethod
@@ -13,6 +12,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from core.errors import DagsterInvariantViolationError, DagsterStorageError
+from core.storage.forks import begins_anew_in_children
 from core.storage.migration import Migration
 from core.storage.migrations import upgrade
 from core.storage.sql.revisions import (
@@ -28,7 +28,10 @@ from core.storage.sql.schema import Schema
 
 class _Opened(NamedTuple):
     engine: sa.Engine
-    pid: int
+    close: weakref.finalize[..., SqlDatabase]
+
+
+_of_parents: list[_Opened] = []  # kept, as what is collected is closed
 
 
 class SqlDatabase(ABC):
@@ -46,7 +49,7 @@ class SqlDatabase(ABC):
         self._schemas = schemas
         self._lock = threading.Lock()
         self._opened: _Opened | None = None
-        self._abandoned: list[sa.Engine] = []  # of the process this one was forked from: never closed here
+        begins_anew_in_children(self)
 
     @property
     def place(self) -> str:
@@ -64,6 +67,10 @@ class SqlDatabase(ABC):
     @abstractmethod
     def _writing(self, engine: sa.Engine) -> AbstractContextManager[sa.Connection]:
         """A connection in a transaction that ends with the block."""
+
+    def _lock_schemas(self, connection: sa.Connection) -> None:
+        """Waits for other processes that make or migrate tables; nothing to do where there is one writer at a time."""
+        return
 
     @abstractmethod
     def _foreign(self, tables: set[str]) -> set[str]:
@@ -109,7 +116,15 @@ class SqlDatabase(ABC):
         with self._lock:
             opened, self._opened = self._opened, None
         if opened is not None:
-            _close(opened)
+            opened.close()
+
+    def begin_anew(self) -> None:
+        """Called in a forked child: leaves its parent's connections alone, whose locks closing them would take away."""
+        self._lock = threading.Lock()  # which may have been held by a thread that was not forked
+        if self._opened is not None:
+            self._opened.close.detach()
+            _of_parents.append(self._opened)
+            self._opened = None
 
     def migrate(self) -> list[Migration]:
         """Brings the schemas to their newest revisions, all or none, after a backup where the database is a file.
@@ -137,6 +152,7 @@ class SqlDatabase(ABC):
             return []
         backup = self._backup()
         with self._writing(engine) as connection:
+            self._lock_schemas(connection)
             older = older_schemas(self._revisions(connection), self._schemas)  # another process may have been quicker
             for schema, revision in older:
                 upgrade(connection, schema.name, schema.version_table_name, revision)
@@ -144,15 +160,12 @@ class SqlDatabase(ABC):
 
     def _engine(self) -> sa.Engine:
         opened = self._opened
-        if opened is not None and opened.pid == os.getpid():
+        if opened is not None:
             return opened.engine
-        if opened is not None:  # in a child, where the lock may be held for ever by a thread that was not forked
-            self._abandoned.append(opened.engine)
-            self._opened, self._lock = None, threading.Lock()
         with self._lock:
             if self._opened is None:
-                self._opened = _Opened(self._open(), os.getpid())
-                weakref.finalize(self, _close, self._opened)
+                engine = self._open()
+                self._opened = _Opened(engine, weakref.finalize(self, engine.dispose))
             return self._opened.engine
 
     def _open(self) -> sa.Engine:
@@ -162,6 +175,7 @@ class SqlDatabase(ABC):
                 revisions = self._revisions(connection)
             if None in revisions.values():
                 with self._writing(engine) as connection:
+                    self._lock_schemas(connection)
                     revisions = self._create_missing(connection)
             check_current(revisions, self._schemas, self._name)
         except BaseException:
@@ -188,13 +202,13 @@ class SqlDatabase(ABC):
             raise
         except sa.exc.DBAPIError as error:
             raise self._meaning_of(error) from error
+        except sa.exc.TimeoutError as error:
+            raise DagsterStorageError(
+                f"Cannot use the {self._name}: too many threads of this process use it at once."
+            ) from error
         except UnicodeEncodeError as error:
             raise DagsterInvariantViolationError(f"{error.object[:40]!r} is not valid Unicode text.") from error
+        except OverflowError as error:
+            raise DagsterInvariantViolationError(f"A number is too large for the {self._name}: {error}.") from error
         except OSError as error:
             raise DagsterStorageError(f"Cannot use the {self._name}: {error}.") from error
-
-
-def _close(opened: _Opened) -> None:
-    # A forked child must leave its parent's connections alone: closing one there would take away the parent's locks.
-    if opened.pid == os.getpid():
-        opened.engine.dispose()

@@ -59,11 +59,10 @@ class PostgresDatabase(SqlDatabase):
     def _foreign(self, tables: set[str]) -> set[str]:
         return set()  # others may have tables of their own here
 
-    def _create_missing(self, connection: sa.Connection) -> dict[str, str | None]:
-        # Two processes that make the tables at once would fail on each other's: PostgreSQL has no IF NOT EXISTS
-        # that waits.
+    def _lock_schemas(self, connection: sa.Connection) -> None:
+        # Two processes that make or change the tables at once would fail on each other's: PostgreSQL has no
+        # IF NOT EXISTS that waits.
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext("cloudstore tables"))))
-        return super()._create_missing(connection)
 
     def _meaning_of(self, error: sa.exc.DBAPIError) -> Exception:
         texts = _texts_in(error.params)
@@ -113,7 +112,8 @@ def _without_password(url: sa.URL) -> str:
 
 def _texts_in(params: Any) -> list[str]:
     rows = params if isinstance(params, list | tuple) else [params]
-    return [value for row in rows if isinstance(row, dict) for value in row.values() if isinstance(value, str)]
+    named = [item for row in rows if isinstance(row, dict) for item in row.items()]
+    return [value for name, value in named if isinstance(value, str) and name != "body"]  # which is in no index
 
 
 def _first_line(error: object) -> str:

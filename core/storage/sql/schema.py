@@ -57,7 +57,3 @@ class Schema:
         self.metadata.create_all(connection, checkfirst=False)
         self.version_table.create(connection)
         connection.execute(self.version_table.insert(), {"version_num": self.head})
-
-    def clashes_with(self, tables: Set[str]) -> Set[str]:
-        """Those of its table names that a database without the schema uses for something else."""
-        return set(self.metadata.tables) & tables

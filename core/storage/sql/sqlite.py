@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -14,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from core.errors import DagsterStorageError
+from core.storage.migration import Migration
 from core.storage.sql.database import SqlDatabase
 from core.storage.sql.revisions import DatabaseName
 from core.storage.sql.schema import Schema
@@ -38,8 +40,9 @@ class SqliteDatabase(SqlDatabase):
     """
 
     def __init__(self, path: Path, schemas: Sequence[Schema], what: str) -> None:
-        super().__init__(DatabaseName(what, str(path)), schemas)
-        self.path = path
+        self.path = path.absolute()  # the same file wherever the process goes
+        self._opened_file: tuple[int, int] | None = None
+        super().__init__(DatabaseName(what, str(self.path)), schemas)
 
     @classmethod
     def at_url(cls, url: str, schemas: Sequence[Schema], what: str) -> SqliteDatabase:
@@ -52,6 +55,19 @@ class SqliteDatabase(SqlDatabase):
         else:  # a question must not make the file
             with self._errors():
                 _check_can_be_made(self.path)
+
+    def migrate(self) -> list[Migration]:
+        return super().migrate() if self.path.exists() else []
+
+    @property
+    def has_lost_its_file(self) -> bool:
+        """bool: whether it is open, and another process has deleted the file, or has made a new one in its place."""
+        return self._opened is not None and self._opened_file != _identity(self.path)
+
+    def _open(self) -> sa.Engine:
+        engine = super()._open()
+        self._opened_file = _identity(self.path)
+        return engine
 
     def _make_engine(self) -> sa.Engine:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,6 +98,7 @@ class SqliteDatabase(SqlDatabase):
         backup = self.path.with_name(f"{self.path.name}.{stamp}.backup")
         unfinished = backup.with_name(f"{backup.name}.part")
         try:
+            unfinished.touch(mode=stat.S_IMODE(self.path.stat().st_mode))  # no more may be read than before
             with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(unfinished)) as target:
                 source.backup(target)
             unfinished.rename(backup)
@@ -96,11 +113,20 @@ def _path_in(url: str) -> Path:
     hint = "is no SQLite URL; write it as sqlite:///path/to/file.db."
     try:
         parsed = sa.make_url(url)
-    except sa.exc.ArgumentError as error:
-        raise DagsterStorageError(f"The connection string {hint}") from error  # it may hold a password
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+    except (sa.exc.ArgumentError, ValueError):
+        # It may hold a password, and the cause may show it.
+        raise DagsterStorageError(f"The connection string {hint}") from None
+    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
         raise DagsterStorageError(f"{parsed.render_as_string(hide_password=True)!r} {hint}")
-    return Path(parsed.database)
+    return Path(str(parsed.database))
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _check_can_be_made(path: Path) -> None:

@@ -103,6 +103,23 @@ def test_after_close_all_are_stored_in_order_and_the_thread_is_gone() -> None:
     assert len(store.messages) == 5000
 
 
+def test_an_entry_put_while_the_writer_closes_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store()
+    writer = EventWriter(store)
+    writer.start()
+    thread = writer._thread
+    assert thread is not None
+    join = thread.join
+
+    def join_and_put() -> None:
+        join()
+        writer.put(entry("late"))
+
+    monkeypatch.setattr(thread, "join", join_and_put)
+    writer.close()
+    assert store.messages == ["late"]
+
+
 def test_of_many_threads_each_ones_order_is_kept() -> None:
     store = Store()
     writer = EventWriter(store)

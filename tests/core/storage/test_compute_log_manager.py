@@ -8,6 +8,7 @@ import threading
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import msgspec
 import pytest
 
 from cloudstore import S3ComputeLogManager
-from core.errors import DagsterInvalidConfigError, DagsterInvariantViolationError
+from core.errors import DagsterInvalidConfigError, DagsterInvariantViolationError, DagsterObjectStoreError
 from core.serdes import ConfigurableClassData
 from core.storage.compute_log_manager import ComputeIOType, ComputeLogManager, NoOpComputeLogManager
 from core.storage.local_compute_log_manager import LocalComputeLogManager
@@ -287,6 +288,134 @@ def test_the_url_of_a_log(make: Make) -> None:
         assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
 
 
+@pytest.fixture
+def stored(
+    request: pytest.FixtureRequest, make: Make, fenced: Path, bucket_prefix: str
+) -> Callable[[], dict[str, int]]:
+    """Tells all that is kept, on the disk and in the bucket: where, and how many bytes."""
+
+    def list_all() -> dict[str, int]:
+        found = {str(path): path.stat().st_size for path in fenced.rglob("*") if path.is_file()}
+        if isinstance(make(), S3ComputeLogManager):
+            bucket = request.getfixturevalue("embedded_bucket")
+            listed = request.getfixturevalue("embedded_client").list_objects_v2(Bucket=bucket, Prefix=bucket_prefix)
+            found |= {f"s3://{bucket}/{each['Key']}": each["Size"] for each in listed.get("Contents", [])}
+        return found
+
+    return list_all
+
+
+def test_the_logs_of_a_run_are_deleted_wherever_they_are(make: Make, stored: Callable[[], dict[str, int]]) -> None:
+    manager = make()
+    for run_id in ("1", "10", "1/compute_logs", "compute_logs"):
+        for key in ("a", "a.out", "b"):
+            with manager.watch(PipelineRun("p", run_id), key):
+                os.write(1, b"out")
+                os.write(2, b"error")
+        assert manager.finish_run(PipelineRun("p", run_id)) == []
+    before = stored()
+    of_the_run = {name: size for name, size in before.items() if "/1/compute_logs/" in name}
+    assert sum(of_the_run.values()) > 3 * len("outerror")
+    would_go = manager.delete_logs("1", dry_run=True)
+    assert stored() == before
+    assert manager.delete_logs("1") == would_go
+    assert {removal.name: removal.size_bytes for removal in would_go} == of_the_run
+    assert {removal.kind for removal in would_go} == {"compute log"}
+    assert stored() == {name: size for name, size in before.items() if name not in of_the_run}
+    assert manager.delete_logs("1") == []
+    for reader in (manager, make("elsewhere")):
+        assert not reader.is_watch_completed("1", "a")
+        assert read(reader, "a", PipelineRun("p", "1")) == ("", "")
+        for run_id in ("10", "1/compute_logs", "compute_logs"):
+            assert read(reader, "a", PipelineRun("p", run_id)) == ("out", "error")
+
+
+def test_folders_that_held_logs_alone_go_with_them(make: Make, fenced: Path) -> None:
+    manager = make()
+    watch_and_print(manager, b"x")
+    manager.finish_run(RUN)
+    folder = Path(manager.get_local_path("run-1", "step", STDOUT)).parent
+    (folder / ".123-of-a-killed-process.out").write_text("y")
+    manager.delete_logs("run-1")
+    assert not folder.parent.exists()
+    assert fenced.exists()
+    watch_and_print(manager, b"x")
+    (folder / "result").write_text("the value of a step called compute_logs")
+    manager.delete_logs("run-1")
+    assert [path.name for path in folder.iterdir()] == ["result"]
+
+
+def test_a_run_whose_logs_were_deleted_can_have_new_ones(make: Make) -> None:
+    manager = make()
+    watch_and_print(manager, b"first")
+    manager.delete_logs("run-1")
+    watch_and_print(manager, b"second")
+    manager.finish_run(RUN)
+    assert manager.is_watch_completed("run-1", "step")
+    assert read(manager) == read(make("elsewhere")) == ("second", "")
+
+
+def test_deleting_the_logs_of_hostile_run_ids_touches_no_others(
+    hostile: str, make: Make, stored: Callable[[], dict[str, int]]
+) -> None:
+    manager = make()
+    watch_and_print(manager, b"kept")
+    manager.finish_run(RUN)
+    before = stored()
+    assert manager.delete_logs(hostile) == []
+    assert stored() == before
+    with suppress(DagsterInvariantViolationError), manager.watch(PipelineRun("p", hostile), "step"):
+        os.write(1, b"hello")
+    manager.finish_run(PipelineRun("p", hostile))
+    added = {name: size for name, size in stored().items() if name not in before}
+    assert {removal.name: removal.size_bytes for removal in manager.delete_logs(hostile)} == added
+    assert stored() == before
+
+
+def test_logs_behind_a_link_are_not_deleted(tmp_path: Path) -> None:
+    manager = LocalComputeLogManager(str(tmp_path / "base"))
+    watch_and_print(manager, b"of run-1")
+    manager.finish_run(RUN)
+    (tmp_path / "outside" / "compute_logs").mkdir(parents=True)
+    (tmp_path / "outside" / "compute_logs" / "step.out").write_text("not ours")
+    (tmp_path / "base" / "out").symlink_to(tmp_path / "outside")
+    (tmp_path / "base" / "in").symlink_to(tmp_path / "base" / "run-1")
+    for run_id, complaint in (("out", "lies outside"), ("in", "behind a symbolic link")):
+        with pytest.raises(DagsterInvariantViolationError, match=complaint):
+            manager.delete_logs(run_id)
+    assert (tmp_path / "outside" / "compute_logs" / "step.out").exists()
+    assert read(manager) == ("of run-1", "")
+    (tmp_path / "base" / "run-1" / "compute_logs" / "link.out").symlink_to(tmp_path / "outside")
+    assert len(manager.delete_logs("run-1")) == 3
+    assert (tmp_path / "outside" / "compute_logs" / "step.out").exists()
+
+
+@pytest.mark.parametrize("make", ["s3"], indirect=True)
+def test_objects_beside_the_logs_of_a_run_stay(
+    make: Make, stored: Callable[[], dict[str, int]], embedded_client: Any, embedded_bucket: str, bucket_prefix: str
+) -> None:
+    for name in ("compute_logs.out", "compute_logs-2/a.out", "a/compute_logs/a.out", "compute_logs/result", "a.err"):
+        embedded_client.put_object(Bucket=embedded_bucket, Key=f"{bucket_prefix}/storage/run-1/{name}", Body=b"x")
+    before = stored()
+    manager = make()
+    watch_and_print(manager, b"x")
+    manager.finish_run(RUN)
+    manager.delete_logs("run-1")
+    assert stored() == before
+
+
+@pytest.mark.parametrize("make", ["s3"], indirect=True)
+def test_logs_stay_on_the_disk_when_the_bucket_cannot_be_reached(make: Make) -> None:
+    manager = make(endpoint_url="http://127.0.0.1:9", max_attempts=1)
+    watch_and_print(manager, b"kept here")
+    assert len(manager.finish_run(RUN)) == 1
+    for dry_run in (True, False):
+        with pytest.raises(DagsterObjectStoreError, match=r"Cannot connect to http://127.0.0.1:9 for ListObjectsV2"):
+            manager.delete_logs("run-1", dry_run)
+    assert read(manager) == ("kept here", "")
+    assert len(make().delete_logs("run-1")) == 2
+
+
 @pytest.mark.parametrize("make", ["s3"], indirect=True)
 def test_a_bucket_that_is_gone_costs_the_run_a_warning(make: Make) -> None:
     manager = make(bucket="no-such-bucket-here", max_attempts=1)
@@ -347,4 +476,5 @@ def test_one_that_captures_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     assert read(manager) == ("", "")
     assert manager.download_url("run-1", "step", STDOUT) is None
     assert manager.finish_run(RUN) == []
+    assert manager.delete_logs("run-1") == []
     manager.dispose()

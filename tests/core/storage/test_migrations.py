@@ -1,10 +1,14 @@
 """Databases of every released schema, and of none, are migrated or refused, and are whole either way."""
 
+import importlib
 import importlib.util
 import json
 import re
+import shutil
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from types import ModuleType
@@ -154,8 +158,7 @@ def test_an_instance_of_every_release_says_that_it_is_old_and_is_migrated(releas
         assert instance.get_addresses_for_step_output_versions({asked: version}) == {asked: None}
 
 
-def test_runs_in_postgresql_are_migrated(new_postgres_url: Callable[[], str]) -> None:
-    url = new_postgres_url()
+def postgres_of_first_revision(url: str) -> str:
     engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
     body = json.dumps({"pipeline_name": "p", "run_id": "r1", "root_run_id": "r0", "parent_run_id": None})
     with engine.begin() as connection:
@@ -168,6 +171,24 @@ def test_runs_in_postgresql_are_migrated(new_postgres_url: Callable[[], str]) ->
         RUN_SCHEMA.version_table.create(connection)
         connection.execute(RUN_SCHEMA.version_table.insert(), {"version_num": "0001"})
     engine.dispose()
+    return url
+
+
+def test_of_those_that_migrate_one_postgresql_at_once_one_does_it(new_postgres_url: Callable[[], str]) -> None:
+    url = postgres_of_first_revision(new_postgres_url())
+    barrier = threading.Barrier(3)
+
+    def migrate(_number: int) -> int:
+        storage = PostgresRunStorage(url)
+        barrier.wait()
+        return len(storage.migrate())
+
+    with ThreadPoolExecutor(3) as pool:
+        assert sorted(pool.map(migrate, range(3))) == [0, 0, 1]
+
+
+def test_runs_in_postgresql_are_migrated(new_postgres_url: Callable[[], str]) -> None:
+    url = postgres_of_first_revision(new_postgres_url())
     storage = PostgresRunStorage(url)
     with pytest.raises(DagsterSchemaError, match="`cloudstore instance migrate`"):
         storage.get_runs()
@@ -193,6 +214,53 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path: Path) ->
     assert contents(backup) == before
     with pytest.raises(DagsterSchemaError, match="older release"):
         DagsterInstance.from_config(str(home))
+
+
+def test_a_backup_may_be_read_by_no_more_than_the_database(tmp_path: Path) -> None:
+    home = home_of_release("0.1.0", tmp_path)
+    path = home / "history" / "runs.db"
+    path.chmod(0o600)
+    migrate_instance(InstanceRef.from_dir(str(home)))
+    (backup,) = path.parent.glob("runs.db.*.backup")
+    assert backup.stat().st_mode == path.stat().st_mode
+
+
+def test_migrating_makes_no_files(tmp_path: Path) -> None:
+    assert migrate_instance(InstanceRef.from_dir(str(tmp_path))) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_log_whose_process_was_killed_while_making_it_is_no_hindrance(tmp_path: Path) -> None:
+    home = home_of_release("0.1.0", tmp_path)
+    (home / "history" / "runs" / "killed.db").touch()
+    assert len(migrate_instance(InstanceRef.from_dir(str(home)))) == 2
+    with DagsterInstance.from_config(str(home)) as instance:
+        assert instance.all_asset_keys() == [AssetKey(["warehouse", "étable"])]
+
+
+def test_the_newest_event_of_an_asset_is_so_after_a_migration(tmp_path: Path) -> None:
+    home = home_of_release("0.1.0", tmp_path)
+    folder = home / "history" / "runs"
+    with closing(sqlite3.connect(folder / f"{FIRST}.db")) as log:
+        ((body,),) = log.execute("SELECT body FROM events WHERE event_type = 'ASSET_MATERIALIZATION'")
+    for run_id, timestamp in (("00-last", 9e9), ("zz-first", 1.0)):
+        entry = json.dumps({**json.loads(body), "run_id": run_id, "timestamp": timestamp})
+        with closing(sqlite3.connect(folder / f"{run_id}.db")) as log, log:
+            log.executescript((RELEASED / "0.1.0" / "runs" / f"{FIRST}.sql").read_text())
+            log.execute("DELETE FROM events WHERE event_type IS NOT 'ASSET_MATERIALIZATION'")
+            log.execute("UPDATE events SET run_id = ?, timestamp = ?, body = ?", (run_id, timestamp, entry))
+    migrate_instance(InstanceRef.from_dir(str(home)))
+    with DagsterInstance.from_config(str(home)) as instance:
+        made = instance.events_for_asset_key(AssetKey(["warehouse", "étable"]))
+        assert [entry.run_id for _, entry in made] == ["00-last", FIRST, "zz-first"]
+
+
+def test_an_installation_in_a_folder_with_an_odd_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "100% a:b, c"
+    module = importlib.import_module("core.storage.migrations.upgrade")
+    shutil.copytree(module._FOLDER, folder)
+    monkeypatch.setattr(module, "_FOLDER", folder)
+    assert len(migrate_instance(InstanceRef.from_dir(str(home_of_release("0.1.0", tmp_path / "home"))))) == 2
 
 
 @pytest.mark.parametrize("name", ["runs.db", "event_log.db"])

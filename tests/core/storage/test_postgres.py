@@ -4,8 +4,10 @@ import logging
 import os
 import signal
 import subprocess
+import threading
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,12 @@ from core.errors import (
     DagsterMissingExtraError,
     DagsterStorageError,
 )
+from core.events import AssetKey, DagsterEvent, EventLogEntry
+from core.events.payloads import StepMaterializationData
 from core.instance import DagsterInstance
 from core.serdes import ConfigurableClassData
+from core.storage.event_log.index import known_from
+from core.storage.event_log.sql import insert_events, insert_known
 from core.storage.pipeline_run import PipelineRun, PipelineRunsFilter
 from core.storage.postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
 
@@ -120,6 +126,14 @@ def test_long_texts_come_back_or_are_refused_by_name(new_postgres_url: Callable[
     storage.dispose()
 
 
+def test_the_text_that_is_too_long_is_the_one_that_is_named(new_postgres_url: Callable[[], str]) -> None:
+    storage = PostgresRunStorage(new_postgres_url())
+    long = "".join(chr(0x4E00 + number * 7919 % 20_000) for number in range(3_400))
+    with pytest.raises(DagsterInvariantViolationError, match=f"^'{long[:40]}'… has 10200 bytes, which is too long"):
+        storage.add_run(PipelineRun(long, "r"))
+    storage.dispose()
+
+
 def test_a_storage_outlives_its_connections(postgres_server: Any, new_postgres_url: Callable[[], str]) -> None:
     storage = PostgresRunStorage(new_postgres_url())
     storage.add_run(PipelineRun("p", "1"))
@@ -200,6 +214,76 @@ def test_a_reader_that_follows_misses_nothing_of_many_writers(appenders: tuple[s
         own = [message for message in whole if message.startswith(f"{worker} ")]
         assert own == [f"{worker} {number}{part}" for number in range(len(own) // 2) for part in "ab"]
     events.dispose()
+
+
+def made(run_id: str, *assets: str) -> list[EventLogEntry]:
+    return [
+        EventLogEntry(
+            None,
+            "",
+            20,
+            "",
+            run_id,
+            0.0,
+            "s",
+            "p",
+            DagsterEvent("ASSET_MATERIALIZATION", "p", None, "s", None, StepMaterializationData((asset,))),
+        )
+        for asset in assets
+    ]
+
+
+def while_one_stores(storage: PostgresEventLogStorage, entries: list[EventLogEntry], do: Callable[[], object]) -> None:
+    """Has a thread do something while `entries` are stored in a transaction, the end of which it must await."""
+    with ThreadPoolExecutor(1) as pool:
+        with storage.write() as connection:
+            storage.lock_assets(connection)
+            insert_events(connection, entries)
+            insert_known(connection, known_from(entries))
+            done = pool.submit(do)
+            assert not wait([done], timeout=0.5).done
+        done.result(timeout=30)
+
+
+def test_an_asset_is_not_forgotten_while_another_run_stores_it(new_postgres_url: Callable[[], str]) -> None:
+    url = new_postgres_url()
+    one, other = PostgresEventLogStorage(url), PostgresEventLogStorage(url)
+    for forget in (lambda: other.delete_events("first"), lambda: other.wipe_asset(AssetKey("a"))):
+        one.store_events(made("first", "a"))
+        while_one_stores(one, made("second", "a"), forget)
+        left = one.get_asset_records(AssetKey("a"))
+        assert one.all_asset_keys() == ([AssetKey("a")] if left else [])
+    one.dispose()
+    other.dispose()
+
+
+def test_who_follows_an_asset_misses_nothing_of_many_runs(new_postgres_url: Callable[[], str]) -> None:
+    url = new_postgres_url()
+    one, other = PostgresEventLogStorage(url), PostgresEventLogStorage(url)
+    one.store_events(made("before", "a"))
+    while_one_stores(one, made("first", "a"), lambda: other.store_events(made("second", "a")))
+    records = one.get_asset_records(AssetKey("a"), ascending=True)
+    assert [record.event_log_entry.run_id for record in records] == ["before", "first", "second"]
+    one.dispose()
+    other.dispose()
+
+
+def test_runs_that_make_the_same_assets_in_other_orders(new_postgres_url: Callable[[], str]) -> None:
+    url = new_postgres_url()
+    barrier = threading.Barrier(2)
+
+    def store(run_id: str, step: int) -> None:
+        storage = PostgresEventLogStorage(url)
+        for number in range(20):
+            barrier.wait(30)
+            storage.store_events(made(run_id, *[f"{number} {each}" for each in range(50)][::step]))
+        storage.dispose()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(store, ("forward", "backward"), (1, -1)))
+    storage = PostgresEventLogStorage(url)
+    assert len(storage.all_asset_keys()) == 1000
+    storage.dispose()
 
 
 def test_killed_writers_leave_all_that_was_acknowledged_and_nothing_half(appenders: tuple[str, list[Any]]) -> None:

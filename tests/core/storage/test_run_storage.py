@@ -125,6 +125,13 @@ def test_the_newest_first_with_cursor_and_limit(storage: RunStorage) -> None:
     assert ids(storage.get_runs(PipelineRunsFilter(run_ids=("b", "c")), cursor="d")) == ["b"]
 
 
+def test_a_negative_limit_is_refused(storage: RunStorage) -> None:
+    add(storage, "a", "b")
+    for filters in (None, PipelineRunsFilter(run_ids=("a",)), PipelineRunsFilter(statuses=(SUCCESS, FAILURE))):
+        with pytest.raises(DagsterInvariantViolationError, match="limit is -1; give 0 or more, or None for all"):
+            storage.get_runs(filters, limit=-1)
+
+
 def test_filters(storage: RunStorage) -> None:
     storage.add_run(PipelineRun("p", "1", tags={"a": "x", "b": "y"}, mode="prod", root_run_id="1"))
     storage.add_run(PipelineRun("p", "2", tags={"a": "x"}, status=SUCCESS, root_run_id="1", parent_run_id="1"))
@@ -241,6 +248,34 @@ def test_events_set_the_status(event_type: DagsterEventType, status: PipelineRun
     assert ids(storage.get_runs(PipelineRunsFilter(statuses=(status,)))) == (
         ["r"] if run.status is not other.status else ["other", "r"]
     )
+
+
+def test_a_run_that_has_ended_does_not_come_to_life_again(storage: RunStorage) -> None:
+    add(storage, "r")
+    for event_type, status in (
+        ("PIPELINE_START", STARTED),
+        ("PIPELINE_FAILURE", FAILURE),
+        ("PIPELINE_CANCELING", FAILURE),
+        ("PIPELINE_START", FAILURE),
+        ("PIPELINE_CANCELED", PipelineRunStatus.CANCELED),
+    ):
+        storage.handle_run_event("r", DagsterEvent(event_type, "p"))
+        run = storage.get_run_by_id("r")
+        assert run is not None
+        assert run.status is status
+
+
+def test_what_is_no_text_is_refused_by_name(storage: RunStorage) -> None:
+    with pytest.raises(DagsterInvariantViolationError, match="The tag 'a' of a run must be text; it is None"):
+        PipelineRun("p", tags={"a": None})  # type: ignore[dict-item]
+    with pytest.raises(DagsterInvariantViolationError, match="The pipeline_name of a run must be text; it is 3"):
+        PipelineRun(3)  # type: ignore[arg-type]
+    add(storage, "r")
+    with pytest.raises(DagsterInvariantViolationError, match="The tag 'a' of a run must be text; it is None"):
+        storage.add_run_tags("r", {"a": None})  # type: ignore[dict-item]
+    run = storage.get_run_by_id("r")
+    assert run is not None
+    assert run.tags == {}
 
 
 def test_records_have_times_and_growing_ids(storage: RunStorage) -> None:

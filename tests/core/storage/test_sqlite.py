@@ -4,15 +4,18 @@ import os
 import random
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from core.errors import DagsterStorageError
+from core.errors import DagsterInvariantViolationError, DagsterStorageError
 from core.events import EventLogEntry, StepOutputHandle
 from core.storage.event_log import SqliteEventLogStorage
 from core.storage.pipeline_run import PipelineRun, PipelineRunStatus
@@ -200,16 +203,73 @@ def test_a_directory_where_the_file_should_be(tmp_path: Path) -> None:
         SqliteRunStorage.from_local(str(tmp_path)).check()
 
 
-@pytest.mark.parametrize("url", ["", "runs.db", "/tmp/runs.db", "postgresql://host/database", "mysql+x://"])
+@pytest.mark.parametrize(
+    "url",
+    ["", "runs.db", "/tmp/runs.db", "postgresql://host/database", "mysql+x://", "sqlite://", "sqlite:///:memory:"],
+)
 def test_a_url_that_is_not_of_sqlite(url: str) -> None:
     with pytest.raises(DagsterStorageError, match="is no SQLite URL; write it as sqlite:///path/to/file"):
         SqliteRunStorage(url)
 
 
-def test_a_password_in_a_url_is_not_shown() -> None:
+@pytest.mark.parametrize(
+    "url", ["postgresql://user:hunter2@host/database", "postgresql://user:hunter2", "postgresql://u:p@host:hunter2/d"]
+)
+def test_a_password_in_a_url_is_not_shown(url: str) -> None:
     with pytest.raises(DagsterStorageError) as caught:
-        SqliteRunStorage("postgresql://user:hunter2@host/database")
-    assert "hunter2" not in str(caught.value)
+        SqliteRunStorage(url)
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_relative_directory_stays_the_same_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    storage = SqliteRunStorage.from_local("base")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    storage.add_run(PipelineRun("p", "r"))
+    storage.dispose()
+    assert [path.relative_to(tmp_path) for path in tmp_path.rglob("*.db")] == [Path("base/runs.db")]
+
+
+def test_a_log_that_another_process_deleted_is_begun_anew(tmp_path: Path) -> None:
+    one, other = SqliteEventLogStorage(str(tmp_path)), SqliteEventLogStorage(str(tmp_path))
+    for last, first in ((one, other), (other, one)):
+        first.store_event(EventLogEntry(None, "", 20, "gone", "r", 0.0))
+        assert "gone" in messages(last, "r")
+        last.delete_events("r")
+        first.store_event(EventLogEntry(None, "", 20, "of the first", "r", 0.0))
+        last.store_event(EventLogEntry(None, "", 20, "of the last", "r", 0.0))
+        assert messages(first, "r") == messages(last, "r") == ["of the first", "of the last"]
+    one.delete_events("r")
+    one.store_event(EventLogEntry(None, "", 20, "new", "r", 0.0))
+    assert messages(other, "r") == ["new"]
+    other.dispose()  # and takes nothing away from the new file
+    assert messages(one, "r") == messages(other, "r") == ["new"]
+    one.dispose()
+    other.dispose()
+
+
+def test_numbers_that_sqlite_does_not_have(tmp_path: Path) -> None:
+    events = SqliteEventLogStorage(str(tmp_path))
+    events.store_event(EventLogEntry(None, "", 20, "", "r", 0.0))
+    for ask in (
+        lambda: events.get_records_for_run("r", cursor=2**63),
+        lambda: events.get_records_for_run("r", limit=2**63),
+    ):
+        with pytest.raises(DagsterInvariantViolationError, match="A number is too large for the event log at "):
+            ask()
+    events.dispose()
+
+
+def test_more_threads_than_there_are_connections(tmp_path: Path) -> None:
+    runs = SqliteRunStorage.from_local(str(tmp_path))
+    with ExitStack() as stack:
+        held = [stack.enter_context(runs.read()) for _ in range(15)]
+        held[0].engine.pool._timeout = 0.01  # type: ignore[attr-defined]
+        with pytest.raises(DagsterStorageError, match=r"runs\.db: too many threads of this process use it at once"):
+            runs.get_runs()
+    assert runs.get_runs() == []
+    runs.dispose()
 
 
 OPENING = """
@@ -361,6 +421,25 @@ def test_a_forked_child_has_connections_of_its_own(tmp_path: Path) -> None:
     runs.dispose()
 
 
+def test_a_child_forked_while_a_thread_opens_a_database_does_not_wait_for_it(tmp_path: Path) -> None:
+    events, runs = SqliteEventLogStorage(str(tmp_path)), SqliteRunStorage.from_local(str(tmp_path))
+    with events._lock, runs.database._lock:  # as a thread has them that is not forked
+        child = os.fork()
+        if child == 0:
+            try:
+                signal.alarm(20)
+                runs.add_run(PipelineRun("p", "of the child"))
+                events.store_event(EventLogEntry(None, "", 20, "of the child", "r", 0.0))
+                os._exit(0)
+            finally:
+                os._exit(1)
+        assert os.waitpid(child, 0)[1] == 0
+    assert runs.has_run("of the child")
+    assert messages(events, "r") == ["of the child"]
+    events.dispose()
+    runs.dispose()
+
+
 ADDING = """
 import sys
 from core.events import EventLogEntry
@@ -377,26 +456,23 @@ for number in range(start, start + 1_000_000):
 
 
 def test_killed_again_and_again_at_any_moment(tmp_path: Path, start_python: StartPython) -> None:
-    acknowledged = -1
+    acknowledged: list[int] = [-1]
     chance = random.Random(1)
     for _ in range(12):
-        writer = start_python(ADDING, tmp_path, acknowledged + 2)  # past the one that may or may not be stored
+        writer = start_python(ADDING, tmp_path, acknowledged[-1] + 2)  # past the one that may or may not be stored
         assert writer.stdout is not None
-        for _ in range(chance.randrange(1, 40)):
-            line = writer.stdout.readline()
+        lines = [writer.stdout.readline() for _ in range(chance.randrange(1, 40))]
         writer.kill()
-        acknowledged = [int(each) for each in (line + writer.stdout.read()).splitlines()][-1]
+        acknowledged += [int(each) for each in [*lines, *writer.stdout]]
     events, runs = SqliteEventLogStorage(str(tmp_path)), SqliteRunStorage.from_local(str(tmp_path))
-    records = {run.run_id: run.tags for run in runs.get_runs()}
+    records = {int(run.run_id): run.tags for run in runs.get_runs()}
+    assert all(tags == {"a": str(number), "b": str(number)} for number, tags in records.items())
     stored = messages(events, "shared")
-    assert stored == [
-        f"{number}{part}" for number in dict.fromkeys(int(each[:-1]) for each in stored) for part in "abc"
-    ]
-    assert all(tags == {"a": run_id, "b": run_id} for run_id, tags in records.items())
-    missing = set(range(acknowledged + 1)) - {int(each) for each in records}
-    assert len(missing) <= 12  # those that were being stored when their writer was killed
-    assert {int(each[:-1]) for each in stored} >= set(range(acknowledged + 1)) - missing - {
-        number + 1 for number in missing
-    } - {number - 1 for number in missing}
+    numbers = list(dict.fromkeys(int(each[:-1]) for each in stored))
+    assert stored == [f"{number}{part}" for number in numbers for part in "abc"]
+    for kept in (sorted(records), numbers):
+        unacknowledged = set(kept) - set(acknowledged)
+        assert len(unacknowledged) <= 12  # those that were being stored when their writer was killed
+        assert [number for number in kept if number not in unacknowledged] == acknowledged[1:]
     events.dispose()
     runs.dispose()

@@ -39,17 +39,28 @@ def upgrade() -> None:
     )
     op.create_index("asset_events_by_asset", "asset_events", ["asset_key", "id"])
     op.create_index("asset_events_by_run", "asset_events", ["run_id"])
-    for entry in _entries_beside(op.get_bind()):
-        _add(op.get_bind(), entry)
+    if op.get_bind().dialect.name == "sqlite":  # release 0.1.0 knew no other
+        _add_what_was_not_indexed(op.get_bind())
 
 
-def _entries_beside(connection: sa.Connection) -> Iterator[dict[str, Any]]:
+def _add_what_was_not_indexed(connection: sa.Connection) -> None:
+    connection.execute(sa.text("CREATE TEMP TABLE found (asset_key, partition, run_id, timestamp, body)"))
+    for entry in _entries_beside(Path(str(connection.engine.url.database))):
+        _add(connection, entry)
+    # The logs come in no order, but of an asset's events the last one is to be the newest.
+    columns = "asset_key, partition, run_id, timestamp, body"
+    connection.execute(
+        sa.text(f"INSERT INTO asset_events ({columns}) SELECT {columns} FROM found ORDER BY timestamp, rowid")  # noqa: S608  constants
+    )
+    connection.execute(sa.text("DROP TABLE found"))
+
+
+def _entries_beside(index: Path) -> Iterator[dict[str, Any]]:
     """What release 0.1.0 stored and did not index, from the logs of the runs."""
-    if connection.dialect.name != "sqlite":
-        return  # that release knew SQLite alone
-    index = Path(str(connection.engine.url.database))
     for path in sorted((index.parent / "runs").glob("*.db")):
         with closing(sqlite3.connect(path)) as log:
+            if not log.execute("SELECT 1 FROM sqlite_master WHERE name = 'events'").fetchone():
+                continue  # its process was killed before the log was made
             wanted = "event_type IN ('ASSET_MATERIALIZATION', 'STEP_MEMOIZED')"
             for (body,) in log.execute(f"SELECT body FROM events WHERE {wanted} ORDER BY id"):  # noqa: S608  constant
                 yield json.loads(body)
@@ -72,7 +83,7 @@ def _add(connection: sa.Connection, entry: dict[str, Any]) -> None:
         connection.execute(sa.text("INSERT INTO assets (asset_key) VALUES (:key) ON CONFLICT DO NOTHING"), row)
         connection.execute(
             sa.text(
-                "INSERT INTO asset_events (asset_key, partition, run_id, timestamp, body) "
+                "INSERT INTO found (asset_key, partition, run_id, timestamp, body) "
                 "VALUES (:key, :partition, :run_id, :timestamp, :body)"
             ),
             row,

@@ -12,8 +12,10 @@ _BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 def upgrade() -> None:
     op.add_column("runs", sa.Column("root_run_id", sa.String))
     op.add_column("runs", sa.Column("parent_run_id", sa.String))
-    body = "body" if op.get_bind().dialect.name == "sqlite" else "CAST(body AS json)"
-    op.execute(f"UPDATE runs SET root_run_id = {body} ->> 'root_run_id', parent_run_id = {body} ->> 'parent_run_id'")  # noqa: S608  constants
+    # SQLite has ->> since 3.38 only, and Python uses the system's.
+    field = "json_extract(body, '$.{}')" if op.get_bind().dialect.name == "sqlite" else "CAST(body AS json) ->> '{}'"
+    for column in ("root_run_id", "parent_run_id"):
+        op.execute(f"UPDATE runs SET {column} = {field.format(column)}")  # noqa: S608  constants
     op.drop_index("ix_runs_pipeline_name", "runs")
     op.drop_index("ix_runs_status", "runs")
     op.create_index("runs_by_pipeline", "runs", ["pipeline_name", "id"])

@@ -1,0 +1,73 @@
+"""Finding objects by their prefix, and deleting them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from cloudstore.errors import translate_errors
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import ErrorTypeDef
+
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+_MOST_KEYS = 1000
+
+
+class StoredObject(NamedTuple):
+    """An object in a bucket.
+
+    Attributes:
+        key: its key.
+        size_bytes: how large it is.
+    """
+
+    key: str
+    size_bytes: int
+
+
+def list_objects(client: S3Client, bucket: str, prefix: str) -> Iterator[StoredObject]:
+    """The objects whose keys begin with `prefix`; where that is a folder's, it ends with "/".
+
+    Raises:
+        DagsterObjectStoreError: as `translate_errors`.
+    """
+    with translate_errors("ListObjectsV2", bucket, prefix):
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for each in page.get("Contents", []):
+                yield StoredObject(each["Key"], each["Size"])
+
+
+def delete_objects(client: S3Client, bucket: str, keys: Sequence[str]) -> None:
+    """Deletes objects, 1,000 a request; one that is not there is no error.
+
+    Raises:
+        DagsterObjectStoreError: as `translate_errors`, also where the store deleted some and refused others.
+    """
+    for start in range(0, len(keys), _MOST_KEYS):
+        batch = keys[start : start + _MOST_KEYS]
+        with translate_errors("DeleteObjects", bucket, batch[0]):
+            answer = client.delete_objects(
+                Bucket=bucket, Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True}
+            )
+        for refused in answer.get("Errors", []):
+            _raise_refusal(refused, bucket)
+
+
+def _raise_refusal(refused: ErrorTypeDef, bucket: str) -> None:
+    """Raises what refused one of the keys in an answer that is a success as a whole."""
+    from botocore.exceptions import ClientError  # lazy, and loaded already: a client has answered
+
+    code = refused.get("Code", "")
+    if code == "NoSuchKey":
+        return
+    status = 403 if code == "AccessDenied" else 200
+    with translate_errors("DeleteObjects", bucket, refused.get("Key")):
+        raise ClientError(
+            {
+                "Error": {"Code": code, "Message": refused.get("Message", "")},
+                "ResponseMetadata": {"HTTPStatusCode": status},  # type: ignore[typeddict-item]  # the rest is unknown
+            },
+            "DeleteObjects",
+        )

@@ -1,0 +1,110 @@
+"""Deleting what is older, or more, than `retention:` of dagster.yaml keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from core.errors import DagsterRunNotFoundError
+from core.instance.instance import DagsterInstance
+from core.instance.limits import Limits
+from core.instance.unreferenced import unreferenced_values
+from core.storage.deleting import failing_clearly
+from core.storage.pipeline_run import FINISHED_STATUSES, PipelineRunsFilter, RunRecord
+from core.storage.removal import Removal
+from core.storage.tags import COMPUTE_LOGS_PRUNED_TAG, EVENTS_PRUNED_TAG
+
+_PAGE_RUNS = 1000
+_FINISHED = tuple(sorted(FINISHED_STATUSES, key=lambda status: status.value))
+
+
+def has_limits(instance: DagsterInstance) -> bool:
+    """Whether the instance's retention limits anything, so that there is something to prune."""
+    return any(instance.retention.values())
+
+
+def prune(instance: DagsterInstance, now: datetime | None = None, dry_run: bool = False) -> Iterator[Removal]:
+    """Deletes what the instance's retention does not keep; goes on only as far as it is iterated.
+
+    Runs that have not ended are not touched and do not count. Values in buckets are not touched either.
+
+    Args:
+        instance: the instance.
+        now: from when to count days back.
+        dry_run: deletes nothing.
+
+    Yields:
+        Each thing that went, when it has gone, or would go.
+
+    Raises:
+        DagsterStorageError, DagsterObjectStoreError: something cannot be deleted; what was yielded has gone.
+    """
+    now = (now or datetime.now(UTC)).astimezone(UTC)
+    limits = {section: Limits.from_config(given, now) for section, given in instance.retention.items() if given}
+    runs = _ended_runs(instance, limits.get("runs"))
+    for run_id in runs:
+        with suppress(DagsterRunNotFoundError):  # another process was quicker
+            yield from instance.delete_run(run_id, dry_run)
+    gone = frozenset(runs)
+
+    without_events = _ended_runs(instance, limits.get("events"), gone, EVENTS_PRUNED_TAG)
+    delete_events = instance.event_log_storage.delete_events
+    yield from _delete_part(instance, without_events, delete_events, EVENTS_PRUNED_TAG, now, dry_run)
+
+    without_logs = _ended_runs(instance, limits.get("compute_logs"), gone, COMPUTE_LOGS_PRUNED_TAG)
+    delete_logs = instance.compute_log_manager.delete_logs
+    yield from _delete_part(instance, without_logs, delete_logs, COMPUTE_LOGS_PRUNED_TAG, now, dry_run)
+
+    if "values" in limits:
+        forgotten = gone.union(without_events) if dry_run else frozenset()
+        yield from unreferenced_values(instance, limits["values"], now, forgotten, dry_run)
+
+
+def _delete_part(
+    instance: DagsterInstance,
+    run_ids: Collection[str],
+    delete: Callable[[str, bool], list[Removal]],
+    tag: str,
+    now: datetime,
+    dry_run: bool,
+) -> Iterator[Removal]:
+    """Deletes one part of runs that are kept, and notes that by a tag, so that it is not looked for each time."""
+    for run_id in run_ids:
+        with failing_clearly(f"what run {run_id!r} left"):
+            yield from delete(run_id, dry_run)
+        if not dry_run:
+            with suppress(DagsterRunNotFoundError):  # deleted meanwhile
+                instance.add_run_tags(run_id, {tag: now.isoformat(timespec="seconds")})
+
+
+def _ended_runs(
+    instance: DagsterInstance, limits: Limits | None, gone: Collection[str] = (), done_tag: str = ""
+) -> list[str]:
+    """Ids of the runs that are beyond some limits, the one added first first.
+
+    Args:
+        instance: the instance.
+        limits: no run is beyond None.
+        gone: runs that count as deleted.
+        done_tag: runs with this tag are left out.
+    """
+    if limits is None:
+        return []
+    found: list[str] = []
+    kept = (record for record in _finished_runs(instance, limits) if record.pipeline_run.run_id not in gone)
+    for place, record in enumerate(kept):
+        is_beyond = limits.is_too_old(record.update_timestamp) or limits.is_too_many(place)
+        if is_beyond and done_tag not in record.pipeline_run.tags:
+            found.append(record.pipeline_run.run_id)
+    return found[::-1]
+
+
+def _finished_runs(instance: DagsterInstance, limits: Limits) -> Iterator[RunRecord]:
+    """Runs that have ended, the newest first: those that are too old, where nothing else decides."""
+    ended_before = limits.cutoff if limits.max_count is None else None
+    filters = PipelineRunsFilter(statuses=_FINISHED, updated_before=ended_before)
+    cursor: str | None = None
+    while page := instance.get_run_records(filters, cursor, _PAGE_RUNS):
+        yield from page
+        cursor = page[-1].pipeline_run.run_id

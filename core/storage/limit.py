@@ -1,0 +1,15 @@
+"""How many rows are asked for."""
+
+from __future__ import annotations
+
+from core.errors import DagsterInvariantViolationError
+
+
+def check_limit(limit: int | None) -> None:
+    """Refuses a negative number, which some databases take for "all".
+
+    Raises:
+        DagsterInvariantViolationError: `limit` is negative.
+    """
+    if limit is not None and limit < 0:
+        raise DagsterInvariantViolationError(f"limit is {limit}; give 0 or more, or None for all.")

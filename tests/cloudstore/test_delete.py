@@ -1,0 +1,69 @@
+"""Finding objects by prefix and deleting them, in more than one request."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cloudstore import transfer
+from core.errors import DagsterObjectAccessError, DagsterObjectNotFoundError, DagsterObjectStoreError
+
+if TYPE_CHECKING:
+    from conftest import FailingProxy, Store
+
+
+def keys(store: Store, prefix: str = "") -> list[str]:
+    return sorted(each.key for each in transfer.list_objects(store.client, store.bucket, prefix))
+
+
+def put(store: Store, *names: str) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda key: store.client.put_object(Bucket=store.bucket, Key=key, Body=b"x" * len(key)), names))
+
+
+def test_more_than_one_page_is_listed_and_deleted(store: Store) -> None:
+    many = sorted(f"logs/{number:04}" for number in range(1005))
+    put(store, *many, "logs-too/1", "log", "other/é &<>+%41")
+    assert keys(store, "logs/") == many
+    transfer.delete_objects(store.client, store.bucket, many)
+    assert keys(store) == ["log", "logs-too/1", "other/é &<>+%41"]
+    assert {each.size_bytes for each in transfer.list_objects(store.client, store.bucket, "log")} == {3, 10}
+    transfer.delete_objects(store.client, store.bucket, ["other/é &<>+%41", "not there"])
+    transfer.delete_objects(store.client, store.bucket, [])
+    assert keys(store) == ["log", "logs-too/1"]
+
+
+def test_a_bucket_that_is_not_there(store: Store) -> None:
+    with pytest.raises(DagsterObjectNotFoundError, match="'no-such-bucket-here' does not exist"):
+        list(transfer.list_objects(store.client, "no-such-bucket-here", "a/"))
+    with pytest.raises(DagsterObjectNotFoundError, match="'no-such-bucket-here' does not exist"):
+        transfer.delete_objects(store.client, "no-such-bucket-here", ["a/1"])
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "said"),
+    [
+        ("AccessDenied", DagsterObjectAccessError, "Check that the credentials are the right ones"),
+        ("InternalError", DagsterObjectStoreError, r"DeleteObjects on .* failed with HTTP status 200"),
+    ],
+)
+def test_a_key_that_the_store_refuses(proxy: FailingProxy, code: str, error: type[Exception], said: str) -> None:
+    put(proxy.store, "a", "b")
+    refusal = f"<Error><Key>b</Key><Code>{code}</Code><Message>no &amp; no</Message></Error>"
+    proxy.fail((200, f"<DeleteResult>{refusal}</DeleteResult>"), method="POST")
+    with pytest.raises(error, match=said) as caught:
+        transfer.delete_objects(proxy.client(), proxy.store.bucket, ["a", "b"])
+    assert f"s3://{proxy.store.bucket}/b" in str(caught.value)
+    assert f"{code}: no & no" in str(caught.value)
+    transfer.delete_objects(proxy.client(), proxy.store.bucket, ["a", "b"])
+    assert keys(proxy.store) == []
+
+
+def test_a_key_that_is_gone_is_no_refusal(proxy: FailingProxy) -> None:
+    put(proxy.store, "a")
+    answer = "<DeleteResult><Error><Key>b</Key><Code>NoSuchKey</Code></Error></DeleteResult>"
+    proxy.fail((200, answer), method="POST")
+    transfer.delete_objects(proxy.client(), proxy.store.bucket, ["b"])
+    assert keys(proxy.store) == ["a"]
