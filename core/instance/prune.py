@@ -49,15 +49,16 @@ def prune(instance: DagsterInstance, now: datetime | None = None, dry_run: bool 
     gone = frozenset(runs)
 
     without_events = _ended_runs(instance, limits.get("events"), gone, EVENTS_PRUNED_TAG)
-    delete_events = instance.event_log_storage.delete_events
-    yield from _delete_part(instance, without_events, delete_events, EVENTS_PRUNED_TAG, now, dry_run)
+    # What is known of them across runs stays: the values that a kept run used, and its assets.
+    delete_log = instance.event_log_storage.delete_log
+    yield from _delete_part(instance, without_events, delete_log, EVENTS_PRUNED_TAG, now, dry_run)
 
     without_logs = _ended_runs(instance, limits.get("compute_logs"), gone, COMPUTE_LOGS_PRUNED_TAG)
     delete_logs = instance.compute_log_manager.delete_logs
     yield from _delete_part(instance, without_logs, delete_logs, COMPUTE_LOGS_PRUNED_TAG, now, dry_run)
 
     if "values" in limits:
-        forgotten = gone.union(without_events) if dry_run else frozenset()
+        forgotten = gone if dry_run else frozenset()
         yield from unreferenced_values(instance, limits["values"], now, forgotten, dry_run)
 
 

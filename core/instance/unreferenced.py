@@ -37,14 +37,14 @@ def unreferenced_values(
 ) -> Iterator[Removal]:
     """Deletes values that are beyond some limits, in the instance's directory on the local disk.
 
-    They are the folders of runs that are not stored, and the versions that no kept log says were stored or found. Of
+    They are the folders of runs that are not stored, and the versions that no run is known to have stored or found. Of
     the folders only those are taken that have an id as the system makes them: others may be something of the user's.
 
     Args:
         instance: the instance.
         limits: of what is unreferenced.
         now: the time.
-        forgotten_run_ids: runs whose logs count as deleted.
+        forgotten_run_ids: runs that count as deleted.
         dry_run: deletes nothing.
     """
     storage = Path(instance.storage_directory()).absolute()
@@ -54,14 +54,14 @@ def unreferenced_values(
         known = instance.get_runs(PipelineRunsFilter(run_ids=tuple(by_run_id)))
         return {by_run_id[run.run_id] for run in known}
 
-    def of_kept_logs(files: Sequence[_Value]) -> set[str]:
+    def of_kept_runs(files: Sequence[_Value]) -> set[str]:
         addresses = {address: file.path for file in files for address in (os.path.realpath(file.path), file.path)}
         used = instance.event_log_storage.get_used_addresses(addresses, forgotten_run_ids)
         return {addresses[address] for address in used}
 
     with failing_clearly("what no run refers to"):
         folders = _unreferenced(of_known_runs, _run_folders(storage), instance, now)
-        versions = _unreferenced(of_kept_logs, _version_files(storage), instance, now)
+        versions = _unreferenced(of_kept_runs, _version_files(storage), instance, now)
         for value in _beyond(limits, chain(folders, versions)):
             if not dry_run:
                 _delete(Path(value.path), storage)

@@ -105,16 +105,16 @@ class EventLogStorage(ABC):
     def get_used_addresses(
         self, addresses: Collection[str], ignored_run_ids: Collection[str] = frozenset()
     ) -> set[str]:
-        """Those of `addresses` whose values a run stored or found, the log of which is kept.
+        """Those of `addresses` whose values a run stored or found, as far as that is known.
 
         Args:
             addresses: paths or URLs.
-            ignored_run_ids: runs whose logs count as deleted.
+            ignored_run_ids: runs that count as forgotten.
         """
 
     @abstractmethod
     def all_asset_keys(self) -> list[AssetKey]:
-        """Every asset that some event of a kept log materialized, sorted by path."""
+        """Every asset that a run materialized, as far as that is known, sorted by path."""
 
     @abstractmethod
     def get_asset_records(
@@ -160,11 +160,8 @@ class EventLogStorage(ABC):
     def _watcher(self) -> EventWatcher:
         return EventWatcher(self)
 
-    @abstractmethod
     def delete_events(self, run_id: str, dry_run: bool = False) -> list[Removal]:
         """Forgets the log of a run, and what is known from it across runs.
-
-        Where a value was stored stays known while another run, whose log is kept, has found it there.
 
         Args:
             run_id: the run; nothing is done for an unknown one.
@@ -172,6 +169,20 @@ class EventLogStorage(ABC):
 
         Returns:
             What went, or would go.
+        """
+        if not dry_run:
+            self.forget_known(run_id)  # first: when this is cut short, the log is still there to be deleted again
+        return self.delete_log(run_id, dry_run)
+
+    @abstractmethod
+    def delete_log(self, run_id: str, dry_run: bool = False) -> list[Removal]:
+        """Forgets the log of a run, and keeps what is known from it across runs; otherwise as `delete_events`."""
+
+    @abstractmethod
+    def forget_known(self, run_id: str) -> None:
+        """Forgets what is known across runs from the log of a run: its assets, and the values it stored and found.
+
+        Where a value was stored stays known while it is known of another run that it has found the value there.
         """
 
     @abstractmethod

@@ -98,19 +98,17 @@ class InMemoryEventLogStorage(EventLogStorage):
         with self._lock:
             self._assets = {place: made for place, made in self._assets.items() if made.asset_key != asset_key}
 
-    def delete_events(self, run_id: str, dry_run: bool = False) -> list[Removal]:
+    def delete_log(self, run_id: str, dry_run: bool = False) -> list[Removal]:
         with self._lock:
-            log = self._logs.get(run_id)
-            if log is not None and not dry_run:
-                self._forget(run_id)
+            log = self._logs.get(run_id) if dry_run else self._logs.pop(run_id, None)
         return [] if log is None else [Removal("events", f"{len(log)} events of run {run_id} in memory")]
 
-    def _forget(self, run_id: str) -> None:
-        del self._logs[run_id]
-        self._uses = {use for use in self._uses if use[1] != run_id}
-        used = {address for address, _ in self._uses}
-        self._values = [value for value in self._values if value.address in used]
-        self._assets = {place: made for place, made in self._assets.items() if made.entry.run_id != run_id}
+    def forget_known(self, run_id: str) -> None:
+        with self._lock:
+            self._uses = {use for use in self._uses if use[1] != run_id}
+            used = {address for address, _ in self._uses}
+            self._values = [value for value in self._values if value.address in used]
+            self._assets = {place: made for place, made in self._assets.items() if made.entry.run_id != run_id}
 
     def wipe(self) -> None:
         with self._lock:

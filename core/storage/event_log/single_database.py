@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from core.events.records import EventLogEntry
 from core.storage.event_log.index import known_from
 from core.storage.event_log.schema import events
-from core.storage.event_log.sql import SqlEventLogStorage, forget_known, insert_events, insert_known, wipe_index
+from core.storage.event_log.sql import SqlEventLogStorage, insert_events, insert_known, wipe_index
 from core.storage.removal import Removal
 from core.storage.sql.one_database import OneDatabase
 
@@ -47,14 +47,12 @@ class SingleDatabaseEventLogStorage(OneDatabase, SqlEventLogStorage):
                 self.lock_assets(connection)
             insert_known(connection, known)
 
-    def delete_events(self, run_id: str, dry_run: bool = False) -> list[Removal]:
+    def delete_log(self, run_id: str, dry_run: bool = False) -> list[Removal]:
         of_run = events.c.run_id == run_id
         with self.read() if dry_run else self.write() as connection:
             count = connection.execute(sa.select(sa.func.count()).where(of_run)).scalar_one()
             if count and not dry_run:
-                self.lock_assets(connection)
                 connection.execute(events.delete().where(of_run))
-                forget_known(connection, run_id)
         return [Removal("events", f"{count} events of run {run_id} in {self.database.place}")] if count else []
 
     def wipe(self) -> None:

@@ -157,6 +157,22 @@ class SqlEventLogStorage(EventLogStorage):
             connection.execute(asset_events.delete().where(asset_events.c.asset_key == key_text(asset_key)))
             connection.execute(assets.delete().where(assets.c.asset_key == key_text(asset_key)))
 
+    def forget_known(self, run_id: str) -> None:
+        of_run = sa.select(value_uses.c.address).where(value_uses.c.run_id == run_id)
+        same_address = value_uses.c.address == step_output_addresses.c.address
+        by_others = sa.exists().where(same_address, value_uses.c.run_id != run_id)
+        materialized = sa.select(asset_events.c.asset_key).where(asset_events.c.run_id == run_id).distinct()
+        is_left = sa.exists().where(asset_events.c.asset_key == assets.c.asset_key)
+        with self.write_index() as connection:
+            self.lock_assets(connection)
+            forgotten = step_output_addresses.delete().where(step_output_addresses.c.address.in_(of_run), ~by_others)
+            connection.execute(forgotten)
+            connection.execute(value_uses.delete().where(value_uses.c.run_id == run_id))
+            keys = list(connection.execute(materialized).scalars())
+            connection.execute(asset_events.delete().where(asset_events.c.run_id == run_id))
+            for batch in batches(keys):
+                connection.execute(assets.delete().where(assets.c.asset_key.in_(batch), ~is_left))
+
 
 def insert_events(connection: sa.Connection, entries: Sequence[EventLogEntry]) -> None:
     """Appends entries to the log."""
@@ -172,22 +188,6 @@ def insert_known(connection: sa.Connection, known: Known) -> None:
         connection.execute(asset_events.insert(), [_asset_row(made) for made in known.assets])
         keys = dict.fromkeys(key_text(made.asset_key) for made in known.assets)
         insert_missing(connection, assets, [{"asset_key": key} for key in keys])
-
-
-def forget_known(connection: sa.Connection, run_id: str) -> None:
-    """Takes from the index what is known from one run alone; a stored value is known while some run used it."""
-    of_run = sa.select(value_uses.c.address).where(value_uses.c.run_id == run_id)
-    same_address = value_uses.c.address == step_output_addresses.c.address
-    by_others = sa.exists().where(same_address, value_uses.c.run_id != run_id)
-    forgotten = step_output_addresses.delete().where(step_output_addresses.c.address.in_(of_run), ~by_others)
-    connection.execute(forgotten)
-    connection.execute(value_uses.delete().where(value_uses.c.run_id == run_id))
-    materialized = sa.select(asset_events.c.asset_key).where(asset_events.c.run_id == run_id).distinct()
-    keys = list(connection.execute(materialized).scalars())
-    connection.execute(asset_events.delete().where(asset_events.c.run_id == run_id))
-    for batch in batches(keys):
-        is_left = sa.exists().where(asset_events.c.asset_key == assets.c.asset_key)
-        connection.execute(assets.delete().where(assets.c.asset_key.in_(batch), ~is_left))
 
 
 def wipe_index(connection: sa.Connection) -> None:

@@ -15,7 +15,7 @@ from core.config import StringSource
 from core.serdes import ConfigurableClass, ConfigurableClassData
 from core.storage.deleting import with_sizes
 from core.storage.event_log.schema import INDEX_SCHEMA, LOG_SCHEMA
-from core.storage.event_log.sql import SqlEventLogStorage, forget_known, wipe_index
+from core.storage.event_log.sql import SqlEventLogStorage, wipe_index
 from core.storage.forks import begins_anew_in_children
 from core.storage.migration import Migration
 from core.storage.paths import can_name_file, file_name
@@ -117,20 +117,19 @@ class SqliteEventLogStorage(SqlEventLogStorage, ConfigurableClass):
                 self._open.popitem(last=False)[1].dispose()
             return database
 
-    def delete_events(self, run_id: str, dry_run: bool = False) -> list[Removal]:
+    def delete_log(self, run_id: str, dry_run: bool = False) -> list[Removal]:
         if not can_name_file(run_id):  # so it has no log
             return []
         path = self.path_for_run(run_id)
         self._let_go_of(path)
         files = dict(with_sizes(_with_side_files(path)))
-        removed = [Removal("events", str(each), size_bytes) for each, size_bytes in files.items()]
         if not dry_run:
-            # The index first: when this is cut short, the log is still there to be deleted again.
-            if self._index_path.exists():
-                with self.write_index() as connection:
-                    forget_known(connection, run_id)
             _unlink_all(files)
-        return removed
+        return [Removal("events", str(each), size_bytes) for each, size_bytes in files.items()]
+
+    def forget_known(self, run_id: str) -> None:
+        if can_name_file(run_id) and self._index_path.exists():
+            super().forget_known(run_id)
 
     def wipe(self) -> None:
         if self._index_path.exists():

@@ -241,10 +241,14 @@ def test_values_that_a_kept_run_stored_or_found_stay(instance: DagsterInstance) 
     went = pruned(instance, runs={"max_count": 1}, values={"max_count": 0})
     assert len(values_of(went, instance.storage_directory())) == 2
     assert kept_versions(instance) == versions - {each.name for each in went}
+    # A run whose events went is kept, and so are its values.
+    versions = kept_versions(instance)
     went = pruned(instance, events={"max_count": 0}, values={"max_count": 0})
-    assert [each.kind for each in went] == ["events", "value", "value"]
-    assert kept_versions(instance) == set()
-    assert run_ids(instance) == [other]
+    assert {each.kind for each in went} == {"events"}
+    assert (run_ids(instance), kept_versions(instance)) == ([other], versions)
+    went = pruned(instance, runs={"max_count": 0}, values={"max_count": 0})
+    assert [each.kind for each in went if each.kind != "compute log"] == ["run", "value", "value"]
+    assert (run_ids(instance), kept_versions(instance)) == ([], set())
     assert list(Path(instance.storage_directory()).glob("versioned_outputs")) == []
 
 
@@ -334,7 +338,7 @@ def test_all_sections_at_once(instance: DagsterInstance) -> None:
     assert [bool(instance.all_logs(each)) for each in ids] == [False] * 4 + [True] * 4
     noted = [COMPUTE_LOGS_PRUNED_TAG in instance.get_existing_run(each).tags for each in ids[2:]]
     assert noted == [True] * 4 + [False] * 2
-    assert len(values_of(went, storage)) == 4
+    assert len(values_of(went, storage)) == 2  # of three that no kept run used
     assert unreferenced in values_of(went, storage)
 
 

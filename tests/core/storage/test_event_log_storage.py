@@ -217,6 +217,22 @@ def test_an_address_is_known_while_a_kept_run_stored_or_found_it(storage: EventL
     assert storage.get_step_output_addresses({key(): "v"}) == {}
 
 
+def test_a_log_goes_alone_or_with_what_is_known_from_it(storage: EventLogStorage) -> None:
+    storage.store_events([stored("r", "v", "/1"), made_asset("r", ("a",))])
+    foretold = storage.delete_log("r", dry_run=True)
+    assert foretold == storage.delete_events("r", dry_run=True) != []
+    assert len(storage.get_logs_for_run("r")) == 2
+    assert storage.delete_log("r") == foretold
+    assert storage.get_logs_for_run("r") == []
+    assert storage.get_used_addresses({"/1"}) == {"/1"}
+    assert storage.get_step_output_addresses({key(): "v"}) == {key(): StepOutputAddress("/1", "r")}
+    assert storage.all_asset_keys() == [AssetKey("a")]
+    assert storage.delete_events("r") == []
+    assert storage.get_used_addresses({"/1"}) == set()
+    assert storage.get_step_output_addresses({key(): "v"}) == {}
+    assert storage.all_asset_keys() == []
+
+
 def test_many_addresses_at_once(storage: EventLogStorage) -> None:
     storage.store_events([stored("r", "v", f"/{number}") for number in range(0, 2500, 2)])
     assert storage.get_used_addresses([f"/{number}" for number in range(2500)]) == {
