@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-_MOST_ATTEMPTS = 100
+_MOST_ATTEMPTS = 10_000
 
 
 @contextmanager
