@@ -12,6 +12,7 @@ class Usage(msgspec.Struct, frozen=True):
 
     Attributes:
         requests: requests sent, retries included.
+        write_requests: those of them that stores charge as writing: PUT, COPY, POST and LIST.
         bytes_sent: bytes of request bodies.
         bytes_received: bytes of response bodies.
         seconds: time from sending each request to its response's headers, summed over requests.
@@ -21,6 +22,7 @@ class Usage(msgspec.Struct, frozen=True):
     bytes_sent: int = 0
     bytes_received: int = 0
     seconds: float = 0.0
+    write_requests: int = 0
 
     def __sub__(self, earlier: Usage) -> Usage:
         return Usage(
@@ -28,6 +30,7 @@ class Usage(msgspec.Struct, frozen=True):
             self.bytes_sent - earlier.bytes_sent,
             self.bytes_received - earlier.bytes_received,
             self.seconds - earlier.seconds,
+            self.write_requests - earlier.write_requests,
         )
 
     def __add__(self, other: Usage) -> Usage:
@@ -36,6 +39,7 @@ class Usage(msgspec.Struct, frozen=True):
             self.bytes_sent + other.bytes_sent,
             self.bytes_received + other.bytes_received,
             self.seconds + other.seconds,
+            self.write_requests + other.write_requests,
         )
 
 
@@ -44,18 +48,27 @@ class UsageMeter:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._requests = self._bytes_sent = self._bytes_received = 0
+        self._requests = self._bytes_sent = self._bytes_received = self._write_requests = 0
         self._seconds = 0.0
 
-    def add(self, requests: int = 0, bytes_sent: int = 0, bytes_received: int = 0, seconds: float = 0.0) -> None:
+    def add(
+        self,
+        requests: int = 0,
+        bytes_sent: int = 0,
+        bytes_received: int = 0,
+        seconds: float = 0.0,
+        write_requests: int = 0,
+    ) -> None:
         """Adds to the totals."""
         with self._lock:
             self._requests += requests
             self._bytes_sent += bytes_sent
             self._bytes_received += bytes_received
             self._seconds += seconds
+            self._write_requests += write_requests
 
     def read(self) -> Usage:
         """The totals until now."""
         with self._lock:
-            return Usage(self._requests, self._bytes_sent, self._bytes_received, self._seconds)
+            counts = (self._requests, self._bytes_sent, self._bytes_received)
+            return Usage(*counts, self._seconds, self._write_requests)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 from rich.table import Table
 
+from core.cli.prices import Prices, dollars
 from core.events.payloads import (
     PipelineFailureData,
     PipelineSuccessData,
@@ -50,18 +51,21 @@ def step_report(event: DagsterEvent) -> StepReport | None:
     return StepReport(event.step_key, outcome) if outcome else None
 
 
-def run_table(title: str, events: Iterable[DagsterEvent], step_keys: Iterable[str] = ()) -> Table:
-    """A table of the steps of a run: executed or memoized, seconds, requests to remote storage, bytes.
+def run_table(
+    title: str, events: Iterable[DagsterEvent], step_keys: Iterable[str] = (), prices: Prices | None = None
+) -> Table:
+    """A table of the steps of a run: executed or memoized, seconds, requests to remote storage, bytes, dollars.
 
     Args:
         title: above the table.
         events: of the run, in order.
         step_keys: steps that the run has; those of which nothing is told were not executed.
+        prices: for the estimate in dollars; without them there is none.
     """
     table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column("step")
     table.add_column("outcome")
-    for name in ("seconds", "S3 requests", "sent", "received"):
+    for name in ("seconds", "S3 requests", "S3 seconds", "sent", "received", *(["about"] if prices else [])):
         table.add_column(name, justify="right")
     listed = list(events)
     reports = [report for report in map(step_report, listed) if report is not None]
@@ -69,9 +73,9 @@ def run_table(title: str, events: Iterable[DagsterEvent], step_keys: Iterable[st
     reports += [StepReport(key, "not executed") for key in step_keys if key not in told]
     for report in reports:
         outcome = f"[{_STYLES[report.outcome]}]{report.outcome}[/]"
-        table.add_row(report.step_key, outcome, _seconds(report.seconds), *_usage_cells(report.usage))
+        table.add_row(report.step_key, outcome, _seconds(report.seconds), *_usage_cells(report.usage, prices))
     for event in listed:
-        _add_totals(table, event)
+        _add_totals(table, event, prices)
     return table
 
 
@@ -81,19 +85,21 @@ def failures(events: Iterable[DagsterEvent]) -> list[str]:
     return [str(event.message) for event in listed if event.is_step_failure] or [str(e.message) for e in listed]
 
 
-def _add_totals(table: Table, event: DagsterEvent) -> None:
+def _add_totals(table: Table, event: DagsterEvent, prices: Prices | None) -> None:
     data = event.event_specific_data
     if isinstance(data, PipelineSuccessData | PipelineFailureData):
         table.add_section()
         if isinstance(data, PipelineSuccessData) and data.planning_usage.requests:
-            table.add_row("(planning)", "", "", *_usage_cells(data.planning_usage), style="dim")
-        table.add_row("the run", "", _seconds(data.duration_ms / 1000), *_usage_cells(data.usage), style="bold")
+            table.add_row("(planning)", "", "", *_usage_cells(data.planning_usage, prices), style="dim")
+        cells = _usage_cells(data.usage, prices)
+        table.add_row("the run", "", _seconds(data.duration_ms / 1000), *cells, style="bold")
 
 
-def _usage_cells(usage: Usage) -> tuple[str, str, str]:
+def _usage_cells(usage: Usage, prices: Prices | None) -> list[str]:
     if not usage.requests:
-        return "", "", ""
-    return str(usage.requests), human_bytes(usage.bytes_sent), human_bytes(usage.bytes_received)
+        return []
+    cells = [str(usage.requests), _seconds(usage.seconds), human_bytes(usage.bytes_sent)]
+    return [*cells, human_bytes(usage.bytes_received), *([dollars(prices.of(usage))] if prices else [])]
 
 
 def _seconds(seconds: float | None) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 from rich.console import Console
 from rich.table import Table
 
 from core.cli.failures import clear_failures
+from core.cli.prices import prices_from
 from core.cli.removals import show_removals
 from core.cli.report import failures, run_table
 from core.errors import (
@@ -49,9 +52,20 @@ def runs(context: click.Context, limit: int, pipeline: str | None, status: str |
 
 @runs.command()
 @click.argument("run_id", metavar="RUN")
-def show(run_id: str) -> None:
-    """Show the steps of a run. RUN is its id, or the beginning of it."""
+@click.option(
+    "--prices",
+    "prices_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A YAML file with your prices in dollars: per_1000_writes, per_1000_reads, per_gb_sent, per_gb_received.",
+)
+def show(run_id: str, prices_file: Path | None) -> None:
+    """Show the steps of a run, with what they asked of S3 and about what that costs.
+
+    RUN is the run's id, or the beginning of it. Without --prices, those of the setting `prices` in dagster.yaml hold,
+    or those of AWS in us-east-1.
+    """
     with clear_failures(), persistent_instance() as instance:
+        prices = prices_from(prices_file, instance.settings)
         run = find_run(instance, run_id)
         entries = instance.all_logs(run.run_id)
         events = [entry.dagster_event for entry in entries if entry.dagster_event]
@@ -60,7 +74,7 @@ def show(run_id: str) -> None:
         if EVENTS_PRUNED_TAG in run.tags:
             click.echo(f"{title}. Its events were pruned ({run.tags[EVENTS_PRUNED_TAG]}).")
             return
-        Console().print(run_table(title, events, step_keys))
+        Console().print(run_table(title, events, step_keys, prices))
         for sentence in failures(events):
             click.echo(sentence)
         for entry in entries:

@@ -16,13 +16,14 @@ from core.config.composite import (
 from core.config.environment import PermissiveSource, with_sources
 from core.config.faults import ConfigFault, format_path, hide_passwords, show_value, unknown_name
 from core.config.scalars import ConfigType, Enum, EnumValue
-from core.config.sources import BoolSource, FloatSource, IntSource, SourceType, StringSource
+from core.config.sources import BoolSource, Checked, FloatSource, IntSource, SourceType, StringSource
 from core.config.validate import raise_faults, resolve_config
 
 __all__ = [
     "ABSENT",
     "Array",
     "BoolSource",
+    "Checked",
     "ConfigFault",
     "ConfigType",
     "Enum",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from core.builtins import BuiltinEnum
@@ -38,6 +38,8 @@ class Field:
             it has no default and is not a mapping all of whose own fields can be left out.
         description: shown in messages about the field.
         is_secret: the value is never shown in a message, log or table.
+        rule: what the field demands of those beside it, where it has a value itself: gets the mapping they stand in,
+            resolved and each right by itself, and returns what is wrong, in words without a value, or None.
 
     Raises:
         DagsterInvalidConfigDefinitionError: for something that is no config type, or a default that does not fit.
@@ -50,10 +52,12 @@ class Field:
         is_required: bool | None = None,
         description: str | None = None,
         is_secret: bool = False,
+        rule: Callable[[Mapping[str, Any]], str | None] | None = None,
     ) -> None:
         self.config_type = as_config_type(config)
         self.description = description
         self.is_secret = is_secret
+        self.rule = rule
         if default_value is not _NO_DEFAULT and is_required:
             raise DagsterInvalidConfigDefinitionError("A required config field cannot have a default value.")
         self._set_default(default_value, is_required)
@@ -223,12 +227,21 @@ class _WithFields(ConfigType):
 
     def _resolve_fields(self, given: Mapping[str, Any], path: Path, faults: list[ConfigFault]) -> dict[str, Any]:
         resolved: dict[str, Any] = {}
+        faults_before = len(faults)
         for name, field in self.fields.items():
             if name in given:
                 resolved[name] = field.resolve(given[name], (*path, name), faults)
             elif (value := field.resolve_missing((*path, name), faults)) is not ABSENT:
                 resolved[name] = value
+        if len(faults) == faults_before:
+            self._apply_rules(resolved, path, faults)
         return resolved
+
+    def _apply_rules(self, resolved: Mapping[str, Any], path: Path, faults: list[ConfigFault]) -> None:
+        for name, field in self.fields.items():
+            message = field.rule(resolved) if field.rule and name in resolved else None
+            if message is not None:
+                faults.append(ConfigFault((*path, name), message))
 
 
 class Shape(_WithFields):

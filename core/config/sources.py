@@ -49,6 +49,37 @@ class SourceType(ConfigType):
             return value
 
 
+class Checked(ConfigType):
+    """A scalar of which not every value will do, written out or read from the environment.
+
+    Args:
+        source: what it is before it is checked, such as `IntSource`.
+        wanted: what will do, as messages say it: "a whole number from 1 to 9".
+        fits: whether a value will do; it gets what `source` takes.
+        is_shown: False keeps values out of messages, where a wrong one may be a secret.
+    """
+
+    def __init__(self, source: SourceType, wanted: str, fits: Callable[[Any], bool], is_shown: bool = True) -> None:
+        self._source, self._wanted, self._fits, self._is_shown = source, wanted, fits, is_shown
+
+    @property
+    def given_name(self) -> str:
+        return f"{self._wanted} or {{env: NAME}}"
+
+    def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
+        found: list[ConfigFault] = []
+        resolved = self._source.resolve(value, path, found)
+        if any(fault.is_of_environment for fault in found):
+            faults.extend(found)
+        elif not found and not self._fits(resolved) and isinstance(value, dict):
+            message = f"the environment variable {value['env']} does not hold {self._wanted}"
+            faults.append(ConfigFault(path, message, is_of_environment=True))
+        elif found or not self._fits(resolved):
+            got = f"got {show_value(value)}" if self._is_shown else "got something else (not shown)"
+            faults.append(ConfigFault(path, f"expected {self.given_name}, {got}"))
+        return resolved
+
+
 class _FloatSource(SourceType):
     """As its base class; a written int is taken as a float."""
 

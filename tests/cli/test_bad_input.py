@@ -147,7 +147,7 @@ def test_an_endpoint_that_nobody_listens_at(s3_project: Project, s3_server: Embe
 
 def test_an_endpoint_that_is_no_url(s3_project: Project) -> None:
     s3_project.variables["STORE_URL"] = "over there"
-    refusal(s3_run(s3_project), "endpoint", "over there")
+    refusal(s3_run(s3_project), "endpoint_url", "STORE_URL", "http://")
 
 
 def test_a_prefix_that_no_store_keeps(s3_project: Project) -> None:

@@ -19,20 +19,6 @@ from core.usage import Usage
 LOCAL = {"endpoint_url": "http://127.0.0.1:9", "aws_access_key_id": "id", "aws_secret_access_key": "secret"}
 
 
-def test_every_option_can_be_left_out_and_is_described() -> None:
-    resolved = resolve_config(S3_OPTIONS, {}, "S3 options")
-    assert resolved["max_attempts"] == 5
-    assert not [name for name, field in S3_OPTIONS.items() if not field.description]
-
-
-def test_secrets_are_marked_and_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    secrets = {name for name, field in S3_OPTIONS.items() if field.is_secret}
-    assert secrets == {"aws_access_key_id", "aws_secret_access_key", "aws_session_token"}
-    monkeypatch.setenv("MY_SECRET", "s3cr3t")
-    resolved = resolve_config(S3_OPTIONS, {"aws_secret_access_key": {"env": "MY_SECRET"}}, "S3 options")
-    assert resolved["aws_secret_access_key"] == "s3cr3t"
-
-
 def test_options_reach_the_client() -> None:
     options = {
         **LOCAL,
@@ -56,7 +42,8 @@ def test_options_reach_the_client() -> None:
 
 
 def test_an_unsigned_client_sends_no_credentials(embedded: Any) -> None:
-    client = embedded.client_with(use_unsigned_session=True)
+    without = dict.fromkeys(("aws_access_key_id", "aws_secret_access_key"))
+    client = embedded.client_with(use_unsigned_session=True, **without)
     headers: list[str] = []
     client.meta.events.register("before-send.s3", lambda request, **_: headers.extend(request.headers))
     with pytest.raises(Exception, match=r"Denied|403"):
@@ -77,14 +64,34 @@ def test_a_second_client_reads_no_service_descriptions_but_the_environment_anew(
     assert client._request_signer._credentials.access_key == "second"
 
 
+def test_the_authorities_of_the_environment_are_trusted_unless_the_options_say_otherwise(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    mine, theirs = tmp_path / "mine.pem", tmp_path / "theirs.pem"
+    mine.touch()
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(theirs))
+
+    def trusted(**options: Any) -> object:
+        client: Any = make_client({**LOCAL, **options})
+        return client._endpoint.http_session._verify
+
+    assert trusted() == str(theirs)
+    assert trusted(verify_cert_path=str(mine)) == str(mine)
+    assert trusted(verify=False) is False
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
         ({"profile_name": "nobody"}, DagsterResourceUnavailableError, "nobody"),
-        ({"aws_access_key_id": "id"}, DagsterResourceUnavailableError, "aws_secret_access_key"),
+        ({"aws_access_key_id": "id"}, DagsterInvalidConfigError, "aws_access_key_id: .* aws_secret_access_key"),
         ({"verify_cert_path": "/no/such.pem"}, DagsterResourceUnavailableError, "/no/such.pem"),
-        ({"endpoint_url": "http://user:hunter2@bad_host!"}, DagsterInvalidConfigError, "endpoint"),
-        ({"max_attempts": 0}, DagsterInvalidConfigError, "max_attempts"),
+        (
+            {"endpoint_url": "http://user:hunter2@bad_host!"},
+            DagsterInvalidConfigError,
+            "endpoint_url: expected an http",
+        ),
+        ({"max_attempts": 0}, DagsterInvalidConfigError, "max_attempts: expected a whole number from 1"),
     ],
 )
 def test_unusable_options_are_named(options: dict[str, Any], error: type[Exception], message: str) -> None:
@@ -131,6 +138,25 @@ def test_a_multipart_upload_counts_every_part(store: Any) -> None:
     )
     use = _use(store, lambda: transfer.put_stream(store.client, store.bucket, "k", BytesIO(bytes(size))))
     assert (use.requests, use.bytes_sent) == (4, size + manifest[0])
+    assert use.write_requests == 4
+
+
+def test_writes_are_counted_as_bills_have_them(store: Any) -> None:
+    client, bucket = store.client, store.bucket
+    for write in (
+        lambda: client.put_object(Bucket=bucket, Key="k", Body=b"x"),
+        lambda: client.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": "k"}),
+        lambda: client.list_objects_v2(Bucket=bucket),
+    ):
+        use = _use(store, write)
+        assert (use.requests, use.write_requests) == (1, 1)
+    for other in (
+        lambda: client.get_object(Bucket=bucket, Key="k"),
+        lambda: client.head_object(Bucket=bucket, Key="k"),
+        lambda: client.delete_object(Bucket=bucket, Key="k"),
+    ):
+        use = _use(store, other)
+        assert (use.requests, use.write_requests) == (1, 0)
 
 
 @pytest.mark.parametrize("mode", ["legacy", "standard", "adaptive"])
@@ -151,7 +177,7 @@ def test_requests_that_get_no_answer_are_counted(proxy: Any) -> None:
     assert _counts(proxy.store.usage.read() - before) == (2, 10, 0)
 
 
-@pytest.mark.parametrize("module", ["client", "errors", "file_manager", "keys", "transfer"])
+@pytest.mark.parametrize("module", ["client", "errors", "file_manager", "keys", "options", "transfer"])
 def test_importing_loads_no_cloud_library(module: str) -> None:
     code = f"import sys, cloudstore.{module}; print(sorted({{'boto3', 'botocore', 'smart_open'}} & sys.modules.keys()))"
     root = Path(__file__).parents[2]

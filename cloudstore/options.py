@@ -1,0 +1,214 @@
+"""The options of everything that talks to S3: what each may be, and which go together.
+
+Whatever botocore refuses is refused here, when config is checked: by the option's name, and with what would be right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cloudstore.option_types import ENDPOINT, NAME, SECONDS, TAGS, one_of, text, whole_number
+from core.config import BoolSource, Field
+
+_SIGNING_OPTIONS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "role_arn")
+_KMS_ENCRYPTIONS = ("aws:kms", "aws:kms:dsse")
+_MOST_ATTEMPTS = 1000
+_MOST_CONNECTIONS = 10_000  # the pool makes a place for each at once
+
+Rule = Callable[[Mapping[str, Any]], str | None]
+
+
+def _beside(name: str) -> Rule:
+    return lambda options: None if name in options else f"this is of use only together with {name}; add it"
+
+
+def _beside_kms(options: Mapping[str, Any]) -> str | None:
+    if options.get("server_side_encryption") in _KMS_ENCRYPTIONS:
+        return None
+    return f"a KMS key needs server_side_encryption to be {' or '.join(_KMS_ENCRYPTIONS)}"
+
+
+def _unsigned_alone(options: Mapping[str, Any]) -> str | None:
+    given = [name for name in _SIGNING_OPTIONS if name in options]
+    if not options["use_unsigned_session"] or not given:
+        return None
+    return f"unsigned requests carry no credentials; leave this out, or {' and '.join(given)}"
+
+
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/RequesterPaysBuckets.html
+def _payer_known(options: Mapping[str, Any]) -> str | None:
+    if not options["requester_pays"] or not options["use_unsigned_session"]:
+        return None
+    return "who pays is known by credentials, which use_unsigned_session sends none of; leave out one of the two"
+
+
+_CONNECTION: dict[str, Field] = {
+    "region_name": Field(
+        text("a region's name such as eu-central-1", r"(?![0-9]+$)(?!-)[A-Za-z0-9-]{1,63}(?<!-)"),
+        is_required=False,
+        description="AWS region, such as eu-central-1; by default the profile's.",
+    ),
+    "endpoint_url": Field(
+        ENDPOINT, is_required=False, description="URL of a store other than AWS, such as http://127.0.0.1:9000."
+    ),
+    "profile_name": Field(
+        NAME, is_required=False, description="Profile of the AWS configuration files to take settings from."
+    ),
+    "use_unsigned_session": Field(
+        BoolSource,
+        default_value=False,
+        description="Send no credentials, to read a public bucket.",
+        rule=_unsigned_alone,
+    ),
+    "max_attempts": Field(
+        whole_number(_MOST_ATTEMPTS),
+        default_value=5,
+        description="How often a request is sent at most, the first time included.",
+    ),
+    "retry_mode": Field(
+        one_of("legacy", "standard", "adaptive"),
+        default_value="standard",
+        description="How botocore spaces its retries.",
+    ),
+    "connect_timeout_seconds": Field(
+        SECONDS, default_value=5.0, description="How long connecting may take before it counts as failed."
+    ),
+    "read_timeout_seconds": Field(
+        SECONDS,
+        default_value=60.0,
+        description="How long the store may be silent before a request counts as failed.",
+    ),
+    "max_pool_connections": Field(
+        whole_number(_MOST_CONNECTIONS),
+        default_value=16,
+        description="Connections kept open; more threads than this open one each time.",
+    ),
+    "addressing_style": Field(
+        one_of("auto", "path", "virtual"),
+        default_value="auto",
+        description="Where the bucket's name goes: path (most stores other than AWS), virtual (the host name), auto.",
+    ),
+    "use_ssl": Field(BoolSource, default_value=True, description="Use HTTPS where endpoint_url does not say."),
+    "verify": Field(BoolSource, default_value=True, description="Check the server's certificate."),
+    "verify_cert_path": Field(
+        NAME,
+        is_required=False,
+        description="File of the authorities whose certificates are trusted; by default AWS_CA_BUNDLE's or botocore's.",
+    ),
+    "checksum_mode": Field(
+        one_of("when_supported", "when_required"),
+        default_value="when_supported",
+        description="when_required for stores that refuse the checksums that AWS takes with every request.",
+    ),
+}
+
+_CREDENTIALS: dict[str, Field] = {
+    "aws_access_key_id": Field(
+        text("text without spaces and line breaks", r"[!-~]+"),
+        is_required=False,
+        is_secret=True,
+        description="Key id; by default from the environment.",
+        rule=_beside("aws_secret_access_key"),
+    ),
+    "aws_secret_access_key": Field(
+        text("text without spaces and line breaks", r"\S+"),
+        is_required=False,
+        is_secret=True,
+        description="Secret key; by default from the environment.",
+        rule=_beside("aws_access_key_id"),
+    ),
+    "aws_session_token": Field(
+        text("text without spaces and line breaks", r"[!-~]*"),
+        is_required=False,
+        is_secret=True,
+        description="Token of temporary credentials.",
+        rule=_beside("aws_access_key_id"),
+    ),
+    # The patterns are those of https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+    "role_arn": Field(
+        text(
+            "the ARN of a role such as arn:aws:iam::123456789012:role/reader",
+            r"(?=.{20,2048}$)arn:[a-z0-9-]+:iam::[0-9]{12}:role/[!-~]+",
+        ),
+        is_required=False,
+        description="Role to assume with the other credentials, renewed by itself; it needs a region.",
+    ),
+    "role_session_name": Field(
+        text("2 to 64 letters, digits and _+=,.@-", r"[A-Za-z0-9_+=,.@-]{2,64}"),
+        is_required=False,
+        description="What the role's use is called in the audit log; by default cloudstore.",
+        rule=_beside("role_arn"),
+    ),
+    "external_id": Field(
+        text("2 to 1224 letters, digits and _+=,.@:/-", r"[A-Za-z0-9_+=,.@:/-]{2,1224}"),
+        is_required=False,
+        is_secret=True,
+        description="What the owner of the role in another account wants to hear.",
+        rule=_beside("role_arn"),
+    ),
+    "sts_endpoint_url": Field(
+        ENDPOINT,
+        is_required=False,
+        description="URL of the service that gives roles; by default AWS's, also where endpoint_url is another store.",
+        rule=_beside("role_arn"),
+    ),
+}
+
+_OBJECTS: dict[str, Field] = {
+    "server_side_encryption": Field(
+        one_of("AES256", *_KMS_ENCRYPTIONS),
+        is_required=False,
+        description="How new objects are encrypted in the store; by default as the bucket says.",
+    ),
+    "sse_kms_key_id": Field(
+        text(
+            "a KMS key's id, its ARN, or alias/NAME",
+            r"arn:[a-z0-9-]+:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/[\w/-]+|alias/[\w/-]+|(?!arn:|alias/)[\w-]+",
+        ),
+        is_required=False,
+        description="KMS key that encrypts new objects; it takes kms:GenerateDataKey and kms:Decrypt on that key.",
+        rule=_beside_kms,
+    ),
+    "acl": Field(
+        one_of(
+            "private",
+            "public-read",
+            "public-read-write",
+            "authenticated-read",
+            "aws-exec-read",
+            "bucket-owner-read",
+            "bucket-owner-full-control",
+        ),
+        is_required=False,
+        description="Canned ACL of new objects; it takes s3:PutObjectAcl.",
+    ),
+    "storage_class": Field(
+        one_of(
+            "STANDARD",
+            "STANDARD_IA",
+            "ONEZONE_IA",
+            "INTELLIGENT_TIERING",
+            "GLACIER_IR",
+            "GLACIER",
+            "DEEP_ARCHIVE",
+            "REDUCED_REDUNDANCY",
+            "EXPRESS_ONEZONE",
+            "OUTPOSTS",
+            "SNOW",
+        ),
+        is_required=False,
+        description="Storage class of new objects; those of GLACIER and DEEP_ARCHIVE cannot be read until restored.",
+    ),
+    "object_tags": Field(
+        TAGS, is_required=False, description="Tags of new objects, at most 10; they take s3:PutObjectTagging."
+    ),
+    "requester_pays": Field(
+        BoolSource,
+        is_required=False,
+        description="Pay for requests to buckets whose owners do not.",
+        rule=_payer_known,
+    ),
+}
+
+S3_OPTIONS: dict[str, Field] = {**_CONNECTION, **_CREDENTIALS, **_OBJECTS}
