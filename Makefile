@@ -6,10 +6,10 @@ INSTALLED := $(VENV)/.installed
 PEERS_INSTALLED := .venv-peers/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench bench-peers lock clean
+.PHONY: help install demo test test-localstack lint bench bench-peers lock clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON) on the PATH; name yours: make PYTHON=python3.12" >&2; exit 1; }
@@ -30,6 +30,10 @@ lint: $(INSTALLED)  ## ruff, mypy --strict, import-linter
 
 test: lint  ## lint, then pytest on two cores
 	$(BIN)/python -m pytest -n 2
+
+# The script sets up .venv-localstack, of the versions in localstack/constraints.txt, when it is not there yet.
+test-localstack: $(INSTALLED)  ## run the integration tests on LocalStack, without docker
+	$(BIN)/python localstack/run_host.py -- $(BIN)/python -m pytest -n 2 tests/localstack
 
 bench: $(INSTALLED)  ## print the figures that benchmarks/README.md holds
 	$(BIN)/python -m benchmarks
