@@ -8,10 +8,10 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import imports, steps
+from benchmarks import imports, s3, steps
 from benchmarks.storages import table as storages
 
-BENCHMARKS = {"imports": imports.table, "steps": steps.table, "storages": storages.table}
+BENCHMARKS = {"imports": imports.table, "steps": steps.table, "storages": storages.table, "s3": s3.table}
 
 
 def main() -> None:

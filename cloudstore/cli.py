@@ -7,6 +7,7 @@ from importlib.metadata import version
 import click
 
 from cloudstore.dev_server import dev_server
+from cloudstore.doctor import doctor
 from core.cli import instance, logs, run, runs
 
 
@@ -16,5 +17,5 @@ def main() -> None:
     """Run pipelines of solids that keep values, files and logs in S3-compatible buckets."""
 
 
-for command in (run, runs, logs, instance, dev_server):
+for command in (run, runs, logs, instance, doctor, dev_server):
     main.add_command(command)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _PROBE_NAME = ".cloudstore-probe"
 _PROBE_CONNECTION_ATTEMPTS = 3
 _PROBE_PAUSE_SECONDS = 0.2
+_NO_CODE = ("404", "")
 
 _MISSING_CODES = {"NoSuchKey", "NoSuchVersion", "NotFound", "404"}
 _CREDENTIAL_ADVICE = {
@@ -56,15 +58,18 @@ _NO_CONNECTION = {"ConnectTimeoutError", "EndpointConnectionError", "ProxyConnec
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
 _IAM_ACTIONS = {
     "CompleteMultipartUpload": "s3:PutObject",
+    "CopyObject": "s3:GetObject and s3:PutObject",
     "CreateMultipartUpload": "s3:PutObject",
     "DeleteObjects": "s3:DeleteObject",
     "HeadBucket": "s3:ListBucket",
     "HeadObject": "s3:GetObject",
     "ListObjects": "s3:ListBucket",
+    "ListMultipartUploads": "s3:ListBucketMultipartUploads",
     "ListObjectsV2": "s3:ListBucket",
     "UploadPart": "s3:PutObject",
 }
 _LISTING = ", and s3:ListBucket on the bucket, without which AWS answers so for objects that are not there"
+_NAMED_ACTION = re.compile(r"not authorized to perform: (\w+:\w+)")
 _URL_SECRETS = re.compile(r"(?i)(X-Amz-(?:Credential|Security-Token|Signature)=)[^&\s\"']+|(?<=://)[^/@\s]+@")
 
 
@@ -135,13 +140,15 @@ def _from_answer(response: Any, action: str, bucket: str, where: str) -> Dagster
             f"The store did not accept the credentials for {action} on {where} ({said}). {_CREDENTIAL_ADVICE[code]}"
         )
     if status in (401, 403):
-        listing = _LISTING if action == "HeadObject" else ""
+        listing = _LISTING if action in ("GetObject", "HeadObject") else ""
         return DagsterObjectAccessError(
             f"The store refused {action} on {where} ({said}). Check that the credentials are the right ones, and "
-            f"that their policy and the bucket's allow {_IAM_ACTIONS.get(action, 's3:' + action)} there{listing}."
+            f"that their policy and the bucket's allow {_refused_action(action, said)} there{listing}."
         )
     if status == 412 and action == "GetObject":  # the one condition of reading is that the object stays the same
-        return DagsterObjectStoreError(f"The object {where} was replaced or deleted while it was read. Read it again.")
+        return DagsterObjectStoreError(
+            f"The object {where} was replaced or deleted while it was read (GetObject: {said}). Read it again."
+        )
     if status == 412:
         return S3ConditionFailed(f"{action} on {where}: the object is not in the state that was asked for ({said}).")
     if code == "ConditionalRequestConflict":
@@ -152,6 +159,12 @@ def _from_answer(response: Any, action: str, bucket: str, where: str) -> Dagster
             "nothing was stored. Try again."
         )
     return DagsterObjectStoreError(f"{action} on {where} failed with HTTP status {status} ({said}).")
+
+
+def _refused_action(action: str, said: str) -> str:
+    """The permission to grant: the one AWS names, such as kms:Decrypt, or else the action's."""
+    named = _NAMED_ACTION.search(said)
+    return named[1] if named else _IAM_ACTIONS.get(action, f"s3:{action}")
 
 
 def _from_failure(error: Exception, action: str, where: str) -> DagsterObjectStoreError:
@@ -185,7 +198,7 @@ def _other_region(response: Any, bucket: str, said: str) -> str:
 
 def answer_to(error: BaseException) -> Any:
     """The store's answer that a translated error came from, as `ClientError.response`; {} when there was none."""
-    return getattr(error.__cause__, "response", {})
+    return getattr(error.__cause__, "response", None) or {}  # None where botocore got no answer
 
 
 def code_of(answer: Any) -> str:
@@ -239,23 +252,46 @@ def check_bucket(client: S3Client, bucket: str, prefix: str = "") -> None:
             f"{bucket!r} is no name of a bucket. Give the name alone, {name!r}; what follows it goes into the prefix."
         )
     key = join_key(prefix, _PROBE_NAME)
+
+    def ask() -> None:
+        client.get_object(Bucket=bucket, Key=key)["Body"].close()
+
     try:
         with _impatient_connecting(client):
-            client.get_object(Bucket=bucket, Key=key)["Body"].close()
+            _again_when_cut(ask)
     except Exception as error:
         translation = translated(error, "GetObject", bucket, key)
         if translation is None:
             raise
-        code = code_of(getattr(error, "response", {"Error": {"Code": "none"}}))
+        code = _code_in(error)
         if code in ("AccessDenied", "NoSuchKey"):
             return
-        if code in ("404", ""):  # S3 gives a code in the body of its answer; what answered here knows none
+        if code in _NO_CODE:  # S3 gives a code in the body of its answer; what answered here knows none
             reason = f"{client.meta.endpoint_url} answers, but not as an S3 server does; check endpoint_url."
         else:
             reason = str(translation)
         if code != "NoSuchBucket":  # which says so by itself
             reason = f"The bucket {bucket!r} cannot be used. {reason}"
         raise DagsterResourceUnavailableError(reason) from error
+
+
+def _code_in(error: Exception) -> str:
+    """As `code_of`, of what a client raised; "none" when there was no answer."""
+    return code_of(getattr(error, "response", None) or {"Error": {"Code": "none"}})
+
+
+def _again_when_cut(ask: Callable[[], None]) -> None:
+    """Asks up to three times while the answer is XML, as a store's, without S3's code: it was cut on the way."""
+    for attempts_left in reversed(range(_PROBE_CONNECTION_ATTEMPTS)):
+        try:
+            return ask()
+        except Exception as error:
+            headers = (getattr(error, "response", None) or {}).get("ResponseMetadata", {}).get("HTTPHeaders", {})
+            is_cut = _code_in(error) in _NO_CODE and "xml" in headers.get("content-type", "")
+            if not (is_cut and attempts_left):
+                raise
+        time.sleep(_PROBE_PAUSE_SECONDS)
+    return None
 
 
 @contextmanager

@@ -2,75 +2,113 @@
 
 from __future__ import annotations
 
-import io
-import pickle
 from abc import abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from cloudstore import transfer
+from cloudstore import values
 from cloudstore.errors import check_bucket
 from cloudstore.keys import join_key, s3_url
 from cloudstore.resource import BUCKET_OPTIONS
+from cloudstore.signing import signer_of
+from core.config import Field, StringSource
 from core.definitions.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
+from core.storage.codecs import ValueNotKeptError, codec_for
 from core.storage.io_context import InputContext, OutputContext
-from core.storage.io_manager import PICKLE_PROTOCOL, IOManager, MemoizableIOManager, warn_of_dropped_value
+from core.storage.io_manager import IOManager, MemoizableIOManager, warn_of_dropped_value
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
+VALUE_OPTIONS = {
+    **BUCKET_OPTIONS,
+    "signing_key": Field(
+        StringSource,
+        is_required=False,
+        is_secret=True,
+        description="Signs values, and refuses those without a signature; by default CLOUDSTORE_SIGNING_KEY's, if any.",
+    ),
+    "former_signing_key": Field(
+        StringSource,
+        is_required=False,
+        is_secret=True,
+        description="Its signatures are accepted too; by default CLOUDSTORE_FORMER_SIGNING_KEY's, if any.",
+    ),
+}
+
 _QUESTIONS_AT_ONCE = 16
 
 
-class _PickledObjects(IOManager):
-    """Pickles in a bucket, each under one exact key.
+class _StoredObjects(IOManager):
+    """Values in a bucket, each under one exact key, by the codec that its output names or its type has, else pickled.
 
     Args:
         s3_bucket: the bucket.
         s3_session: a boto3 S3 client.
         s3_prefix: where in the bucket.
+        signing_key: signs values, and refuses those without a signature; by default what the environment variable
+            CLOUDSTORE_SIGNING_KEY holds, if it is set.
+        former_signing_key: its signatures are accepted too; by default that of CLOUDSTORE_FORMER_SIGNING_KEY.
+
+    Raises:
+        DagsterInvalidConfigError: a key is too short to be one.
     """
 
     _keeps_existing: ClassVar[bool]
     """Whether a value that is stored already stays, and the new one is dropped."""
 
-    def __init__(self, s3_bucket: str, s3_session: S3Client, s3_prefix: str = "dagster") -> None:
+    def __init__(
+        self,
+        s3_bucket: str,
+        s3_session: S3Client,
+        s3_prefix: str = "dagster",
+        signing_key: str | None = None,
+        former_signing_key: str | None = None,
+    ) -> None:
         self._client = s3_session
         self._bucket = s3_bucket
         self._prefix = s3_prefix
+        self._signer = signer_of(signing_key, former_signing_key)
 
     @abstractmethod
     def _names(self, context: OutputContext) -> list[str]:
         """What the key of an output is made of, below the prefix."""
 
     def handle_output(self, context: OutputContext, obj: Any) -> None:
-        content = io.BytesIO()
-        pickle.dump(obj, content, PICKLE_PROTOCOL)
-        content.seek(0)
-        key = self._key(context)
-        if not transfer.put_stream(self._client, self._bucket, key, content, if_absent=self._keeps_existing):
-            warn_of_dropped_value(context, s3_url(self._bucket, key))
+        place = self._place(context)
+        codec = codec_for(context.metadata, context.dagster_type, obj)
+        try:
+            is_stored = values.store(place, obj, codec, run_id=context.run_id, once=self._keeps_existing)
+        except ValueNotKeptError as error:
+            raise ValueNotKeptError(f"Output {context.name!r} of step {context.step_key!r}: {error}") from error
+        if not is_stored:
+            warn_of_dropped_value(context, place.url)
 
     def load_input(self, context: InputContext) -> Any:
         assert context.upstream_output is not None
-        return pickle.loads(transfer.get_bytes(self._client, self._bucket, self._key(context.upstream_output)))
+        return values.load(self._place(context.upstream_output))
 
     def get_address(self, context: OutputContext) -> str | None:
         return s3_url(self._bucket, self._key(context))
+
+    def _place(self, context: OutputContext) -> values.Place:
+        return values.Place(self._client, self._bucket, self._key(context), self._signer)
 
     def _key(self, context: OutputContext) -> str:
         return join_key(self._prefix, *self._names(context))
 
 
-class PickledObjectS3IOManager(_PickledObjects):
-    """Pickles at `{s3_prefix}/storage/{run_id}/{step_key}/{output_name}`: one request a value, in each direction.
+class PickledObjectS3IOManager(_StoredObjects):
+    """Values at `{s3_prefix}/storage/{run_id}/{step_key}/{output_name}`: one request each, in each direction.
 
     Args:
         s3_bucket: the bucket.
         s3_session: a boto3 S3 client.
         s3_prefix: where in the bucket.
+        signing_key: signs values, and refuses those without a signature; by default CLOUDSTORE_SIGNING_KEY's.
+        former_signing_key: its signatures are accepted too; by default CLOUDSTORE_FORMER_SIGNING_KEY's.
     """
 
     _keeps_existing = False
@@ -79,15 +117,19 @@ class PickledObjectS3IOManager(_PickledObjects):
         return ["storage", *context.get_run_scoped_output_identifier()]
 
 
-class VersionedPickledObjectS3IOManager(_PickledObjects, MemoizableIOManager):
-    """Pickles at `{s3_prefix}/versioned_outputs/{step_key}/{output_name}/{version}`.
+class VersionedPickledObjectS3IOManager(_StoredObjects, MemoizableIOManager):
+    """Values at `{s3_prefix}/versioned_outputs/{step_key}/{output_name}/{version}`.
 
-    An object appears whole and once: of many writers of one version one wins, and the others' values are dropped.
+    An object appears whole and once: of many writers of one version one wins, and the others' values are dropped. One
+    that is not whole, or not signed as it must be, does not count as stored, and is replaced by the next run that
+    computes the value.
 
     Args:
         s3_bucket: the bucket.
         s3_session: a boto3 S3 client.
         s3_prefix: where in the bucket.
+        signing_key: signs values, and refuses those without a signature; by default CLOUDSTORE_SIGNING_KEY's.
+        former_signing_key: its signatures are accepted too; by default CLOUDSTORE_FORMER_SIGNING_KEY's.
     """
 
     _keeps_existing = True
@@ -96,7 +138,7 @@ class VersionedPickledObjectS3IOManager(_PickledObjects, MemoizableIOManager):
         return ["versioned_outputs", *context.get_versioned_output_identifier()]
 
     def has_output(self, context: OutputContext) -> bool:
-        return transfer.exists(self._client, self._bucket, self._key(context))
+        return values.has(self._place(context))
 
     def has_outputs(self, contexts: Sequence[OutputContext]) -> list[bool]:
         if len(contexts) < 2:
@@ -105,23 +147,25 @@ class VersionedPickledObjectS3IOManager(_PickledObjects, MemoizableIOManager):
             return list(pool.map(self.has_output, contexts))
 
 
-@io_manager(config_schema=BUCKET_OPTIONS, required_resource_keys={"s3"}, version="1")
+@io_manager(config_schema=VALUE_OPTIONS, required_resource_keys={"s3"}, version="1")
 def s3_pickle_io_manager(init_context: InitResourceContext) -> PickledObjectS3IOManager:
-    """IO manager that pickles the values of each run to a bucket, with the client under the resource key `s3`.
+    """IO manager that keeps the values of each run in a bucket, with the client under the resource key `s3`.
 
     Raises:
         DagsterResourceUnavailableError: the bucket cannot be used; the run is refused.
+        DagsterInvalidConfigError: a signing key is too short to be one.
     """
-    return PickledObjectS3IOManager(*_bucket_to_use(init_context))
+    return PickledObjectS3IOManager(*_settings(init_context))
 
 
-@io_manager(config_schema=BUCKET_OPTIONS, required_resource_keys={"s3"}, version="1")
+@io_manager(config_schema=VALUE_OPTIONS, required_resource_keys={"s3"}, version="1")
 def versioned_s3_io_manager(init_context: InitResourceContext) -> VersionedPickledObjectS3IOManager:
-    """IO manager that pickles values by version to a bucket, for memoized runs; otherwise as `s3_pickle_io_manager`."""
-    return VersionedPickledObjectS3IOManager(*_bucket_to_use(init_context))
+    """IO manager that keeps values by version in a bucket, for memoized runs; otherwise as `s3_pickle_io_manager`."""
+    return VersionedPickledObjectS3IOManager(*_settings(init_context))
 
 
-def _bucket_to_use(init_context: InitResourceContext) -> tuple[str, S3Client, str]:
+def _settings(init_context: InitResourceContext) -> tuple[str, S3Client, str, str | None, str | None]:
     config, client = init_context.resource_config, init_context.resources.s3
     check_bucket(client, config["s3_bucket"], config["s3_prefix"])
-    return config["s3_bucket"], client, config["s3_prefix"]
+    keys = config.get("signing_key"), config.get("former_signing_key")
+    return config["s3_bucket"], client, config["s3_prefix"], *keys

@@ -43,6 +43,12 @@ from core.definitions.resource import (
     resource,
 )
 from core.definitions.solid import SolidDefinition, lambda_solid, solid
+from core.definitions.system_storage import (
+    build_intermediate_storage_from_object_store,
+    default_intermediate_storage_defs,
+    fs_intermediate_storage,
+    mem_intermediate_storage,
+)
 from core.errors import (
     DagsterConfigMappingFunctionError,
     DagsterError,
@@ -88,7 +94,7 @@ from core.instance import DagsterInstance, InstanceRef
 from core.log_manager import DagsterLogManager
 from core.storage.file_manager import FileHandle, FileManager, LocalFileHandle
 from core.storage.fs_io_manager import fs_io_manager
-from core.storage.intermediate_storage import IntermediateStorage
+from core.storage.intermediate_storage import IntermediateStorage, TypeStoragePlugin
 from core.storage.io_context import InputContext, OutputContext, build_input_context, build_output_context
 from core.storage.io_manager import IOManager
 from core.storage.local_file_manager import local_file_manager
@@ -100,7 +106,9 @@ from core.types import (
     Dict,
     List,
     Optional,
+    PickleSerializationStrategy,
     PythonObjectDagsterType,
+    SerializationStrategy,
     Set,
     Tuple,
     make_python_type_usable_as_dagster_type,
@@ -157,7 +165,9 @@ __all__ = [
     "List",
     "Nothing",
     "Optional",
+    "PickleSerializationStrategy",
     "PythonObjectDagsterType",
+    "SerializationStrategy",
     "Set",
     "String",
     "Tuple",
@@ -208,8 +218,13 @@ __all__ = [
     "IntermediateStorage",
     "LocalFileHandle",
     "MemoizableIOManager",
+    "TypeStoragePlugin",
+    "build_intermediate_storage_from_object_store",
+    "default_intermediate_storage_defs",
+    "fs_intermediate_storage",
     "fs_io_manager",
     "local_file_manager",
+    "mem_intermediate_storage",
     "mem_io_manager",
     "versioned_filesystem_io_manager",
     # loggers

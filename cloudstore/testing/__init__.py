@@ -1,6 +1,16 @@
-"""What tests and development need: an S3 server of their own."""
+"""What tests and development need: an S3 server of their own, and one that fails as it is told."""
 
+from cloudstore.testing.fault_proxy import FaultProxy, faulty_s3_server
+from cloudstore.testing.faults import Fault, FaultRecord
 from cloudstore.testing.server import EmbeddedS3Server, embedded_s3_server
 from cloudstore.testing.weed import EmbeddedS3ServerError
 
-__all__ = ["EmbeddedS3Server", "EmbeddedS3ServerError", "embedded_s3_server"]
+__all__ = [
+    "EmbeddedS3Server",
+    "EmbeddedS3ServerError",
+    "Fault",
+    "FaultProxy",
+    "FaultRecord",
+    "embedded_s3_server",
+    "faulty_s3_server",
+]

@@ -2,10 +2,12 @@
 
 from cloudstore.transfer.common import exists
 from cloudstore.transfer.delete import StoredObject, delete_objects, list_objects
+from cloudstore.transfer.pieces import Content, get_content
 from cloudstore.transfer.read import RANGE_BYTES, download, get_bytes, open_stream
-from cloudstore.transfer.write import PART_BYTES, WRITE_ID, part_bytes, put_bytes, put_stream
+from cloudstore.transfer.write import PART_BYTES, WRITE_ID, part_bytes, put_bytes, put_file, put_stream
 
 __all__ = [
+    "Content",
     "PART_BYTES",
     "RANGE_BYTES",
     "StoredObject",
@@ -14,9 +16,11 @@ __all__ = [
     "download",
     "exists",
     "get_bytes",
+    "get_content",
     "list_objects",
     "open_stream",
     "part_bytes",
     "put_bytes",
+    "put_file",
     "put_stream",
 ]

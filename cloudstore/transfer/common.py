@@ -4,16 +4,57 @@ from __future__ import annotations
 
 import random
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from cloudstore.errors import translate_errors
-from core.errors import DagsterObjectNotFoundError
+from cloudstore.keys import s3_url
+from core.errors import DagsterObjectNotFoundError, DagsterObjectStoreError
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 CHUNK_BYTES = 1 << 20
+_ATTEMPTS = 5
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 0.8
+
+
+class S3AnswerCut(DagsterObjectStoreError):
+    """An answer that began as a success lacks what every such answer has: it broke off on the way."""
+
+
+def require(answer: Mapping[str, Any], names: tuple[str, ...], action: str, bucket: str, key: str) -> None:
+    """Checks that an answer came whole; botocore takes one for a success that ends before, or within, its headers.
+
+    Raises:
+        S3AnswerCut: it lacks one of `names`.
+    """
+    missing = [name for name in names if name not in answer]
+    if missing:
+        raise S3AnswerCut(
+            f"{action} on {s3_url(bucket, key)}: the store's answer broke off before its {missing[0]}, so what it "
+            "did is not known. Try again."
+        )
+
+
+def ask(send: Callable[[], Any], needed: tuple[str, ...], action: str, bucket: str, key: str) -> Any:
+    """The answer to a request that may be sent again; it is, when the answer lacks one of `needed`.
+
+    Raises:
+        DagsterObjectStoreError: as `translate_errors`; S3AnswerCut, when that happens five times in a row.
+    """
+    for attempt in range(1, _ATTEMPTS + 1):
+        with translate_errors(action, bucket, key):
+            answer = send()
+        try:
+            require(answer, needed, action, bucket, key)
+        except S3AnswerCut:
+            if attempt == _ATTEMPTS:
+                raise
+            pause(attempt)
+        else:
+            return answer
+    raise AssertionError("the last attempt returned or raised")
 
 
 def exists(client: S3Client, bucket: str, key: str) -> bool:

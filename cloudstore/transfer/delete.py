@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from cloudstore.errors import translate_errors
+from cloudstore.transfer.common import require
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -35,6 +36,7 @@ def list_objects(client: S3Client, bucket: str, prefix: str) -> Iterator[StoredO
     """
     with translate_errors("ListObjectsV2", bucket, prefix):
         for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            require(page, ("IsTruncated",), "ListObjectsV2", bucket, prefix)
             for each in page.get("Contents", []):
                 yield StoredObject(each["Key"], each["Size"])
 

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import io
 import itertools
-import logging
+import os
+import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from cloudstore.errors import S3ConditionConflict, S3ConditionFailed, answer_to, code_of, translate_errors
 from cloudstore.keys import s3_url
-from cloudstore.transfer.common import CHUNK_BYTES, exists, pause
-from core.errors import DagsterObjectNotFoundError, DagsterObjectStoreError
+from cloudstore.transfer.common import CHUNK_BYTES, S3AnswerCut, ask, exists, pause, require
+from cloudstore.transfer.file_slice import FileSlice
+from cloudstore.transfer.lost_uploads import abort, abort_lost
+from core.errors import DagsterObjectAccessError, DagsterObjectNotFoundError, DagsterObjectStoreError
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -36,7 +39,6 @@ WRITE_ID = "cloudstore-write-id"
 
 _PARTS_OF_ONE_SIZE = 1000
 _CONFLICT_ATTEMPTS = 8
-_log = logging.getLogger(__name__)
 
 
 def put_bytes(
@@ -97,6 +99,46 @@ def put_stream(
     return write.put_parts(itertools.chain((first, second), parts)) if _length(second) else write.put(first)
 
 
+def put_file(
+    client: S3Client,
+    bucket: str,
+    key: str,
+    file: IO[bytes],
+    *,
+    if_absent: bool = False,
+    if_match: str | None = None,
+    content_type: str | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> bool:
+    """Stores the whole of a file that seeks, without holding it: its parts are read as they are sent.
+
+    One request up to 16 MiB, and up to 5 GiB where the write has a condition, so that the store decides it at once;
+    else a multipart upload as by `put_stream`. What is larger than 16 MiB has to be a file of the system's.
+
+    Args:
+        if_match: store it only where the object still has this ETag; a missing one raises.
+
+    Returns:
+        bool: False when the condition was not met, and nothing was changed.
+
+    Raises:
+        DagsterObjectStoreError: as `translate_errors`.
+    """
+    write = _Write(client, bucket, key, if_absent, _settings(content_type, metadata, None), if_match)
+    size = file.seek(0, os.SEEK_END)
+    if size <= PART_BYTES or ((if_absent or if_match) and size <= MAX_PART_BYTES):
+        return write.put(file)
+    return write.put_parts(_file_parts(file.fileno(), size))
+
+
+def _file_parts(descriptor: int, size: int) -> Iterator[IO[bytes]]:
+    start, numbers = 0, itertools.count(1)
+    while start < size:
+        length = min(part_bytes(next(numbers)), size - start)
+        yield cast("IO[bytes]", FileSlice(descriptor, start, length))
+        start += length
+
+
 def part_bytes(number: int) -> int:
     """The size in bytes of the part with this number (from 1): small at first, and 5 TiB within 10,000 parts."""
     return min(PART_BYTES << (number - 1) // _PARTS_OF_ONE_SIZE, MAX_PART_BYTES)
@@ -117,8 +159,13 @@ def _read_part(stream: IO[bytes], size: int) -> io.BytesIO:
     return part
 
 
-def _length(part: io.BytesIO) -> int:
-    return part.getbuffer().nbytes
+def _length(part: IO[bytes]) -> int:
+    return part.seek(0, os.SEEK_END)
+
+
+def _content(body: IO[bytes]) -> bytes:
+    body.seek(0)
+    return body.read()
 
 
 def _in_flight(number: int) -> int:
@@ -129,18 +176,28 @@ def _in_flight(number: int) -> int:
 class _Write:
     """One object on its way to the store."""
 
-    def __init__(self, client: S3Client, bucket: str, key: str, if_absent: bool, settings: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        client: S3Client,
+        bucket: str,
+        key: str,
+        if_absent: bool,
+        settings: dict[str, Any],
+        if_match: str | None = None,
+    ) -> None:
         self._client, self._bucket, self._key = client, bucket, key
         self._if_absent = if_absent
         self._condition: dict[str, Any] = {"IfNoneMatch": "*"} if if_absent else {}
+        if if_match:
+            self._condition = {"IfMatch": if_match}
         self._settings = settings
         self._write_id = uuid.uuid4().hex
 
-    def put(self, body: io.BytesIO) -> bool:
+    def put(self, body: IO[bytes]) -> bool:
         """Stores it by one PutObject."""
-        settings = (self._identified_settings() if self._if_absent else self._settings) | self._condition
+        settings = (self._identified_settings() if self._condition else self._settings) | self._condition
         # botocore sends bytes along with the headers, which copies them, and files after the server said "continue".
-        small = body.getvalue() if _length(body) < CHUNK_BYTES else None
+        small = _content(body) if _length(body) < CHUNK_BYTES else None
 
         def send() -> None:
             body.seek(0)
@@ -150,34 +207,54 @@ class _Write:
 
         return self._create("PutObject", send)
 
-    def put_parts(self, parts: Iterable[io.BytesIO]) -> bool:
+    def put_parts(self, parts: Iterable[IO[bytes]]) -> bool:
         """Stores it by a multipart upload of `parts`, up to the first empty one."""
         algorithm = self._settings.get("ChecksumAlgorithm") or self._default_checksum()
         checksum: dict[str, Any] = {"ChecksumAlgorithm": algorithm} if algorithm else {}
         # The checksum of the whole object, which readers verify; S3 makes it from those of the parts for CRCs only.
         whole: dict[str, Any] = {"ChecksumType": "FULL_OBJECT"} if str(algorithm).startswith("CRC") else {}
-        with translate_errors("CreateMultipartUpload", self._bucket, self._key):
-            upload_id = self._client.create_multipart_upload(
-                Bucket=self._bucket, Key=self._key, **(self._identified_settings() | checksum | whole)
-            )["UploadId"]
+        upload_id = self._announce(self._identified_settings() | checksum | whole)
         created = False
         try:
             sent = self._send_parts(upload_id, parts, checksum)
 
             def complete() -> None:
-                self._client.complete_multipart_upload(
+                answer = self._client.complete_multipart_upload(
                     Bucket=self._bucket,
                     Key=self._key,
                     UploadId=upload_id,
                     MultipartUpload={"Parts": sent},
                     **(self._condition | whole),
                 )
+                require(answer, ("ETag",), "CompleteMultipartUpload", self._bucket, self._key)
 
             created = self._create("CompleteMultipartUpload", complete)
         finally:
             if not created:
-                self._abort(upload_id)
+                abort(self._client, self._bucket, self._key, upload_id)
         return created
+
+    def _announce(self, settings: dict[str, Any]) -> str:
+        """The id of a new multipart upload. Others that the request began, its answer lost, are aborted."""
+        began, upload_id, is_repeated, sendings = time.monotonic(), "", True, itertools.count(1)
+
+        def create() -> Any:
+            next(sendings)
+            return self._client.create_multipart_upload(Bucket=self._bucket, Key=self._key, **settings)
+
+        try:
+            answer = ask(create, ("UploadId",), "CreateMultipartUpload", self._bucket, self._key)
+            upload_id = str(answer["UploadId"])
+            is_repeated = _is_repeated(answer) or next(sendings) > 2
+        except DagsterObjectStoreError as error:
+            # A refusal of the first sending began nothing.
+            is_repeated = not answer_to(error) or _is_repeated(answer_to(error))
+            raise
+        finally:
+            if is_repeated:
+                age_seconds = time.monotonic() - began
+                abort_lost(self._client, self._bucket, self._key, upload_id, age_seconds, not self._condition)
+        return upload_id
 
     def _default_checksum(self) -> str | None:
         # What botocore sends with each part by itself. AWS refuses it unless the upload was announced with it.
@@ -188,7 +265,7 @@ class _Write:
         return self._settings | {"Metadata": {**self._settings.get("Metadata", {}), WRITE_ID: self._write_id}}
 
     def _send_parts(
-        self, upload_id: str, parts: Iterable[io.BytesIO], checksum: dict[str, Any]
+        self, upload_id: str, parts: Iterable[IO[bytes]], checksum: dict[str, Any]
     ) -> list[CompletedPartTypeDef]:
         sent: list[CompletedPartTypeDef] = []
         pending: deque[Future[CompletedPartTypeDef]] = deque()
@@ -209,13 +286,16 @@ class _Write:
         return sent
 
     def _send_part(
-        self, upload_id: str, number: int, part: io.BytesIO, checksum: dict[str, Any]
+        self, upload_id: str, number: int, part: IO[bytes], checksum: dict[str, Any]
     ) -> CompletedPartTypeDef:
-        part.seek(0)
-        with part, translate_errors("UploadPart", self._bucket, self._key):
-            answer = self._client.upload_part(
+        def send() -> Any:
+            part.seek(0)
+            return self._client.upload_part(
                 Bucket=self._bucket, Key=self._key, UploadId=upload_id, PartNumber=number, Body=part, **checksum
             )
+
+        with part:
+            answer = ask(send, ("ETag",), "UploadPart", self._bucket, self._key)
         sums: Any = {name: value for name, value in answer.items() if name.startswith("Checksum")}
         sums.update(PartNumber=number, ETag=answer["ETag"])
         return cast("CompletedPartTypeDef", sums)
@@ -226,18 +306,23 @@ class _Write:
             try:
                 with translate_errors(action, self._bucket, self._key):
                     send()
-            except S3ConditionConflict:
+            except (S3ConditionConflict, S3AnswerCut):
                 if attempt == _CONFLICT_ATTEMPTS:
                     raise
                 pause(attempt)
             except DagsterObjectStoreError as error:
-                repeated = attempt > 1 or answer_to(error).get("ResponseMetadata", {}).get("RetryAttempts", 0) > 0
+                repeated = attempt > 1 or _is_repeated(answer_to(error))
                 # The first sending may have succeeded with its answer lost. Then the second meets our own object,
                 # or an upload that is completed and gone.
                 taken, gone = isinstance(error, S3ConditionFailed), code_of(answer_to(error)) == "NoSuchUpload"
                 if repeated and (taken or gone) and self._is_ours():
                     return True
-                if taken or (repeated and gone and self._if_absent and exists(self._client, self._bucket, self._key)):
+                if taken and self._if_absent and attempt < _CONFLICT_ATTEMPTS and not self._is_taken():
+                    pause(attempt)  # what was there is gone again
+                    continue
+                if taken and self._condition:
+                    return False
+                if repeated and gone and self._if_absent and exists(self._client, self._bucket, self._key):
                     return False
                 raise
             else:
@@ -252,15 +337,14 @@ class _Write:
             return False
         return stored["Metadata"].get(WRITE_ID) == self._write_id
 
-    def _abort(self, upload_id: str) -> None:
+    def _is_taken(self) -> bool:
+        """Whether the key has an object, as the store said; where nobody may look, its word counts."""
         try:
-            with translate_errors("AbortMultipartUpload", self._bucket, self._key):
-                self._client.abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=upload_id)
-        except DagsterObjectStoreError as error:
-            if code_of(answer_to(error)) != "NoSuchUpload":
-                _log.warning(
-                    "The parts of upload %s stay, and cost, until a lifecycle rule AbortIncompleteMultipartUpload of "
-                    "the bucket deletes them: %s",
-                    upload_id,
-                    error,
-                )
+            return exists(self._client, self._bucket, self._key)
+        except DagsterObjectAccessError:
+            return True
+
+
+def _is_repeated(answer: Any) -> bool:
+    """Whether botocore sent the request more than once before it got this answer."""
+    return bool(answer.get("ResponseMetadata", {}).get("RetryAttempts", 0))

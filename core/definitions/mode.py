@@ -10,6 +10,7 @@ from core.definitions.executor import ExecutorDefinition
 from core.definitions.intermediate_storage import IntermediateStorageDefinition
 from core.definitions.logger import DEFAULT_LOGGERS, LoggerDefinition
 from core.definitions.resource import ResourceDefinition
+from core.definitions.system_storage import default_intermediate_storage_defs
 from core.errors import DagsterInvalidDefinitionError
 
 DEFAULT_MODE_NAME = "default"
@@ -24,7 +25,7 @@ class ModeDefinition:
         logger_defs: by the key that a run config calls them; one to the console by default.
         executor_defs: that a run config can choose from; those of the package by default.
         description: for people.
-        intermediate_storage_defs: that a run config can choose from.
+        intermediate_storage_defs: that a run config can choose from; `in_memory` and `filesystem` by default.
 
     Raises:
         DagsterInvalidDefinitionError: two executors or two storages of one name.
@@ -46,7 +47,10 @@ class ModeDefinition:
         }
         self.logger_defs = dict(DEFAULT_LOGGERS if logger_defs is None else logger_defs)
         self.executor_defs = None if executor_defs is None else _by_name(self.name, executor_defs)
-        self.intermediate_storage_defs = _by_name(self.name, intermediate_storage_defs or ())
+        self.intermediate_storage_defs = _by_name(
+            self.name,
+            default_intermediate_storage_defs if intermediate_storage_defs is None else intermediate_storage_defs,
+        )
 
 
 def _as_resource(value: Any) -> ResourceDefinition:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from core.definitions.intermediate_storage import InitIntermediateStorageContext, IntermediateStorageDefinition
@@ -13,6 +14,7 @@ from core.events.payloads import StepOutputHandle
 from core.storage.intermediate_storage import IntermediateStorage, TypeStoragePluginRegistry
 from core.storage.io_context import InputContext, OutputContext
 from core.storage.io_manager import IOManager
+from core.types import DagsterType
 
 
 class IntermediateStorageIOManager(IOManager):
@@ -27,7 +29,11 @@ class IntermediateStorageIOManager(IOManager):
     def load_input(self, context: InputContext) -> Any:
         upstream = context.upstream_output
         assert upstream is not None
-        return self._storage.get_intermediate(context, upstream.dagster_type, _handle(upstream))
+        storage = self._storage if upstream.run_id is None else self._storage.of_run(upstream.run_id)
+        return storage.get_intermediate(context, upstream.dagster_type, _handle(upstream))
+
+    def get_address(self, context: OutputContext) -> str | None:
+        return self._storage.get_address(_handle(context))
 
 
 def _handle(context: OutputContext) -> StepOutputHandle:
@@ -42,6 +48,7 @@ def as_io_manager(
     environment: EnvironmentConfig,
 ) -> ResourceDefinition:
     """A resource that is an IO manager on the storage that `definition` makes."""
+    plugins = TypeStoragePluginRegistry.of_types(_types_of(pipeline), definition)
 
     def create(init_context: InitResourceContext) -> IntermediateStorageIOManager:
         assert init_context.pipeline_run is not None
@@ -53,11 +60,17 @@ def as_io_manager(
                 pipeline_run=init_context.pipeline_run,
                 instance=init_context.instance,
                 environment_config=environment,
-                type_storage_plugin_registry=TypeStoragePluginRegistry(),
+                type_storage_plugin_registry=plugins,
                 resources=init_context.resources,
                 intermediate_storage_config=config,
             )
         )
         return IntermediateStorageIOManager(storage)
 
-    return ResourceDefinition(create, required_resource_keys=definition.required_resource_keys)
+    required = definition.required_resource_keys | plugins.required_resource_keys
+    return ResourceDefinition(create, required_resource_keys=required)
+
+
+def _types_of(pipeline: PipelineDefinition) -> Iterator[DagsterType]:
+    for solid in pipeline.solids:
+        yield from (output_def.dagster_type for output_def in solid.definition.output_defs)

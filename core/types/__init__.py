@@ -8,6 +8,7 @@ from core.types.dagster_type import (
     usable_as_dagster_type,
 )
 from core.types.resolve import Dict, List, Optional, Set, Tuple, resolve_dagster_type
+from core.types.serialization import PickleSerializationStrategy, SerializationStrategy
 
 __all__ = [
     "ANY",
@@ -16,7 +17,9 @@ __all__ = [
     "List",
     "NOTHING",
     "Optional",
+    "PickleSerializationStrategy",
     "PythonObjectDagsterType",
+    "SerializationStrategy",
     "Set",
     "Tuple",
     "make_python_type_usable_as_dagster_type",

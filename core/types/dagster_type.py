@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from core.config import show_value
 from core.errors import DagsterInvalidDefinitionError, DagsterTypeCheckError, user_code_error_boundary
 from core.events.user_events import TypeCheck
+from core.types.serialization import PickleSerializationStrategy, SerializationStrategy
 
 TypeCheckFn = Callable[..., "bool | TypeCheck"]
 T = TypeVar("T", bound=type)
@@ -23,6 +24,9 @@ class DagsterType:
         description: for people.
         typing_type: the Python type it stands for.
         loader_schema: config that stands for a value of it, where a run config may give one.
+        serialization_strategy: how intermediate storages write its values; pickle by default. A container of the type
+            is another type, and pickled.
+        auto_plugins: TypeStoragePlugins, of which intermediate storages take the first that is compatible with them.
     """
 
     def __init__(
@@ -32,6 +36,8 @@ class DagsterType:
         description: str | None = None,
         typing_type: Any = None,
         loader_schema: Any = None,
+        serialization_strategy: SerializationStrategy | None = None,
+        auto_plugins: Sequence[Any] | None = None,
     ) -> None:
         if not callable(type_check_fn):
             raise DagsterInvalidDefinitionError(f"type_check_fn of DagsterType {name!r} must be callable.")
@@ -40,6 +46,8 @@ class DagsterType:
         self.description = description
         self.typing_type = typing_type
         self.loader_schema = loader_schema
+        self.serialization_strategy = serialization_strategy or PickleSerializationStrategy()
+        self.auto_plugins = tuple(auto_plugins or ())
 
     @property
     def display_name(self) -> str:
@@ -80,6 +88,7 @@ class PythonObjectDagsterType(DagsterType):
         python_type: a class or a tuple of classes.
         name: the class's name by default.
         description: for people.
+        loader_schema, serialization_strategy, auto_plugins: as of DagsterType.
     """
 
     def __init__(
@@ -88,6 +97,8 @@ class PythonObjectDagsterType(DagsterType):
         name: str | None = None,
         description: str | None = None,
         loader_schema: Any = None,
+        serialization_strategy: SerializationStrategy | None = None,
+        auto_plugins: Sequence[Any] | None = None,
     ) -> None:
         classes = python_type if isinstance(python_type, tuple) else (python_type,)
         super().__init__(
@@ -96,17 +107,28 @@ class PythonObjectDagsterType(DagsterType):
             description,
             typing_type=python_type,
             loader_schema=loader_schema,
+            serialization_strategy=serialization_strategy,
+            auto_plugins=auto_plugins,
         )
 
 
 _registered: dict[type, DagsterType] = {}
 
 
-def usable_as_dagster_type(name: Any = None, description: str | None = None) -> Any:
+def usable_as_dagster_type(
+    name: Any = None,
+    description: str | None = None,
+    *,
+    serialization_strategy: SerializationStrategy | None = None,
+    auto_plugins: Sequence[Any] | None = None,
+) -> Any:
     """Class decorator: names the DagsterType that the class stands for in annotations. With or without arguments."""
 
     def register(cls: T, type_name: str | None) -> T:
-        make_python_type_usable_as_dagster_type(cls, PythonObjectDagsterType(cls, type_name, description))
+        dagster_type = PythonObjectDagsterType(
+            cls, type_name, description, serialization_strategy=serialization_strategy, auto_plugins=auto_plugins
+        )
+        make_python_type_usable_as_dagster_type(cls, dagster_type)
         return cls
 
     if isinstance(name, type):

@@ -16,10 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudstore import VersionedPickledObjectS3IOManager
+from cloudstore.client import make_client
+from cloudstore.keys import split_s3_url
 from core.errors import DagsterObjectCorruptError, DagsterObjectNotFoundError
 from core.storage.io_context import InputContext, OutputContext, build_input_context, build_output_context
 from core.storage.io_manager import MemoizableIOManager
 from core.storage.memoizable_io_manager import VersionedPickledObjectFilesystemIOManager
+from core.usage import UsageMeter
 
 StartPython = Callable[..., "subprocess.Popen[str]"]
 
@@ -208,6 +211,95 @@ def test_many_threads_healing_one_value_end_with_one_whole_value(tmp_path: Path)
         assert len(loaded) == 1
         assert manager.has_output(output("v"))
         assert manager.load_input(input_of(output("v"))) in loaded
+
+
+@pytest.fixture(params=["embedded", "moto"])
+def s3_place(request: pytest.FixtureRequest) -> tuple[Any, str, str]:
+    """A client, a bucket and a prefix of its own."""
+    client = request.getfixturevalue(f"{request.param}_client")
+    return client, request.getfixturevalue(f"{request.param}_bucket"), f"teams/{uuid.uuid4()}"
+
+
+def s3_manager(s3_place: tuple[Any, str, str], **options: Any) -> VersionedPickledObjectS3IOManager:
+    client, bucket, prefix = s3_place
+    return VersionedPickledObjectS3IOManager(bucket, client, prefix, **options)
+
+
+def spoil(s3_place: tuple[Any, str, str], body: bytes, **metadata: str) -> None:
+    bucket, key = split_s3_url(str(s3_manager(s3_place).get_address(output("v"))))
+    s3_place[0].put_object(Bucket=bucket, Key=key, Body=body, Metadata=metadata)
+
+
+@pytest.mark.parametrize(
+    ("body", "metadata"),
+    [
+        (b"", {}),
+        (
+            pickle.dumps(VALUE)[:-1],
+            {"cloudstore-codec": "pickle", "cloudstore-sha256": "0", "cloudstore-bytes": "9999"},
+        ),
+        (pickle.dumps(VALUE), {"cloudstore-codec": "pickle", "cloudstore-sha256": "0"}),
+        (pickle.dumps(VALUE), {"cloudstore-codec": "pickle"}),
+    ],
+)
+def test_an_object_that_is_no_whole_value_is_no_hit_and_is_healed(
+    s3_place: tuple[Any, str, str], body: bytes, metadata: dict[str, str]
+) -> None:
+    manager = s3_manager(s3_place)
+    spoil(s3_place, body, **metadata)
+    assert not manager.has_output(output("v"))
+    with pytest.raises(DagsterObjectCorruptError):
+        manager.load_input(input_of(output("v")))
+    manager.handle_output(output("v"), VALUE)
+    assert manager.has_output(output("v"))
+    assert manager.load_input(input_of(output("v"))) == VALUE
+
+
+def test_a_value_of_the_former_release_is_a_hit_and_stays(s3_place: tuple[Any, str, str]) -> None:
+    manager = s3_manager(s3_place)
+    spoil(s3_place, pickle.dumps("former"), **{"cloudstore-write-id": "x"})
+    assert manager.has_output(output("v"))
+    manager.handle_output(output("v"), "new")
+    assert manager.load_input(input_of(output("v"))) == "former"
+
+
+def test_what_is_not_signed_as_it_must_be_is_no_hit_and_is_healed(s3_place: tuple[Any, str, str]) -> None:
+    keys = ["an example of a key", "an example of another"]
+    s3_manager(s3_place).handle_output(output("v"), "unsigned")
+    for key in keys:
+        manager = s3_manager(s3_place, signing_key=key)
+        assert manager.has_outputs([output("v"), output("w")]) == [False, False]
+        manager.handle_output(output("v"), key)
+        manager.handle_output(output("v"), "late")
+        assert manager.has_output(output("v"))
+        assert manager.load_input(input_of(output("v"))) == key
+    assert s3_manager(s3_place, signing_key=keys[0], former_signing_key=keys[1]).has_output(output("v"))
+
+
+def test_many_threads_healing_one_object_end_with_one_whole_value(s3_place: tuple[Any, str, str]) -> None:
+    manager = s3_manager(s3_place)
+    for _ in range(3):
+        spoil(s3_place, b"")
+        barrier = threading.Barrier(6)
+
+        def heal(worker: int, barrier: threading.Barrier = barrier) -> Any:
+            barrier.wait()
+            manager.handle_output(output("v"), worker)
+            return manager.load_input(input_of(output("v")))
+
+        with ThreadPoolExecutor(6) as pool:
+            assert len(set(pool.map(heal, range(6)))) == 1
+
+
+def test_a_version_is_asked_for_by_one_head_of_its_key(embedded_options: dict[str, Any], embedded_bucket: str) -> None:
+    usage = UsageMeter()
+    client, sent = make_client(embedded_options, usage), []
+    client.meta.events.register("before-send.s3", lambda request, **_: sent.append(request.method))
+    manager = VersionedPickledObjectS3IOManager(embedded_bucket, client, f"teams/{uuid.uuid4()}")
+    manager.has_outputs([output("v1")])
+    manager.handle_output(output("v1"), 1)
+    manager.has_outputs([output("v1")])
+    assert (sent, usage.read().requests) == (["HEAD", "PUT", "HEAD"], 3)
 
 
 def test_a_value_deleted_meanwhile_is_said_to_be_missing(manager: MemoizableIOManager) -> None:

@@ -1,0 +1,100 @@
+"""The command `cloudstore doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from cloudstore.client import make_client
+from cloudstore.doctor.probe import probe
+from cloudstore.doctor.target import EVERYTHING, READING, ModeTargets, Target, target_of_logs
+from core.cli.checks import Check, check_instance, configured_instance, show_checks
+from core.cli.failures import clear_failures
+from core.cli.loading import load_pipeline, load_run_config
+from core.errors import DagsterError
+
+
+@click.command()
+@click.option(
+    "-f", "--file", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Python file with a pipeline, whose resources are probed.",
+)  # fmt: skip
+@click.option("-a", "--attribute", help="Name of the pipeline in the file; needed where it has more than one.")
+@click.option("-m", "--mode", help="Mode whose resources are probed; the pipeline's first by default.")
+@click.option(
+    "-c", "--config", "config_files", multiple=True, type=click.Path(path_type=Path),
+    help="YAML file with run config. May be given several times; later files win.",
+)  # fmt: skip
+@click.option("--set", "settings", multiple=True, metavar="A.B.C=VALUE", help="One value of the run config.")
+@click.option("--bucket", help="A bucket to probe, with the credentials that AWS tools find.")
+@click.option("--prefix", default="dagster", show_default=True, help="Where in the bucket.")
+@click.option("--read-only", is_flag=True, help="Of the bucket, probe what reading needs, and write nothing.")
+@click.option("--endpoint-url", help="URL of a store other than AWS.")
+@click.option("--region", "region_name", help="AWS region; by default the profile's.")
+@click.option("--profile", "profile_name", help="Profile of the AWS configuration files.")
+@click.option(
+    "--addressing-style", type=click.Choice(["auto", "path", "virtual"]), help="Where the bucket's name goes."
+)
+def doctor(
+    file: Path | None,
+    attribute: str | None,
+    mode: str | None,
+    config_files: tuple[Path, ...],
+    settings: tuple[str, ...],
+    bucket: str | None,
+    prefix: str,
+    read_only: bool,
+    **s3_options: Any,
+) -> None:
+    """Try out what is configured, and say what is missing and what mends it.
+
+    Probed are the instance in $DAGSTER_HOME, the places in S3 that the resources of a mode use, and a bucket: whether
+    it exists and takes the credentials, each permission, conditional writes, checksums, the clock, the latency. What
+    is written goes below .cloudstore-probe/ and is deleted again. The exit code is 1 when anything is missing.
+
+    \b
+    Examples:
+      cloudstore doctor -f pipeline.py --mode s3 -c s3.yaml
+      cloudstore doctor --bucket my-bucket --prefix teams/data --endpoint-url http://127.0.0.1:9000
+    """
+    with clear_failures():
+        targets: dict[str, Callable[[], Target | None]] = {}
+        if file is not None:
+            found = ModeTargets(
+                load_pipeline(file, attribute).get_mode_definition(mode), load_run_config(config_files, settings)
+            )
+            targets |= {name: lambda name=name: found.get(name) for name in found.names()}  # type: ignore[misc]  # bound now
+        if bucket is not None:
+            needs = READING if read_only else EVERYTHING
+            targets["--bucket"] = lambda: Target("--bucket", make_client(s3_options), bucket, prefix, (), needs)
+        console = Console(stderr=True)
+        with console.status("Probing") if console.is_terminal else nullcontext():
+            checks = [*_instance_checks(), *(check for name, get in targets.items() for check in _checks(name, get))]
+    show_checks(checks)
+    missing = sum(check.state == "missing" for check in checks)
+    if missing:
+        raise click.ClickException("1 thing is missing." if missing == 1 else f"{missing} things are missing.")
+
+
+def _instance_checks() -> Iterator[Check]:
+    ref = configured_instance()
+    if ref is None:
+        yield Check("instance", "DAGSTER_HOME", "not tried", "it is not set, so no instance is kept")
+        return
+    yield from check_instance(ref)
+    yield from _checks("compute logs", lambda: target_of_logs(ref.compute_logs_data))
+
+
+def _checks(part: str, get: Callable[[], Target | None]) -> Iterator[Check]:
+    """The probes of one place, or why there is none to probe."""
+    try:
+        target = get()
+        if target is not None:
+            yield from probe(target)
+    except DagsterError as error:
+        yield Check(part, "configuration", "missing", str(error))

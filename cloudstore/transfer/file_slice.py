@@ -1,0 +1,46 @@
+"""Part of a file as a stream of its own."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import Any
+
+
+class FileSlice(io.RawIOBase):
+    """Some bytes of a file. Several slices of one file may be read at once; none moves the file's own position.
+
+    Args:
+        descriptor: of the file, which must stay open.
+        start: the first byte.
+        length: how many bytes; all of them must be there.
+    """
+
+    def __init__(self, descriptor: int, start: int, length: int) -> None:
+        super().__init__()
+        self._descriptor, self._start, self._length, self._position = descriptor, start, length, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1) -> bytes:
+        left = max(0, self._length - self._position)
+        wanted = left if size is None or size < 0 else min(size, left)
+        chunk = os.pread(self._descriptor, wanted, self._start + self._position)
+        self._position += len(chunk)
+        return chunk
+
+    def readinto(self, buffer: Any) -> int:
+        chunk = self.read(len(buffer))
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._position = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._length}[whence]
+        return self._position
+
+    def tell(self) -> int:
+        return self._position

@@ -1,0 +1,74 @@
+"""Multipart uploads that come to nothing: they are aborted, or a warning says that their parts stay."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from cloudstore.errors import answer_to, code_of, translate_errors
+from cloudstore.keys import s3_url
+from cloudstore.transfer.common import ask
+from core.errors import DagsterObjectStoreError
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+_CLOCK_GRAIN = timedelta(seconds=2)  # stores tell whole seconds
+_ADVICE = "cost until a lifecycle rule AbortIncompleteMultipartUpload of the bucket deletes them"
+_log = logging.getLogger(__name__)
+
+
+def abort(client: S3Client, bucket: str, key: str, upload_id: str) -> None:
+    """Aborts an upload. Never raises what the store says: a warning tells when its parts stay."""
+    try:
+        with translate_errors("AbortMultipartUpload", bucket, key):
+            client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)
+    except DagsterObjectStoreError as error:
+        if code_of(answer_to(error)) != "NoSuchUpload":
+            _log.warning("The parts of upload %s stay, and %s: %s", upload_id, _ADVICE, error)
+
+
+def abort_lost(client: S3Client, bucket: str, key: str, known_id: str, age_seconds: float, is_alone: bool) -> None:
+    """Aborts uploads whose ids were lost with the answers to CreateMultipartUpload. Never raises, as `abort`.
+
+    They are told from others by their key and their time. A key with conditional writes has several writers, whose
+    uploads look the same; there nothing is aborted, and a warning says that one may stay.
+
+    Args:
+        known_id: the upload to keep; "" when every answer was lost.
+        age_seconds: how long ago the first of the requests was sent.
+        is_alone: whether this is the key's only writer.
+    """
+    try:
+        found = _begun_lately(client, bucket, key, age_seconds)
+    except DagsterObjectStoreError as error:
+        _log.warning(
+            "An upload to %s may have begun without its id arriving here; if so, its parts stay, and %s. Looking for "
+            "it needs s3:ListBucketMultipartUploads: %s",
+            s3_url(bucket, key),
+            _ADVICE,
+            error,
+        )
+        return
+    for upload_id in found:
+        if upload_id != known_id and is_alone:
+            abort(client, bucket, key, upload_id)
+        elif upload_id != known_id:
+            _log.warning("Upload %s to %s may be nobody's; its parts %s.", upload_id, s3_url(bucket, key), _ADVICE)
+
+
+def _begun_lately(client: S3Client, bucket: str, key: str, age_seconds: float) -> list[str]:
+    def list_them() -> Any:
+        return client.list_multipart_uploads(Bucket=bucket, Prefix=key)
+
+    answer = ask(list_them, ("IsTruncated",), "ListMultipartUploads", bucket, key)
+    first = _time_of(answer) - timedelta(seconds=age_seconds) - _CLOCK_GRAIN
+    uploads = answer.get("Uploads", [])
+    return [each["UploadId"] for each in uploads if each["Key"] == key and each["Initiated"] >= first]
+
+
+def _time_of(answer: Any) -> datetime:
+    """The store's time, by which it tells when uploads began."""
+    return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])

@@ -1,0 +1,44 @@
+"""The codec of NumPy arrays: `.npy`.
+
+The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+"""
+
+from __future__ import annotations
+
+from typing import IO, Any
+
+from core.storage.codecs.base import Codec, library, type_name
+
+_VERSION = (3, 0)  # says its field names in UTF-8; NumPy reads it since 1.17, and warns of it only when it chose itself
+_LONGEST_DESCRIPTION = 9_000  # NumPy reads headers of up to 10,000 characters
+
+
+class NpyCodec(Codec):
+    """Arrays of `numpy.ndarray` itself, of any type but objects; written and read in slices."""
+
+    name = "npy"
+    content_type = "application/x-npy"
+
+    def encode(self, value: Any, stream: IO[bytes]) -> None:
+        self.check(value)
+        library("numpy.lib.format", self.name).write_array(stream, value, version=_VERSION, allow_pickle=False)
+
+    def decode(self, stream: IO[bytes]) -> Any:
+        return library("numpy.lib.format", self.name).read_array(stream, allow_pickle=False)
+
+    def refusal(self, value: Any) -> str | None:
+        numpy, npy = library("numpy", self.name), library("numpy.lib.format", self.name)
+        if type(value) is not numpy.ndarray:
+            return f"a {type_name(value)}, only numpy.ndarray itself"
+        dtype = value.dtype
+        if dtype.hasobject:
+            return f"an array of Python objects (dtype {dtype})"
+        if dtype.metadata is not None:
+            return f"the metadata of dtype {dtype}"
+        description = npy.dtype_to_descr(dtype)
+        if len(repr(description)) > _LONGEST_DESCRIPTION:
+            return f"a dtype that takes more than {_LONGEST_DESCRIPTION} characters to describe"
+        restored = npy.descr_to_dtype(description)
+        if restored != dtype or restored.type is not dtype.type:
+            return f"arrays of dtype {dtype}"
+        return None

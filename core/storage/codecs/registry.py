@@ -1,0 +1,115 @@
+"""Which codec a value is stored with."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError, DagsterMissingExtraError
+from core.storage.codecs.arrays import NpyCodec
+from core.storage.codecs.base import Codec
+from core.storage.codecs.json_values import JsonCodec
+from core.storage.codecs.plain import BytesCodec, PickleCodec, TextCodec
+from core.storage.codecs.tables import ParquetCodec
+from core.types import DagsterType
+
+CODEC_KEY = "codec"
+"""The key of an output's metadata that names its codec: `OutputDefinition(metadata={"codec": "json"})`."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+_PICKLE = PickleCodec()
+_by_name: dict[str, Codec] = {}
+_by_type: dict[type, Codec] = {}
+# Types of libraries that are not imported for their sake: who has such a value has imported its library.
+_by_library_type: dict[tuple[str, str], str] = {
+    ("numpy", "ndarray"): NpyCodec.name,
+    ("pandas", "DataFrame"): ParquetCodec.name,
+    ("polars", "DataFrame"): ParquetCodec.name,
+    ("pyarrow", "Table"): ParquetCodec.name,
+}
+
+
+def register_codec(codec: Codec, *python_types: type) -> None:
+    """Makes a codec known, in this process: import the module that does so wherever values are stored or loaded.
+
+    Args:
+        codec: its name must be free, or be that of an object of the same class, which it replaces.
+        python_types: values of exactly one of these types, leaving outputs that declare it, are stored with it
+            where the output names no codec. The last codec registered for a type has it.
+
+    Raises:
+        DagsterInvalidDefinitionError: the name is none, or another codec's.
+    """
+    if not isinstance(codec, Codec):
+        raise DagsterInvalidDefinitionError(f"{codec!r} is no codec; register an object of a subclass of Codec.")
+    if not _NAME.fullmatch(codec.name):
+        raise DagsterInvalidDefinitionError(
+            f"{codec.name!r} is no name of a codec: lower-case letters, digits, '.', '_' and '-', at most 64 of them."
+        )
+    known = _by_name.get(codec.name)
+    if known is not None and type(known).__qualname__ != type(codec).__qualname__:
+        raise DagsterInvalidDefinitionError(
+            f"There is a codec {codec.name!r} already, a {type(known).__qualname__}; choose another name."
+        )
+    _by_name[codec.name] = codec
+    _by_type.update(dict.fromkeys(python_types, codec))
+
+
+def codec_named(name: str) -> Codec:
+    """The codec of this name.
+
+    Raises:
+        DagsterInvariantViolationError: there is none in this process.
+    """
+    try:
+        return _by_name[name]
+    except (KeyError, TypeError):  # TypeError: what is no str may not even be hashable
+        raise DagsterInvariantViolationError(
+            f"There is no codec {name!r}; there are {', '.join(sorted(_by_name))}. A codec of your own is known once "
+            "the module that calls register_codec is imported."
+        ) from None
+
+
+def codec_for(metadata: Mapping[str, Any], dagster_type: DagsterType, value: Any) -> Codec:
+    """The codec for a value of an output: the one that the output's metadata names; else the one for its type, where
+    the output declares that type and the codec keeps the value; else pickle.
+
+    Args:
+        metadata: of the output; see `CODEC_KEY`.
+        dagster_type: that the output declares.
+        value: the value.
+
+    Raises:
+        DagsterInvariantViolationError: the metadata names a codec that does not exist.
+    """
+    if CODEC_KEY in metadata:
+        return codec_named(metadata[CODEC_KEY])
+    codec = _codec_of_type(type(value)) if dagster_type.typing_type is type(value) else None
+    return codec if codec is not None and _keeps(codec, value) else _PICKLE
+
+
+def _codec_of_type(cls: type) -> Codec | None:
+    if cls in _by_type:
+        return _by_type[cls]
+    for (module, name), codec in _by_library_type.items():
+        if getattr(sys.modules.get(module), name, None) is cls:
+            return _by_name[codec]
+    return None
+
+
+def _keeps(codec: Codec, value: Any) -> bool:
+    try:
+        return codec.refusal(value) is None
+    except DagsterMissingExtraError:
+        return False
+
+
+register_codec(_PICKLE)
+register_codec(JsonCodec())
+register_codec(BytesCodec(), bytes)
+register_codec(TextCodec(), str)
+register_codec(NpyCodec())
+register_codec(ParquetCodec())

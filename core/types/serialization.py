@@ -1,0 +1,101 @@
+"""How a value becomes the content of a file and back, for stores that keep values by their type."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import IO, Any
+
+PICKLE_PROTOCOL = 5  # the newest one that every supported Python reads
+
+
+class SerializationStrategy(ABC):
+    """Writes values of a type to a file object, and reads them from one.
+
+    Args:
+        name: of the format, for people.
+        write_mode: "wb" where `serialize` writes bytes, "w" where it writes text; text is kept as UTF-8, with its
+            line ends as they are.
+        read_mode: "rb" or "r", what `deserialize` reads.
+    """
+
+    def __init__(self, name: str, write_mode: str = "wb", read_mode: str = "rb") -> None:
+        self._name = name
+        self._write_mode = write_mode
+        self._read_mode = read_mode
+
+    @property
+    def name(self) -> str:
+        """str: of the format."""
+        return self._name
+
+    @property
+    def write_mode(self) -> str:
+        """str: the mode of file objects that `serialize` takes."""
+        return self._write_mode
+
+    @property
+    def read_mode(self) -> str:
+        """str: the mode of file objects that `deserialize` takes."""
+        return self._read_mode
+
+    @abstractmethod
+    def serialize(self, value: Any, write_file_obj: IO[Any]) -> Any:
+        """Writes `value` to the file object, which need not seek, and leaves it open."""
+
+    @abstractmethod
+    def deserialize(self, read_file_obj: IO[Any]) -> Any:
+        """The value that the file object holds from its position to its end."""
+
+    def serialize_to_file(self, value: Any, write_path: str) -> Any:
+        """Writes `value` to the file at a path, replacing what is there."""
+        with Path(write_path).open("wb") as stream:
+            return self.serialize_to_bytes(value, stream)
+
+    def deserialize_from_file(self, read_path: str) -> Any:
+        """The value in the file at a path.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        with Path(read_path).open("rb") as stream:
+            return self.deserialize_from_bytes(stream)
+
+    def serialize_to_bytes(self, value: Any, stream: IO[bytes]) -> Any:
+        """Writes `value` to a stream of bytes, whatever the mode of the strategy."""
+        if "b" in self._write_mode:
+            return self.serialize(value, stream)
+        text = _as_text(stream)
+        try:
+            return self.serialize(value, text)
+        finally:
+            text.detach()  # which writes what it holds, and keeps it from closing the stream when it is collected
+
+    def deserialize_from_bytes(self, stream: IO[bytes]) -> Any:
+        """The value in a stream of bytes, whatever the mode of the strategy."""
+        if "b" in self._read_mode:
+            return self.deserialize(stream)
+        text = _as_text(stream)
+        try:
+            return self.deserialize(text)
+        finally:
+            text.detach()
+
+
+class PickleSerializationStrategy(SerializationStrategy):
+    """Pickles, as values are kept whose type has no strategy of its own."""
+
+    def __init__(self, name: str = "pickle") -> None:
+        super().__init__(name)
+
+    def serialize(self, value: Any, write_file_obj: IO[Any]) -> None:
+        pickle.dump(value, write_file_obj, PICKLE_PROTOCOL)
+
+    def deserialize(self, read_file_obj: IO[Any]) -> Any:
+        return pickle.load(read_file_obj)
+
+
+def _as_text(stream: IO[bytes]) -> io.TextIOWrapper:
+    return io.TextIOWrapper(stream, encoding="utf-8", newline="")

@@ -1,0 +1,432 @@
+"""Values as objects: one request each, verified and trusted before they are decoded, whole or absent."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import pickle
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import IO, Any
+
+import pytest
+
+from cloudstore import transfer, values
+from cloudstore.signing import Signer, signer_of
+from cloudstore.transfer.pieces import PIECE_BYTES, RANGE_BYTES
+from cloudstore.values import Place, S3UntrustedValueError
+from core.errors import (
+    DagsterInvalidConfigError,
+    DagsterInvariantViolationError,
+    DagsterObjectAccessError,
+    DagsterObjectCorruptError,
+    DagsterObjectNotFoundError,
+    DagsterObjectStoreError,
+)
+from core.storage.codecs import Codec, codec_named, register_codec
+
+SECRET, OTHER_SECRET = "an example of a key", "an example of another"
+MIB = 1 << 20
+
+
+def pattern(size: int) -> bytes:
+    """Bytes in which every place looks different from its neighbours a piece or a range away."""
+    block = b"".join(number.to_bytes(4, "big") for number in range(250_007))
+    return (block * (size // len(block) + 1))[:size]
+
+
+def place(store: Any, key: str = "values/k", secret: str | None = None, former: str | None = None) -> Place:
+    return Place(store.client, store.bucket, key, signer_of(secret, former))
+
+
+def put(at: Place, value: object, codec: str = "pickle", **details: Any) -> bool:
+    return values.store(at, value, codec_named(codec), **details)
+
+
+def head(at: Place) -> Any:
+    return at.client.head_object(Bucket=at.bucket, Key=at.key)
+
+
+def rewrite(at: Place, body: bytes | None = None, **metadata: str | None) -> None:
+    """Puts an object in the place of a stored one, with its metadata but for what is given."""
+    stored = at.client.get_object(Bucket=at.bucket, Key=at.key)
+    changed = stored["Metadata"] | {f"cloudstore-{name.replace('_', '-')}": text for name, text in metadata.items()}
+    kept = {name: text for name, text in changed.items() if text is not None}
+    content = stored["Body"].read() if body is None else body
+    at.client.put_object(Bucket=at.bucket, Key=at.key, Body=content, Metadata=kept)
+
+
+class Fuse(Codec):
+    """Notes that it was asked to decode."""
+
+    name = "test-fuse"
+    decoded = 0
+
+    def encode(self, value: Any, stream: IO[bytes]) -> None:
+        stream.write(value)
+
+    def decode(self, stream: IO[bytes]) -> Any:
+        Fuse.decoded += 1
+        return stream.read()
+
+
+@pytest.fixture(autouse=True)
+def fuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CLOUDSTORE_SIGNING_KEY", "CLOUDSTORE_FORMER_SIGNING_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    register_codec(Fuse())
+    Fuse.decoded = 0
+
+
+# --- storing and loading -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("once", [False, True])
+@pytest.mark.parametrize(
+    ("codec", "value"), [("pickle", {"a": (1, {2})}), ("json", [1, "é"]), ("text", "é"), ("bytes", b"\0")]
+)
+def test_a_value_comes_back_in_one_request_each_way(store: Any, codec: str, value: object, once: bool) -> None:
+    at = place(store)
+    before = store.usage.read()
+    assert put(at, value, codec, run_id="r 1", once=once)
+    stored = store.usage.read()
+    assert values.load(at) == value
+    assert ((stored - before).requests, (store.usage.read() - stored).requests) == (1, 1)
+
+
+def test_what_is_recorded_with_a_value(store: Any) -> None:
+    at = place(store, secret=SECRET)
+    put(at, "é", "text", run_id="run é/1")
+    said = head(at)
+    content_sum = hashlib.sha256("é".encode()).hexdigest()
+    assert said["ContentType"] == "text/plain; charset=utf-8"
+    assert said["Metadata"] == {
+        "cloudstore-sha256": content_sum,
+        "cloudstore-codec": "text",
+        "cloudstore-bytes": "2",
+        "cloudstore-run-id": "run%20%C3%A9%2F1",
+        "cloudstore-signature": Signer(SECRET).sign("values/k", "text", content_sum),
+    }
+
+
+SIZES = [
+    0,
+    1,
+    PIECE_BYTES - 1,
+    PIECE_BYTES,
+    PIECE_BYTES + 1,
+    RANGE_BYTES,
+    RANGE_BYTES + 1,
+    2 * RANGE_BYTES + 3 * MIB + 5,
+]
+
+
+@pytest.mark.parametrize("once", [False, True])
+@pytest.mark.parametrize("size", SIZES)
+def test_content_of_any_size_comes_back(store: Any, size: int, once: bool) -> None:
+    at, data = place(store), pattern(size)
+    before = store.usage.read()
+    assert put(at, data, "bytes", once=once)
+    stored = store.usage.read()
+    assert values.load(at) == data
+    sent, read = (stored - before).requests, (store.usage.read() - stored).requests
+    assert sent == (1 if once or size <= 16 * MIB else 2 + -(-size // (16 * MIB)))
+    assert read == (max(1, -(-size // RANGE_BYTES)) if size else 2)  # an empty object has no range to ask for
+    assert store.pending_uploads() == []
+
+
+@pytest.mark.parametrize("size", [1000, 40 * MIB])
+def test_pickles_read_pieces_as_they_need(store: Any, size: int) -> None:
+    value = [bytearray(pattern(size)), pattern(size // 3), "é" * (size // 7), list(range(size // 100))]
+    put(place(store), value)
+    assert values.load(place(store)) == value
+
+
+def test_a_value_of_the_former_release_loads_unless_values_are_signed(store: Any) -> None:
+    for number, size in enumerate((10, 20 * MIB)):
+        at = place(store, f"k{number}")
+        transfer.put_bytes(
+            store.client, store.bucket, at.key, pickle.dumps(b"x" * size, 5), metadata={transfer.WRITE_ID: "1"}
+        )
+        assert values.load(at) == b"x" * size
+        assert values.has(at)
+        with pytest.raises(S3UntrustedValueError, match=f"s3://{store.bucket}/k{number} is unsigned"):
+            values.load(place(store, f"k{number}", SECRET))
+
+
+def test_a_value_that_is_not_there(store: Any) -> None:
+    with pytest.raises(DagsterObjectNotFoundError, match=r"no object at s3://.*/values/k"):
+        values.load(place(store))
+    assert not values.has(place(store))
+
+
+def test_a_refusal_is_no_answer(embedded: Any) -> None:
+    refused = replace(place(embedded), client=embedded.client_with(aws_secret_access_key="wrong"))
+    for ask in (values.has, values.load):
+        with pytest.raises(DagsterObjectAccessError):
+            ask(refused)
+
+
+def test_an_unknown_codec_is_named(store: Any) -> None:
+    put(place(store), b"x", "test-fuse")
+    rewrite(place(store), codec="theirs")
+    with pytest.raises(DagsterInvariantViolationError, match=r"no codec 'theirs'.*register_codec"):
+        values.load(place(store))
+
+
+# --- verified before it is decoded ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [3, RANGE_BYTES + 7])
+def test_altered_content_is_never_decoded(store: Any, size: int) -> None:
+    at, data = place(store), pattern(size)
+    put(at, data, "test-fuse", run_id="run-1")
+    altered = data[:-1] + bytes([data[-1] ^ 1])
+    rewrite(at, altered)
+    with pytest.raises(DagsterObjectCorruptError) as caught:
+        values.load(at)
+    for said in (at.url, *(hashlib.sha256(each).hexdigest() for each in (data, altered)), "run run-1"):
+        assert said in str(caught.value)
+    assert Fuse.decoded == 0
+
+
+def test_cut_content_is_never_decoded_and_no_value(store: Any) -> None:
+    at = place(store)
+    put(at, b"12345", "test-fuse", run_id="run-1")
+    rewrite(at, b"1234")
+    assert not values.has(at)
+    with pytest.raises(DagsterObjectCorruptError, match=r"has 4 bytes, and 5 .* were stored by run run-1"):
+        values.load(at)
+    assert Fuse.decoded == 0
+
+
+@pytest.mark.parametrize("name", ["sha256", "codec", "bytes"])
+def test_lost_metadata_is_no_value(store: Any, name: str) -> None:
+    at = place(store)
+    put(at, b"12345", "test-fuse")
+    rewrite(at, **{name: None})
+    assert not values.has(at)
+    with pytest.raises(DagsterObjectCorruptError, match="lost some of its metadata"):
+        values.load(at)
+    assert Fuse.decoded == 0
+
+
+def test_an_empty_object_without_metadata_is_no_value(store: Any) -> None:
+    store.client.put_object(Bucket=store.bucket, Key="values/k", Body=b"")
+    assert not values.has(place(store))
+    with pytest.raises(DagsterObjectCorruptError, match="is empty"):
+        values.load(place(store))
+
+
+@pytest.mark.parametrize("cuts", [1, 3])
+def test_reading_goes_on_where_a_connection_broke(proxy: Any, cuts: int) -> None:
+    data = pattern(2 * RANGE_BYTES + 100)
+    put(place(proxy.store), data, "bytes")
+    at = replace(place(proxy.store), client=proxy.client())
+    proxy.fail(*["cut the answer"] * cuts, method="GET")
+    assert values.load(at) == data
+    assert proxy.seen.count("GET") == 3 + cuts
+
+
+def test_one_object_is_read_though_it_is_replaced_meanwhile(proxy: Any) -> None:
+    at = replace(place(proxy.store), client=proxy.client())
+    put(place(proxy.store), pattern(3 * RANGE_BYTES), "test-fuse")
+
+    def replace_after_the_first(method: str, path: str) -> None:
+        if proxy.seen.count("GET") == 2:
+            put(place(proxy.store), b"\1" + pattern(3 * RANGE_BYTES), "test-fuse")
+
+    proxy.decide = replace_after_the_first
+    with pytest.raises(DagsterObjectStoreError, match="was replaced or deleted while it was read"):
+        values.load(at)
+    assert Fuse.decoded == 0
+
+
+# --- signed --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [5, RANGE_BYTES + 5])
+def test_a_signed_value_comes_back(store: Any, size: int) -> None:
+    put(place(store, secret=SECRET), pattern(size), "bytes")
+    assert values.load(place(store, secret=SECRET)) == pattern(size)
+    assert values.has(place(store, secret=SECRET))
+    assert values.load(place(store)) == pattern(size)  # who has no key reads too, on trust
+
+
+def unsigned(at: Place) -> None:
+    rewrite(at, signature=None)
+
+
+def wrongly_signed(at: Place) -> None:
+    put(replace(at, signer=Signer(OTHER_SECRET)), b"evil", "test-fuse")
+
+
+def altered_with_its_sum(at: Place) -> None:
+    rewrite(at, b"evil!", sha256=hashlib.sha256(b"evil!").hexdigest())
+
+
+def another_codec(at: Place) -> None:
+    rewrite(at, codec="pickle")
+
+
+def moved(at: Place) -> None:
+    put(replace(at, key="values/other"), b"other", "test-fuse")
+    at.client.copy_object(Bucket=at.bucket, Key=at.key, CopySource={"Bucket": at.bucket, "Key": "values/other"})
+
+
+@pytest.mark.parametrize("attack", [unsigned, wrongly_signed, altered_with_its_sum, another_codec, moved])
+def test_what_has_no_right_signature_is_refused_before_it_is_decoded(
+    store: Any, attack: Callable[[Place], None]
+) -> None:
+    at = place(store, secret=SECRET)
+    put(at, b"12345", "test-fuse")
+    attack(at)
+    with pytest.raises(S3UntrustedValueError, match=r"s3://.*/values/k is (unsigned|signed with no known key)"):
+        values.load(at)
+    assert not values.has(at)
+    assert Fuse.decoded == 0
+
+
+def test_altered_content_under_a_right_signature_is_refused(store: Any) -> None:
+    at = place(store, secret=SECRET)
+    put(at, b"12345", "test-fuse")
+    rewrite(at, b"evil!")
+    with pytest.raises(DagsterObjectCorruptError, match="SHA-256"):
+        values.load(at)
+    assert Fuse.decoded == 0
+
+
+def test_a_former_key_is_accepted_and_not_signed_with(store: Any) -> None:
+    put(place(store, secret=SECRET), b"1", "bytes")
+    both = place(store, secret=OTHER_SECRET, former=SECRET)
+    assert values.load(both) == b"1"
+    put(both, b"2", "bytes")
+    assert values.load(place(store, secret=OTHER_SECRET)) == b"2"
+    with pytest.raises(S3UntrustedValueError):
+        values.load(place(store, secret=SECRET))
+
+
+def test_keys_come_from_the_environment_and_are_never_weak(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert signer_of() is None
+    with pytest.raises(DagsterInvalidConfigError, match="fewer than 16 characters"):
+        signer_of("short")
+    monkeypatch.setenv("CLOUDSTORE_SIGNING_KEY", "")
+    with pytest.raises(DagsterInvalidConfigError, match="CLOUDSTORE_SIGNING_KEY"):
+        signer_of()
+    monkeypatch.setenv("CLOUDSTORE_SIGNING_KEY", SECRET)
+    signer = signer_of()
+    assert signer is not None
+    assert signer.sign("k", "c", "s") == Signer(SECRET).sign("k", "c", "s")
+    assert SECRET not in f"{signer!r}{vars(Place(None, 'b', 'k', signer))}"  # type: ignore[arg-type]
+    monkeypatch.delenv("CLOUDSTORE_SIGNING_KEY")
+    monkeypatch.setenv("CLOUDSTORE_FORMER_SIGNING_KEY", SECRET)
+    with pytest.raises(DagsterInvalidConfigError, match="former signing key and no signing_key"):
+        signer_of()
+
+
+def test_no_two_texts_have_one_signature() -> None:
+    texts = [("ab", "c", ""), ("a", "bc", ""), ("", "abc", ""), ("1:a", "b", "c"), ("a", "1:b", "c"), ("a", "b", "1:c")]
+    signer = Signer(SECRET)
+    assert len({signer.sign(*each) for each in texts}) == len(texts)
+    for one, other in itertools.product(texts, repeat=2):
+        assert signer.accepts(signer.sign(*one), *other) == (one == other)
+
+
+# --- stored once ---------------------------------------------------------------------------------------------
+
+
+def test_a_whole_value_is_kept(store: Any) -> None:
+    assert put(place(store), "first", once=True)
+    assert not put(place(store), "second", once=True)
+    assert values.load(place(store)) == "first"
+
+
+def test_what_is_no_whole_value_is_replaced(store: Any) -> None:
+    for spoil in (lambda at: rewrite(at, b"1"), lambda at: rewrite(at, sha256=None)):
+        put(place(store), "first", once=False)
+        spoil(place(store))
+        assert put(place(store), "second", once=True)
+        assert values.load(place(store)) == "second"
+    signed = place(store, secret=SECRET)
+    assert put(signed, "third", once=True)  # the second is not signed
+    assert not put(signed, "fourth", once=True)
+    assert values.load(signed) == "third"
+
+
+# --- memory --------------------------------------------------------------------------------------------------
+
+MEASURE = """
+import json, resource, sys
+import numpy
+from cloudstore import values
+from cloudstore.client import make_client
+from core.storage.codecs import codec_named
+direction, codec, once, size, bucket, options = *sys.argv[1:3], sys.argv[3] == "once", *map(json.loads, sys.argv[4:])
+client = make_client(options)
+small, large = (values.Place(client, bucket, f"{codec}/{name}") for name in ("small", "large"))
+values.store(small, numpy.zeros(9), codec_named(codec))
+values.load(small)
+if direction == "store":
+    array = numpy.empty(size // 8)
+    array[:] = 1.5
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+if direction == "store":
+    values.store(large, array, codec_named(codec), once=once)
+else:
+    array = values.load(large)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+assert array.nbytes == size and (array == 1.5).all()
+print(peak * (1 if sys.platform == "darwin" else 1024))
+"""
+
+
+@pytest.mark.parametrize("once", ["once", "each time"])
+@pytest.mark.parametrize("codec", ["npy", "pickle"])
+def test_a_large_array_takes_its_own_size_once_more(embedded: Any, codec: str, once: str) -> None:
+    size = 64 * MIB
+    for direction in ("store", "load"):
+        arguments = [direction, codec, once, str(size), json.dumps(embedded.bucket), json.dumps(embedded.options)]
+        peak = subprocess.run([sys.executable, "-c", MEASURE, *arguments], check=True, capture_output=True).stdout
+        assert int(peak) <= 1.2 * size, direction
+
+
+# --- killed --------------------------------------------------------------------------------------------------
+
+WRITE_ON = """
+import json, random, sys
+from cloudstore import values
+from cloudstore.client import make_client
+from core.storage.codecs import codec_named
+bucket, seed, options = map(json.loads, sys.argv[1:])
+client, dice = make_client(options), random.Random(seed)
+print("ready", flush=True)
+for number in range(1_000_000):
+    size = dice.choice([0, 10, 100_000, 3 << 20, 17 << 20, 40 << 20])
+    value = [number, bytes([number % 256]) * size]
+    place = values.Place(client, bucket, f"{seed}/{number}")
+    values.store(place, value, codec_named("pickle"), once=dice.random() < 0.5)
+"""
+
+
+def test_killing_the_writer_leaves_each_value_whole_or_absent(embedded: Any) -> None:
+    dice, kills, whole = random.Random(7), 10, 0
+    for seed in range(kills):
+        arguments = [json.dumps(embedded.bucket), json.dumps(seed), json.dumps(embedded.options)]
+        with subprocess.Popen([sys.executable, "-c", WRITE_ON, *arguments], stdout=subprocess.PIPE) as writer:
+            assert writer.stdout is not None
+            assert writer.stdout.readline() == b"ready\n"
+            with pytest.raises(subprocess.TimeoutExpired):
+                writer.wait(dice.uniform(0.01, 0.7))  # the moment does not matter: what is there must be whole
+            writer.kill()
+        for found in transfer.list_objects(embedded.client, embedded.bucket, f"{seed}/"):
+            at = place(embedded, found.key)
+            number, content = values.load(at)
+            assert values.has(at)
+            assert found.key == f"{seed}/{number}"
+            assert content == bytes([number % 256]) * len(content)
+            whole += 1
+    assert whole > kills
