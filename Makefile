@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 PEERS_INSTALLED := .venv-peers/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-localstack lint bench bench-peers lock clean
+.PHONY: help install demo test test-faults test-localstack lint bench bench-peers lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -30,6 +30,9 @@ lint: $(INSTALLED)  ## ruff, mypy --strict, import-linter
 
 test: lint  ## lint, then pytest on two cores
 	$(BIN)/python -m pytest -n 2
+
+test-faults: $(INSTALLED)  ## S3 parts under injected faults, three minutes
+	CLOUDSTORE_TEST_FAULTS=1 $(BIN)/python -m pytest -n 2 tests/cloudstore/test_under_faults.py
 
 # The script sets up .venv-localstack, of the versions in localstack/constraints.txt, when it is not there yet.
 test-localstack: $(INSTALLED)  ## run the integration tests on LocalStack, without docker

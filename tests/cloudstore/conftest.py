@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -17,6 +18,9 @@ from moto.server import ThreadedMotoServer
 from cloudstore.client import make_client
 from cloudstore.testing import EmbeddedS3Server
 from core.usage import UsageMeter
+
+# Three minutes of runs under faults; `make test-faults` asks for them.
+collect_ignore = [] if os.environ.get("CLOUDSTORE_TEST_FAULTS") else ["test_under_faults.py"]
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
