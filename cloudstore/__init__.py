@@ -17,23 +17,23 @@ def _check_core() -> None:
 
 _check_core()
 
-from cloudstore.compute_log_manager import S3ComputeLogManager  # noqa: E402  only once the check has passed
-from cloudstore.file_cache import S3FileCache, s3_file_cache  # noqa: E402
-from cloudstore.file_manager import S3FileHandle, S3FileManager  # noqa: E402
-from cloudstore.intermediate_storage import (  # noqa: E402
+from cloudstore.compute_log_manager import S3ComputeLogManager
+from cloudstore.file_cache import S3FileCache, s3_file_cache
+from cloudstore.file_manager import S3FileHandle, S3FileManager
+from cloudstore.intermediate_storage import (
     S3IntermediateStorage,
     s3_intermediate_storage,
     s3_plus_default_intermediate_storage_defs,
 )
-from cloudstore.io_manager import (  # noqa: E402
+from cloudstore.io_manager import (
     PickledObjectS3IOManager,
     VersionedPickledObjectS3IOManager,
     s3_pickle_io_manager,
     versioned_s3_io_manager,
 )
-from cloudstore.object_store import S3ObjectStore  # noqa: E402
-from cloudstore.resource import s3_file_manager, s3_resource  # noqa: E402
-from cloudstore.solids import S3Coordinate, file_handle_to_s3  # noqa: E402
+from cloudstore.object_store import S3ObjectStore
+from cloudstore.resource import s3_file_manager, s3_resource
+from cloudstore.solids import S3Coordinate, file_handle_to_s3
 
 __all__ = [
     "PickledObjectS3IOManager",

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from cloudstore import transfer
-from cloudstore.errors import translate_errors
 from cloudstore.keys import decode_name, encode_name, s3_url
 from cloudstore.signing import Signer
 from core.errors import DagsterObjectCorruptError, DagsterObjectNotFoundError, DagsterObjectStoreError
@@ -23,7 +22,7 @@ SHA256, CODEC, SIZE = "cloudstore-sha256", "cloudstore-codec", "cloudstore-bytes
 RUN_ID, SIGNATURE = "cloudstore-run-id", "cloudstore-signature"
 SPOOL_BYTES = 16 << 20
 
-_FORMER_CODEC = "pickle"  # of release 0.2, which recorded none
+_FORMER_CODEC = "pickle"  # of release 0.1, which recorded none
 _SLICE_BYTES = 1 << 20
 _LONGEST_RUN_ID = 256  # metadata is at most 2 KiB, and this is for people
 _ATTEMPTS = 8
@@ -141,8 +140,13 @@ def _put_once(place: Place, file: IO[bytes], details: dict[str, Any]) -> bool:
 
 def _head(place: Place) -> Any:
     try:
-        with translate_errors("HeadObject", place.bucket, place.key):
-            return place.client.head_object(Bucket=place.bucket, Key=place.key)
+        return transfer.ask(
+            lambda: place.client.head_object(Bucket=place.bucket, Key=place.key),
+            ("ContentLength", "ETag"),
+            "HeadObject",
+            place.bucket,
+            place.key,
+        )
     except DagsterObjectNotFoundError:
         return None
 
@@ -167,7 +171,7 @@ def _fault(place: Place, metadata: Mapping[str, str], size_bytes: int) -> Dagste
             f"{place.url} {what}, so it was not read; it says it was stored {_by_run(metadata)}. Execute that step "
             "again, or find out who wrote the object: docs/security.md."
         )
-    if said == [None, None, None]:  # of release 0.2; no pickle is empty
+    if said == [None, None, None]:  # of release 0.1; no pickle is empty
         return None if size_bytes else DagsterObjectCorruptError(f"{place.url} is empty, and no value is.")
     if None in said:
         return DagsterObjectCorruptError(f"{place.url} has lost some of its metadata: {dict(metadata)}. Restore it.")

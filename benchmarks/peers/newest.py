@@ -61,7 +61,7 @@ class Instance:
     def store(self, run_id: str, messages: Sequence[str]) -> None:
         for each in messages:
             self._instance.handle_new_event(
-                EventLogEntry(  # type: ignore[no-untyped-call]
+                EventLogEntry(  # type: ignore[no-untyped-call]  # Dagster does not type it
                     error_info=None,
                     level=20,
                     user_message=each,

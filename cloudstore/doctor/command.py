@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def doctor(
             found = ModeTargets(
                 load_pipeline(file, attribute).get_mode_definition(mode), load_run_config(config_files, settings)
             )
-            targets |= {name: lambda name=name: found.get(name) for name in found.names()}  # type: ignore[misc]  # bound now
+            targets |= {name: partial(found.get, name) for name in found.names()}
         if bucket is not None:
             needs = READING if read_only else EVERYTHING
             targets["--bucket"] = lambda: Target("--bucket", make_client(s3_options), bucket, prefix, (), needs)

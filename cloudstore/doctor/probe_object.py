@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from cloudstore.doctor.target import Target
@@ -68,7 +69,8 @@ class ProbeObject:
         """Deletes what a bucket that keeps versions has kept of the probe."""
         while self.versions:
             version = self.versions[-1]
-            error = self.attempt("DeleteObject", lambda: self._client.delete_object(**self._at, VersionId=version))  # noqa: B023  called at once
+            delete = partial(self._client.delete_object, **self._at, VersionId=version)
+            error = self.attempt("DeleteObject", delete)
             if error is not None:
                 return error
             self.versions.pop()

@@ -1,6 +1,6 @@
 """Bytes into S3 and out of it."""
 
-from cloudstore.transfer.common import exists
+from cloudstore.transfer.common import ask, exists
 from cloudstore.transfer.delete import StoredObject, delete_objects, list_objects
 from cloudstore.transfer.pieces import Content, get_content
 from cloudstore.transfer.read import RANGE_BYTES, download, get_bytes, open_stream
@@ -12,6 +12,7 @@ __all__ = [
     "RANGE_BYTES",
     "StoredObject",
     "WRITE_ID",
+    "ask",
     "delete_objects",
     "download",
     "exists",

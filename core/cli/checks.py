@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -94,7 +95,7 @@ def check_instance(ref: InstanceRef) -> Iterator[Check]:
     }
     for what, data in databases.items():
         if data is not None:
-            yield attempt("instance", what, lambda data=data: _open_database(data))  # type: ignore[misc]  # bound now
+            yield attempt("instance", what, partial(_open_database, data))
     yield attempt("instance", "compute log manager", lambda: _compute_logs(ref.compute_logs_data.rehydrate()))
 
 

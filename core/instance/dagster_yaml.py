@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +10,17 @@ import msgspec
 from msgspec.structs import replace
 
 from core.config import (
+    Checked,
     ConfigFault,
-    ConfigType,
     Field,
     FloatSource,
     IntSource,
     Permissive,
     PermissiveSource,
     Shape,
-    SourceType,
     StringSource,
     hide_passwords,
     raise_faults,
-    show_value,
 )
 from core.errors import DagsterInvalidConfigError
 from core.serdes import ConfigurableClass, ConfigurableClassData
@@ -47,31 +45,8 @@ _MOST_DAYS = 100_000  # the calendar of Python's dates ends not far beyond
 _MOST_ITEMS = 10**15  # what a database can count
 
 
-class _Limit(ConfigType):
-    """A number within bounds, or `{env: NAME}` for a variable that holds one."""
-
-    def __init__(self, source: SourceType, wanted: str, fits: Callable[[float], bool]) -> None:
-        self._source, self._wanted, self._fits = source, wanted, fits
-
-    @property
-    def given_name(self) -> str:
-        return f"{self._wanted} or {{env: NAME}}"
-
-    def resolve(self, value: object, path: tuple[str | int, ...], faults: list[ConfigFault]) -> Any:
-        found: list[ConfigFault] = []
-        number = self._source.resolve(value, path, found)
-        if any(fault.is_of_environment for fault in found):
-            faults.extend(found)
-        elif not found and not self._fits(number) and isinstance(value, Mapping):
-            message = f"the environment variable {value['env']} does not hold {self._wanted}"
-            faults.append(ConfigFault(path, message, is_of_environment=True))
-        elif found or not self._fits(number):
-            faults.append(ConfigFault(path, f"expected {self.given_name}, got {show_value(value)}"))
-        return number
-
-
-_DAYS = _Limit(FloatSource, f"a number of days above 0, at most {_MOST_DAYS}", lambda days: 0 < days <= _MOST_DAYS)
-_COUNT = _Limit(IntSource, f"a whole number from 0 to {_MOST_ITEMS}", lambda count: 0 <= count <= _MOST_ITEMS)
+_DAYS = Checked(FloatSource, f"a number of days above 0, at most {_MOST_DAYS}", lambda days: 0 < days <= _MOST_DAYS)
+_COUNT = Checked(IntSource, f"a whole number from 0 to {_MOST_ITEMS}", lambda count: 0 <= count <= _MOST_ITEMS)
 _LIMITS = Shape({"max_age_days": Field(_DAYS, is_required=False), "max_count": Field(_COUNT, is_required=False)})
 _RETENTION = Field(
     Shape({name: Field(_LIMITS, is_required=False) for name in ("runs", "events", "compute_logs", "values")})

@@ -12,8 +12,9 @@ from core.definitions.resource import InitResourceContext
 from core.errors import DagsterObjectNotFoundError
 from core.storage.atomic_file import atomic_write
 from core.storage.io_context import InputContext, OutputContext
-from core.storage.io_manager import PICKLE_PROTOCOL, IOManager
+from core.storage.io_manager import IOManager
 from core.storage.paths import file_name, inside
+from core.types.serialization import PICKLE_PROTOCOL
 
 BASE_DIR_CONFIG = {
     "base_dir": Field(

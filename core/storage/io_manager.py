@@ -8,8 +8,6 @@ from typing import Any
 
 from core.storage.io_context import InputContext, OutputContext
 
-PICKLE_PROTOCOL = 5  # the newest one that every supported Python reads
-
 
 class IOManager(ABC):
     """Stores each output of a step when it is yielded, and loads it where a later step takes it."""

@@ -14,7 +14,8 @@ from core.errors import DagsterObjectCorruptError, DagsterObjectNotFoundError
 from core.storage.atomic_file import atomic_write
 from core.storage.fs_io_manager import BASE_DIR_CONFIG, path_under
 from core.storage.io_context import InputContext, OutputContext
-from core.storage.io_manager import PICKLE_PROTOCOL, MemoizableIOManager, warn_of_dropped_value
+from core.storage.io_manager import MemoizableIOManager, warn_of_dropped_value
+from core.types.serialization import PICKLE_PROTOCOL
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _CHUNK_BYTES = 1 << 20

@@ -7,7 +7,7 @@ import re
 from typing import IO, Any
 
 from core.storage.codecs.base import Codec, type_name
-from core.storage.io_manager import PICKLE_PROTOCOL
+from core.types.serialization import PICKLE_PROTOCOL
 
 _SLICE_CHARACTERS = 1 << 20
 _SURROGATES = re.compile("[\ud800-\udfff]")

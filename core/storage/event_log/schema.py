@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from core.storage.sql.schema import Schema
+from core.storage.sql.schema import ROW_NUMBER, Schema
 
 log_metadata = sa.MetaData()
 index_metadata = sa.MetaData()
-_BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite numbers its rows itself only where it says INTEGER
 
 events = sa.Table(
     "events",
     log_metadata,
-    sa.Column("id", _BIG, primary_key=True, autoincrement=True),
+    sa.Column("id", ROW_NUMBER, primary_key=True, autoincrement=True),
     sa.Column("run_id", sa.String, nullable=False),
     sa.Column("event_type", sa.String, comment="null for a logged message"),
     sa.Column("step_key", sa.String),
@@ -25,7 +24,7 @@ events = sa.Table(
 step_output_addresses = sa.Table(
     "step_output_addresses",
     index_metadata,
-    sa.Column("id", _BIG, primary_key=True, autoincrement=True),
+    sa.Column("id", ROW_NUMBER, primary_key=True, autoincrement=True),
     sa.Column("pipeline_name", sa.String, nullable=False),
     sa.Column("step_key", sa.String, nullable=False),
     sa.Column("output_name", sa.String, nullable=False),
@@ -49,7 +48,7 @@ assets = sa.Table("assets", index_metadata, sa.Column("asset_key", sa.String, pr
 asset_events = sa.Table(
     "asset_events",
     index_metadata,
-    sa.Column("id", _BIG, primary_key=True, autoincrement=True),
+    sa.Column("id", ROW_NUMBER, primary_key=True, autoincrement=True),
     sa.Column("asset_key", sa.String, nullable=False, comment="JSON"),
     sa.Column("partition", sa.String),
     sa.Column("run_id", sa.String, nullable=False),

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from core.storage.sql.schema import Schema
+from core.storage.sql.schema import ROW_NUMBER, Schema
 
 metadata = sa.MetaData()
-_BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite numbers its rows itself only where it says INTEGER
 
 # Every index ends with the id, by which runs are paged.
 runs = sa.Table(
     "runs",
     metadata,
-    sa.Column("id", _BIG, primary_key=True, autoincrement=True),
+    sa.Column("id", ROW_NUMBER, primary_key=True, autoincrement=True),
     sa.Column("run_id", sa.String, nullable=False, unique=True),
     sa.Column("pipeline_name", sa.String, nullable=False),
     sa.Column("mode", sa.String, nullable=False),
@@ -33,7 +32,7 @@ runs = sa.Table(
 run_tags = sa.Table(
     "run_tags",
     metadata,
-    sa.Column("run", _BIG, sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True, comment="runs.id"),
+    sa.Column("run", ROW_NUMBER, sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True, comment="runs.id"),
     sa.Column("key", sa.String, primary_key=True),
     sa.Column("value", sa.String, nullable=False),
     sa.Index("run_tags_by_value", "key", "value", "run"),

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from core.storage.sql.schema import Schema
+from core.storage.sql.schema import ROW_NUMBER, Schema
 
 metadata = sa.MetaData()
-_BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite numbers its rows itself only where it says INTEGER
 
 jobs = sa.Table(
     "jobs",
     metadata,
-    sa.Column("id", _BIG, primary_key=True, autoincrement=True),
+    sa.Column("id", ROW_NUMBER, primary_key=True, autoincrement=True),
     sa.Column("job_origin_id", sa.String, nullable=False, unique=True),
     sa.Column("repository_origin_id", sa.String, nullable=False),
     sa.Column("job_type", sa.String, nullable=False),
@@ -24,7 +23,7 @@ jobs = sa.Table(
 job_ticks = sa.Table(
     "job_ticks",
     metadata,
-    sa.Column("id", _BIG, primary_key=True, autoincrement=True),
+    sa.Column("id", ROW_NUMBER, primary_key=True, autoincrement=True),
     sa.Column("job_origin_id", sa.String, nullable=False, comment="of a job that need not be in jobs any more"),
     sa.Column("status", sa.String, nullable=False),
     sa.Column("timestamp", sa.Float, nullable=False, comment="Unix time in seconds"),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import sqlalchemy as sa
@@ -45,16 +45,12 @@ class PostgresDatabase(SqlDatabase):
         # A ping a checkout lets a process outlive a restart of the server.
         return sa.create_engine(self._url, connect_args=options, hide_parameters=True, pool_pre_ping=True)
 
-    @contextmanager
-    def _reading(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+    def _reading(self, engine: sa.Engine) -> AbstractContextManager[sa.Connection]:
         # Told to PostgreSQL with the BEGIN, so that one state is seen by all queries of the block.
-        with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
-            yield connection
+        return engine.connect().execution_options(isolation_level="REPEATABLE READ")
 
-    @contextmanager
-    def _writing(self, engine: sa.Engine) -> Iterator[sa.Connection]:
-        with engine.begin() as connection:
-            yield connection
+    def _writing(self, engine: sa.Engine) -> AbstractContextManager[sa.Connection]:
+        return engine.begin()
 
     def _foreign(self, tables: set[str]) -> set[str]:
         return set()  # others may have tables of their own here

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import sqlalchemy as sa
 
+ROW_NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite numbers rows itself only where it says INTEGER
 UNVERSIONED_REVISION = "0001"  # of release 0.1.0, whose databases do not say their revision
 
 

@@ -7,7 +7,7 @@ import sqlite3
 import stat
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -77,10 +77,8 @@ class SqliteDatabase(SqlDatabase):
         sa.event.listen(engine, "begin", _begin)
         return engine
 
-    @contextmanager
-    def _reading(self, engine: sa.Engine) -> Iterator[sa.Connection]:
-        with engine.connect() as connection:
-            yield connection
+    def _reading(self, engine: sa.Engine) -> AbstractContextManager[sa.Connection]:
+        return engine.connect()
 
     @contextmanager
     def _writing(self, engine: sa.Engine) -> Iterator[sa.Connection]:

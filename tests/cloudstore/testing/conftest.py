@@ -37,6 +37,10 @@ class Footprint:
     def sockets(self) -> list[Path]:
         return [path for port in self.ports.values() for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock")]
 
+    def living_sockets(self) -> list[Path]:
+        """Those that answer; a port can also bear the leftover of a killed server that had it before."""
+        return [path for path in self.sockets() if _socket_answers(path)]
+
 
 @pytest.fixture
 def footprint_of(request: pytest.FixtureRequest) -> Callable[[int, Path], Footprint]:
@@ -73,3 +77,8 @@ def _answers(port: int) -> bool:
             return bool(connected.getsockname() != connected.getpeername())
     except ConnectionRefusedError:
         return False
+
+
+def _socket_answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex(str(path)) == 0
