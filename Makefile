@@ -46,8 +46,8 @@ $(PEERS_INSTALLED): benchmarks/peers/requirements.txt
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
 	@touch $@
 
-bench-peers: $(INSTALLED) $(PEERS_INSTALLED)  ## print those of the storages beside the newest Dagster's
-	$(BIN)/python -m benchmarks storages
+bench-peers: $(INSTALLED) $(PEERS_INSTALLED)  ## print those of the storages and of S3 beside the newest Dagster's
+	$(BIN)/python -m benchmarks storages s3
 
 lock:  ## write constraints.txt anew (needs uv)
 	uv pip compile --quiet --universal --all-extras --python-version 3.11 --no-annotate --no-header pyproject.toml --output-file constraints.txt

@@ -8,7 +8,8 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import imports, s3, steps
+from benchmarks import imports, steps
+from benchmarks.s3 import table as s3
 from benchmarks.storages import table as storages
 
 BENCHMARKS = {"imports": imports.table, "steps": steps.table, "storages": storages.table, "s3": s3.table}

@@ -125,11 +125,12 @@ _CREDENTIALS: dict[str, Field] = {
         description="Token of temporary credentials.",
         rule=_beside("aws_access_key_id"),
     ),
-    # The patterns are those of https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+    # The patterns are those of https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html, but for the
+    # account: other stores' have names, or none (https://docs.ceph.com/en/latest/radosgw/STS/).
     "role_arn": Field(
         text(
             "the ARN of a role such as arn:aws:iam::123456789012:role/reader",
-            r"(?=.{20,2048}$)arn:[a-z0-9-]+:iam::[0-9]{12}:role/[!-~]+",
+            r"(?=.{20,2048}$)arn:[a-z0-9-]+:iam::[A-Za-z0-9_-]*:role/[!-~]+",
         ),
         is_required=False,
         description="Role to assume with the other credentials, renewed by itself; it needs a region.",

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.children import figures
+from benchmarks.peers import PEER_PYTHON
 from benchmarks.storages.engine import log_name
 from benchmarks.storages.filling import EVENT_TABLES, analyze, fill_log, fill_logs_in_postgres, fill_runs
 from benchmarks.storages.server import NewDatabase
 
 OURS, BARE, PEER = "cloudstore", "bare sqlite3", "dagster"
-_PEER_ENVIRONMENT = Path(__file__).parents[2] / ".venv-peers"
-PEER_PYTHON = str(_PEER_ENVIRONMENT / "bin" / "python")
 _LONGEST_SECONDS = 120  # of one program of the peer
 _LOGS = (10_000, 100_000, 1_000_000)
 _POSTGRES_LOGS = (100_000, 99_999)  # in one table: the second one is what comes after the end of the first
@@ -56,11 +55,6 @@ class Program:
     def size_for(self, engine: str) -> int:
         """How many for an engine."""
         return self.peer_size if engine == PEER and self.peer_size else self.size
-
-
-def has_peer() -> bool:
-    """Whether `make bench-peers` has made the peer's environment."""
-    return (_PEER_ENVIRONMENT / ".installed").exists()
 
 
 PROGRAMS = {

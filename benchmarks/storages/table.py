@@ -9,7 +9,8 @@ from typing import NamedTuple
 from rich.table import Table
 
 from benchmarks.children import figures
-from benchmarks.storages.programs import BARE, OURS, PEER, PEER_PYTHON, PROGRAMS, Figures, Measuring, has_peer
+from benchmarks.peers import PEER_PYTHON, has_peer
+from benchmarks.storages.programs import BARE, OURS, PEER, PROGRAMS, Figures, Measuring
 from benchmarks.storages.server import postgres_server
 
 _VERSION = "import importlib.metadata, json; print(json.dumps(importlib.metadata.version('dagster')))"

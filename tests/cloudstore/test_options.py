@@ -37,7 +37,7 @@ RIGHT: list[tuple[str, list[Any]]] = [
     ("verify", [True, False]),
     ("verify_cert_path", ["/etc/ssl/mine.pem"]),
     ("checksum_mode", ["when_supported", "when_required"]),
-    ("role_arn", [ROLE, "arn:aws-us-gov:iam::123456789012:role/team/reader"]),
+    ("role_arn", [ROLE, "arn:aws-us-gov:iam::123456789012:role/team/reader", "arn:aws:iam:::role/S3Access"]),
     ("server_side_encryption", ["AES256", "aws:kms", "aws:kms:dsse"]),
     ("acl", ["private", "bucket-owner-full-control"]),
     ("storage_class", ["STANDARD", "STANDARD_IA", "INTELLIGENT_TIERING", "GLACIER_IR"]),
@@ -89,7 +89,7 @@ WRONG: list[tuple[str, list[Any]]] = [
     ("aws_session_token", ["hunter2\n", "hunter 2"]),
     (
         "role_arn",
-        ["reader", "arn:aws:iam::1234:role/reader", "arn:aws:iam::123456789012:user/me", ROLE + "\n", ROLE + " x"],
+        ["reader", "arn:aws:iam::1:2:role/reader", "arn:aws:iam::123456789012:user/me", ROLE + "\n", ROLE + " x"],
     ),
     ("role_session_name", ["x", "a b", "s" * 65]),
     ("external_id", ["x", "a b", "hunter2!"]),
