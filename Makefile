@@ -31,8 +31,8 @@ lint: $(INSTALLED)  ## ruff, mypy --strict, import-linter
 test: lint  ## lint, then pytest on two cores
 	$(BIN)/python -m pytest -n 2
 
-test-faults: $(INSTALLED)  ## S3 parts under injected faults, three minutes
-	CLOUDSTORE_TEST_FAULTS=1 $(BIN)/python -m pytest -n 2 tests/cloudstore/test_under_faults.py
+test-faults: $(INSTALLED)  ## S3 parts under injected faults, and killed at 100 random moments; five minutes
+	CLOUDSTORE_TEST_FAULTS=1 $(BIN)/python -m pytest -n 2 tests/cloudstore/test_under_faults.py tests/cloudstore/test_killed_writers.py
 
 # The script sets up .venv-localstack, of the versions in localstack/constraints.txt, when it is not there yet.
 test-localstack: $(INSTALLED)  ## run the integration tests on LocalStack, without docker

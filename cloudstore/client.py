@@ -13,8 +13,11 @@ from cloudstore.errors import unusable_options
 from cloudstore.object_options import add_object_options
 from cloudstore.options import S3_OPTIONS
 from cloudstore.role import assume_role
+from cloudstore.secrecy import refuse_line_breaks, refuse_user_in
+from cloudstore.upload_journal import journal_uploads
 from core.config import resolve_config
 from core.errors import DagsterResourceUnavailableError
+from core.storage.leftovers import Clearer, Leftovers
 from core.usage import UsageMeter
 
 if TYPE_CHECKING:
@@ -29,12 +32,16 @@ __all__ = ["S3_OPTIONS", "make_client"]
 _CHARGED_AS_WRITES = ("Put", "Copy", "Create", "Complete", "UploadPart", "List")
 
 
-def make_client(options: Mapping[str, Any], usage: UsageMeter | None = None) -> S3Client:
+def make_client(
+    options: Mapping[str, Any], usage: UsageMeter | None = None, leftovers: Leftovers | None = None
+) -> S3Client:
     """A client for S3. It may be used from many threads, and belongs to the process that made it.
 
     Args:
         options: config of `S3_OPTIONS`, and maybe of more; what is left out or None takes the default.
         usage: where the client adds every request it sends to S3, retries included.
+        leftovers: where it notes the multipart uploads that are under way, its user's own too. Secrets among the
+            options are not noted, so `cloudstore instance prune` finds credentials where every AWS tool does.
 
     Raises:
         DagsterInvalidConfigError: an option has a value that is not right, or that does not go with another's.
@@ -52,6 +59,7 @@ def make_client(options: Mapping[str, Any], usage: UsageMeter | None = None) -> 
         boto = boto3.Session(botocore_session=session)
         # After boto3, which appends a path to the loader that it finds each time.
         session.register_component("data_loader", loader)
+        refuse_line_breaks(session)
         keys = {name: given[name] for name in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")}
         verify, config = _trusted(given), _config(given)
         if given["role_arn"] is not None:
@@ -66,10 +74,18 @@ def make_client(options: Mapping[str, Any], usage: UsageMeter | None = None) -> 
             config=config,
             **keys,
         )
+    refuse_user_in(client.meta.endpoint_url)
     add_object_options(client, given)
     if usage is not None:
         _count_requests(client, usage)
+    if leftovers is not None:
+        journal_uploads(client, leftovers.journal(_clearer(given)))
     return client
+
+
+def _clearer(given: Mapping[str, Any]) -> Clearer:
+    told = {name: value for name, value in given.items() if value is not None and not S3_OPTIONS[name].is_secret}
+    return Clearer("cloudstore.leftover_uploads", "clear_uploads", told)
 
 
 def _checked(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -53,6 +53,12 @@ _NO_CREDENTIALS = {
     "TokenRetrievalError",
     "UnauthorizedSSOTokenError",
 }
+_REACHABLE = "Check endpoint_url and region_name, and that the server is running and can be reached from here."
+_CONNECTION_ADVICE = {
+    "ProxyConnectionError": "Check the proxy that HTTP_PROXY or HTTPS_PROXY names; NO_PROXY names who needs none.",
+    "SSLError": "Check that its certificate is valid, and that verify_cert_path (by default AWS_CA_BUNDLE) is a file "
+    "with the certificate of its authority; an endpoint_url of a server without TLS begins with http://.",
+}
 _NO_CONNECTION = {"ConnectTimeoutError", "EndpointConnectionError", "ProxyConnectionError", "SSLError"}
 # The permission that an operation needs, where it is not called as the operation is.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
@@ -66,6 +72,7 @@ _IAM_ACTIONS = {
     "ListObjects": "s3:ListBucket",
     "ListMultipartUploads": "s3:ListBucketMultipartUploads",
     "ListObjectsV2": "s3:ListBucket",
+    "ListParts": "s3:ListMultipartUploadParts",
     "UploadPart": "s3:PutObject",
 }
 _LISTING = ", and s3:ListBucket on the bucket, without which AWS answers so for objects that are not there"
@@ -125,7 +132,8 @@ def translated(error: BaseException, action: str, bucket: str, key: str | None) 
 def _from_answer(response: Any, action: str, bucket: str, where: str) -> DagsterObjectStoreError:
     """The error for an answer that is no success. `response` is what `ClientError.response` holds."""
     code, status = code_of(response), response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    said = f"{code}: {_without_secrets(response.get('Error', {}).get('Message', ''))}".removesuffix(": ")
+    # None for an empty element, and a mapping for one with elements in it.
+    said = f"{code}: {_without_secrets(str(response.get('Error', {}).get('Message') or ''))}".removesuffix(": ")
     if code == "NoSuchBucket":
         return DagsterObjectNotFoundError(
             f"The bucket {bucket!r} does not exist ({action} on {where}). Correct its name, or create it: "
@@ -178,10 +186,8 @@ def _from_failure(error: Exception, action: str, where: str) -> DagsterObjectSto
     if name in _NO_CONNECTION:
         endpoint = urlsplit(str(getattr(error, "kwargs", {}).get("endpoint_url", "")))
         server = f"{endpoint.scheme}://{endpoint.netloc.rpartition('@')[2]}" if endpoint.netloc else "the S3 endpoint"
-        return DagsterObjectStoreError(
-            f"Cannot connect to {server} for {action} on {where} ({name}). Check endpoint_url and region_name, and "
-            "that the server is running and can be reached from here."
-        )
+        todo = _CONNECTION_ADVICE.get(name, _REACHABLE)
+        return DagsterObjectStoreError(f"Cannot connect to {server} for {action} on {where} ({name}). {todo}")
     if name == "FlexibleChecksumError":
         return DagsterObjectCorruptError(
             f"{action} on {where}: the bytes received do not have the checksum that was stored with them ({said})."
@@ -203,7 +209,7 @@ def answer_to(error: BaseException) -> Any:
 
 def code_of(answer: Any) -> str:
     """The error code of such an answer; the HTTP status for answers to HEAD."""
-    return str(answer.get("Error", {}).get("Code", ""))
+    return str(answer.get("Error", {}).get("Code") or "")
 
 
 def _without_secrets(text: str) -> str:

@@ -42,7 +42,7 @@ def abort_lost(client: S3Client, bucket: str, key: str, known_id: str, age_secon
         is_alone: whether this is the key's only writer.
     """
     try:
-        found = _begun_lately(client, bucket, key, age_seconds)
+        found = begun_lately(client, bucket, key, age_seconds)
     except DagsterObjectStoreError as error:
         _log.warning(
             "An upload to %s may have begun without its id arriving here; if so, its parts stay, and %s. Looking for "
@@ -59,14 +59,31 @@ def abort_lost(client: S3Client, bucket: str, key: str, known_id: str, age_secon
             _log.warning("Upload %s to %s may be nobody's; its parts %s.", upload_id, s3_url(bucket, key), _ADVICE)
 
 
-def _begun_lately(client: S3Client, bucket: str, key: str, age_seconds: float) -> list[str]:
+def begun_lately(
+    client: S3Client, bucket: str, key: str, age_seconds: float, least_age_seconds: float | None = None
+) -> list[str]:
+    """Ids of the uploads of exactly this key that are at most so old, by the store's clock.
+
+    Args:
+        age_seconds: how old at most.
+        least_age_seconds: how old at least, if that matters.
+
+    Raises:
+        DagsterObjectStoreError: as `translate_errors`.
+    """
+
     def list_them() -> Any:
         return client.list_multipart_uploads(Bucket=bucket, Prefix=key)
 
     answer = ask(list_them, ("IsTruncated",), "ListMultipartUploads", bucket, key)
-    first = _time_of(answer) - timedelta(seconds=age_seconds) - _CLOCK_GRAIN
-    uploads = answer.get("Uploads", [])
-    return [each["UploadId"] for each in uploads if each["Key"] == key and each["Initiated"] >= first]
+    now = _time_of(answer)
+    first = now - timedelta(seconds=age_seconds) - _CLOCK_GRAIN
+    last = None if least_age_seconds is None else now - timedelta(seconds=least_age_seconds) + _CLOCK_GRAIN
+    return [
+        each["UploadId"]
+        for each in answer.get("Uploads", [])
+        if each["Key"] == key and each["Initiated"] >= first and (last is None or each["Initiated"] <= last)
+    ]
 
 
 def _time_of(answer: Any) -> datetime:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain, islice
+
 import click
 
 from core.cli.failures import clear_failures
@@ -21,10 +23,13 @@ def instance() -> None:
 @instance.command()
 @click.option("--dry-run", is_flag=True, help="List exactly what would be deleted, and delete nothing.")
 def prune(dry_run: bool) -> None:
-    """Delete what dagster.yaml does not keep.
+    """Delete what dagster.yaml does not keep, and what killed processes left.
 
     Its section `retention:` says for how long, and how many. Runs that have not ended are never touched. Values are
     those on the local disk that no run refers to; values in buckets are left alone: give the bucket a lifecycle rule.
+
+    A process that was killed while it uploaded a large object leaves the parts in the bucket, where they cost. Those of
+    this machine's dead processes are always deleted.
 
     Where the output is no terminal, each thing is a line of JSON: kind, name, size_bytes.
 
@@ -37,8 +42,10 @@ def prune(dry_run: bool) -> None:
         values: {max_age_days: 30}
     """
     with clear_failures(), persistent_instance() as instance:
-        if has_limits(instance):
-            show_removals(prune_instance(instance, dry_run=dry_run), dry_run)
+        removals = prune_instance(instance, dry_run=dry_run)
+        first = list(islice(removals, 1))
+        if first or has_limits(instance):
+            show_removals(chain(first, removals), dry_run)
         else:
             message = "Nothing is deleted: the section `retention:` of $DAGSTER_HOME/dagster.yaml sets no limits."
             click.echo(f"{message} `cloudstore instance prune --help` shows one.", err=True)

@@ -11,6 +11,7 @@ import msgspec
 from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, key_set
 from core.errors import DagsterInvalidDefinitionError
 from core.log_manager import DagsterLogManager
+from core.storage.leftovers import Leftovers
 from core.storage.pipeline_run import PipelineRun
 from core.usage import UsageMeter
 
@@ -28,6 +29,8 @@ class InitResourceContext(msgspec.Struct, frozen=True):
         instance: the DagsterInstance.
         resources: the resources it requires, as attributes.
         usage: counts what the run asks of remote storage; clients that a resource makes add to it.
+        leftovers: where clients note what they begin in remote storage, so that it can be cleared when the process is
+            killed; None where nothing outlives the process.
     """
 
     resource_config: Any
@@ -37,6 +40,7 @@ class InitResourceContext(msgspec.Struct, frozen=True):
     instance: Any = None
     resources: Any = None
     usage: UsageMeter = msgspec.field(default_factory=UsageMeter)
+    leftovers: Leftovers | None = None
 
     @property
     def run_id(self) -> str | None:

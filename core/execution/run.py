@@ -260,7 +260,8 @@ def _pipeline_context(
 
     def init_context(key: str, required: Resources) -> InitResourceContext:
         config = prepared.environment.resources.get(key)
-        return InitResourceContext(config, prepared.resource_defs[key], run, log, instance, required, usage)
+        definition = prepared.resource_defs[key]
+        return InitResourceContext(config, definition, run, log, instance, required, usage, instance.leftovers)
 
     return PipelineContext(
         prepared.pipeline,

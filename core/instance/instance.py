@@ -21,6 +21,7 @@ from core.serdes import ConfigurableClassData
 from core.storage.compute_log_manager import ComputeLogManager, NoOpComputeLogManager
 from core.storage.daemon_heartbeat import DaemonHeartbeat
 from core.storage.event_log import EventLogStorage, InMemoryEventLogStorage
+from core.storage.leftovers import Leftovers
 from core.storage.root import LocalArtifactStorage
 from core.storage.runs import InMemoryRunStorage, RunStorage
 from core.storage.schedules import InMemoryScheduleStorage, ScheduleStorage
@@ -192,6 +193,11 @@ class DagsterInstance(RunsOfInstance, EventsOfInstance):
     def storage_directory(self) -> str:
         """Where values and files go that need a local disk."""
         return self.local_artifact_storage.storage_dir
+
+    @property
+    def leftovers(self) -> Leftovers | None:
+        """Leftovers | None: what its processes began elsewhere and did not end; None when it is ephemeral."""
+        return None if self.is_ephemeral else Leftovers(Path(self.root_directory) / "leftovers")
 
     def __enter__(self) -> Self:
         return self

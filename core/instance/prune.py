@@ -1,4 +1,4 @@
-"""Deleting what is older, or more, than `retention:` of dagster.yaml keeps."""
+"""Deleting what is older, or more, than `retention:` of dagster.yaml keeps, and what killed processes left."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from core.errors import DagsterRunNotFoundError
+from core.errors import DagsterRunNotFoundError, DagsterStorageError
 from core.instance.instance import DagsterInstance
 from core.instance.limits import Limits
 from core.instance.unreferenced import unreferenced_values
@@ -20,14 +20,15 @@ _FINISHED = tuple(sorted(FINISHED_STATUSES, key=lambda status: status.value))
 
 
 def has_limits(instance: DagsterInstance) -> bool:
-    """Whether the instance's retention limits anything, so that there is something to prune."""
+    """Whether the instance's retention limits anything."""
     return any(instance.retention.values())
 
 
 def prune(instance: DagsterInstance, now: datetime | None = None, dry_run: bool = False) -> Iterator[Removal]:
-    """Deletes what the instance's retention does not keep; goes on only as far as it is iterated.
+    """Deletes what the instance's retention does not keep, and what killed processes left in other places.
 
-    Runs that have not ended are not touched and do not count. Values in buckets are not touched either.
+    Goes on only as far as it is iterated. Runs that have not ended are not touched and do not count. Values in buckets
+    are not touched either; parts of uploads that their process did not live to complete are, whatever the limits.
 
     Args:
         instance: the instance.
@@ -40,7 +41,18 @@ def prune(instance: DagsterInstance, now: datetime | None = None, dry_run: bool 
     Raises:
         DagsterStorageError, DagsterObjectStoreError: something cannot be deleted; what was yielded has gone.
     """
-    now = (now or datetime.now(UTC)).astimezone(UTC)
+    failure: DagsterStorageError | None = None
+    try:
+        if instance.leftovers is not None:
+            yield from instance.leftovers.clear(dry_run)
+    except DagsterStorageError as error:  # a bucket that cannot be reached keeps nothing else from being pruned
+        failure = error
+    yield from _beyond_limits(instance, (now or datetime.now(UTC)).astimezone(UTC), dry_run)
+    if failure is not None:
+        raise failure
+
+
+def _beyond_limits(instance: DagsterInstance, now: datetime, dry_run: bool) -> Iterator[Removal]:
     limits = {section: Limits.from_config(given, now) for section, given in instance.retention.items() if given}
     runs = _ended_runs(instance, limits.get("runs"))
     for run_id in runs:

@@ -9,7 +9,7 @@ class Removal(msgspec.Struct, frozen=True):
     """A thing that was deleted, or would be.
 
     Attributes:
-        kind: "run", "events", "artifacts", "compute log" or "value".
+        kind: "run", "events", "artifacts", "compute log", "value" or "multipart upload".
         name: where it was: a path, an `s3://` address, or a description.
         size_bytes: how large; None where that is not known.
     """

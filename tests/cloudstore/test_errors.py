@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from botocore import exceptions as boto
+from botocore.parsers import RestXMLParser
 
 from cloudstore import transfer
 from cloudstore.client import make_client
@@ -58,6 +59,18 @@ def answer(status: int, code: str, message: str = "", **headers: str) -> boto.Cl
             "Cannot connect to http://host:9 ",
         ),
         (boto.ConnectTimeoutError(endpoint_url="http://host:9/b"), "GetObject", DagsterObjectStoreError, "host:9"),
+        (
+            boto.SSLError(endpoint_url="https://host:9/b", error="no certificate"),
+            "GetObject",
+            DagsterObjectStoreError,
+            "https://host:9 .*verify_cert_path",
+        ),
+        (
+            boto.ProxyConnectionError(proxy_url="http://me:hunter2@proxy:9"),
+            "GetObject",
+            DagsterObjectStoreError,
+            r"\(ProxyConnectionError\)\. Check the proxy that HTTP_PROXY",
+        ),
         (boto.FlexibleChecksumError(error_msg="Expected"), "GetObject", DagsterObjectCorruptError, "checksum"),
         (
             boto.IncompleteReadError(actual_bytes=1, expected_bytes=2),
@@ -86,6 +99,20 @@ def test_messages_hold_no_secrets() -> None:
         with pytest.raises(DagsterObjectStoreError) as caught, translate_errors("GetObject", "b", "k"):
             raise raised
         assert not [secret for secret in ("hunter2", "AKIA", "tok", "51gn") if secret in str(caught.value)]
+
+
+@pytest.mark.parametrize("message", ["<Message/>", "<Message></Message>", "<Message>a<B>b</B></Message>", ""])
+def test_an_answer_without_a_message_is_understood(message: str) -> None:
+    body = f"<Error><Code>NoSuchKey</Code>{message}</Error>".encode()
+    response: Any = RestXMLParser().parse({"status_code": 404, "headers": {}, "body": body}, None)
+    with pytest.raises(DagsterObjectNotFoundError, match="no object at s3://b/k"), translate_errors("Get", "b", "k"):
+        raise boto.ClientError(response, "GetObject")
+
+
+def test_an_answer_with_an_empty_code_is_not_a_stores(proxy: Any) -> None:
+    proxy.fail((404, "<Error><Code></Code><Message></Message></Error>"), method="GET")
+    with pytest.raises(DagsterResourceUnavailableError, match="not as an S3 server does"):
+        check_bucket(proxy.client(), proxy.store.bucket)
 
 
 def test_errors_of_other_origin_pass_unchanged() -> None:

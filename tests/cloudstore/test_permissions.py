@@ -51,7 +51,8 @@ def documented_policies() -> dict[str, Policy]:
     sections = re.split(r"^## ", DOCUMENT.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
     blocks = {each.partition("\n")[0]: re.search(r"```json\n(.*?)```", each, re.DOTALL) for each in sections}
     read = {title: json.loads(block[1]) for title, block in blocks.items() if block}
-    return {title: policy for title, policy in read.items() if "Statement" in policy}
+    tested_elsewhere = {"Uploads of killed processes"}  # test_leftover_permissions.py
+    return {title: policy for title, policy in read.items() if "Statement" in policy and title not in tested_elsewhere}
 
 
 POLICIES = documented_policies()

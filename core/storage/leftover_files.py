@@ -1,0 +1,165 @@
+"""The files of `core.storage.leftovers`, as the process that writes them has them: locked by it and by no other."""
+
+from __future__ import annotations
+
+import fcntl
+import itertools
+import logging
+import os
+import threading
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+_log = logging.getLogger(__name__)
+_lock = threading.RLock()
+_files: dict[tuple[Path, bytes], JournalFile] = {}
+"""The open ones of this process, by folder and head: so there are few, however many clients come and go."""
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A line of a journal after its head.
+
+    Attributes:
+        number: which thing it is about.
+        entry: what is known of it from here on; None when it has ended.
+    """
+
+    number: int
+    entry: dict[str, Any] | None
+
+
+class Begun:
+    """A thing that was begun. In a forked child of the process that began it, it does nothing."""
+
+    def __init__(self, file: JournalFile | None, number: int) -> None:
+        self._file = file
+        self._number = number
+
+    def note(self, entry: Mapping[str, Any]) -> None:
+        """Takes the place of what was noted of it before."""
+        if self._file is not None:
+            self._file.write(Line(self._number, dict(entry)))
+
+    def end(self) -> None:
+        """It is over, or was never begun."""
+        if self._file is not None:
+            self._file.write(Line(self._number, None))
+
+
+def begin(folder: Path, head: bytes, entry: Mapping[str, Any]) -> Begun:
+    """Notes that a thing is about to be begun; from when this returns, the note outlives the process.
+
+    It never fails: where the file cannot be written, a warning says so.
+
+    Args:
+        folder: where journals are; it need not be there.
+        head: the first line of the journal it goes into.
+        entry: what is known of the thing.
+    """
+    with _lock:
+        file = _files.get((folder, head))
+        try:
+            if file is None:
+                file = _files[folder, head] = JournalFile(folder, head)
+        except OSError as error:
+            _warn(folder, error)
+            return Begun(None, 0)
+        begun = Begun(file, file.new_number())
+        begun.note(entry)
+        return begun
+
+
+class JournalFile:
+    """A journal that is being written. It is deleted when all that it tells of has ended."""
+
+    def __init__(self, folder: Path, head: bytes) -> None:
+        self._key = folder, head
+        self._numbers = itertools.count(1)
+        self._unended: set[int] = set()
+        self._path, self._descriptor = _created_and_locked(folder)
+        self._is_open = True
+        try:
+            self._append(head)
+        except OSError:
+            self._delete()
+            raise
+
+    def new_number(self) -> int:
+        """The number of one more thing."""
+        number = next(self._numbers)
+        self._unended.add(number)
+        return number
+
+    def write(self, line: Line) -> None:
+        """Appends a line about a thing that has not ended."""
+        with _lock:
+            if not self._is_open or line.number not in self._unended:
+                return
+            try:
+                self._append(msgspec.json.encode(line))
+            except OSError as error:  # what stands there is still true, or the store knows better
+                _warn(self._path, error)
+            if line.entry is None:
+                self._unended.discard(line.number)
+            if not self._unended:
+                self._delete()
+
+    def _append(self, content: bytes) -> None:
+        # In one call, so that a process that is killed leaves the line whole or not at all.
+        if os.write(self._descriptor, content + b"\n") <= len(content):
+            raise OSError("the disk is full")
+
+    def _delete(self) -> None:
+        with suppress(FileNotFoundError):  # deleted with its instance
+            self._path.unlink()
+        self.close()
+        _files.pop(self._key, None)
+
+    def close(self) -> None:
+        """Lets go of it as it is. In a forked child that leaves the parent's lock alone."""
+        self._is_open = False
+        os.close(self._descriptor)
+
+
+def _created_and_locked(folder: Path) -> tuple[Path, int]:
+    """A new file and its descriptor, which no program that this process starts inherits (PEP 446)."""
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{uuid.uuid4().hex}.jsonl"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError:
+            os.close(descriptor)
+            path.unlink(missing_ok=True)
+            raise
+        if os.fstat(descriptor).st_nlink:
+            return path, descriptor
+        os.close(descriptor)  # somebody who clears took it for a dead process's before it was locked
+
+
+def _warn(path: Path, error: OSError) -> None:
+    _log.warning(
+        "%s cannot be written (%s). If this process is killed, what it has begun may stay unnoticed by "
+        "`cloudstore instance prune`.",
+        path,
+        error.strerror or error,
+    )
+
+
+def _begin_anew() -> None:
+    """In a forked child: the files are its parent's, whose lock would last as long as the child has them open."""
+    global _lock
+    _lock = threading.RLock()
+    for file in _files.values():
+        file.close()
+    _files.clear()
+
+
+# Locked while forking: no file is half made then, which the child would keep open.
+os.register_at_fork(before=lambda: _lock.acquire(), after_in_parent=lambda: _lock.release(), after_in_child=_begin_anew)
