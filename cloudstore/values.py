@@ -6,13 +6,18 @@ import hashlib
 import io
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from cloudstore import transfer
 from cloudstore.keys import decode_name, encode_name, s3_url
 from cloudstore.signing import Signer
-from core.errors import DagsterObjectCorruptError, DagsterObjectNotFoundError, DagsterObjectStoreError
+from core.errors import (
+    DagsterInvariantViolationError,
+    DagsterObjectCorruptError,
+    DagsterObjectNotFoundError,
+    DagsterObjectStoreError,
+)
 from core.storage.codecs import Codec, codec_named
 
 if TYPE_CHECKING:
@@ -26,6 +31,7 @@ _FORMER_CODEC = "pickle"  # of release 0.1, which recorded none
 _SLICE_BYTES = 1 << 20
 _LONGEST_RUN_ID = 256  # metadata is at most 2 KiB, and this is for people
 _ATTEMPTS = 8
+_EMPTY_ATTEMPTS = 3
 
 
 class S3UntrustedValueError(DagsterObjectCorruptError):
@@ -88,7 +94,48 @@ def load(place: Place) -> Any:
         DagsterInvariantViolationError: this process knows no codec of its name.
         DagsterObjectStoreError: as `cloudstore.errors.translate_errors`. What decoding raises passes unchanged.
     """
-    content = transfer.get_content(place.client, place.bucket, place.key)
+    content, codec = _checked_content(place)
+    with content.open() as stream:
+        return codec.decode(stream)
+
+
+def has(place: Place) -> bool:
+    """Whether there is a whole value, by one HEAD of the exact key.
+
+    An object that is no value of ours, has another size than was stored, or lacks the signature that loading it
+    takes, is none; what has no metadata of ours is asked for twice.
+
+    Raises:
+        DagsterObjectAccessError: when the store refuses to say.
+    """
+    found = _head(place)
+    return found is not None and found.fault is None
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a HEAD tells of an object."""
+
+    metadata: Mapping[str, str]
+    size_bytes: int
+    etag: str
+    fault: DagsterObjectCorruptError | None = field(compare=False)
+
+
+def _checked_content(place: Place) -> tuple[transfer.Content, Codec]:
+    """The content of an object that is the one that was stored, and its codec."""
+    for attempt in range(1, _EMPTY_ATTEMPTS + 1):
+        content = transfer.get_content(place.client, place.bucket, place.key)
+        try:
+            return content, _checked_codec(place, content)
+        except (DagsterObjectCorruptError, DagsterInvariantViolationError):
+            # Where no content follows the headers of an answer, they may have been cut without a trace.
+            if content.size_bytes or attempt == _EMPTY_ATTEMPTS:
+                raise
+    raise AssertionError("the last attempt returned or raised")
+
+
+def _checked_codec(place: Place, content: transfer.Content) -> Codec:
     fault = _fault(place, content.metadata, content.size_bytes)
     if fault:
         raise fault
@@ -102,22 +149,7 @@ def load(place: Place) -> Any:
         raise DagsterObjectCorruptError(
             f"The bytes read from {place.url} do not have the checksum that was stored with them."
         )
-    codec = codec_named(content.metadata.get(CODEC, _FORMER_CODEC))
-    with content.open() as stream:
-        return codec.decode(stream)
-
-
-def has(place: Place) -> bool:
-    """Whether there is a whole value, by one HEAD of the exact key.
-
-    An object that is no value of ours, has another size than was stored, or lacks the signature that loading it
-    takes, is none.
-
-    Raises:
-        DagsterObjectAccessError: when the store refuses to say.
-    """
-    found = _head(place)
-    return found is not None and _fault(place, found["Metadata"], found["ContentLength"]) is None
+    return codec_named(content.metadata.get(CODEC, _FORMER_CODEC))
 
 
 def _put_once(place: Place, file: IO[bytes], details: dict[str, Any]) -> bool:
@@ -128,19 +160,30 @@ def _put_once(place: Place, file: IO[bytes], details: dict[str, Any]) -> bool:
         found = _head(place)
         if found is None:  # deleted just now
             continue
-        if _fault(place, found["Metadata"], found["ContentLength"]) is None:
+        if found.fault is None:
             return False
         try:
-            if transfer.put_file(client, bucket, key, file, if_match=found["ETag"], **details):
+            if transfer.put_file(client, bucket, key, file, if_match=found.etag, **details):
                 return True
         except DagsterObjectNotFoundError:
             continue
     raise DagsterObjectStoreError(f"{place.url} was changed again and again while a value was stored there. Try again.")
 
 
-def _head(place: Place) -> Any:
+def _head(place: Place) -> _Found | None:
+    """What there is. Headers may be cut without a trace: those that lack what values have count when said twice."""
+    before = None
+    for _ in range(_ATTEMPTS):
+        found = _answer_to_head(place)
+        if found is None or found == before or (found.fault is None and SHA256 in found.metadata):
+            return found
+        before = found
+    raise DagsterObjectStoreError(f"HeadObject on {place.url} was answered otherwise each time. Try again.")
+
+
+def _answer_to_head(place: Place) -> _Found | None:
     try:
-        return transfer.ask(
+        answer = transfer.ask(
             lambda: place.client.head_object(Bucket=place.bucket, Key=place.key),
             ("ContentLength", "ETag"),
             "HeadObject",
@@ -149,6 +192,8 @@ def _head(place: Place) -> Any:
         )
     except DagsterObjectNotFoundError:
         return None
+    metadata, size_bytes = answer["Metadata"], answer["ContentLength"]
+    return _Found(metadata, size_bytes, answer["ETag"], _fault(place, metadata, size_bytes))
 
 
 def _metadata(place: Place, written: _SummingWriter, codec: Codec, run_id: str | None) -> dict[str, str]:

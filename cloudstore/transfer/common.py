@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from cloudstore.errors import translate_errors
@@ -44,9 +45,9 @@ def ask(send: Callable[[], Any], needed: tuple[str, ...], action: str, bucket: s
         DagsterObjectStoreError: as `translate_errors`; S3AnswerCut, when that happens five times in a row.
     """
     for attempt in range(1, _ATTEMPTS + 1):
-        with translate_errors(action, bucket, key):
-            answer = send()
         try:
+            with translate_errors(action, bucket, key), _whole_values(action, bucket, key):
+                answer = send()
             require(answer, needed, action, bucket, key)
         except S3AnswerCut:
             if attempt == _ATTEMPTS:
@@ -55,6 +56,20 @@ def ask(send: Callable[[], Any], needed: tuple[str, ...], action: str, bucket: s
         else:
             return answer
     raise AssertionError("the last attempt returned or raised")
+
+
+@contextmanager
+def _whole_values(action: str, bucket: str, key: str) -> Iterator[None]:
+    """Tells a header that was cut in its value; botocore raises a bare ValueError for a date or number that is none."""
+    try:
+        yield
+    except UnicodeError:  # of a key that is no text
+        raise
+    except ValueError as error:
+        raise S3AnswerCut(
+            f"{action} on {s3_url(bucket, key)}: the store's answer broke off within a header ({error}), so what it "
+            "did is not known. Try again."
+        ) from error
 
 
 def exists(client: S3Client, bucket: str, key: str) -> bool:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from cloudstore.errors import translate_errors
-from cloudstore.transfer.common import require
+from cloudstore.keys import s3_url
+from cloudstore.transfer.common import S3AnswerCut, pause, require
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 _MOST_KEYS = 1000
+_ATTEMPTS = 5
 
 
 class StoredObject(NamedTuple):
@@ -44,17 +46,33 @@ def list_objects(client: S3Client, bucket: str, prefix: str) -> Iterator[StoredO
 def delete_objects(client: S3Client, bucket: str, keys: Sequence[str]) -> None:
     """Deletes objects, 1,000 a request; one that is not there is no error.
 
+    A batch is sent again when the answer does not name all its keys.
+
     Raises:
-        DagsterObjectStoreError: as `translate_errors`, also where the store deleted some and refused others.
+        DagsterObjectStoreError: as `translate_errors`, also where the store deleted some and refused others;
+            S3AnswerCut, where five answers in a row do not name all keys.
     """
     for start in range(0, len(keys), _MOST_KEYS):
-        batch = keys[start : start + _MOST_KEYS]
+        _delete_batch(client, bucket, keys[start : start + _MOST_KEYS])
+
+
+def _delete_batch(client: S3Client, bucket: str, batch: Sequence[str]) -> None:
+    for attempt in range(1, _ATTEMPTS + 1):
         with translate_errors("DeleteObjects", bucket, batch[0]):
-            answer = client.delete_objects(
-                Bucket=bucket, Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True}
-            )
-        for refused in answer.get("Errors", []):
+            # Not "Quiet": an answer that was cut within its headers looks like one that names no key.
+            answer = client.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key} for key in batch]})
+        refusals = answer.get("Errors", [])
+        for refused in refusals:
             _raise_refusal(refused, bucket)
+        # Counted, because a key that no XML keeps, such as one with a carriage return, may be named as another.
+        if len(answer.get("Deleted", [])) + len(refusals) >= len(set(batch)):
+            return
+        if attempt < _ATTEMPTS:
+            pause(attempt)
+    raise S3AnswerCut(
+        f"DeleteObjects on {s3_url(bucket, batch[0])} and {len(batch) - 1} more: the store's answers do not name all "
+        "keys, so what it deleted is not known. Try again."
+    )
 
 
 def _raise_refusal(refused: ErrorTypeDef, bucket: str) -> None:

@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from cloudstore.errors import answer_to, code_of, translate_errors
 from cloudstore.keys import s3_url
-from cloudstore.transfer.common import ask, pause
+from cloudstore.transfer.common import S3AnswerCut, ask, pause
 from core.errors import DagsterObjectStoreError
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ def get_content(client: S3Client, bucket: str, key: str) -> Content:
     """Fetches an object into memory: in one request up to 16 MiB, further ranges of 16 MiB four at a time.
 
     All of it is of one object, also where that is replaced meanwhile: then this raises. (An empty object takes a
-    second request, because it has no range.)
+    second request: it has no range, and no store tells its metadata when it says so. Where it lacks metadata, the
+    answer may have been cut; see `values.load`.)
 
     Raises:
         DagsterObjectStoreError: as `translate_errors`.
@@ -92,24 +93,26 @@ class _Fetch:
         self._stop = Event()
 
     def run(self) -> Content:
-        answer = self._first_answer()
+        answer, beginning = self._first_answer()
         with closing(answer["Body"]) as body:
             self._etag, size = answer["ETag"], _whole_size(answer)
             # A server that knows no ranges sends everything in its first answer.
             first = min(size, RANGE_BYTES) if "ContentRange" in answer else size
             crc32 = answer.get("ChecksumCRC32", "") if first == size else ""
             self._content = Content(size, answer["Metadata"], "" if "-" in crc32 else crc32)  # "-": of a sum of parts
-            self._content.sha256 = self._fill_all(body, first, size)
+            for part in self._content.slices(0, len(beginning)):
+                part[:] = beginning
+            self._content.sha256 = self._fill_all(body, len(beginning), first, size)
         return self._content
 
-    def _fill_all(self, body: Any, first: int, size: int) -> str:
+    def _fill_all(self, body: Any, begun: int, first: int, size: int) -> str:
         """Reads everything, and gives the SHA-256 of it, which is taken while later ranges arrive."""
         ranges = [(start, min(start + RANGE_BYTES, size)) for start in range(first, size, RANGE_BYTES)]
         hasher = hashlib.sha256()
         pool = ThreadPoolExecutor(RANGES_AT_ONCE, thread_name_prefix="s3-range")
         try:
             others = [pool.submit(self._fill, start, end) for start, end in ranges]
-            self._fill(0, first, body)
+            self._fill(begun, first, body)
             self._hash(hasher, 0, first)
             for other, (start, end) in zip(others, ranges, strict=True):
                 other.result()
@@ -119,7 +122,31 @@ class _Fetch:
             pool.shutdown(cancel_futures=True)
         return hasher.hexdigest()
 
-    def _first_answer(self) -> Any:
+    def _first_answer(self) -> tuple[Any, bytes]:
+        """An answer, and the first byte of the content if it has any.
+
+        Headers that were cut look like whole ones, with metadata missing. That content follows shows that they are
+        whole, so an answer without any is asked for again.
+        """
+        for attempt in range(1, _READ_ATTEMPTS + 1):
+            answer = self._ranged_answer()
+            if not _whole_size(answer):
+                return answer, b""
+            try:
+                with translate_errors("GetObject", self._bucket, self._key):
+                    beginning = answer["Body"].read(1)
+            except DagsterObjectStoreError:
+                beginning = b""
+            if beginning:
+                return answer, beginning
+            answer["Body"].close()
+            if attempt < _READ_ATTEMPTS:
+                pause(attempt)
+        raise S3AnswerCut(
+            f"GetObject on {s3_url(self._bucket, self._key)}: {_READ_ATTEMPTS} answers broke off before any content."
+        )
+
+    def _ranged_answer(self) -> Any:
         try:
             return self._get(Range=f"bytes=0-{RANGE_BYTES - 1}")
         except DagsterObjectStoreError as error:

@@ -1,8 +1,7 @@
-"""Values of each run as pickles on the local disk."""
+"""Values of each run in files on the local disk."""
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,10 @@ from core.definitions.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
 from core.errors import DagsterObjectNotFoundError
 from core.storage.atomic_file import atomic_write
+from core.storage.codecs.files import read_value, write_output
 from core.storage.io_context import InputContext, OutputContext
 from core.storage.io_manager import IOManager
 from core.storage.paths import file_name, inside
-from core.types.serialization import PICKLE_PROTOCOL
 
 BASE_DIR_CONFIG = {
     "base_dir": Field(
@@ -26,7 +25,10 @@ BASE_DIR_CONFIG = {
 
 
 class PickledObjectFilesystemIOManager(IOManager):
-    """Pickles at `{base_dir}/{run_id}/{step_key}/{output_name}`.
+    """Values at `{base_dir}/{run_id}/{step_key}/{output_name}`: bare pickles, except where another codec is asked for.
+
+    That is by the output's metadata, `{"codec": NAME}`, or by a codec that the user has registered for its type. The
+    file then begins with a line that names the codec.
 
     Args:
         base_dir: the directory; made when first written to.
@@ -37,11 +39,11 @@ class PickledObjectFilesystemIOManager(IOManager):
 
     def handle_output(self, context: OutputContext, obj: Any) -> None:
         with atomic_write(self._path(context)) as stream:
-            pickle.dump(obj, stream, PICKLE_PROTOCOL)
+            write_output(context, obj, stream)
 
     def load_input(self, context: InputContext) -> Any:
         assert context.upstream_output is not None
-        return load_pickle(self._path(context.upstream_output), context)
+        return load_file(self._path(context.upstream_output), context)
 
     def get_address(self, context: OutputContext) -> str | None:
         return str(self._path(context))
@@ -55,8 +57,8 @@ def path_under(base_dir: Path, names: list[str]) -> Path:
     return inside(base_dir, *(file_name(name, "run id, step key, output name or version") for name in names))
 
 
-def load_pickle(path: Path, context: InputContext) -> Any:
-    """The value pickled at `path`, for an input.
+def load_file(path: Path, context: InputContext) -> Any:
+    """The value at `path`, for an input.
 
     Raises:
         DagsterObjectNotFoundError: there is no such file.
@@ -65,7 +67,7 @@ def load_pickle(path: Path, context: InputContext) -> Any:
     assert upstream is not None
     try:
         with path.open("rb") as stream:
-            return pickle.load(stream)
+            return read_value(stream)
     except FileNotFoundError as error:
         raise DagsterObjectNotFoundError(
             f"No value at {path} for output {upstream.name!r} of step {upstream.step_key!r}; it was never stored, "
@@ -75,6 +77,6 @@ def load_pickle(path: Path, context: InputContext) -> Any:
 
 @io_manager(config_schema=BASE_DIR_CONFIG, version="1")
 def fs_io_manager(init_context: InitResourceContext) -> PickledObjectFilesystemIOManager:
-    """IO manager that pickles the values of each run to the local disk."""
+    """IO manager that keeps the values of each run on the local disk, as pickles where no codec is chosen."""
     base_dir = init_context.resource_config.get("base_dir")
     return PickledObjectFilesystemIOManager(base_dir or init_context.instance.storage_directory())

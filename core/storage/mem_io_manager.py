@@ -7,17 +7,21 @@ from typing import Any
 from core.definitions.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
 from core.errors import DagsterObjectNotFoundError
+from core.storage.codecs import CODEC_KEY
+from core.storage.codecs.files import codec_of_output
 from core.storage.io_context import InputContext, OutputContext
 from core.storage.io_manager import IOManager
 
 
 class InMemoryIOManager(IOManager):
-    """Values in a dict."""
+    """Values in a dict, as they are: of an output's codec it is only checked that there is one of the name."""
 
     def __init__(self) -> None:
         self.values: dict[tuple[str, ...], Any] = {}
 
     def handle_output(self, context: OutputContext, obj: Any) -> None:
+        if CODEC_KEY in context.metadata:
+            codec_of_output(context, obj)
         self.values[tuple(context.get_run_scoped_output_identifier())] = obj
 
     def load_input(self, context: InputContext) -> Any:

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
-import pickle
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from core.definitions.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
 from core.errors import DagsterObjectCorruptError, DagsterObjectNotFoundError
 from core.storage.atomic_file import atomic_write
+from core.storage.codecs.files import read_value, write_output
 from core.storage.fs_io_manager import BASE_DIR_CONFIG, path_under
 from core.storage.io_context import InputContext, OutputContext
 from core.storage.io_manager import MemoizableIOManager, warn_of_dropped_value
-from core.types.serialization import PICKLE_PROTOCOL
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _CHUNK_BYTES = 1 << 20
 
 
 class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
-    """Pickles at `{base_dir}/versioned_outputs/{step_key}/{output_name}/{version}`, each with its SHA-256.
+    """Values at `{base_dir}/versioned_outputs/{step_key}/{output_name}/{version}`, each with its SHA-256 at the end.
+
+    They are pickles, except where another codec is asked for; see `PickledObjectFilesystemIOManager`.
 
     A value appears whole and once: of many writers of one version the first one's value stays. A file that is cut or
     altered does not count as stored, and is replaced by the next run that computes the value.
@@ -39,7 +41,7 @@ class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
             warn_of_dropped_value(context, str(self._path(context)))
         with atomic_write(self._path(context), overwrite=False, is_whole=_is_whole) as stream:
             hashing = _HashingWriter(stream)
-            pickle.dump(obj, hashing, PICKLE_PROTOCOL)
+            write_output(context, obj, cast("IO[bytes]", hashing))
             stream.write(hashing.digest())
 
     def load_input(self, context: InputContext) -> Any:
@@ -49,8 +51,7 @@ class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
             with path.open("rb") as stream:
                 if not _matches_digest(stream):
                     raise DagsterObjectCorruptError(f"The value at {path} was cut or altered after it was written.")
-                stream.seek(0)
-                return pickle.load(stream)
+                return read_value(_content(stream))
         except FileNotFoundError as error:
             raise DagsterObjectNotFoundError(
                 f"No value at {path}; it was deleted after this run was planned. Run again to compute it."
@@ -66,12 +67,16 @@ class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
         return path_under(self.base_dir / "versioned_outputs", context.get_versioned_output_identifier())
 
 
-class _HashingWriter:
-    """Passes bytes on and keeps their digest."""
+class _HashingWriter(io.BufferedIOBase):
+    """Passes bytes on and keeps their digest. Libraries that write tables take it for the file that it is like."""
 
     def __init__(self, stream: IO[bytes]) -> None:
+        super().__init__()
         self._stream = stream
         self._hasher = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
 
     def write(self, chunk: Any) -> int:
         self._hasher.update(chunk)
@@ -79,6 +84,38 @@ class _HashingWriter:
 
     def digest(self) -> bytes:
         return self._hasher.digest()
+
+
+class _WithoutDigest(io.RawIOBase):
+    """A file up to the digest that ends it."""
+
+    def __init__(self, stream: IO[bytes], size_bytes: int) -> None:
+        super().__init__()
+        self._stream = stream
+        self._size_bytes = size_bytes
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        if whence == os.SEEK_END:
+            return self._stream.seek(self._size_bytes + offset)
+        return self._stream.seek(offset, whence)
+
+    def readinto(self, buffer: Any) -> int:
+        left = max(0, self._size_bytes - self._stream.tell())
+        with memoryview(buffer).cast("B") as target:
+            count: int = cast("io.BufferedReader", self._stream).readinto(target[:left])
+            return count
+
+
+def _content(stream: IO[bytes]) -> IO[bytes]:
+    content = _WithoutDigest(stream, stream.seek(0, os.SEEK_END) - _DIGEST_BYTES)
+    content.seek(0)
+    return io.BufferedReader(content, _CHUNK_BYTES)
 
 
 def _is_whole(path: Path) -> bool:
@@ -105,7 +142,7 @@ def _matches_digest(stream: IO[bytes]) -> bool:
 
 @io_manager(config_schema=BASE_DIR_CONFIG, version="1")
 def versioned_filesystem_io_manager(init_context: InitResourceContext) -> VersionedPickledObjectFilesystemIOManager:
-    """IO manager that pickles values by version to the local disk, for memoized runs."""
+    """IO manager that keeps values by version on the local disk, for memoized runs."""
     base_dir = init_context.resource_config.get("base_dir")
     return VersionedPickledObjectFilesystemIOManager(base_dir or init_context.instance.storage_directory())
 

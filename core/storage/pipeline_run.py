@@ -111,6 +111,12 @@ class PipelineRun(msgspec.Struct, frozen=True):
             _check_text(name, value)
         check_tags(self.tags)
 
+    def __repr__(self) -> str:  # without the config, in which users may have written a secret
+        return (
+            f"PipelineRun(run_id={self.run_id!r}, pipeline_name={self.pipeline_name!r}, mode={self.mode!r}, "
+            f"status={self.status}, tags={self.tags!r})"
+        )
+
     @property
     def is_finished(self) -> bool:
         """bool: whether nothing more will happen in it."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloudstore import transfer
+from cloudstore.testing import Fault, FaultProxy
 from core.errors import DagsterObjectAccessError, DagsterObjectNotFoundError, DagsterObjectStoreError
 
 if TYPE_CHECKING:
@@ -67,3 +68,34 @@ def test_a_key_that_is_gone_is_no_refusal(proxy: FailingProxy) -> None:
     proxy.fail((200, answer), method="POST")
     transfer.delete_objects(proxy.client(), proxy.store.bucket, ["b"])
     assert keys(proxy.store) == ["a"]
+
+
+# --- answers that were cut --------------------------------------------------------------------------------------
+
+
+def test_an_answer_cut_anywhere_is_no_success(embedded: Store) -> None:
+    with FaultProxy(embedded.options["endpoint_url"]) as proxy:
+        client = embedded.client_with(endpoint_url=proxy.endpoint_url)
+        for at_byte in range(12, 500, 37):
+            put(embedded, "a", "b")
+            proxy.inject(Fault.cut(at_byte), operations="DeleteObjects", times=1)
+            transfer.delete_objects(client, embedded.bucket, ["a", "b", "not there"])
+            proxy.clear()
+        assert len([each for each in proxy.records if not each.fault]) >= len(proxy.faults) >= 13
+    assert keys(embedded) == []
+
+
+def test_answers_that_never_name_the_keys_are_an_error(proxy: FailingProxy) -> None:
+    put(proxy.store, "a", "b")
+    proxy.fail(*[(200, "<DeleteResult><Deleted><Key>a</Key></Deleted></DeleteResult>")] * 5, method="POST")
+    with pytest.raises(DagsterObjectStoreError, match=r"s3://.*/a and 1 more: .* do not name all keys"):
+        transfer.delete_objects(proxy.client(), proxy.store.bucket, ["a", "b"])
+    assert proxy.seen == ["POST"] * 5
+    assert keys(proxy.store) == ["a", "b"]
+
+
+def test_a_key_that_xml_changes_is_deleted_in_one_request(store: Store) -> None:
+    put(store, "a\rb")
+    before = store.usage.read().requests
+    transfer.delete_objects(store.client, store.bucket, ["a\rb"])
+    assert store.usage.read().requests - before == 1

@@ -113,3 +113,6 @@ register_codec(BytesCodec(), bytes)
 register_codec(TextCodec(), str)
 register_codec(NpyCodec())
 register_codec(ParquetCodec())
+
+BUILT_IN = frozenset(_by_name)
+"""The names of the codecs that come with this package."""

@@ -6,8 +6,11 @@ Which of the three a table was stands in the file's own metadata, where other re
 from __future__ import annotations
 
 import io
+import shutil
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import IO, Any
 
 from core.errors import DagsterMissingExtraError
@@ -15,6 +18,8 @@ from core.storage.codecs.base import Codec, library, type_name
 
 _KIND_KEY = "cloudstore-table"
 _CODEC = "parquet"
+_MOST_IN_MEMORY_BYTES = 16 << 20
+_COPY_BYTES = 1 << 20
 
 
 class ParquetCodec(Codec):
@@ -33,9 +38,8 @@ class ParquetCodec(Codec):
         _WRITERS[_kind_of(value)](value, stream)
 
     def decode(self, stream: IO[bytes]) -> Any:
-        # Parquet is read from its end, and the stream may not seek.
-        content = stream.read()
-        return _READERS[_written_kind(content)](content)
+        with _file_of(stream) as file:
+            return _READERS[_written_kind(file)](file)
 
     def refusal(self, value: Any) -> str | None:
         kind = _kind_of(value)
@@ -49,7 +53,8 @@ class ParquetCodec(Codec):
         try:
             content = io.BytesIO()
             _WRITERS[kind](sample, content)
-            back = _READERS[kind](content.getvalue())
+            content.seek(0)
+            back = _READERS[kind](content)
         except Exception as error:  # noqa: BLE001  each library has its own ways to say that it cannot
             return f"the {kind} table ({type(error).__name__}: {error!s:.300})"
         changed = _COMPARISONS[kind](sample, back)
@@ -63,13 +68,38 @@ def _kind_of(value: Any) -> str:
     return ""
 
 
-def _written_kind(content: bytes) -> str:
+@contextmanager
+def _file_of(stream: IO[bytes]) -> Iterator[IO[bytes] | str]:
+    """What the stream holds, as a file in memory or, where it is large, the path of one on the disk.
+
+    Parquet is read from its end, and the stream may not seek; content on the disk does not stand in memory beside the
+    table that is made of it.
+    """
+    content = stream.read(_MOST_IN_MEMORY_BYTES)
+    if len(content) < _MOST_IN_MEMORY_BYTES:
+        yield io.BytesIO(content)
+        return
+    with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
+        file.write(content)
+        del content
+        shutil.copyfileobj(stream, file, _COPY_BYTES)
+        file.flush()
+        yield file.name
+
+
+def _written_kind(file: IO[bytes] | str) -> str:
     """What wrote the file; tables of other programs are read as Arrow's."""
     try:
-        metadata = library("pyarrow.parquet", _CODEC).read_metadata(io.BytesIO(content)).metadata or {}
+        metadata = library("pyarrow.parquet", _CODEC).read_metadata(file).metadata or {}
         return str(metadata.get(_KIND_KEY.encode(), b"pyarrow").decode())
     except (DagsterMissingExtraError, NotImplementedError):  # Polars has types that pyarrow has not, as Int128
-        return str(library("polars", _CODEC).read_parquet_metadata(io.BytesIO(content)).get(_KIND_KEY, "pyarrow"))
+        return str(library("polars", _CODEC).read_parquet_metadata(_rewound(file)).get(_KIND_KEY, "pyarrow"))
+
+
+def _rewound(file: IO[bytes] | str) -> IO[bytes] | str:
+    if not isinstance(file, str):
+        file.seek(0)
+    return file
 
 
 def _write_arrow(table: Any, stream: IO[bytes], kind: str = "pyarrow") -> None:
@@ -77,9 +107,11 @@ def _write_arrow(table: Any, stream: IO[bytes], kind: str = "pyarrow") -> None:
     library("pyarrow.parquet", _CODEC).write_table(marked, stream)
 
 
-def _read_arrow(content: bytes) -> Any:
-    arrow = library("pyarrow", _CODEC)
-    table = library("pyarrow.parquet", _CODEC).ParquetFile(arrow.BufferReader(content)).read()
+def _read_arrow(file: IO[bytes] | str) -> Any:
+    is_large = isinstance(file, str)  # then its columns are read a little at a time, one after the other
+    reading = {"buffer_size": _COPY_BYTES, "pre_buffer": False} if is_large else {}
+    with library("pyarrow.parquet", _CODEC).ParquetFile(_rewound(file), **reading) as parquet:
+        table = parquet.read(use_threads=not is_large)
     metadata = {key: value for key, value in (table.schema.metadata or {}).items() if key != _KIND_KEY.encode()}
     return table.replace_schema_metadata(metadata or None)
 
@@ -88,23 +120,23 @@ def _write_pandas(frame: Any, stream: IO[bytes]) -> None:
     _write_arrow(library("pyarrow", _CODEC).Table.from_pandas(frame), stream, "pandas")
 
 
-def _read_pandas(content: bytes) -> Any:
+def _read_pandas(file: IO[bytes] | str) -> Any:
     library("pandas", _CODEC)  # whose absence Arrow would tell less clearly
-    return _read_arrow(content).to_pandas()
+    return _read_arrow(file).to_pandas(self_destruct=True)  # each column of Arrow's goes when it is copied
 
 
 def _write_polars(frame: Any, stream: IO[bytes]) -> None:
     frame.write_parquet(stream, metadata={_KIND_KEY: "polars"})
 
 
-def _read_polars(content: bytes) -> Any:
-    return library("polars", _CODEC).read_parquet(io.BytesIO(content))
+def _read_polars(file: IO[bytes] | str) -> Any:
+    return library("polars", _CODEC).read_parquet(_rewound(file))
 
 
 def _sample(kind: str, table: Any) -> Any:
     """As much of a table as shows whether Parquet keeps it."""
     if kind != "pandas":
-        return table[:0]
+        return table[:0] if table.shape[1] else table  # without columns, its rows are but a number
     dtypes = [*table.dtypes, *_index_columns(table).dtypes]
     return table.iloc[:0] if all(map(_is_plain, dtypes)) else table
 
@@ -146,10 +178,14 @@ def _pandas_change(frame: Any, back: Any) -> str | None:
 
 
 def _arrow_change(table: Any, back: Any) -> str | None:
+    if back.num_rows != table.num_rows:
+        return "number of rows"
     return None if back.schema.equals(table.schema, check_metadata=True) else "schema"
 
 
 def _polars_change(frame: Any, back: Any) -> str | None:
+    if back.height != frame.height:
+        return "number of rows"
     return None if back.schema == frame.schema else "schema"
 
 
@@ -158,7 +194,11 @@ _WRITERS: dict[str, Callable[[Any, IO[bytes]], None]] = {
     "polars": _write_polars,
     "pyarrow": _write_arrow,
 }
-_READERS: dict[str, Callable[[bytes], Any]] = {"pandas": _read_pandas, "polars": _read_polars, "pyarrow": _read_arrow}
+_READERS: dict[str, Callable[[IO[bytes] | str], Any]] = {
+    "pandas": _read_pandas,
+    "polars": _read_polars,
+    "pyarrow": _read_arrow,
+}
 _COMPARISONS: dict[str, Callable[[Any, Any], str | None]] = {
     "pandas": _pandas_change,
     "polars": _polars_change,

@@ -9,10 +9,13 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from enum import IntEnum
+from pathlib import Path
 from typing import IO, Any, cast
 
 import numpy as np
 import pandas as pd
+import polars
+import pyarrow as arrow
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -232,13 +235,24 @@ FRAMES: dict[str, Callable[[], pd.DataFrame]] = {
     "two indexes": lambda: pd.DataFrame(
         {"a": [1, 2]}, index=pd.MultiIndex.from_tuples([(1, 2), (2, 1)], names=["i", "j"])
     ),
-    "no rows": lambda: pd.DataFrame({"a": pd.Series([], dtype="int8")}),
+    "no rows": lambda: pd.DataFrame({"a": pd.Series([], dtype="int8"), "b": pd.Series([], dtype="string")}),
+    "zone by offset": lambda: a_frame(a=pd.to_datetime(["2020-01-01"]).tz_localize("+05:30").as_unit("ns")),
+    "zones in the index": lambda: pd.DataFrame({"a": [1]}, index=pd.DatetimeIndex(["2020"], tz="Asia/Tokyo", name="t")),
+    "categories not used": lambda: a_frame(a=pd.Categorical(["b"], categories=["c", "b", "a"])),
+    "Arrow-backed": lambda: a_frame(
+        a=pd.array([1, None], dtype="int64[pyarrow]"),
+        b=pd.array(["x", None], dtype="string[pyarrow]"),
+        c=pd.array([None, None], dtype=pd.ArrowDtype(arrow.timestamp("us", "UTC"))),
+    ),
+    "nan beside nothing": lambda: a_frame(a=pd.array([float("nan"), None], dtype="Float64")),
+    "periods and intervals": lambda: a_frame(a=pd.period_range("2020", periods=2, freq="M"), b=pd.interval_range(0, 2)),
+    "two levels of labels": lambda: pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", 1), ("b", 2)])),
+    "an index by a column's name": lambda: pd.DataFrame({"i": [1, 2]}, index=pd.Index([3, 4], name="i")),
 }
 
 
 @pytest.mark.parametrize("name", FRAMES)
 def test_pandas_frames_come_back(name: str) -> None:
-    pytest.importorskip("pyarrow")
     frame = FRAMES[name]()
     pd.testing.assert_frame_equal(round_trip("parquet", frame), frame, check_exact=True, check_freq=True)
 
@@ -252,41 +266,136 @@ CHANGING_FRAMES: dict[str, Callable[[], pd.DataFrame]] = {
     "labels": lambda: pd.DataFrame([[1, 2]]),
     "the same label twice": lambda: pd.DataFrame([[1, 2]], columns=["a", "a"]),
     "complex": lambda: a_frame(a=[1j]),
+    "sparse": lambda: a_frame(a=pd.arrays.SparseArray([0, 1])),
+    "days": lambda: a_frame(a=[pd.Timestamp("2020").date()]),
+    "nothing": pd.DataFrame,
     "mixed index": lambda: pd.DataFrame({"a": [1, 2]}, index=pd.Index([1, "x"], dtype=object)),
 }
 
 
 @pytest.mark.parametrize("name", CHANGING_FRAMES)
 def test_pandas_frames_that_parquet_would_change_are_refused_and_pickled(name: str) -> None:
-    pytest.importorskip("pyarrow")
     frame = CHANGING_FRAMES[name]()
     with pytest.raises(ValueNotKeptError, match="Codec 'parquet' does not keep the pandas table"):
         encoded(codec_named("parquet"), frame)
     assert codec_for({}, resolve_dagster_type(pd.DataFrame), frame).name == "pickle"
 
 
-def test_polars_frames_come_back() -> None:
-    polars = pytest.importorskip("polars")
-    frame = polars.DataFrame({"a": [1, None], "b": ["x", "é"], "c": [[1], []]}).with_columns(
-        d=polars.Series(["x", "y"], dtype=polars.Enum(["y", "x"])), e=polars.Series([1, 2], dtype=polars.Int128)
-    )
+POLARS: dict[str, Callable[[], polars.DataFrame]] = {
+    "plain": lambda: polars.DataFrame({"a": [1, None], "b": ["x", "é"], "c": [[1], []], "d": [float("nan"), None]}),
+    "enum": lambda: polars.DataFrame({"a": polars.Series(["x", None], dtype=polars.Enum(["y", "x"]))}),
+    "lists of an enum": lambda: polars.DataFrame({"a": [["x"]]}, schema={"a": polars.List(polars.Enum(["x"]))}),
+    "categories": lambda: polars.DataFrame({"a": polars.Series(["x", "y"], dtype=polars.Categorical)}),
+    "large integers": lambda: polars.DataFrame({"a": polars.Series([1, 2], dtype=polars.Int128)}),
+    "no rows": lambda: polars.DataFrame(
+        schema={
+            "a": polars.Datetime("ms", "Europe/Berlin"),
+            "b": polars.Struct({"x": polars.Time}),
+            "c": polars.Enum([]),
+        }
+    ),
+    "nothing": polars.DataFrame,
+}
+
+
+@pytest.mark.parametrize("name", POLARS)
+def test_polars_frames_come_back(name: str) -> None:
+    frame = POLARS[name]()
     back = round_trip("parquet", frame)
     assert type(back) is polars.DataFrame
     assert back.schema == frame.schema
     assert back.equals(frame)
+
+
+def test_a_polars_frame_that_parquet_has_no_type_for_is_refused() -> None:
     with pytest.raises(ValueNotKeptError, match="does not keep the polars table"):
         round_trip("parquet", polars.DataFrame({"a": polars.Series([object()], dtype=polars.Object)}))
 
 
-def test_arrow_tables_come_back() -> None:
-    arrow = pytest.importorskip("pyarrow")
-    table = arrow.table({"a": [1, None], "b": arrow.array(["x", "y"]).dictionary_encode()})
-    for each in (table, table.replace_schema_metadata({"unit": "m"}), table[:0]):
-        back = round_trip("parquet", each)
-        assert type(back) is arrow.Table
-        assert back.equals(each, check_metadata=True)
-    with pytest.raises(ValueNotKeptError, match="its schema would change"):
-        round_trip("parquet", arrow.table({"a": arrow.array([1], arrow.timestamp("s"))}))
+ARROW: dict[str, Callable[[], arrow.Table]] = {
+    "plain": lambda: arrow.table({"a": [1, None], "b": arrow.array(["x", "y"]).dictionary_encode()}),
+    "metadata": lambda: arrow.table({"a": [1]}).replace_schema_metadata({"unit": "m"}),
+    "no rows": lambda: arrow.table({"a": arrow.array([], arrow.timestamp("ns", "Asia/Tokyo"))}),
+    "nothing": lambda: arrow.table({}),
+    "the same label twice": lambda: arrow.table([[1], [2]], names=["a", "a"]),
+    "views": lambda: arrow.table({"a": arrow.array(["x"], arrow.string_view()), "b": arrow.nulls(1)}),
+    "never null": lambda: arrow.Table.from_arrays(
+        [[1]], schema=arrow.schema([arrow.field("a", arrow.int64(), nullable=False, metadata={"k": "v"})])
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ARROW)
+def test_arrow_tables_come_back(name: str) -> None:
+    table = ARROW[name]()
+    back = round_trip("parquet", table)
+    assert type(back) is arrow.Table
+    assert back.equals(table, check_metadata=True)
+
+
+@pytest.mark.parametrize(
+    ("table", "what"),
+    [
+        (arrow.table({"a": arrow.array([1], arrow.timestamp("s"))}), "its schema would change"),
+        (arrow.table({"a": arrow.array([1], arrow.time32("s"))}), "its schema would change"),
+        (arrow.table({"a": [1, 2]}).select([]), "its number of rows would change"),
+    ],
+)
+def test_arrow_tables_that_parquet_would_change_are_refused(table: arrow.Table, what: str) -> None:
+    with pytest.raises(ValueNotKeptError, match=what):
+        round_trip("parquet", table)
+
+
+def test_a_label_that_is_there_twice_is_named() -> None:
+    with pytest.raises(ValueNotKeptError, match=r"Duplicate column names found: \['a', 'a'\]"):
+        round_trip("parquet", pd.DataFrame([[1, 2]], columns=["a", "a"]))
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "pyarrow"])
+def test_a_table_larger_than_what_is_held_in_memory_comes_back(kind: str) -> None:
+    columns = {"a": np.random.default_rng(1).random(2_500_000), "b": np.arange(2_500_000)}  # 24 MiB of Parquet
+    table = {"pandas": pd.DataFrame, "polars": polars.DataFrame, "pyarrow": arrow.table}[kind](columns)
+    content = encoded(codec_named("parquet"), table)
+    assert len(content) > 17 << 20
+    back = codec_named("parquet").decode(cast("IO[bytes]", OneWay(content)))
+    assert type(back) is type(table)
+    assert back.equals(table)
+
+
+MEASURE = """
+import io, sys
+from core.storage.codecs import codec_named
+import numpy, pandas, polars, pyarrow
+kind, path = sys.argv[1:3]
+make = {"pandas": pandas.DataFrame, "polars": polars.DataFrame, "pyarrow": pyarrow.table}[kind]
+codec, small = codec_named("parquet"), io.BytesIO()
+if len(sys.argv) > 3:
+    dice = numpy.random.default_rng(1)
+    with open(path, "wb") as file:
+        codec.encode(make({str(number): dice.random(2 << 20) for number in range(4)}), file)
+    sys.exit()
+codec.encode(make({"a": [1.5]}), small)
+small.seek(0)
+codec.decode(small)
+def peak():  # of this program; ru_maxrss begins with that of its parent
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+before = peak()
+with open(path, "rb") as file:
+    table = codec.decode(file)
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize(("kind", "times"), [("pandas", 3.0), ("polars", 1.5), ("pyarrow", 2.0)])
+def test_the_content_of_a_large_table_does_not_stand_in_memory_beside_it(
+    kind: str, times: float, tmp_path: Path
+) -> None:
+    path = tmp_path / "table"
+    subprocess.run([sys.executable, "-c", MEASURE, kind, str(path), "write"], check=True)
+    peak = subprocess.run([sys.executable, "-c", MEASURE, kind, str(path)], check=True, capture_output=True).stdout
+    assert int(peak) <= times * (64 << 20)
 
 
 def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

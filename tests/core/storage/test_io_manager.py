@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import pickle
 import re
 import uuid
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+import pandas as pd
+import polars
+import pyarrow as arrow
 import pytest
 
 from cloudstore import (
@@ -25,7 +30,7 @@ from cloudstore.values import S3UntrustedValueError
 from core.config.validate import resolve_config
 from core.definitions.resource import build_init_resource_context
 from core.errors import DagsterInvariantViolationError, DagsterObjectNotFoundError, DagsterObjectStoreError
-from core.storage.codecs import ValueNotKeptError
+from core.storage.codecs import Codec, ValueNotKeptError, register_codec
 from core.storage.fs_io_manager import PickledObjectFilesystemIOManager
 from core.storage.io_context import InputContext, OutputContext, build_input_context, build_output_context
 from core.storage.io_manager import IOManager
@@ -275,7 +280,108 @@ def test_an_output_is_stored_by_the_codec_it_names_or_its_type_has(kind: str, ma
         assert client.head_object(Bucket=bucket, Key=key)["Metadata"]["cloudstore-codec"] == codec
 
 
-@pytest.mark.parametrize("kind", S3_KINDS, indirect=True)
+FILE_KINDS = ["fs", "versioned_fs"]
+
+
+class Reading:
+    """What a codec of the user's own is registered for. It cannot be pickled."""
+
+    def __init__(self, celsius: float) -> None:
+        self.celsius = celsius
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Reading) and self.celsius == other.celsius
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> Any:
+        raise RuntimeError("cannot be pickled")
+
+
+class ReadingCodec(Codec):
+    name = "test-reading"
+
+    def encode(self, value: Any, stream: IO[bytes]) -> None:
+        stream.write(str(value.celsius).encode())
+
+    def decode(self, stream: IO[bytes]) -> Any:
+        return Reading(float(stream.read()))
+
+
+FILES: list[tuple[dict[str, Any], Any, Any, bytes]] = [
+    ({"codec": "json"}, None, {"a": [1]}, b'\xffcloudstore:json\n{"a":[1]}'),
+    ({"codec": "text"}, None, "", b"\xffcloudstore:text\n"),
+    ({"codec": "bytes"}, None, b"x" * 3_000_000, b"\xffcloudstore:bytes\nxxx"),
+    ({"codec": "bytes"}, bytes, b"\xffcloudstore:json\n", b"\xffcloudstore:bytes\n\xffcloudstore:json\n"),
+    ({"codec": "npy"}, None, np.arange(600_000).reshape(2, -1), b"\xffcloudstore:npy\n\x93NUMPY"),
+    ({"codec": "parquet"}, None, pd.DataFrame({"a": [1.5, 2.5]}), b"\xffcloudstore:parquet\nPAR1"),
+    ({"codec": "parquet"}, None, arrow.table({"a": [1]}), b"\xffcloudstore:parquet\nPAR1"),
+    ({"codec": "parquet"}, None, polars.DataFrame({"a": [1]}), b"\xffcloudstore:parquet\nPAR1"),
+    ({}, Reading, Reading(1.5), b"\xffcloudstore:test-reading\n1.5"),
+    ({"codec": "pickle"}, str, "x", b"\x80"),
+    ({"unit": "m"}, str, "x", b"\x80"),
+    ({}, np.ndarray, np.arange(3), b"\x80"),
+    ({}, pd.DataFrame, pd.DataFrame({"a": [1]}), b"\x80"),
+]
+
+
+@pytest.mark.parametrize("kind", FILE_KINDS, indirect=True)
+def test_a_file_says_its_codec_and_is_a_pickle_where_none_is_asked_for(kind: str, manager: IOManager) -> None:
+    register_codec(ReadingCodec(), Reading)
+    for number, (metadata, declared, value, beginning) in enumerate(FILES):
+        place = {"run_id": "r", "version": "v", "name": f"o{number}"}
+        context = build_output_context(**place, metadata=metadata, dagster_type=resolve_dagster_type(declared))
+        manager.handle_output(context, value)
+        path = Path(str(manager.get_address(context)))
+        loaded = manager.load_input(input_of(build_output_context(**place)))  # reading needs to be told nothing
+        assert type(loaded) is type(value)
+        assert loaded.equals(value) if hasattr(value, "equals") else np.array_equal(loaded, value)
+        assert path.read_bytes().startswith(beginning)
+        if beginning == b"\x80":
+            with path.open("rb") as file:
+                assert type(pickle.load(file)) is type(value)
+        else:
+            with path.open("rb") as file, pytest.raises(pickle.UnpicklingError):
+                pickle.load(file)
+
+
+@pytest.mark.parametrize("kind", FILE_KINDS, indirect=True)
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_bare_pickles_of_other_releases_are_read(kind: str, manager: IOManager, protocol: int) -> None:
+    path = Path(str(manager.get_address(output())))
+    path.parent.mkdir(parents=True)
+    content = pickle.dumps({"a": [b"\xff", "é", 1.5]}, protocol)
+    path.write_bytes(content + (hashlib.sha256(content).digest() if kind == "versioned_fs" else b""))
+    assert manager.load_input(input_of(output())) == {"a": [b"\xff", "é", 1.5]}
+
+
+@pytest.mark.parametrize("name", ["yaml", None, ["json"]])
+def test_an_unknown_codec_is_refused_with_those_there_are(manager: IOManager, name: Any) -> None:
+    context = build_output_context("the_step", run_id="r", version="v", metadata={"codec": name})
+    with pytest.raises(DagsterInvariantViolationError, match=r"no codec .*; there are .*json.*, parquet, pickle"):
+        manager.handle_output(context, 1)
+    with pytest.raises(DagsterObjectNotFoundError):
+        manager.load_input(input_of(context))
+
+
+@pytest.mark.parametrize("kind", FILE_KINDS, indirect=True)
+def test_a_file_of_a_codec_that_is_not_known_here_names_it(kind: str, manager: IOManager) -> None:
+    path = Path(str(manager.get_address(output())))
+    path.parent.mkdir(parents=True)
+    for content in (b"\xffcloudstore:theirs\nx", b"\xffcloudstore:theirs" + b"x" * 1000):
+        path.write_bytes(content + hashlib.sha256(content).digest())
+        with pytest.raises(DagsterInvariantViolationError, match=r"no codec 'theirs.*register_codec"):
+            manager.load_input(input_of(output()))
+
+
+def test_memory_keeps_the_very_value_whatever_its_codec() -> None:
+    manager, value = InMemoryIOManager(), object()
+    context = build_output_context(run_id="r", metadata={"codec": "json"})
+    manager.handle_output(context, value)
+    assert manager.load_input(input_of(context)) is value
+
+
+@pytest.mark.parametrize("kind", [*FILE_KINDS, *S3_KINDS], indirect=True)
 def test_a_value_that_the_codec_does_not_keep_is_refused_with_its_output(manager: IOManager) -> None:
     context = build_output_context("the_step", "the_output", run_id="r", version="v", metadata={"codec": "json"})
     with pytest.raises(
