@@ -34,6 +34,7 @@ from cloudstore.io_manager import (
 from cloudstore.object_store import S3ObjectStore
 from cloudstore.resource import s3_file_manager, s3_resource
 from cloudstore.solids import S3Coordinate, file_handle_to_s3
+from cloudstore.values import S3UntrustedValueError
 
 __all__ = [
     "PickledObjectS3IOManager",
@@ -44,6 +45,7 @@ __all__ = [
     "S3FileManager",
     "S3IntermediateStorage",
     "S3ObjectStore",
+    "S3UntrustedValueError",
     "VersionedPickledObjectS3IOManager",
     "file_handle_to_s3",
     "s3_file_cache",

@@ -16,6 +16,7 @@ from cloudstore import transfer
 from cloudstore.client import S3_OPTIONS, make_client
 from cloudstore.errors import answer_to, code_of, translate_errors
 from cloudstore.keys import join_key, s3_url
+from cloudstore.option_types import BUCKET, PREFIX
 from core.config import Field, StringSource, resolve_config
 from core.errors import DagsterError, DagsterInvalidConfigError, DagsterObjectNotFoundError
 from core.serdes import ConfigurableClass, ConfigurableClassData
@@ -91,9 +92,9 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
     @classmethod
     def config_type(cls) -> Any:
         return {
-            "bucket": Field(StringSource, description="The bucket."),
+            "bucket": Field(BUCKET, description="The bucket."),
             "local_dir": Field(StringSource, is_required=False, description="Where logs are staged."),
-            "prefix": Field(StringSource, default_value="dagster", description="Where in the bucket, as a path."),
+            "prefix": Field(PREFIX, default_value="dagster", description="Where in the bucket, as a path."),
             "skip_empty_files": Field(bool, default_value=False, description="Do not ship files that hold nothing."),
             **S3_OPTIONS,
         }

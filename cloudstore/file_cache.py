@@ -10,7 +10,8 @@ from cloudstore.client import S3_OPTIONS, make_client
 from cloudstore.errors import check_bucket
 from cloudstore.file_manager import S3FileHandle
 from cloudstore.keys import join_key
-from core.config import Field, StringSource
+from cloudstore.option_types import BUCKET, PREFIX
+from core.config import Field
 from core.definitions.resource import InitResourceContext, resource
 from core.storage.file_manager import as_binary
 
@@ -80,8 +81,8 @@ class S3FileCache:
 
 @resource(
     config_schema={
-        "bucket": Field(StringSource, description="The bucket."),
-        "key": Field(StringSource, description="Where in the bucket, as a path."),
+        "bucket": Field(BUCKET, description="The bucket."),
+        "key": Field(PREFIX, description="Where in the bucket, as a path."),
         "overwrite": Field(
             bool, default_value=False, description="Replace a file whose key is written again, instead of keeping it."
         ),
@@ -96,6 +97,6 @@ def s3_file_cache(init_context: InitResourceContext) -> S3FileCache:
         DagsterResourceUnavailableError: the bucket cannot be used; the run is refused.
     """
     config: dict[str, Any] = init_context.resource_config
-    client = make_client(config, init_context.usage)
+    client = make_client(config, init_context.usage, init_context.leftovers)
     check_bucket(client, config["bucket"], config["key"])
     return S3FileCache(config["bucket"], config["key"], client, config["overwrite"])

@@ -3,16 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
-import re
-import shutil
-import tempfile
-import threading
 import uuid
-import weakref
-from collections.abc import Callable
-from concurrent.futures import Future, wait
-from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
 from cloudstore import transfer
@@ -27,6 +18,7 @@ from core.storage.file_manager import (
     check_mode,
     dotted,
 )
+from core.storage.local_copies import LocalCopies
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -88,7 +80,7 @@ class S3FileManager(FileManager):
         self._s3_session = s3_session
         self._s3_bucket = s3_bucket
         self._s3_base_key = join_key(s3_base_key)
-        self._copies = _LocalCopies()
+        self._copies = LocalCopies("s3-files-")
 
     def get_full_key(self, file_key: str) -> str:
         """The key of a file: `file_key` below the base key. Its slashes are kept.
@@ -104,7 +96,7 @@ class S3FileManager(FileManager):
         def fetch(path: str) -> None:
             transfer.download(self._s3_session, handle.s3_bucket, handle.s3_key, path)
 
-        return self._copies.get(handle, fetch)
+        return self._copies.get(handle, handle.s3_key, fetch)
 
     def delete_local_temp(self) -> None:
         self._copies.delete()
@@ -136,58 +128,3 @@ def _checked(file_handle: FileHandle) -> S3FileHandle:
             "read it with the file manager that wrote it."
         )
     return file_handle
-
-
-class _LocalCopies:
-    """A private directory with one copy a handle, fetched once however many threads ask for it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._copies: dict[S3FileHandle, Future[str]] = {}
-        self._remove: weakref.finalize[[str, int], _LocalCopies] | None = None
-        self._directory = ""
-
-    def get(self, handle: S3FileHandle, fetch: Callable[[str], None]) -> str:
-        """The path of the copy; made by `fetch(path)` unless it is there or another thread is at it."""
-        with self._lock:
-            copy = self._copies.get(handle)
-            is_new = copy is None or (copy.done() and copy.exception() is not None)
-            if copy is None or is_new:
-                path = str(
-                    Path(self._open_directory(), uuid.uuid4().hex + _plain_suffix(handle.s3_key))
-                )  # first: it may fail
-                copy = self._copies[handle] = Future()
-        if is_new:
-            try:
-                fetch(path)
-            except BaseException as error:
-                copy.set_exception(error)
-                raise
-            copy.set_result(path)
-        return copy.result()
-
-    def delete(self) -> None:
-        """Deletes the copies; waits for those that are being made."""
-        with self._lock:
-            copies, self._copies = self._copies, {}
-            remove, self._remove = self._remove, None
-        wait(copies.values())
-        if remove is not None:
-            remove()
-
-    def _open_directory(self) -> str:
-        if self._remove is None:
-            self._directory = tempfile.mkdtemp(prefix="s3-files-")
-            self._remove = weakref.finalize(self, _remove_own, self._directory, os.getpid())
-        return self._directory
-
-
-def _remove_own(directory: str, owner_pid: int) -> None:
-    if os.getpid() == owner_pid:  # a forked child has a copy of the manager, but the files are its parent's
-        shutil.rmtree(directory, ignore_errors=True)
-
-
-def _plain_suffix(key: str) -> str:
-    """The extension of a key, for readers that go by it; none where it is no plain one."""
-    suffix = PurePosixPath(key).suffix
-    return suffix if re.fullmatch(r"\.[A-Za-z0-9_-]{1,20}", suffix) else ""

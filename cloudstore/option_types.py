@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from cloudstore.keys import join_key
 from core.config import Checked, ConfigFault, ConfigType, FloatSource, IntSource, StringSource, show_value
+from core.errors import DagsterInvariantViolationError
 
 _DAY_SECONDS = 86_400  # well below what operating systems take as a timeout
 _HOST_NAME = re.compile(r"((?!-)[A-Za-z0-9-]{1,63}(?<!-)\.)*(?!-)[A-Za-z0-9-]{1,63}(?<!-)\.?")
@@ -58,6 +60,14 @@ def _is_tag_text(text: str, least: int, most: int) -> bool:
     return least <= len(text.encode("utf-16-le")) // 2 <= most  # S3 counts units of UTF-16
 
 
+def _is_prefix(path: str) -> bool:
+    try:
+        join_key(path)
+    except DagsterInvariantViolationError:
+        return False
+    return True
+
+
 class _Tags(ConfigType):
     """Tags of objects. A tag called `env` is one, so only the value of a tag can come from the environment."""
 
@@ -92,4 +102,17 @@ ENDPOINT = Checked(
     is_shown=False,  # people do write passwords into URLs
 )
 NAME = text("text that is not empty", r"[\s\S]+")
+PREFIX = Checked(
+    StringSource,
+    'a path such as teams/data, without an empty, "." or ".." segment, a backslash or a control character',
+    _is_prefix,
+)
 TAGS = _Tags()
+# As botocore takes them, but for "." and "..", which are no segments of a path, and for ARNs with a "/", which would
+# be taken for the end of the name where a bucket and a key are written as a URL.
+BUCKET = text(
+    "the name of a bucket alone, such as my-bucket, or the ARN of an access point, with : before its name",
+    r"(?!\.+$)[A-Za-z0-9._-]{1,255}"
+    r"|arn:aws[a-z-]*:s3:[a-z0-9-]*:[0-9]{12}:accesspoint:[A-Za-z0-9.-]{1,63}"
+    r"|arn:aws[a-z-]*:s3-outposts:[a-z0-9-]+:[0-9]{12}:outpost:[A-Za-z0-9-]{1,63}:accesspoint:[A-Za-z0-9-]{1,63}",
+)

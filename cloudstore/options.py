@@ -112,7 +112,7 @@ _CREDENTIALS: dict[str, Field] = {
         rule=_beside("aws_secret_access_key"),
     ),
     "aws_secret_access_key": Field(
-        text("text without spaces and line breaks", r"\S+"),
+        text("text without spaces and line breaks", r"[^\s\ud800-\udfff]+"),  # surrogates: bytes that are no UTF-8
         is_required=False,
         is_secret=True,
         description="Secret key; by default from the environment.",

@@ -7,6 +7,7 @@ from typing import Any
 
 from cloudstore import transfer
 from cloudstore.file_manager import S3FileHandle
+from cloudstore.option_types import BUCKET
 from core.config import Field, StringSource
 from core.definitions.input_output import InputDefinition, OutputDefinition
 from core.definitions.solid import solid
@@ -15,7 +16,7 @@ from core.storage.file_manager import FileHandle
 from core.types import DagsterType
 
 _COORDINATE = {
-    "bucket": Field(StringSource, description="The bucket."),
+    "bucket": Field(BUCKET, description="The bucket."),
     "key": Field(StringSource, description="The object's exact key."),
 }
 
@@ -39,7 +40,7 @@ S3Coordinate = DagsterType(
 
 @solid(
     config_schema={
-        "Bucket": Field(StringSource, description="The bucket to store the file in."),
+        "Bucket": Field(BUCKET, description="The bucket to store the file in."),
         "Key": Field(StringSource, description="The exact key to store it under; an object that is there is replaced."),
     },
     input_defs=[InputDefinition("file_handle", FileHandle, description="The file.")],

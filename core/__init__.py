@@ -92,12 +92,14 @@ from core.execution.results import PipelineExecutionResult, SolidExecutionResult
 from core.executors import in_process_executor
 from core.instance import DagsterInstance, InstanceRef
 from core.log_manager import DagsterLogManager
+from core.storage.codecs import Codec, ValueNotKeptError, register_codec
 from core.storage.file_manager import FileHandle, FileManager, LocalFileHandle
 from core.storage.fs_io_manager import fs_io_manager
 from core.storage.intermediate_storage import IntermediateStorage, TypeStoragePlugin
 from core.storage.io_context import InputContext, OutputContext, build_input_context, build_output_context
 from core.storage.io_manager import IOManager
 from core.storage.local_file_manager import local_file_manager
+from core.storage.mem_file_manager import InMemoryFileHandle, InMemoryFileManager, mem_file_manager
 from core.storage.mem_io_manager import mem_io_manager
 from core.storage.memoizable_io_manager import MemoizableIOManager, versioned_filesystem_io_manager
 from core.storage.pipeline_run import PipelineRun, PipelineRunsFilter, PipelineRunStatus
@@ -212,20 +214,26 @@ __all__ = [
     "PipelineRunStatus",
     "PipelineRunsFilter",
     # storage
+    "Codec",
     "FileHandle",
     "FileManager",
     "IOManager",
+    "InMemoryFileHandle",
+    "InMemoryFileManager",
     "IntermediateStorage",
     "LocalFileHandle",
     "MemoizableIOManager",
     "TypeStoragePlugin",
+    "ValueNotKeptError",
     "build_intermediate_storage_from_object_store",
     "default_intermediate_storage_defs",
     "fs_intermediate_storage",
     "fs_io_manager",
     "local_file_manager",
+    "mem_file_manager",
     "mem_intermediate_storage",
     "mem_io_manager",
+    "register_codec",
     "versioned_filesystem_io_manager",
     # loggers
     "colored_console_logger",

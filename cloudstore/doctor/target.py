@@ -69,6 +69,7 @@ class _Part:
     needs: frozenset[str]
 
 
+_MOST_PATIENCE = {"max_attempts": 2, "connect_timeout_seconds": 5.0, "read_timeout_seconds": 10.0}
 _LOGS = _Part(("storage", None, "compute_logs"), EVERYTHING)
 _WRITING = frozenset({GET, PUT, ABORT})
 # By the name of the function that makes them, which `configured` leaves alone. docs/permissions.md has the policies.
@@ -162,7 +163,9 @@ def _maker(definition: Any) -> str:
 
 
 def _options(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in config.items() if name in S3_OPTIONS}
+    """Those of the client, less patient than for a run: somebody waits for the answer."""
+    given = {name: value for name, value in config.items() if name in S3_OPTIONS}
+    return {**given, **{name: min(given.get(name, most), most) for name, most in _MOST_PATIENCE.items()}}
 
 
 def _resolved(section: str, definitions: Mapping[str, Any], given: Any) -> dict[str, tuple[Any, Any]]:

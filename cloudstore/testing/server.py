@@ -135,6 +135,7 @@ def embedded_s3_server(
         else:
             credentials = (kept.access_key, kept.secret_key) if kept else _random_credentials()
         ports = kept.ports if kept else {}
+        volumes = weed.count_volumes(home.data)
         deadline = time.monotonic() + ready_timeout_seconds
         for attempts_left in reversed(range(PORT_ATTEMPTS)):
             state = ServerState(*credentials, ports=weed.choose_ports(port or None, ports))
@@ -143,7 +144,7 @@ def embedded_s3_server(
             launched = keeper.submit(weed.launch, *arguments)
             stack.callback(_stop, launched, state.ports)  # before the result is known: nothing may interrupt it
             server = _describe(state, home, launched.result())
-            if _is_ready(server, deadline):
+            if _is_ready(server, deadline, state.ports["master.port"], volumes):
                 break
             if not attempts_left or not any(reason in log_tail(home.path) for reason in weed.PORT_TAKEN):
                 raise EmbeddedS3ServerError(
@@ -162,8 +163,11 @@ def _describe(state: ServerState, home: ServerDirectory, process: subprocess.Pop
     return EmbeddedS3Server(url, state.access_key, state.secret_key, home.path, process)
 
 
-def _is_ready(server: EmbeddedS3Server, deadline: float) -> bool:
-    """Wait until a signed request succeeds: True; False when the process ended, an error at the deadline."""
+def _is_ready(server: EmbeddedS3Server, deadline: float, master_port: int, volumes: int) -> bool:
+    """Wait until a signed request succeeds and all volumes from before are served, without which reading fails.
+
+    True; False when the process ended, an error at the deadline.
+    """
     from botocore.config import Config  # heavy: 0.2 s, while the server starts
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -172,7 +176,8 @@ def _is_ready(server: EmbeddedS3Server, deadline: float) -> bool:
         while server.wait(POLL_SECONDS) is None:
             try:
                 client.list_buckets()
-            except (BotoCoreError, ClientError) as error:
+                weed.check_volumes(master_port, volumes)
+            except (BotoCoreError, ClientError, OSError) as error:
                 if time.monotonic() > deadline:
                     raise EmbeddedS3ServerError(
                         f"The embedded S3 server at {server.endpoint_url} did not get ready in time "

@@ -7,10 +7,12 @@ import contextlib
 import importlib.metadata
 import os
 import random
+import re
 import shutil
 import socket
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import Final
 
@@ -138,6 +140,19 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def count_volumes(data: Path) -> int:
+    """How many volumes a directory of the server holds, in which it keeps the content of objects."""
+    return sum(1 for _ in data.glob("*.dat"))
+
+
+def check_volumes(master_port: int, least: int) -> None:
+    """Raises OSError unless the server has announced so many volumes to itself; it does after it takes requests."""
+    with urllib.request.urlopen(f"http://{HOST}:{master_port}/dir/status", timeout=2) as answer:
+        nodes = re.findall(rb'"Volumes":\s*(\d+)', answer.read())
+    if sum(map(int, nodes)) < least:
+        raise OSError(f"it serves {sum(map(int, nodes))} of {least} volumes")
 
 
 def remove_dead_sockets(ports: dict[str, int]) -> None:

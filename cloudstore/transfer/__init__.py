@@ -3,7 +3,8 @@
 from cloudstore.transfer.common import ask, exists
 from cloudstore.transfer.delete import StoredObject, delete_objects, list_objects
 from cloudstore.transfer.pieces import Content, get_content
-from cloudstore.transfer.read import RANGE_BYTES, download, get_bytes, open_stream
+from cloudstore.transfer.read import download, get_bytes
+from cloudstore.transfer.stream import RANGE_BYTES, open_stream
 from cloudstore.transfer.write import PART_BYTES, WRITE_ID, part_bytes, put_bytes, put_file, put_stream
 
 __all__ = [

@@ -317,7 +317,9 @@ class _Write:
                 taken, gone = isinstance(error, S3ConditionFailed), code_of(answer_to(error)) == "NoSuchUpload"
                 if repeated and (taken or gone) and self._is_ours():
                     return True
-                if taken and self._if_absent and attempt < _CONFLICT_ATTEMPTS and not self._is_taken():
+                if taken and self._if_absent and not self._is_taken():
+                    if attempt == _CONFLICT_ATTEMPTS:
+                        raise self._contradiction(action) from error
                     pause(attempt)  # what was there is gone again
                     continue
                 if taken and self._condition:
@@ -328,6 +330,13 @@ class _Write:
             else:
                 return True
         raise AssertionError("the last attempt returned or raised")
+
+    def _contradiction(self, action: str) -> DagsterObjectStoreError:
+        return DagsterObjectStoreError(
+            f"{action} on {s3_url(self._bucket, self._key)}: the store says that there is an object already, and when "
+            "asked for it, that there is none; nothing was stored. SeaweedFS does so where other keys begin with this "
+            'one and a "/". Choose another key, or overwrite.'
+        )
 
     def _is_ours(self) -> bool:
         try:

@@ -63,10 +63,13 @@ def run_table(
         prices: for the estimate in dollars; without them there is none.
     """
     table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column("step")
-    table.add_column("outcome")
-    for name in ("seconds", "S3 requests", "S3 seconds", "sent", "received", *(["about"] if prices else [])):
-        table.add_column(name, justify="right")
+    # Folded where they do not fit, in 80 columns too: a key or an amount that is cut says nothing.
+    table.add_column("step", overflow="fold")
+    table.add_column("outcome", no_wrap=True)
+    for name in ("seconds", "S3 requests", "S3 seconds", "sent", "received"):
+        table.add_column(name, justify="right", overflow="fold")
+    if prices:
+        table.add_column("about", justify="right", no_wrap=True)
     listed = list(events)
     reports = [report for report in map(step_report, listed) if report is not None]
     told = {report.step_key for report in reports}

@@ -14,7 +14,8 @@ from core.storage.atomic_file import atomic_write
 
 READ_MODES = ("r", "rb")
 WRITE_MODES = ("w", "wb")
-_COPY_CHUNK_BYTES = 1 << 20
+COPY_CHUNK_BYTES = 1 << 20
+_MOST_EXTENSION_BYTES = 200  # file systems keep names of 255 bytes, and S3 keys of 1,024
 
 
 class FileHandle(ABC):
@@ -82,13 +83,14 @@ class FileManager(ABC):
         Args:
             file_obj: a readable file object; it need not seek. Of bytes for mode "wb", of text for "w".
             mode: "wb" or "w".
-            ext: the extension of the stored file, with or without the dot.
+            ext: the extension of the stored file, with or without the dot: up to 200 bytes of printable text without
+                slashes and backslashes.
 
         Returns:
             FileHandle: of a new file; no two writes share one.
 
         Raises:
-            DagsterInvariantViolationError: for another mode, or a file object of the other kind.
+            DagsterInvariantViolationError: for another mode, a file object of the other kind, or another extension.
         """
 
     @abstractmethod
@@ -153,7 +155,7 @@ class LocalFileManager(FileManager):
         check_mode(mode, WRITE_MODES)
         target = Path(self.base_dir, uuid.uuid4().hex + dotted(ext))
         with atomic_write(target) as stream:
-            shutil.copyfileobj(as_binary(file_obj, mode), stream, _COPY_CHUNK_BYTES)
+            shutil.copyfileobj(as_binary(file_obj, mode), stream, COPY_CHUNK_BYTES)
         return LocalFileHandle(str(target))
 
     def write_data(self, data: bytes, ext: str | None = None) -> FileHandle:
@@ -180,12 +182,20 @@ def check_mode(mode: str, allowed: tuple[str, ...]) -> None:
 
 
 def dotted(ext: str | None) -> str:
-    """An extension with its dot, or "" for none."""
+    """An extension with its dot, or "" for none.
+
+    Raises:
+        DagsterInvariantViolationError: it is none that every file manager can keep.
+    """
     if not ext:
         return ""
     bare = ext.removeprefix(".")
-    if "/" in bare or "\\" in bare or "\0" in bare:
-        raise DagsterInvariantViolationError(f"A file extension cannot hold a path: {ext!r}.")
+    if "/" in bare or "\\" in bare or not bare.isprintable():
+        raise DagsterInvariantViolationError(f"A file extension cannot hold a path or control characters: {ext!r}.")
+    if len(bare.encode()) > _MOST_EXTENSION_BYTES:
+        raise DagsterInvariantViolationError(
+            f"A file extension has at most {_MOST_EXTENSION_BYTES} bytes, not {len(bare.encode())}: {ext[:20]!r}..."
+        )
     return f".{bare}"
 
 
@@ -201,7 +211,7 @@ class _EncodedText(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         while not self._pending:
-            chunk = self._text.read(_COPY_CHUNK_BYTES)
+            chunk = self._text.read(COPY_CHUNK_BYTES)
             if not isinstance(chunk, str):
                 raise DagsterInvariantViolationError('The file object gives bytes; write it with mode "wb".')
             if not chunk:
@@ -234,4 +244,4 @@ def as_binary(file_obj: IO[Any], mode: str) -> IO[bytes]:
         raise DagsterInvariantViolationError(f"Expected a readable file object, got a {type(file_obj).__name__}.")
     if "b" in mode:
         return _CheckedBinary(file_obj)  # type: ignore[return-value]  # read() is all that a copy calls
-    return io.BufferedReader(_EncodedText(file_obj), _COPY_CHUNK_BYTES)
+    return io.BufferedReader(_EncodedText(file_obj), COPY_CHUNK_BYTES)

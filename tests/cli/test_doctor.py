@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloudstore.doctor.probe import clock_check
+from cloudstore.doctor.target import target_of_logs
 from cloudstore.testing import EmbeddedS3Server
+from core.serdes import ConfigurableClassData
 
 if TYPE_CHECKING:
     from subprocess import CompletedProcess
@@ -173,11 +175,6 @@ def test_a_database_that_is_none_does_not_hide_the_rest(s3_project: Project) -> 
     assert told(done)["compute logs", "s3:PutObject"][0] == "ok"
 
 
-def test_a_prefix_that_no_store_keeps(s3_project: Project) -> None:
-    found = missing(s3_project.command("doctor", *FILE, "--set", "resources.io_manager.config.s3_prefix=a/../b"))
-    assert "The S3 prefix 'a/../b'" in found["io_manager", "bucket"]
-
-
 def test_a_profile_that_is_not_there_is_the_fault_of_one_part(s3_project: Project) -> None:
     s3_project.write("home/dagster.yaml", LOGS)
     done = s3_project.command("doctor", *FILE, "--set", "resources.s3.config.profile_name=nobody")
@@ -199,6 +196,7 @@ def test_an_endpoint_that_is_no_url(s3_project: Project) -> None:
     [
         ("resources.io_manager.config.s3_bukket=x", "resources.io_manager.config.s3_bukket"),
         ("resources.io_manger.config.s3_bucket=x", "did you mean 'io_manager'?"),
+        ("resources.io_manager.config.s3_prefix=a/../b", "s3_prefix: expected a path such as"),
         ("resources=3", "resources"),
     ],
 )
@@ -234,3 +232,11 @@ def test_the_clock(minutes_off: int, state: str) -> None:
 @pytest.mark.parametrize("date", ["", "yesterday"])
 def test_an_answer_without_a_date_says_nothing_of_the_clock(date: str) -> None:
     assert clock_check("part", date, NOW).state == "not tried"
+
+
+def test_a_store_that_is_silent_is_not_waited_for_as_in_a_run() -> None:
+    config = '{"bucket": "b", "region_name": "us-east-1", "max_attempts": 9, "connect_timeout_seconds": 0.5}'
+    target = target_of_logs(ConfigurableClassData("cloudstore", "S3ComputeLogManager", config))
+    assert target is not None
+    chosen = target.client.meta.config
+    assert (chosen.retries["total_max_attempts"], chosen.read_timeout, chosen.connect_timeout) == (2, 10.0, 0.5)

@@ -74,6 +74,18 @@ def test_the_table_has_the_estimate_of_each_step_and_of_the_run() -> None:
     ]
 
 
+def test_nothing_of_the_table_is_cut_in_80_columns() -> None:
+    usage = Usage(1, 999_999, 999_999, 1.5, 1)
+    data = StepSuccessData(123_450.0, usage)
+    events = [DagsterEvent("STEP_SUCCESS", "p", None, "a_long_name_of_a_step", event_specific_data=data)]
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(run_table("t", events, prices=Prices()))
+    text = console.export_text()
+    assert "…" not in text
+    assert "executed" in text
+    assert "$0.000005" in text
+
+
 def test_a_meter_counts_writes() -> None:
     meter = UsageMeter()
     before = meter.read()

@@ -39,7 +39,12 @@ from core import (
     pipeline,
     solid,
 )
-from core.errors import DagsterInvariantViolationError, DagsterObjectAccessError, DagsterObjectNotFoundError
+from core.errors import (
+    DagsterInvariantViolationError,
+    DagsterObjectAccessError,
+    DagsterObjectNotFoundError,
+    DagsterObjectStoreError,
+)
 
 MakeCache = Callable[..., S3FileCache]
 
@@ -116,6 +121,29 @@ def test_of_many_writers_one_wins(make_cache: MakeCache) -> None:
     assert first in contents
     cache.write_binary_data("f", b"late")
     assert content(cache, "f") == first
+
+
+def test_of_writers_of_many_files_at_once_one_wins_each(make_cache: MakeCache) -> None:
+    cache = make_cache()
+    with ThreadPoolExecutor(8) as pool:
+        writes = [(f"{number % 4}", b"%d" % number) for number in range(32)]
+        handles = list(pool.map(lambda each: cache.write_binary_data(*each), writes))
+    assert len(set(handles)) == 4
+    for name in "0123":
+        assert content(cache, name) in {data for each, data in writes if each == name}
+
+
+def test_a_file_that_the_store_refuses_to_create_is_not_said_to_be_there(
+    embedded: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloudstore.transfer.common._LONGEST_PAUSE_SECONDS", 0.01)
+    cache = S3FileCache(embedded.bucket, "cache", embedded.client)
+    cache.write_binary_data("a/1", b"one")
+    with pytest.raises(DagsterObjectStoreError, match=r"cache/a: .*nothing was stored"):
+        cache.write_binary_data("a", b"lost")  # SeaweedFS takes the folder for an object
+    assert not cache.has_file_object("a")
+    S3FileCache(embedded.bucket, "cache", embedded.client, overwrite=True).write_binary_data("a", b"kept")
+    assert (content(cache, "a"), content(cache, "a/1")) == (b"kept", b"one")
 
 
 def test_a_file_object_is_stored_from_its_position_on_and_need_not_seek(make_cache: MakeCache) -> None:

@@ -6,30 +6,73 @@ import gc
 import io
 import os
 import pickle
+import shutil
 import stat
+import subprocess
+import sys
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cloudstore import file_manager as s3_file_manager_module
 from cloudstore.file_manager import S3FileHandle, S3FileManager
-from cloudstore.transfer import PART_BYTES, put_bytes
-from core.errors import DagsterInvariantViolationError, DagsterObjectNotFoundError
+from cloudstore.testing import Fault, FaultProxy
+from cloudstore.transfer import PART_BYTES, RANGE_BYTES, put_bytes
+from core import ModeDefinition, execute_pipeline, mem_file_manager, pipeline, solid
+from core.errors import (
+    DagsterInvariantViolationError,
+    DagsterObjectAccessError,
+    DagsterObjectCorruptError,
+    DagsterObjectNotFoundError,
+    DagsterObjectStoreError,
+)
 from core.storage.file_manager import FileHandle, FileManager, LocalFileHandle, LocalFileManager
+from core.storage.mem_file_manager import InMemoryFileHandle, InMemoryFileManager
 
 TEXT = "zażółć\nline two\n"
+KINDS = ["memory", "local", "moto", "embedded"]
+EXTENSIONS = [
+    *((None, ""), ("", ""), ("csv", ".csv"), (".csv", ".csv"), ("tar.gz", ".tar.gz"), (".tar.gz", ".tar.gz")),
+    *(("..", ".."), ("..csv", "..csv"), ("a b+c%20&?#", ".a b+c%20&?#"), ("é🦆", ".é🦆"), ("x" * 200, "." + "x" * 200)),
+]
+HOSTILE_EXTENSIONS = ["/../../etc", "a/b", "a\\b", "a\0b", "a\nb", "\x7f", "\udce9", "x" * 201, "é" * 101, "./", "../x"]
 
 
-@pytest.fixture(params=["local", "moto", "embedded"])
-def manager(request: pytest.FixtureRequest, tmp_path: Path) -> FileManager:
-    if request.param == "local":
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def store(kind: str, request: pytest.FixtureRequest) -> Any:
+    """The bucket behind a file manager, where it has one."""
+    if kind in ("memory", "local"):
+        return None
+    return request.getfixturevalue("new_store")(request.getfixturevalue(f"{kind}_options"))
+
+
+@pytest.fixture
+def manager(kind: str, store: Any, tmp_path: Path) -> FileManager:
+    if kind == "memory":
+        return InMemoryFileManager()
+    if kind == "local":
         return LocalFileManager(str(tmp_path / "files"))
-    options = request.getfixturevalue(f"{request.param}_options")
-    store = request.getfixturevalue("new_store")(options)
     return S3FileManager(store.client, store.bucket, "some/base")
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory of temporary files, empty."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
 
 
 @pytest.fixture
@@ -40,7 +83,22 @@ def s3_manager(embedded: Any) -> S3FileManager:
 def missing_like(handle: FileHandle) -> FileHandle:
     if isinstance(handle, S3FileHandle):
         return S3FileHandle(handle.s3_bucket, handle.s3_key + "0")
+    if isinstance(handle, InMemoryFileHandle):
+        return InMemoryFileHandle(handle.name + "0")
     return LocalFileHandle(handle.path_desc + "0")
+
+
+def stored(manager: FileManager) -> list[str]:
+    """The names of all files that there are, parts of files included."""
+    if isinstance(manager, InMemoryFileManager):
+        return [handle.path_desc for handle in manager._files]
+    if isinstance(manager, LocalFileManager):
+        return [path.name for path in Path(manager.base_dir).rglob("*")]
+    assert isinstance(manager, S3FileManager)
+    client, bucket = manager._s3_session, manager._s3_bucket
+    uploads = client.list_multipart_uploads(Bucket=bucket).get("Uploads", [])
+    objects = client.list_objects_v2(Bucket=bucket).get("Contents", [])
+    return [each["Key"] for each in (*uploads, *objects)]
 
 
 # --- the contract --------------------------------------------------------------------------------------------
@@ -69,6 +127,67 @@ def test_a_file_object_need_not_seek(manager: FileManager) -> None:
         assert manager.read_data(manager.write(source)) == b"through a pipe"
 
 
+class Breaking(io.RawIOBase):
+    """A stream that gives some bytes, and then fails."""
+
+    def __init__(self, size_bytes: int, error: BaseException) -> None:
+        self._left, self._error = size_bytes, error
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._left:
+            raise self._error
+        count = min(len(buffer), self._left)
+        buffer[:count] = b"x" * count
+        self._left -= count
+        return count
+
+
+@pytest.mark.parametrize("mode", ["wb", "w"])
+@pytest.mark.parametrize("size_bytes", [0, 1000, 40 << 20], ids=["nothing", "little", "parts"])
+@pytest.mark.parametrize("error", [ConnectionError("gone"), KeyboardInterrupt()], ids=["error", "Ctrl-C"])
+def test_a_source_that_breaks_off_leaves_nothing(
+    manager: FileManager, mode: str, size_bytes: int, error: BaseException
+) -> None:
+    source: Any = io.BufferedReader(Breaking(size_bytes, error), 1 << 20)
+    with pytest.raises(type(error)) as caught:
+        manager.write(source if mode == "wb" else io.TextIOWrapper(source, "ascii"), mode=mode)
+    assert caught.value is error
+    assert stored(manager) == []
+
+
+def test_a_text_source_need_not_seek_and_is_taken_from_its_position_on(manager: FileManager) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "r", encoding="utf-8") as source:
+        with os.fdopen(writing, "wb") as sink:
+            sink.write(TEXT.encode())
+        assert source.readline() == "zażółć\n"
+        assert manager.read_data(manager.write(source, mode="w")) == b"line two\n"
+
+
+def test_text_that_is_read_can_seek(manager: FileManager) -> None:
+    handle = manager.write_data(TEXT.encode())
+    with manager.read(handle, mode="r") as stream:
+        assert stream.seekable()
+        assert stream.readline() == "zażółć\n"
+        place = stream.tell()
+        assert stream.read() == "line two\n"
+        stream.seek(place)
+        assert stream.read(4) == "line"
+        stream.seek(0)
+        assert stream.read() == TEXT
+
+
+def test_streams_of_one_file_do_not_disturb_each_other(manager: FileManager) -> None:
+    handle = manager.write_data(b"0123456789")
+    with manager.read(handle) as one, manager.read(handle) as other:
+        assert (one.read(3), other.read(5), one.read(3)) == (b"012", b"01234", b"345")
+        one.close()
+        assert other.read() == b"56789"
+
+
 def test_text_is_utf8_both_ways(manager: FileManager) -> None:
     handle = manager.write(io.StringIO(TEXT), mode="w")
     assert manager.read_data(handle) == TEXT.encode("utf-8")
@@ -92,16 +211,22 @@ def test_no_two_writes_share_a_file(manager: FileManager) -> None:
     assert one.path_desc != other.path_desc
 
 
-@pytest.mark.parametrize(("ext", "end"), [("csv", ".csv"), (".csv", ".csv"), ("tar.gz", ".tar.gz")])
-def test_the_extension_is_kept(manager: FileManager, ext: str, end: str) -> None:
-    assert manager.write_data(b"", ext=ext).path_desc.endswith(end)
-    assert manager.write(io.StringIO(""), mode="w", ext=ext).path_desc.endswith(end)
+@pytest.mark.parametrize(("ext", "end"), EXTENSIONS)
+def test_the_extension_is_kept(manager: FileManager, ext: str | None, end: str) -> None:
+    data = manager.write_data(b"abc", ext=ext)
+    text = manager.write(io.StringIO("abc"), mode="w", ext=ext)
+    for handle in (data, text):
+        name = handle.path_desc.rpartition("/")[2]
+        assert (name[32:], name[:32].isalnum()) == (end, True)
+        assert manager.read_data(handle) == b"abc"
+        assert Path(manager.copy_handle_to_local_temp(handle)).read_bytes() == b"abc"
 
 
-@pytest.mark.parametrize("ext", ["/../../etc", "a/b", "a\\b"])
+@pytest.mark.parametrize("ext", HOSTILE_EXTENSIONS, ids=lambda ext: ascii(ext[:12]))
 def test_an_extension_is_no_path(manager: FileManager, ext: str) -> None:
-    with pytest.raises(DagsterInvariantViolationError):
+    with pytest.raises(DagsterInvariantViolationError, match="extension"):
         manager.write_data(b"", ext=ext)
+    assert stored(manager) == []
 
 
 def test_only_the_four_modes_are_taken(manager: FileManager) -> None:
@@ -138,10 +263,54 @@ def test_a_handle_is_a_value(manager: FileManager) -> None:
     assert manager.read_data(again) == b"abc"
 
 
-def test_a_copy_is_made_once_and_deleting_twice_does_no_harm(manager: FileManager) -> None:
+WRITER = """
+import pickle, sys
+kind, options, bucket, folder = pickle.load(sys.stdin.buffer)
+if kind == "memory":
+    from core.storage.mem_file_manager import InMemoryFileManager
+    manager = InMemoryFileManager()
+elif kind == "local":
+    from core.storage.file_manager import LocalFileManager
+    manager = LocalFileManager(folder)
+else:
+    from cloudstore.client import make_client
+    from cloudstore.file_manager import S3FileManager
+    manager = S3FileManager(make_client(options), bucket, "elsewhere")
+sys.stdout.buffer.write(pickle.dumps(manager.write_data(b"theirs", ext="txt")))
+"""
+
+
+def test_a_file_that_another_process_wrote_reads_or_is_said_to_be_there(
+    manager: FileManager, kind: str, store: Any, tmp_path: Path
+) -> None:
+    given = pickle.dumps((kind, store and store.options, store and store.bucket, str(tmp_path)))
+    written = subprocess.run([sys.executable, "-c", WRITER], input=given, capture_output=True, check=True).stdout
+    handle = pickle.loads(written)
+    if kind == "memory":
+        with pytest.raises(DagsterObjectNotFoundError, match="another process"):
+            manager.read(handle)
+        return
+    assert manager.read_data(handle) == b"theirs"
+    assert Path(manager.copy_handle_to_local_temp(handle)).read_bytes() == b"theirs"
+
+
+def test_all_copies_are_deleted_and_nothing_else(manager: FileManager, temporary: Path) -> None:
+    handles = [manager.write_data(b"abc", ext="csv"), manager.write(io.StringIO("abc"), mode="w")]
+    files = stored(manager)
+    copies = [Path(manager.copy_handle_to_local_temp(handle)) for handle in handles]
+    assert {copy.read_bytes() for copy in copies} == {b"abc"}
+    manager.delete_local_temp()
+    assert list(temporary.rglob("*")) == []
+    assert stored(manager) == files
+    assert [manager.read_data(handle) for handle in handles] == [b"abc", b"abc"]
+
+
+def test_a_copy_is_made_once_and_deleting_twice_does_no_harm(manager: FileManager, store: Any) -> None:
     handle = manager.write_data(b"abc", ext="csv")
+    before = store and store.usage.read()
     path = manager.copy_handle_to_local_temp(handle)
-    assert manager.copy_handle_to_local_temp(handle) == path
+    assert manager.copy_handle_to_local_temp(pickle.loads(pickle.dumps(handle))) == path
+    assert store is None or (store.usage.read() - before).requests == 1
     assert path.endswith(".csv")
     manager.delete_local_temp()
     manager.delete_local_temp()
@@ -159,6 +328,30 @@ def test_a_handle_of_another_kind_is_refused(manager: FileManager) -> None:
     for act in read:
         with pytest.raises(DagsterInvariantViolationError, match=r"ForeignHandle \(elsewhere://file\)"):
             act(ForeignHandle())
+
+
+# --- memory ------------------------------------------------------------------------------------------------------
+
+
+def test_the_resource_in_memory_is_shared_by_a_run_and_ends_with_it() -> None:
+    @solid(required_resource_keys={"files"})
+    def write(context: Any) -> Any:
+        return context.resources.files.write_data(b"abc", ext="bin")
+
+    @solid(required_resource_keys={"files"})
+    def read(context: Any, handle: Any) -> Any:
+        return context.resources.files.read_data(handle)
+
+    @pipeline(mode_defs=[ModeDefinition(resource_defs={"files": mem_file_manager})])
+    def both() -> None:
+        read(write())
+
+    result = execute_pipeline(both)
+    assert result.output_for_solid("read") == b"abc"
+    handle = result.output_for_solid("write")
+    assert eval(repr(handle)) == handle
+    with pytest.raises(DagsterObjectNotFoundError, match="another file manager"):
+        InMemoryFileManager().read_data(handle)
 
 
 # --- S3 ------------------------------------------------------------------------------------------------------
@@ -238,6 +431,54 @@ def test_a_fetch_that_failed_is_tried_again(s3_manager: S3FileManager, embedded:
     assert Path(s3_manager.copy_handle_to_local_temp(handle)).read_bytes() == b"abc"
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ConnectionError("gone")], ids=["Ctrl-C", "error"])
+def test_a_thread_that_waited_for_a_copy_that_failed_makes_it_itself(
+    s3_manager: S3FileManager, monkeypatch: pytest.MonkeyPatch, temporary: Path, error: BaseException
+) -> None:
+    handle = s3_manager.write_data(b"abc")
+    fetching, failing, fetch = threading.Event(), threading.Event(), s3_file_manager_module.transfer.download
+
+    def download(client: Any, bucket: str, key: str, path: str) -> None:
+        if not fetching.is_set():
+            fetching.set()
+            failing.wait(10)
+            raise error
+        fetch(client, bucket, key, path)
+
+    monkeypatch.setattr(s3_file_manager_module.transfer, "download", download)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(s3_manager.copy_handle_to_local_temp, handle)
+        assert fetching.wait(10)
+        second = pool.submit(s3_manager.copy_handle_to_local_temp, handle)
+        failing.set()
+        assert first.exception() is error
+        assert Path(second.result()).read_bytes() == b"abc"
+    assert [path.read_bytes() for path in temporary.rglob("*") if path.is_file()] == [b"abc"]
+
+
+def test_a_copy_that_something_else_deleted_is_made_again(s3_manager: S3FileManager, temporary: Path) -> None:
+    one, other = s3_manager.write_data(b"abc"), s3_manager.write_data(b"def")
+    path = Path(s3_manager.copy_handle_to_local_temp(one))
+    path.unlink()
+    assert Path(s3_manager.copy_handle_to_local_temp(one)).read_bytes() == b"abc"
+    shutil.rmtree(path.parent)
+    for handle, data in ((one, b"abc"), (other, b"def")):
+        assert Path(s3_manager.copy_handle_to_local_temp(handle)).read_bytes() == data
+    s3_manager.delete_local_temp()
+    assert list(temporary.iterdir()) == []
+
+
+def test_without_a_place_for_copies_there_is_an_error_and_later_a_copy(
+    s3_manager: S3FileManager, temporary: Path
+) -> None:
+    handle = s3_manager.write_data(b"abc")
+    temporary.rmdir()
+    with pytest.raises(FileNotFoundError, match=str(temporary)):
+        s3_manager.copy_handle_to_local_temp(handle)
+    temporary.mkdir()
+    assert Path(s3_manager.copy_handle_to_local_temp(handle)).read_bytes() == b"abc"
+
+
 def test_copies_go_with_the_manager_but_not_with_a_forked_one(embedded: Any) -> None:
     manager = S3FileManager(embedded.client, embedded.bucket, "base")
     path = Path(manager.copy_handle_to_local_temp(manager.write_data(b"abc")))
@@ -252,3 +493,163 @@ def test_copies_go_with_the_manager_but_not_with_a_forked_one(embedded: Any) -> 
     del manager
     gc.collect()
     assert not path.parent.exists()
+
+
+# --- S3: what is read is what was written ----------------------------------------------------------------------------
+
+SMALL, LARGE = b"0123456789" * 30_000, b"0123456789" * (RANGE_BYTES // 10 + 1)  # one range, two ranges
+BOTH_SUMS = r"[A-Za-z0-9+/]{6}==.*[A-Za-z0-9+/]{6}=="
+
+
+@pytest.fixture(params=["moto", "embedded"])
+def far(request: pytest.FixtureRequest) -> Any:
+    """A bucket of either server."""
+    return request.getfixturevalue("new_store")(request.getfixturevalue(f"{request.param}_options"))
+
+
+@pytest.fixture
+def faulty(far: Any) -> Iterator[FaultProxy]:
+    with FaultProxy(far.options["endpoint_url"]) as proxy:
+        yield proxy
+
+
+def behind(faulty: FaultProxy, far: Any, **options: Any) -> S3FileManager:
+    client = far.client_with(endpoint_url=faulty.endpoint_url, max_attempts=1, **options)
+    return S3FileManager(client, far.bucket, "base")
+
+
+def read_whole(stream: Any) -> bytes:
+    data: Any = stream.read()
+    return data.encode() if isinstance(data, str) else bytes(data)
+
+
+def read_by_and_by(stream: Any) -> bytes:
+    pieces = list(iter(lambda: stream.read(100_000), stream.read(0)))
+    return b"".join(piece.encode() if isinstance(piece, str) else piece for piece in pieces)
+
+
+@pytest.mark.parametrize("read", [read_whole, read_by_and_by])
+@pytest.mark.parametrize("mode", ["rb", "r"])
+@pytest.mark.parametrize(
+    ("data", "at_byte"),
+    [(b"abc", 0), (b"abc", 2), (SMALL, 295_000), (LARGE, RANGE_BYTES - 1)],
+    ids=["first", "last", "within", "end of a range"],
+)
+def test_a_wrong_byte_is_noticed(
+    far: Any, faulty: FaultProxy, read: Callable[[Any], bytes], mode: str, data: bytes, at_byte: int
+) -> None:
+    manager = behind(faulty, far)
+    handle = manager.write_data(data)
+    faulty.inject(Fault.wrong_byte(at_byte), times=1)
+    told = f"GetObject on {handle.path_desc}.*{BOTH_SUMS}"
+    with pytest.raises(DagsterObjectCorruptError, match=told), manager.read(handle, mode=mode) as stream:
+        read(stream)
+    with manager.read(handle, mode=mode) as stream:
+        assert read(stream) == data
+
+
+def test_text_that_is_no_text_any_more_is_an_error_before_its_end(far: Any, faulty: FaultProxy) -> None:
+    manager = behind(faulty, far)
+    handle = manager.write_data(SMALL)
+    faulty.inject(Fault.wrong_byte(150_000), times=1)
+    with manager.read(handle, mode="r") as stream, pytest.raises(UnicodeDecodeError):
+        read_by_and_by(stream)
+
+
+def test_bytes_that_were_altered_are_not_taken_for_the_end(embedded: Any) -> None:
+    with FaultProxy(embedded.options["endpoint_url"]) as faulty:
+        manager = behind(faulty, embedded)
+        handle = manager.write_data(SMALL)
+        faulty.inject(Fault.wrong_byte(0), times=1)
+        stream = manager.read(handle)
+        with pytest.raises(DagsterObjectCorruptError):
+            read_by_and_by(stream)
+        with pytest.raises(ValueError, match="closed"):
+            stream.read(1)
+
+
+def test_the_store_is_asked_for_a_sum_once_and_only_where_it_did_not_tell_it(far: Any, request: Any) -> None:
+    manager, is_told = S3FileManager(far.client, far.bucket, ""), "moto" in request.node.callspec.id
+    for data, expected in ((SMALL, 1 if is_told else 2), (LARGE, 3)):
+        handle, before = manager.write_data(data), far.usage.read()
+        with manager.read(handle) as stream:
+            assert stream.read(len(data)) == data
+            assert stream.read() == b""
+            assert (far.usage.read() - before).requests == expected
+            stream.seek(0)
+            assert stream.read(len(data)) == data
+            assert (far.usage.read() - before).requests == expected + len(data) // RANGE_BYTES + 1
+        before = far.usage.read()
+        with manager.read(handle) as stream:
+            assert stream.read(10) == data[:10]
+        assert (far.usage.read() - before).requests == 1
+
+
+def test_seeking_ends_the_check_until_the_beginning_is_read_again(far: Any, faulty: FaultProxy) -> None:
+    manager = behind(faulty, far)
+    handle = manager.write_data(LARGE)
+    faulty.inject(Fault.wrong_byte(0), times=1)
+    with manager.read(handle) as stream:
+        assert stream.read(10) != LARGE[:10]
+        stream.seek(5_000_000)
+        assert stream.read() == LARGE[5_000_000:]
+        stream.seek(0)
+        assert stream.read() == LARGE
+        faulty.inject(Fault.wrong_byte(0), times=1)
+        stream.seek(0)
+        with pytest.raises(DagsterObjectCorruptError):
+            stream.read()
+
+
+def test_a_wrong_byte_after_a_break_is_noticed(far: Any, faulty: FaultProxy) -> None:
+    manager = behind(faulty, far)
+    handle = manager.write_data(SMALL)
+    faulty.inject(Fault.cut(200_000), operations="GetObject", times=1)
+    faulty.inject(Fault.wrong_byte(0), times=1)
+    with manager.read(handle) as stream, pytest.raises(DagsterObjectCorruptError, match=BOTH_SUMS):
+        stream.read()
+    assert [record.fault is not None for record in faulty.records if record.operation == "GetObject"] == [True, True]
+
+
+def test_a_sum_of_sums_is_not_held_against_bytes(far: Any) -> None:
+    client, key = far.client, {"Bucket": far.bucket, "Key": "parts"}
+    upload = client.create_multipart_upload(**key, ChecksumAlgorithm="CRC32", ChecksumType="COMPOSITE")["UploadId"]
+    parts, bodies = [], [b"a" * (5 << 20), b"b" * (RANGE_BYTES - (5 << 20)), b"c"]
+    for number, body in enumerate(bodies, 1):
+        sent = client.upload_part(**key, UploadId=upload, PartNumber=number, Body=body, ChecksumAlgorithm="CRC32")
+        parts.append({"PartNumber": number, "ETag": sent["ETag"], "ChecksumCRC32": sent["ChecksumCRC32"]})
+    client.complete_multipart_upload(**key, UploadId=upload, MultipartUpload={"Parts": parts})
+    with S3FileManager(client, far.bucket, "").read(S3FileHandle(far.bucket, "parts")) as stream:
+        assert stream.read() == b"".join(bodies)
+
+
+def test_who_takes_no_checksums_asks_for_none(far: Any, faulty: FaultProxy) -> None:
+    manager = behind(faulty, far, checksum_mode="when_required")
+    handle = S3FileManager(far.client, far.bucket, "").write_data(SMALL)
+    with manager.read(handle) as stream:
+        assert stream.read() == SMALL
+    assert [record.operation for record in faulty.records] == ["GetObject"]
+
+
+def test_a_file_without_a_sum_reads(far: Any) -> None:
+    manager = S3FileManager(far.client_with(checksum_mode="when_required"), far.bucket, "")
+    for data in (SMALL, LARGE):
+        with S3FileManager(far.client, far.bucket, "").read(manager.write_data(data)) as stream:
+            assert stream.read() == data
+
+
+def test_a_sum_that_the_store_does_not_give_away_is_an_error(far: Any, faulty: FaultProxy) -> None:
+    manager = behind(faulty, far)
+    handle = manager.write_data(LARGE)
+    faulty.inject(Fault.error("AccessDenied", 403), operations="HeadObject")
+    with manager.read(handle) as stream, pytest.raises(DagsterObjectAccessError, match="HeadObject"):
+        stream.read()
+
+
+def test_a_file_replaced_before_its_last_bytes_were_checked_is_an_error(embedded: Any) -> None:
+    put_bytes(embedded.client, embedded.bucket, "k", SMALL)
+    with S3FileManager(embedded.client, embedded.bucket, "").read(S3FileHandle(embedded.bucket, "k")) as stream:
+        assert stream.read(10) == SMALL[:10]
+        put_bytes(embedded.client, embedded.bucket, "k", SMALL[::-1])
+        with pytest.raises(DagsterObjectStoreError, match="replaced while it was read"):
+            stream.read()

@@ -11,7 +11,8 @@ from botocore.config import Config
 
 from cloudstore.client import S3_OPTIONS, make_client
 from cloudstore.compute_log_manager import S3ComputeLogManager
-from cloudstore.resource import s3_file_manager, s3_resource
+from cloudstore.resource import BUCKET_OPTIONS, s3_file_manager, s3_resource
+from cloudstore.solids import file_handle_to_s3
 from core.config import resolve_config
 from core.errors import DagsterInvalidConfigError
 
@@ -85,7 +86,7 @@ WRONG: list[tuple[str, list[Any]]] = [
     ("verify_cert_path", ["", True]),
     ("checksum_mode", ["never"]),
     ("aws_access_key_id", ["", "id\n", "i d", "ïd", 1]),
-    ("aws_secret_access_key", ["", "hunter2\n", " hunter2", 1]),
+    ("aws_secret_access_key", ["", "hunter2\n", " hunter2", "hunter2\udce9", 1]),
     ("aws_session_token", ["hunter2\n", "hunter 2"]),
     (
         "role_arn",
@@ -325,3 +326,43 @@ def test_no_error_shows_a_secret(broken: dict[str, str]) -> None:
 def test_no_client_shows_a_secret() -> None:
     client = make_client({**KEYS, "aws_session_token": "hunter2", "region_name": "us-east-1"})
     assert "hunter2" not in repr(client) + repr(vars(client)) + repr(client.meta.config)
+
+
+BUCKETS = [
+    "my-bucket", "my.old_bucket", "B" * 255, "zonal--use1-az4--x-s3",
+    "arn:aws:s3:eu-central-1:123456789012:accesspoint:data",
+    "arn:aws-cn:s3-outposts:cn-north-1:123456789012:outpost:op-1:accesspoint:data",
+]  # fmt: skip
+NO_BUCKETS = [
+    "", "my bucket", "my-bucket\n", "s3://my-bucket", "my-bucket/data", "bücket", "b:c", "..", "b" * 256,
+    "arn:aws:s3:::my-bucket", "arn:aws:s3:eu-central-1:123456789012:accesspoint/data",
+]  # fmt: skip
+WITH_BUCKETS: list[tuple[str, Any, dict[str, str]]] = [
+    ("s3_bucket", BUCKET_OPTIONS, {}),
+    ("bucket", S3ComputeLogManager.config_type(), {}),
+    ("Bucket", file_handle_to_s3.config_schema, {"Key": "k"}),
+]
+
+
+@pytest.mark.parametrize(("name", "schema", "beside"), WITH_BUCKETS)
+@pytest.mark.parametrize("bucket", BUCKETS)
+def test_names_of_buckets(name: str, schema: Any, beside: dict[str, str], bucket: str) -> None:
+    assert resolve_config(schema, {name: bucket, **beside}, "config")[name] == bucket
+    client = make_client({**KEYS, "region_name": "eu-central-1"})
+    if "-cn:" not in bucket and not bucket.endswith("--x-s3"):  # signing for these asks AWS for a session
+        assert client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k"})
+
+
+@pytest.mark.parametrize(("name", "schema", "beside"), WITH_BUCKETS)
+@pytest.mark.parametrize("bucket", NO_BUCKETS)
+def test_what_names_no_bucket_is_refused(name: str, schema: Any, beside: dict[str, str], bucket: str) -> None:
+    with pytest.raises(DagsterInvalidConfigError, match=f"{name}: expected the name of a bucket alone"):
+        resolve_config(schema, {name: bucket, **beside}, "config")
+
+
+@pytest.mark.parametrize("prefix", ["a//b", "a/../b", ".", "a\\b", "a\n", "p" * 1025])
+def test_prefixes_of_logs_are_checked_with_the_config_and_not_when_a_run_has_ended(prefix: str) -> None:
+    schema = S3ComputeLogManager.config_type()
+    assert resolve_config(schema, {"bucket": "b", "prefix": "/teams/dä ta/"}, "config")["prefix"] == "/teams/dä ta/"
+    with pytest.raises(DagsterInvalidConfigError, match="prefix: expected a path such as teams/data"):
+        resolve_config(schema, {"bucket": "b", "prefix": prefix}, "config")

@@ -305,8 +305,9 @@ def test_reading_goes_on_where_the_connection_broke(proxy: Any, read: Callable[.
     proxy.fail("cut the answer", method="GET")
     before = proxy.store.usage.read()
     assert read(proxy.client(), proxy.store.bucket, "k") == data
-    assert proxy.seen == ["GET", "GET"]
-    assert (proxy.store.usage.read() - before).requests == 2
+    asks_for_sum = read is read_stream  # this store does not tell the checksum with a range
+    assert proxy.seen == ["GET", "GET"] + ["HEAD"] * asks_for_sum
+    assert (proxy.store.usage.read() - before).requests == 2 + asks_for_sum
 
 
 def test_a_replaced_object_is_not_appended_to_half_of_the_old_one(proxy: Any) -> None:

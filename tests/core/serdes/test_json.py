@@ -253,3 +253,7 @@ def test_lone_surrogates_are_written_out_on_request() -> None:
 def test_text_that_is_no_such_record(text: str) -> None:
     with pytest.raises((msgspec.ValidationError, msgspec.DecodeError)):
         from_json(PipelineRun, text)
+
+
+def test_a_runs_config_is_not_shown() -> None:
+    assert "hunter2" not in repr(PipelineRun("p", run_config={"resources": {"s3": {"config": "hunter2"}}}))
