@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloudstore.errors import unusable_options
+from cloudstore.lean_requests import read_times_quickly, send_small_bodies_at_once
 from cloudstore.object_options import add_object_options
 from cloudstore.options import S3_OPTIONS
 from cloudstore.role import assume_role
@@ -59,6 +60,7 @@ def make_client(
         boto = boto3.Session(botocore_session=session)
         # After boto3, which appends a path to the loader that it finds each time.
         session.register_component("data_loader", loader)
+        read_times_quickly(session)
         refuse_line_breaks(session)
         keys = {name: given[name] for name in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")}
         verify, config = _trusted(given), _config(given)
@@ -75,6 +77,7 @@ def make_client(
             **keys,
         )
     refuse_user_in(client.meta.endpoint_url)
+    send_small_bodies_at_once(client)
     add_object_options(client, given)
     if usage is not None:
         _count_requests(client, usage)

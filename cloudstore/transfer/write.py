@@ -10,11 +10,11 @@ from __future__ import annotations
 import io
 import itertools
 import os
+import stat
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from cloudstore.errors import S3ConditionConflict, S3ConditionFailed, answer_to, code_of, translate_errors
@@ -85,8 +85,8 @@ def put_stream(
     """Stores what `stream` holds from its position on, up to 5 TiB; it need not seek.
 
     Up to 16 MiB go in one request, more as a multipart upload: parts of 16 MiB, the size doubling every 1,000 parts,
-    up to four at a time. When anything fails, Ctrl-C included, the parts are deleted. Arguments, result and errors
-    are those of `put_bytes`; what the stream raises passes unchanged.
+    up to four at a time. The parts of a file of the system's are not held. When anything fails, Ctrl-C included, the
+    parts are deleted. Arguments, result and errors are those of `put_bytes`; what the stream raises passes unchanged.
 
     That only one of several `if_absent` writers succeeds is the store's doing. AWS documents it for completed
     multipart uploads too. SeaweedFS 4.48 and moto 5.2 do not hold to it there: when uploads of more than 16 MiB are
@@ -94,6 +94,11 @@ def put_stream(
     """
     settings = _settings(content_type, metadata, checksum_algorithm)
     write = _Write(client, bucket, key, if_absent, settings)
+    left = _left_in_file(stream)
+    if left > PART_BYTES:
+        start = stream.tell()
+        stream.seek(left, os.SEEK_CUR)  # as if it had been read
+        return write.put_parts(_file_parts(stream.fileno(), start, start + left))
     parts = (_read_part(stream, part_bytes(number)) for number in itertools.count(1))
     first, second = next(parts), next(parts)
     return write.put_parts(itertools.chain((first, second), parts)) if _length(second) else write.put(first)
@@ -128,13 +133,21 @@ def put_file(
     size = file.seek(0, os.SEEK_END)
     if size <= PART_BYTES or ((if_absent or if_match) and size <= MAX_PART_BYTES):
         return write.put(file)
-    return write.put_parts(_file_parts(file.fileno(), size))
+    return write.put_parts(_file_parts(file.fileno(), 0, size))
 
 
-def _file_parts(descriptor: int, size: int) -> Iterator[IO[bytes]]:
-    start, numbers = 0, itertools.count(1)
-    while start < size:
-        length = min(part_bytes(next(numbers)), size - start)
+def _left_in_file(stream: IO[bytes]) -> int:
+    """How many bytes a file of the system's has from its position on; 0 for any other stream."""
+    raw = stream.raw if isinstance(stream, io.BufferedReader) else stream
+    if not isinstance(raw, io.FileIO) or not stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
+        return 0
+    return os.fstat(raw.fileno()).st_size - stream.tell()
+
+
+def _file_parts(descriptor: int, start: int, end: int) -> Iterator[IO[bytes]]:
+    numbers = itertools.count(1)
+    while start < end:
+        length = min(part_bytes(next(numbers)), end - start)
         yield cast("IO[bytes]", FileSlice(descriptor, start, length))
         start += length
 
@@ -267,8 +280,8 @@ class _Write:
     def _send_parts(
         self, upload_id: str, parts: Iterable[IO[bytes]], checksum: dict[str, Any]
     ) -> list[CompletedPartTypeDef]:
-        sent: list[CompletedPartTypeDef] = []
-        pending: deque[Future[CompletedPartTypeDef]] = deque()
+        sending: list[Future[CompletedPartTypeDef]] = []
+        pending: set[Future[CompletedPartTypeDef]] = set()
         pool = ThreadPoolExecutor(PARTS_IN_FLIGHT, thread_name_prefix="s3-part")
         try:
             for number, part in enumerate(itertools.takewhile(_length, parts), 1):
@@ -276,14 +289,16 @@ class _Write:
                     raise DagsterObjectStoreError(
                         f"The stream for {s3_url(self._bucket, self._key)} is larger than an object can be."
                     )
-                pending.append(pool.submit(self._send_part, upload_id, number, part, checksum))
-                if len(pending) >= _in_flight(number + 1):
-                    sent.append(pending.popleft().result())
-            sent.extend(future.result() for future in pending)
+                sending.append(pool.submit(self._send_part, upload_id, number, part, checksum))
+                pending.add(sending[-1])
+                while len(pending) >= _in_flight(number + 1):
+                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                    for each in done:
+                        each.result()  # what failed one fails all
+            return [each.result() for each in sending]
         finally:
             # A part that arrives after the upload was aborted would stay, so those under way are waited for.
             pool.shutdown(cancel_futures=True)
-        return sent
 
     def _send_part(
         self, upload_id: str, number: int, part: IO[bytes], checksum: dict[str, Any]

@@ -3,15 +3,18 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import botocore.loaders
 import pytest
+from botocore.utils import parse_timestamp
 
 from cloudstore import transfer
 from cloudstore.client import S3_OPTIONS, make_client
+from cloudstore.lean_requests import parse_time
 from core.config import resolve_config
 from core.errors import DagsterInvalidConfigError, DagsterObjectNotFoundError, DagsterResourceUnavailableError
 from core.usage import Usage
@@ -183,3 +186,22 @@ def test_importing_loads_no_cloud_library(module: str) -> None:
     root = Path(__file__).parents[2]
     found = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert found.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["Sun, 22 Nov 2026 06:08:49 GMT", "2026-11-22T06:08:49Z", "2026-11-22T06:08:49.000Z", "2026-11-22 06:08:49 GMT"],
+)
+def test_times_in_answers_are_read_as_botocore_reads_them(told: str) -> None:
+    assert parse_time(told) == parse_timestamp(told) == datetime(2026, 11, 22, 6, 8, 49, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("size_bytes", "is_asked"), [(0, False), (1000, False), (1 << 20, True)])
+def test_the_store_is_asked_before_large_bodies_alone(embedded: Any, size_bytes: int, is_asked: bool) -> None:
+    client = make_client(embedded.options)
+    asked: list[bool] = []
+    client.meta.events.register("before-send.s3", lambda request, **_: asked.append("Expect" in request.headers))
+    client.put_object(Bucket=embedded.bucket, Key="k", Body=bytes(size_bytes))
+    client.put_object(Bucket=embedded.bucket, Key="k", Body=BytesIO(bytes(size_bytes)))
+    assert asked == [is_asked, is_asked]
+    assert client.get_object(Bucket=embedded.bucket, Key="k")["Body"].read() == bytes(size_bytes)

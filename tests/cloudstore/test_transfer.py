@@ -344,3 +344,17 @@ def test_a_failed_download_leaves_what_was_there(proxy: Any, tmp_path: Path) -> 
         download(proxy.client(), proxy.store.bucket, "k", path)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("size_bytes", [1000, PART_BYTES, 2 * PART_BYTES + 7])
+@pytest.mark.parametrize("buffering", [-1, 0])
+def test_a_file_is_stored_from_its_position_on_and_read_to_its_end(
+    store: Any, tmp_path: Path, size_bytes: int, buffering: int
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(pattern(size_bytes))
+    with path.open("rb", buffering=buffering) as file:
+        file.read(5)
+        assert put_stream(store.client, store.bucket, "k", file)
+        assert file.read() == b""
+    assert get_bytes(store.client, store.bucket, "k") == pattern(size_bytes)[5:]
