@@ -242,6 +242,8 @@ def as_binary(file_obj: IO[Any], mode: str) -> IO[bytes]:
     """`file_obj` as a stream of bytes, for a write in `mode`; raises when it is of the other kind."""
     if not hasattr(file_obj, "read"):
         raise DagsterInvariantViolationError(f"Expected a readable file object, got a {type(file_obj).__name__}.")
+    if "b" in mode and isinstance(file_obj, io.BufferedReader | io.FileIO):
+        return file_obj
     if "b" in mode:
         return _CheckedBinary(file_obj)  # type: ignore[return-value]  # read() is all that a copy calls
     return io.BufferedReader(_EncodedText(file_obj), COPY_CHUNK_BYTES)
