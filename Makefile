@@ -32,7 +32,7 @@ test: lint  ## lint, then pytest on two cores
 	$(BIN)/python -m pytest -n 2
 
 test-faults: $(INSTALLED)  ## S3 parts under injected faults, and killed at 100 random moments; five minutes
-	CLOUDSTORE_TEST_FAULTS=1 $(BIN)/python -m pytest -n 2 tests/cloudstore/test_under_faults.py tests/cloudstore/test_killed_writers.py
+	CLOUDSTORE_TEST_FAULTS=1 $(BIN)/python -m pytest -n 2 tests/cloudstore/test_under_faults.py tests/cloudstore/test_killed_writers.py tests/cloudstore/compute_logs/test_killed.py
 
 # The script sets up .venv-localstack, of the versions in localstack/constraints.txt, when it is not there yet.
 test-localstack: $(INSTALLED)  ## run the integration tests on LocalStack, without docker
@@ -46,8 +46,8 @@ $(PEERS_INSTALLED): benchmarks/peers/requirements.txt
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
 	@touch $@
 
-bench-peers: $(INSTALLED) $(PEERS_INSTALLED)  ## print those of the storages and of S3 beside the newest Dagster's
-	$(BIN)/python -m benchmarks storages s3
+bench-peers: $(INSTALLED) $(PEERS_INSTALLED)  ## print those of storages, S3 and logs beside the newest Dagster's
+	$(BIN)/python -m benchmarks storages s3 logs
 
 lock:  ## write constraints.txt anew (needs uv)
 	uv pip compile --quiet --universal --all-extras --python-version 3.11 --no-annotate --no-header pyproject.toml --output-file constraints.txt

@@ -9,10 +9,17 @@ import sys
 from rich.console import Console
 
 from benchmarks import imports, steps
+from benchmarks.logs import table as logs
 from benchmarks.s3 import table as s3
 from benchmarks.storages import table as storages
 
-BENCHMARKS = {"imports": imports.table, "steps": steps.table, "storages": storages.table, "s3": s3.table}
+BENCHMARKS = {
+    "imports": imports.table,
+    "steps": steps.table,
+    "storages": storages.table,
+    "s3": s3.table,
+    "logs": logs.table,
+}
 
 
 def main() -> None:

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-import io
+import atexit
 import os
 import tempfile
 import threading
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from functools import cached_property, partial
+import weakref
+from collections.abc import Collection
+from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from cloudstore import transfer
 from cloudstore.client import S3_OPTIONS, make_client
-from cloudstore.errors import answer_to, code_of, translate_errors
-from cloudstore.keys import join_key, s3_url
+from cloudstore.compute_logs.masking import Masker
+from cloudstore.compute_logs.objects import LogPlaces, are_complete, fetch_log, read_segments
+from cloudstore.compute_logs.options import LOG_OPTIONS
+from cloudstore.compute_logs.shipper import Pace, Shipper
+from cloudstore.compute_logs.spool import Spool
+from cloudstore.errors import translate_errors
+from cloudstore.keys import s3_url
 from cloudstore.option_types import BUCKET, PREFIX
-from core.config import Field, StringSource, resolve_config
-from core.errors import DagsterError, DagsterInvalidConfigError, DagsterObjectNotFoundError
+from core.config import Field, Secret, StringSource, resolve_config
+from core.errors import DagsterInvalidConfigError
 from core.serdes import ConfigurableClass, ConfigurableClassData
 from core.storage.compute_log_manager import (
-    IO_TYPE_EXTENSION,
     MAX_BYTES_FILE_READ,
     ComputeIOType,
     ComputeLogFileData,
     ComputeLogManager,
 )
-from core.storage.local_compute_log_manager import LocalComputeLogManager
+from core.storage.compute_logs.capture import OutputCapture
+from core.storage.compute_logs.pieces import decoded
+from core.storage.local_compute_log_manager import LogName
 from core.storage.paths import can_name_file
 from core.storage.pipeline_run import PipelineRun
 from core.storage.removal import Removal
@@ -35,16 +41,16 @@ from core.storage.removal import Removal
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-_UPLOADS_AT_ONCE = 4
-_URL_EXPIRY_SECONDS = 3600
-_LOG_ENDINGS = tuple(f".{extension}" for extension in IO_TYPE_EXTENSION.values())
+_SECRET_OPTIONS = [name for name, option in S3_OPTIONS.items() if option.is_secret]
 
 
 class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
     """Keeps the stdout and stderr of each step at `{prefix}/storage/{run_id}/compute_logs/{step_key}.out` and `.err`.
 
-    Steps write to files on the local disk, which are shipped from there when a step has ended, without making the
-    run wait until its own end. A log that cannot be shipped stays on the disk, and the run has a warning event.
+    Steps write to files on the local disk, which are shipped from there in the background: while a step runs its new
+    bytes, as segments, and when the run has ended each log as one object. Then the files are deleted. A log that cannot
+    be shipped stays on the disk, and the run has a warning event; it is shipped later, by this process, by one that
+    opens the instance, or by `cloudstore logs drain`, also when this process is killed.
 
     In `dagster.yaml`:
 
@@ -61,11 +67,13 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         inst_data: what it was configured with.
         prefix: where in the bucket.
         skip_empty_files: do not ship files that hold nothing.
-        s3_options: those of `s3_resource`.
+        options: those of `LOG_OPTIONS` (`upload_interval`, `gzip`, ...) and those of `s3_resource`.
 
     Raises:
         DagsterInvalidConfigError: an option is none, or has a wrong value.
     """
+
+    follow_interval_seconds = 1.0
 
     def __init__(
         self,
@@ -74,16 +82,33 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         inst_data: ConfigurableClassData | None = None,
         prefix: str = "dagster",
         skip_empty_files: bool = False,
-        **s3_options: Any,
+        **options: Any,
     ) -> None:
-        self._bucket = bucket
-        self._prefix = prefix
-        self._skip_empty_files = skip_empty_files
-        self._s3_options = resolve_config(S3_OPTIONS, s3_options, "options of S3ComputeLogManager")
+        given = resolve_config({**LOG_OPTIONS, **S3_OPTIONS}, options, "options of S3ComputeLogManager")
+        self._options = given
         self._inst_data = inst_data
-        self._local = LocalComputeLogManager(local_dir or _own_staging_folder())
+        self._places = LogPlaces(bucket, prefix)
+        self._always_masked = [str(given[name]) for name in _SECRET_OPTIONS if given.get(name) is not None]
+        pace = Pace(
+            interval_seconds=given["upload_interval"],
+            most_bytes=given["upload_bytes"],
+            threads=given["max_pool_connections"],
+            patience_seconds=given["exit_timeout_seconds"],
+        )
+        self._shipper = Shipper(lambda: self._client, bucket, pace, self._warn)
+        self._spool = Spool(
+            local_dir or _own_staging_folder(),
+            given.get("max_log_bytes"),
+            self._places,
+            self._shipper,
+            lambda texts: Masker([*self._always_masked, *texts], given["mask_patterns"]),
+            is_gzipped=given["gzip"],
+            skips_empty=skip_empty_files,
+            warn=self._warn,
+        )
+        self._active: set[str] = set()
         self._lock = threading.Lock()
-        self._shipments: dict[str, _Shipment] = {}
+        _close_at_exit(self)
 
     @property
     def inst_data(self) -> ConfigurableClassData | None:
@@ -96,6 +121,7 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
             "local_dir": Field(StringSource, is_required=False, description="Where logs are staged."),
             "prefix": Field(PREFIX, default_value="dagster", description="Where in the bucket, as a path."),
             "skip_empty_files": Field(bool, default_value=False, description="Do not ship files that hold nothing."),
+            **LOG_OPTIONS,
             **S3_OPTIONS,
         }
 
@@ -105,93 +131,131 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
 
     @cached_property
     def _client(self) -> S3Client:
-        return make_client(self._s3_options)
+        return make_client(self._options)
 
-    def _key(self, run_id: str, key: str, io_type: ComputeIOType) -> str:
-        return join_key(self._prefix, "storage", run_id, "compute_logs", f"{key}.{IO_TYPE_EXTENSION[io_type]}")
+    @cached_property
+    def output_capture(self) -> OutputCapture:
+        return self._spool.output_capture
 
-    def get_local_path(self, run_id: str, key: str, io_type: ComputeIOType) -> str:
-        return self._local.get_local_path(run_id, key, io_type)
+    def get_local_path(self, run_id: str, key: str, io_type: ComputeIOType, attempt: int = 1) -> str:
+        return self._spool.get_local_path(run_id, key, io_type, attempt)
 
-    def on_watch_start(self, pipeline_run: PipelineRun, step_key: str | None) -> None:
-        self._local.on_watch_start(pipeline_run, step_key)
+    def hide(self, run_id: str, secrets: Collection[Secret]) -> None:
+        self._spool.hide(run_id, secrets)
 
-    def on_watch_finish(self, pipeline_run: PipelineRun, step_key: str | None) -> None:
-        self._local.on_watch_finish(pipeline_run, step_key)
-        run_id, key = pipeline_run.run_id, step_key or pipeline_run.pipeline_name
-        with self._lock:
-            shipment = self._shipments.setdefault(run_id, _Shipment())
-        for io_type in ComputeIOType:
-            path = Path(self.get_local_path(run_id, key, io_type))
-            if path.exists() or not self._skip_empty_files:
-                object_key = self._key(run_id, key, io_type)
-                shipment.add(object_key, partial(self._ship, path, object_key))
+    def on_watch_start(self, pipeline_run: PipelineRun, step_key: str | None, attempt: int = 1) -> None:
+        self._active.add(pipeline_run.run_id)
+        self._spool.on_watch_start(pipeline_run, step_key, attempt)
 
-    def _ship(self, path: Path, key: str) -> None:
-        with _open_log(path) as stream:
-            transfer.put_stream(self._client, self._bucket, key, stream, content_type="text/plain; charset=utf-8")
+    def on_watch_finish(self, pipeline_run: PipelineRun, step_key: str | None, attempt: int = 1) -> None:
+        self._spool.on_watch_finish(pipeline_run, step_key, attempt)
 
     def finish_run(self, pipeline_run: PipelineRun) -> list[str]:
-        warnings = super().finish_run(pipeline_run) + self._local.finish_run(pipeline_run)
+        self._spool.finish_run(pipeline_run)
+        self._shipper.hurry()
         with self._lock:
-            shipment = self._shipments.pop(pipeline_run.run_id, None)
-        return warnings + (shipment.finish() if shipment else [])
+            self._active.discard(pipeline_run.run_id)
+            return super().finish_run(pipeline_run)
+
+    def recover(self) -> None:
+        self._spool.recover()
+
+    def drain(self) -> list[str]:
+        self._spool.recover()
+        why = self._shipper.wait()
+        left = [f"Compute logs stay in {self._spool.base_dir}: {why}"] if why else []
+        return left + self._spool.withheld
 
     def dispose(self) -> None:
         super().dispose()
+        self._shipper.close()
+        self._spool.dispose()
+
+    def _warn(self, run_id: str, message: str) -> None:
         with self._lock:
-            shipments, self._shipments = list(self._shipments.values()), {}
-        for shipment in shipments:
-            shipment.finish()
+            if run_id in self._active:
+                self._warnings.setdefault(run_id, []).append(message)
+                return
+        if self.report is not None:
+            self.report(run_id, message)
 
-    def is_watch_completed(self, run_id: str, key: str) -> bool:
-        noted = self._local.noted_completion(run_id, key)
-        if noted is not None:
-            return noted
-        keys = (self._key(run_id, key, io_type) for io_type in ComputeIOType)
-        return any(transfer.exists(self._client, self._bucket, each) for each in keys)
+    def is_watch_completed(self, run_id: str, key: str, attempt: int = 1) -> bool:
+        noted = self._spool.noted_completion(run_id, key, attempt)
+        if noted is None:
+            self._spool.recover()  # its process may have been killed
+            noted = self._spool.noted_completion(run_id, key, attempt)
+        return self._is_shipped(run_id, key, attempt) if noted is None else noted
 
-    def download_url(self, run_id: str, key: str, io_type: ComputeIOType) -> str | None:
-        object_key = self._key(run_id, key, io_type)
-        with translate_errors("GetObject", self._bucket, object_key):
+    def _is_shipped(self, run_id: str, key: str, attempt: int) -> bool:
+        keys = [self._places.of_log(run_id, key, io_type, attempt) for io_type in ComputeIOType]
+        return are_complete(self._client, self._places.bucket, keys)
+
+    def download_url(self, run_id: str, key: str, io_type: ComputeIOType, attempt: int = 1) -> str | None:
+        object_key = self._places.of_log(run_id, key, io_type, attempt)
+        with translate_errors("GetObject", self._places.bucket, object_key):
             return self._client.generate_presigned_url(
-                "get_object", Params={"Bucket": self._bucket, "Key": object_key}, ExpiresIn=_URL_EXPIRY_SECONDS
+                "get_object",
+                Params={"Bucket": self._places.bucket, "Key": object_key},
+                ExpiresIn=self._options["url_expiry_seconds"],
             )
 
     def read_logs_file(
-        self, run_id: str, key: str, io_type: ComputeIOType, cursor: int = 0, max_bytes: int = MAX_BYTES_FILE_READ
+        self,
+        run_id: str,
+        key: str,
+        io_type: ComputeIOType,
+        cursor: int = 0,
+        max_bytes: int = MAX_BYTES_FILE_READ,
+        attempt: int = 1,
     ) -> ComputeLogFileData:
-        path = Path(self.get_local_path(run_id, key, io_type))
-        if not path.exists() and self._local.noted_completion(run_id, key) is None:
-            self._fetch(run_id, key)
-        return self._local.read_logs_file(run_id, key, io_type, cursor, max_bytes)
+        log, path = LogName(run_id, key, attempt), Path(self.get_local_path(run_id, key, io_type, attempt))
+        if path.exists() or self._spool.is_here(log, io_type):
+            piece = self._spool.read_logs_file(run_id, key, io_type, cursor, max_bytes, attempt)
+            if piece.path is not None or self._spool.is_here(log, io_type):
+                return piece  # else it was shipped just now
+        object_key = self._places.of_log(run_id, key, io_type, attempt)
+        if not self._fetch(run_id, key, io_type, attempt):
+            segments = read_segments(self._client, self._places.bucket, object_key, cursor, max_bytes)
+            if segments is not None:
+                raw, size = segments
+                text, used = decoded(raw, is_last=False)
+                return ComputeLogFileData(None, text, cursor + used, size, None)
+            self._fetch(run_id, key, io_type, attempt)
+        return self._spool.read_logs_file(run_id, key, io_type, cursor, max_bytes, attempt)
 
-    def _fetch(self, run_id: str, key: str) -> None:
-        found = [self._download(run_id, key, io_type) for io_type in ComputeIOType]
-        if any(found):  # what is in the bucket was shipped after the step's end
-            self._local.mark_completed(run_id, key)
-
-    def _download(self, run_id: str, key: str, io_type: ComputeIOType) -> bool:
-        path = Path(self.get_local_path(run_id, key, io_type))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            transfer.download(self._client, self._bucket, self._key(run_id, key, io_type), path)
-        except DagsterObjectNotFoundError as error:
-            if code_of(answer_to(error)) == "NoSuchBucket":
-                raise
-            return False  # an empty log that was not shipped, or none at all
+    def _fetch(self, run_id: str, key: str, io_type: ComputeIOType, attempt: int) -> bool:
+        """Copies a log that is complete from the bucket to the disk; False where it is not there."""
+        object_key = self._places.of_log(run_id, key, io_type, attempt)
+        path = Path(self.get_local_path(run_id, key, io_type, attempt))
+        if not fetch_log(self._client, self._places.bucket, object_key, path):
+            return False
+        if self._is_shipped(run_id, key, attempt):
+            self._spool.mark_completed(LogName(run_id, key, attempt))
         return True
 
     def delete_logs(self, run_id: str, dry_run: bool = False) -> list[Removal]:
         if not can_name_file(run_id):  # so nothing of it was staged, or shipped
             return []
-        folder = join_key(self._prefix, "storage", run_id, "compute_logs") + "/"
-        found = transfer.list_objects(self._client, self._bucket, folder)
-        shipped = [each for each in found if each.key.endswith(_LOG_ENDINGS)]  # values may be there too
+        bucket = self._places.bucket
+        found = transfer.list_objects(self._client, bucket, self._places.of_run(run_id))
+        shipped = [each for each in found if self._places.is_log(each.key)]
         if not dry_run:  # the bucket first: logs that are on the disk alone stay when it cannot be reached
-            transfer.delete_objects(self._client, self._bucket, [each.key for each in shipped])
-        removed = self._local.delete_logs(run_id, dry_run)
-        return removed + [Removal("compute log", s3_url(self._bucket, key), size) for key, size in shipped]
+            transfer.delete_objects(self._client, bucket, [each.key for each in shipped])
+        removed = self._spool.delete_logs(run_id, dry_run)
+        return removed + [Removal("compute log", s3_url(bucket, each.key), each.size_bytes) for each in shipped]
+
+
+def _close_at_exit(manager: S3ComputeLogManager) -> None:
+    """Ships what is left when the process ends by itself, where nobody disposed of the manager."""
+    reference = weakref.ref(manager)
+
+    def close() -> None:
+        left = reference()
+        if left is not None:
+            left.dispose()
+
+    atexit.register(close)
+    weakref.finalize(manager, atexit.unregister, close).atexit = False
 
 
 def _own_staging_folder() -> str:
@@ -205,51 +269,3 @@ def _own_staging_folder() -> str:
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():
         raise DagsterInvalidConfigError(f"{folder} belongs to another user; set local_dir of S3ComputeLogManager.")
     return str(folder)
-
-
-def _open_log(path: Path) -> IO[bytes]:
-    try:
-        return path.open("rb")
-    except FileNotFoundError:  # the step wrote nothing, or was begun again meanwhile and will be shipped again
-        return io.BytesIO()
-
-
-class _Shipment:
-    """The logs of one run on their way to the bucket.
-
-    After one failed the rest are not tried: an unreachable bucket costs a run the time of one log, not of all.
-    """
-
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(_UPLOADS_AT_ONCE, thread_name_prefix="compute-logs")
-        self._futures: list[Future[None]] = []
-        self._latest: dict[str, Future[None]] = {}
-        self._error: DagsterError | OSError | None = None
-
-    def add(self, object_key: str, ship: Any) -> None:
-        future = self._pool.submit(self._try, ship, self._latest.get(object_key))
-        self._latest[object_key] = future
-        self._futures.append(future)
-
-    def _try(self, ship: Any, earlier: Future[None] | None) -> None:
-        if earlier is not None:
-            wait([earlier])  # of an earlier attempt at the same step, which must not be the last one to arrive
-        if self._error is None:
-            try:
-                ship()
-                return
-            except (DagsterError, OSError) as error:
-                self._error = self._error or error
-        raise self._error
-
-    def finish(self) -> list[str]:
-        """Waits for every log that is being shipped; a warning where some were not."""
-        self._pool.shutdown()
-        failed = _count_failed(self._futures)
-        if not failed:
-            return []
-        return [f"{failed} of {len(self._futures)} compute logs stay on the local disk: {self._error}"]
-
-
-def _count_failed(futures: Sequence[Future[None]]) -> int:
-    return sum(1 for future in futures if future.exception() is not None)

@@ -16,7 +16,7 @@ _EMPTY_NAME = "%"  # a lone "%" is no percent-encoding, so no other name is writ
 _URL_SCHEME = "s3://"
 
 
-def join_key(prefix: str, *names: str) -> str:
+def join_key(prefix: str, *names: str, ending: str = "") -> str:
     """The key of an object: the prefix as it is, then one segment a name.
 
     Under one prefix, two different tuples of names never give the same key, and no name leaves the prefix.
@@ -25,12 +25,13 @@ def join_key(prefix: str, *names: str) -> str:
         prefix: the user's own path; its segments are split at "/" and kept as they are, slashes at either end
             are dropped. May be empty.
         names: run ids, step keys, output names, whatever they hold; each becomes one segment (`encode_name`).
+        ending: put behind the last name as it is. One that begins with a sign that names do not hold keeps keys apart.
 
     Raises:
         DagsterInvariantViolationError: for a prefix with an empty, "." or ".." segment, a backslash or a control
             character, and for a key of more than 1,024 bytes.
     """
-    key = "/".join([*_prefix_segments(prefix), *map(encode_name, names)])
+    key = "/".join([*_prefix_segments(prefix), *map(encode_name, names)]) + ending
     size = len(key.encode("utf-8"))
     if size > MAX_KEY_BYTES:
         raise DagsterInvariantViolationError(
@@ -54,6 +55,8 @@ def split_key(prefix: str, key: str) -> tuple[str, ...]:
 
 def encode_name(name: str) -> str:
     """`name` as one segment of a key, by percent-encoding everything but ASCII letters, digits, "_", "-" and "."."""
+    if name.isascii() and name.isidentifier():  # as most names are, and quick to see
+        return name
     if not name:
         return _EMPTY_NAME
     if name in (".", ".."):

@@ -11,8 +11,7 @@ import msgspec
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-    from core.storage.leftover_files import Begun
-    from core.storage.leftovers import LeftoverJournal
+    from core.storage.journal import Begun, Journal
 
 _CONTEXT = "cloudstore-upload"
 _GONE = "NoSuchUpload"
@@ -34,7 +33,7 @@ class UploadEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     upload_id: str | None = None
 
 
-def journal_uploads(client: S3Client, journal: LeftoverJournal) -> None:
+def journal_uploads(client: S3Client, journal: Journal) -> None:
     """Has `client` note each upload that it begins, before the request for it is sent, until it has ended.
 
     An upload ends when it is completed or aborted, or the store says that there is none. One whose answer never came
@@ -56,7 +55,7 @@ def _remember(params: Mapping[str, Any], context: dict[str, Any], **_: Any) -> N
 class _Hooks:
     """The handlers of one client's events. Many threads may call them; each upload has an id of its own."""
 
-    def __init__(self, journal: LeftoverJournal) -> None:
+    def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._begun: dict[str, Begun] = {}
 

@@ -113,15 +113,19 @@ def put_file(
     if_absent: bool = False,
     if_match: str | None = None,
     content_type: str | None = None,
+    content_encoding: str | None = None,
     metadata: Mapping[str, str] | None = None,
+    in_one: bool = False,
 ) -> bool:
     """Stores the whole of a file that seeks, without holding it: its parts are read as they are sent.
 
     One request up to 16 MiB, and up to 5 GiB where the write has a condition, so that the store decides it at once;
-    else a multipart upload as by `put_stream`. What is larger than 16 MiB has to be a file of the system's.
+    else a multipart upload as by `put_stream`. What is sent in parts has to be a file of the system's.
 
     Args:
         if_match: store it only where the object still has this ETag; a missing one raises.
+        content_encoding: how the content is packed, "gzip" say.
+        in_one: one request up to 5 GiB in any case; it starts no thread, which a process that ends could not.
 
     Returns:
         bool: False when the condition was not met, and nothing was changed.
@@ -129,9 +133,10 @@ def put_file(
     Raises:
         DagsterObjectStoreError: as `translate_errors`.
     """
-    write = _Write(client, bucket, key, if_absent, _settings(content_type, metadata, None), if_match)
+    settings = _settings(content_type, metadata, None, content_encoding)
+    write = _Write(client, bucket, key, if_absent, settings, if_match)
     size = file.seek(0, os.SEEK_END)
-    if size <= PART_BYTES or ((if_absent or if_match) and size <= MAX_PART_BYTES):
+    if size <= PART_BYTES or ((if_absent or if_match or in_one) and size <= MAX_PART_BYTES):
         return write.put(file)
     return write.put_parts(_file_parts(file.fileno(), 0, size))
 
@@ -158,9 +163,17 @@ def part_bytes(number: int) -> int:
 
 
 def _settings(
-    content_type: str | None, metadata: Mapping[str, str] | None, checksum_algorithm: ChecksumAlgorithmType | None
+    content_type: str | None,
+    metadata: Mapping[str, str] | None,
+    checksum_algorithm: ChecksumAlgorithmType | None,
+    content_encoding: str | None = None,
 ) -> dict[str, Any]:
-    named = {"ContentType": content_type, "Metadata": metadata, "ChecksumAlgorithm": checksum_algorithm}
+    named = {
+        "ContentType": content_type,
+        "ContentEncoding": content_encoding,
+        "Metadata": metadata,
+        "ChecksumAlgorithm": checksum_algorithm,
+    }
     return {name: value for name, value in named.items() if value}
 
 

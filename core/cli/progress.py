@@ -16,8 +16,8 @@ from rich.text import Text
 from core.cli.report import StepReport, human_bytes, step_report
 from core.events.records import DagsterEvent
 from core.instance import DagsterInstance
-from core.storage.capture import Echo
 from core.storage.compute_log_manager import ComputeLogManager
+from core.storage.compute_logs.capture import Echo
 
 
 class RunProgress:

@@ -1,4 +1,4 @@
-"""`cloudstore runs` and `cloudstore logs`: looking at runs that were, and deleting them."""
+"""`cloudstore runs`: looking at runs that were, and deleting them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,10 @@ from core.cli.failures import clear_failures
 from core.cli.prices import prices_from
 from core.cli.removals import show_removals
 from core.cli.report import failures, run_table
-from core.errors import (
-    DagsterExecutionStepNotFoundError,
-    DagsterInvariantViolationError,
-    DagsterRunNotFoundError,
-)
-from core.events.payloads import StepMemoizedData
+from core.errors import DagsterInvariantViolationError, DagsterRunNotFoundError
 from core.instance import DagsterInstance, persistent_instance
-from core.storage.compute_log_manager import ComputeIOType
 from core.storage.pipeline_run import IN_PROGRESS_STATUSES, PipelineRun, PipelineRunsFilter, PipelineRunStatus
-from core.storage.tags import COMPUTE_LOGS_PRUNED_TAG, EVENTS_PRUNED_TAG
+from core.storage.tags import EVENTS_PRUNED_TAG
 
 _SHORT_ID = 8  # enough to tell runs apart, and every command takes the beginning of an id
 _STATUS_STYLES = {PipelineRunStatus.SUCCESS: "green", PipelineRunStatus.FAILURE: "red"}
@@ -111,25 +105,6 @@ def cancel(run_id: str) -> None:
         click.echo(f"Run {run.run_id} was {run.status.value} and is CANCELED.")
 
 
-@click.command()
-@click.argument("run_id", metavar="RUN")
-@click.argument("step_key", metavar="STEP")
-@click.option("--stderr", is_flag=True, help="What the step wrote to stderr; its stdout by default.")
-def logs(run_id: str, step_key: str, stderr: bool) -> None:
-    """Print what a step of a run printed. RUN is the run's id, or the beginning of it."""
-    io_type = ComputeIOType.STDERR if stderr else ComputeIOType.STDOUT
-    with clear_failures(), persistent_instance() as instance:
-        run = find_run(instance, run_id)
-        _check_step(instance, run, step_key)
-        cursor = 0
-        while True:
-            piece = instance.compute_log_manager.read_logs_file(run.run_id, step_key, io_type, cursor)
-            click.echo(piece.data or "", nl=False)
-            if piece.cursor <= cursor:
-                break
-            cursor = piece.cursor
-
-
 def find_run(instance: DagsterInstance, run_id: str) -> PipelineRun:
     """The run with that id, or the only one whose id begins so; raises DagsterRunNotFoundError otherwise."""
     run = instance.get_run_by_id(run_id)
@@ -144,32 +119,3 @@ def find_run(instance: DagsterInstance, run_id: str) -> PipelineRun:
         count = instance.get_runs_count(begins_so)
         problem = f"{count} runs have ids that begin with" if count > 1 else "1 run has an id that begins with"
     raise DagsterRunNotFoundError(f"{problem} {run_id!r}; `cloudstore runs` lists them.", run_id)
-
-
-def _check_step(instance: DagsterInstance, run: PipelineRun, step_key: str) -> None:
-    pruned = run.tags.get(COMPUTE_LOGS_PRUNED_TAG)
-    if pruned:
-        raise DagsterExecutionStepNotFoundError(
-            f"Run {run.run_id}: its compute logs were pruned ({pruned}).", [step_key]
-        )
-    pruned = run.tags.get(EVENTS_PRUNED_TAG)
-    if pruned:  # with what tells its steps
-        if instance.compute_log_manager.is_watch_completed(run.run_id, step_key):
-            return
-        message = f"Run {run.run_id} has no logs of a step {step_key!r}; its events were pruned ({pruned})."
-        raise DagsterExecutionStepNotFoundError(message, [step_key])
-    entries = instance.all_logs(run.run_id)
-    events = [entry.dagster_event for entry in entries if entry.dagster_event and entry.step_key]
-    captured = {event.step_key for event in events if event.event_type_value == "LOGS_CAPTURED"}
-    if step_key in captured:
-        return
-    for event in events:
-        if event.step_key == step_key and isinstance(event.event_specific_data, StepMemoizedData):
-            makers = sorted({output.run_id for output in event.event_specific_data.outputs if output.run_id})
-            made = f"; run {' and run '.join(makers)} made its outputs" if makers else ""
-            message = f"Step {step_key!r} was memoized in run {run.run_id}{made}."
-            raise DagsterExecutionStepNotFoundError(message, [step_key])
-    known = ", ".join(sorted(key for key in captured if key)) or "none"
-    raise DagsterExecutionStepNotFoundError(
-        f"Run {run.run_id} has no step {step_key!r}. Steps with logs: {known}.", [step_key]
-    )

@@ -16,6 +16,7 @@ from core.config.composite import (
 from core.config.environment import PermissiveSource, with_sources
 from core.config.faults import ConfigFault, format_path, hide_passwords, show_value, unknown_name
 from core.config.scalars import ConfigType, Enum, EnumValue
+from core.config.secrets import Secret, collecting_secrets
 from core.config.sources import BoolSource, Checked, FloatSource, IntSource, SourceType, StringSource
 from core.config.validate import raise_faults, resolve_config
 
@@ -35,12 +36,14 @@ __all__ = [
     "Permissive",
     "PermissiveSource",
     "ScalarUnion",
+    "Secret",
     "Selector",
     "Shape",
     "SourceType",
     "StringSource",
     "as_config_type",
     "as_field",
+    "collecting_secrets",
     "format_path",
     "hide_passwords",
     "own_copy",

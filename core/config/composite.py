@@ -7,7 +7,8 @@ from typing import Any
 
 from core.builtins import BuiltinEnum
 from core.config.faults import ConfigFault, Path, names_secret, show_value, unknown_name
-from core.config.scalars import ANY, BOOL, FLOAT, INT, STRING, ConfigType
+from core.config.scalars import ANY, BOOL, FLOAT, INT, STRING, AnyType, ConfigType
+from core.config.secrets import note_named_secrets, note_secret
 from core.errors import DagsterInvalidConfigDefinitionError
 
 _SCALARS: dict[Any, ConfigType] = {
@@ -109,6 +110,10 @@ class Field:
         if self.is_secret or (names_secret(path) and not isinstance(value, Mapping | list)):
             message = f"expected {self.config_type.given_name} (a secret, not shown)"
             found = [fault if fault.is_of_environment else ConfigFault(fault.path, message) for fault in found]
+        if not found and (self.is_secret or (names_secret(path) and not isinstance(resolved, Mapping | list))):
+            note_secret(value, resolved)
+        elif not found and isinstance(self.config_type, AnyType | Array):
+            note_named_secrets(value, resolved)
         faults.extend(found)
         return resolved
 
@@ -273,7 +278,11 @@ class Permissive(_WithFields):
 
     def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
         given = self._as_mapping(value, path, faults)
-        return value if given is None else {**given, **self._resolve_fields(given, path, faults)}
+        if given is None:
+            return value
+        others = {name: item for name, item in given.items() if name not in self.fields}
+        note_named_secrets(others, others)
+        return {**others, **self._resolve_fields(given, path, faults)}
 
 
 class Selector(_WithFields):

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from core.config import Secret, collecting_secrets
 from core.definitions.executor import ExecutorDefinition
 from core.definitions.input_output import DEFAULT_IO_MANAGER_KEY
 from core.definitions.mode import ModeDefinition
@@ -32,6 +33,7 @@ class PreparedRun(msgspec.Struct, frozen=True, eq=False):
         executor_def: the executor that the run config chooses.
         plan: its steps, with versions.
         run: its record; not stored yet.
+        secrets: what its config holds that is not for others.
     """
 
     pipeline: PipelineDefinition
@@ -41,6 +43,7 @@ class PreparedRun(msgspec.Struct, frozen=True, eq=False):
     executor_def: ExecutorDefinition
     plan: ExecutionPlan
     run: PipelineRun
+    secrets: frozenset[Secret] = frozenset()
 
     @property
     def is_memoized(self) -> bool:
@@ -80,7 +83,8 @@ def prepare_run(
     mode_def = pipeline.get_mode_definition(mode)
     resource_defs = resources_of(mode_def)
     executors = executors_of(mode_def, default_executor)
-    environment = EnvironmentConfig.build(pipeline, mode_def, run_config, resource_defs, executors)
+    with collecting_secrets() as secrets:
+        environment = EnvironmentConfig.build(pipeline, mode_def, run_config, resource_defs, executors)
     plan = build_plan(pipeline, environment, step_keys)
     run = PipelineRun(
         pipeline_name=pipeline.name,
@@ -99,6 +103,7 @@ def prepare_run(
         executors[environment.execution[0]],
         with_versions(plan, resource_defs, environment.resources),
         run,
+        frozenset(secrets),
     )
 
 

@@ -80,7 +80,7 @@ def execute_step(
     if compute_logs.enabled(pipeline_context.pipeline_run, key):
         data = ComputeLogsCaptureData(key, (key,))
         events.append(step_context.record("LOGS_CAPTURED", f"Capturing stdout and stderr of step {key!r}.", data))
-    with compute_logs.watch(pipeline_context.pipeline_run, key):
+    with compute_logs.watch(pipeline_context.pipeline_run, key, attempt):
         if attempt == 1:
             events.append(step_context.record("STEP_START", f"Started step {key!r}."))
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -54,6 +55,7 @@ class EventsOfInstance:
         engine_event_data: EngineEventData | None = None,
         cls: type | None = None,
         step_key: str | None = None,
+        level: int = logging.INFO,
         **metadata: Any,
     ) -> DagsterEvent:
         """Records an ENGINE_EVENT that happened outside the execution of the run.
@@ -64,6 +66,7 @@ class EventsOfInstance:
             engine_event_data: more about it.
             cls: the class that reports it; its name goes before the message.
             step_key: the step it is about.
+            level: how serious it is, as in `logging`.
             metadata: labelled values to keep with the event.
         """
         data = engine_event_data or EngineEventData()
@@ -76,7 +79,7 @@ class EventsOfInstance:
             step_key,
             event_specific_data=data,
         )
-        self._report(pipeline_run, event)
+        self._report(pipeline_run, event, level)
         return event
 
     def report_run_canceling(self, pipeline_run: PipelineRun, message: str | None = None) -> DagsterEvent:
@@ -97,10 +100,10 @@ class EventsOfInstance:
         self._report(pipeline_run, event)
         return event
 
-    def _report(self, pipeline_run: PipelineRun, event: DagsterEvent) -> None:
+    def _report(self, pipeline_run: PipelineRun, event: DagsterEvent, level: int | None = None) -> None:
         log = DagsterLogManager(pipeline_run.run_id, event_sink=self.handle_new_event)
         data = event.event_specific_data
-        log.log_dagster_event(event, data.error if isinstance(data, EngineEventData) else None)
+        log.log_dagster_event(event, data.error if isinstance(data, EngineEventData) else None, level)
 
     def get_addresses_for_step_output_versions(
         self, step_output_versions: Mapping[tuple[str, StepOutputHandle], str]

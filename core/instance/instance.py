@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
 from types import TracebackType
@@ -83,6 +84,8 @@ class DagsterInstance(RunsOfInstance, EventsOfInstance):
         self.settings = dict(settings or {})
         self.retention = dict(retention or {})
         self._ref = ref
+        compute_log_manager.report = _reporter_to(weakref.ref(self))
+        compute_log_manager.recover()
 
     # How to get one
 
@@ -224,6 +227,18 @@ class DagsterInstance(RunsOfInstance, EventsOfInstance):
     def get_daemon_heartbeats(self) -> dict[str, DaemonHeartbeat]:
         """The latest heartbeat of each daemon type."""
         return self.run_storage.get_daemon_heartbeats()
+
+
+def _reporter_to(reference: weakref.ref[DagsterInstance]) -> Callable[[str, str], None]:
+    """Records what a compute log manager finds out about a run when nobody waits for it any more."""
+
+    def report(run_id: str, message: str) -> None:
+        instance = reference()
+        run = instance.get_run_by_id(run_id) if instance is not None else None
+        if instance is not None and run is not None:
+            instance.report_engine_event(message, run, level=logging.WARNING)
+
+    return report
 
 
 def persistent_instance() -> DagsterInstance:

@@ -20,6 +20,8 @@ def file_name(name: str, what: str) -> str:
     Raises:
         DagsterInvariantViolationError: the name is empty, or too long for a file name.
     """
+    if name.isascii() and name.isidentifier() and len(name) <= _LONGEST_NAME_BYTES:  # as most are, and quick to see
+        return name
     try:
         quoted = quote(name, safe="[]")
     except UnicodeEncodeError as error:

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from core.errors import DagsterObjectStoreError, DagsterStorageError
-from core.storage.leftovers import Clearer, LeftoverJournal, Leftovers
+from core.storage.journal import Journal
+from core.storage.leftovers import Clearer, Leftovers
 from core.storage.removal import Removal
 
 cleared: list[Any] = []
@@ -51,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "home" / "leftovers"
 
 
-def journal_in(folder: Path, place: str = "here") -> LeftoverJournal:
+def journal_in(folder: Path, place: str = "here") -> Journal:
     return Leftovers(folder).journal(Clearer("leftover_clearing", "clear_them", {"place": place}))
 
 

@@ -11,6 +11,8 @@ import codecs
 import ctypes
 import io
 import os
+import resource
+import signal
 import sys
 import threading
 import uuid
@@ -18,6 +20,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+
+from core.storage.compute_logs.size_cap import SizeCap
 
 _ECHO_INTERVAL_SECONDS = 0.05
 _ECHO_CHUNK_BYTES = 1 << 20
@@ -38,11 +42,15 @@ class OutputCapture:
     """Captures the output of one step after another; `close` ends its thread.
 
     A log's file appears when something is written to it. Until then the descriptors point at nameless files, opened
-    once for all the steps that print nothing: making a file costs more than all else about a small step. What a quiet
-    step leaves running in the background may so write into the log of a later one.
+    once for all the steps that print nothing: making a file costs more than all else about a small step. Where a quiet
+    step may have left a process running, its log appears empty, and what that process prints later is there.
+
+    Args:
+        size_cap: how large a log may be; while a larger one is written, its middle is given back to the disk.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, size_cap: SizeCap | None = None) -> None:
+        self._size_cap = size_cap
         self._lock = threading.Lock()
         self._streams: list[_CapturedStream] = []
         self._unused: dict[Path, _LogFile] = {}
@@ -67,6 +75,7 @@ class OutputCapture:
             return
         _flush_c_streams()
         files: list[_LogFile] = []
+        children = _Children()
         try:
             for descriptor in (0, 1, 2):
                 _open_if_closed(descriptor)
@@ -83,7 +92,7 @@ class OutputCapture:
                     self._show_from_now_on([])
                     _flush_c_streams()
         finally:
-            self._keep_unused(files)
+            self._keep_unused(files, children.may_be_left())
             _process_capture.release()
 
     def show_now(self) -> None:
@@ -106,17 +115,23 @@ class OutputCapture:
         while self._unused:
             self._unused.popitem()[1].close()
 
+    @property
+    def nameless_stem(self) -> str:
+        """str: what the file of a log is called, but for its extension, until it has the log's name."""
+        return f".{os.getpid()}-{self._own_name}"
+
     def _file_for(self, path: Path) -> _LogFile:
-        nameless_path = path.with_name(f".{os.getpid()}-{self._own_name}{path.suffix}")
+        nameless_path = path.with_name(f"{self.nameless_stem}{path.suffix}")
         file = self._unused.pop(nameless_path, None) or _LogFile(nameless_path)
         file.path = path
         return file
 
-    def _keep_unused(self, files: list[_LogFile]) -> None:
+    def _keep_unused(self, files: list[_LogFile], is_in_use: bool) -> None:
         for file in files:
-            if file.is_empty:
+            if file.is_empty and not is_in_use:
                 self._unused[file.nameless_path] = file
             else:
+                file.give_name()
                 file.close()
 
     def _show_from_now_on(self, streams: list[_CapturedStream]) -> None:
@@ -131,7 +146,38 @@ class OutputCapture:
         while not self._closing.wait(_ECHO_INTERVAL_SECONDS):
             with self._lock:
                 for stream in self._streams:
-                    stream.show_new_bytes()
+                    stream.show_new_bytes(self._size_cap)
+
+
+class _Children:
+    """Whether processes may be left that a step started, directly or by others."""
+
+    def __init__(self) -> None:
+        self._living_before = _living_children()
+        self._ended_before = self._of_ended()
+
+    def may_be_left(self) -> bool:
+        # One that has ended since may have left one of its own. Of those that nobody waits for nothing is counted.
+        if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
+            return True
+        return self._of_ended() != self._ended_before or not _living_children() <= self._living_before
+
+    @staticmethod
+    def _of_ended() -> int:
+        return resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt  # no process comes to life without one
+
+
+def _living_children() -> frozenset[str]:
+    """Ids of the processes that this one has started and not waited for; of those of others there is no list."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:  # there are none, as in most processes
+        return frozenset()
+    try:
+        lists = [path.read_text() for path in Path("/proc/self/task").glob("*/children")]
+    except OSError:
+        lists = []
+    return frozenset(" ".join(lists).split()) or frozenset([uuid.uuid4().hex])  # where nothing tells, any may be new
 
 
 class _LogFile:
@@ -144,7 +190,11 @@ class _LogFile:
         self.is_empty = True
 
     def name_if_written(self) -> None:
-        if self.is_empty and self.path is not None and os.fstat(self.descriptor).st_size:
+        if os.fstat(self.descriptor).st_size:
+            self.give_name()
+
+    def give_name(self) -> None:
+        if self.is_empty and self.path is not None:
             self.is_empty = False
             with suppress(FileNotFoundError):  # its folder was deleted meanwhile; a step does not fail for its log
                 self.nameless_path.replace(self.path)
@@ -163,12 +213,14 @@ class _CapturedStream:
         self._show = show
         self._shown = 0
 
-    def show_new_bytes(self) -> None:
+    def show_new_bytes(self, size_cap: SizeCap | None = None) -> None:
         self.file.name_if_written()
         # pread leaves the file's own position alone, which belongs to the step that writes
         while chunk := os.pread(self.file.descriptor, _ECHO_CHUNK_BYTES, self._shown):
             self._shown += len(chunk)
             self._show(chunk)
+            if size_cap is not None:  # after each chunk: a step may print as fast as this shows it
+                size_cap.free_gap(self.file.descriptor, self._shown)
 
 
 @contextmanager

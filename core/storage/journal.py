@@ -1,4 +1,8 @@
-"""The files of `core.storage.leftovers`, as the process that writes them has them: locked by it and by no other."""
+"""What this process began and did not end: noted on the disk, for those who find that it was killed.
+
+A journal is a file of JSON lines, there only while something is begun. A lock (flock(2)) is held on it as long as the
+process lives, so its death is known exactly, by no clock and no process id. `core.storage.dead_journals` reads them.
+"""
 
 from __future__ import annotations
 
@@ -51,27 +55,43 @@ class Begun:
             self._file.write(Line(self._number, None))
 
 
-def begin(folder: Path, head: bytes, entry: Mapping[str, Any]) -> Begun:
-    """Notes that a thing is about to be begun; from when this returns, the note outlives the process.
-
-    It never fails: where the file cannot be written, a warning says so.
+class Journal:
+    """What this process begins, of one kind. It may be used from many threads, and costs nothing until something is.
 
     Args:
         folder: where journals are; it need not be there.
-        head: the first line of the journal it goes into.
-        entry: what is known of the thing.
+        head: the first line of its file. Journals with one head are one file in a process.
     """
-    with _lock:
-        file = _files.get((folder, head))
-        try:
-            if file is None:
-                file = _files[folder, head] = JournalFile(folder, head)
-        except OSError as error:
-            _warn(folder, error)
-            return Begun(None, 0)
-        begun = Begun(file, file.new_number())
-        begun.note(entry)
-        return begun
+
+    def __init__(self, folder: Path, head: bytes) -> None:
+        self._key = folder.absolute(), head
+
+    def begin(self, entry: Mapping[str, Any]) -> Begun:
+        """Notes that a thing is about to be begun; from when this returns, the note outlives the process.
+
+        It never fails: where the file cannot be written, a warning says so.
+
+        Args:
+            entry: what is known of the thing.
+        """
+        with _lock:
+            file = _files.get(self._key)
+            try:
+                if file is None:
+                    file = _files[self._key] = JournalFile(*self._key)
+            except OSError as error:
+                _warn(self._key[0], error)
+                return Begun(None, 0)
+            begun = Begun(file, file.new_number())
+            begun.note(entry)
+            return begun
+
+    def close(self) -> None:
+        """Leaves what has not ended to others, as if this process were dead."""
+        with _lock:
+            file = _files.pop(self._key, None)
+            if file is not None:
+                file.close()
 
 
 class JournalFile:

@@ -14,15 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.storage.capture import OutputCapture
-from core.storage.compute_log_manager import read_piece
+from core.storage.compute_logs.capture import OutputCapture
+from core.storage.compute_logs.pieces import read_piece
 
 StartPython = Callable[..., "subprocess.Popen[str]"]
 
 PRELUDE = """
 import ctypes, os, signal, subprocess, sys, threading
 from pathlib import Path
-from core.storage.capture import OutputCapture
+from core.storage.compute_logs.capture import OutputCapture
 base = Path(sys.argv[1])
 libc = ctypes.CDLL(None)
 capture = OutputCapture()

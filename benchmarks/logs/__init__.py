@@ -1,0 +1,1 @@
+"""What capturing and archiving the output of steps costs."""

@@ -1,0 +1,1 @@
+"""How compute logs get to a bucket, and back."""

@@ -1,0 +1,158 @@
+"""Where the logs of a run are in a bucket, and reading them there."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import re
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cloudstore import transfer
+from cloudstore.errors import answer_to, code_of, translate_errors
+from cloudstore.keys import join_key
+from core.errors import DagsterObjectNotFoundError
+from core.storage.atomic_file import atomic_write
+from core.storage.compute_log_manager import IO_TYPE_EXTENSION, ComputeIOType
+from core.storage.compute_logs.names import attempt_suffix
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+SEGMENTS = ".parts/"
+
+STREAMS = "streams"  # metadata of a log that is complete: of which streams of its step there are objects
+
+_PACKED = ".gz"
+
+_LOG = re.compile(rf"/compute_logs/[^/]+\.({'|'.join(IO_TYPE_EXTENSION.values())})({re.escape(SEGMENTS)}[^/]+)?\Z")
+
+
+@dataclass(frozen=True)
+class LogPlaces:
+    """The keys of logs.
+
+    A log that is complete is one object, `{prefix}/storage/{run_id}/compute_logs/{step_key}.out` or `.err`, with `(2)`
+    behind the step's key for its second attempt. Until then its segments are below that key with `.parts/` behind it,
+    each under the place in the log at which it begins, of 20 digits, with `.gz` behind it where it is packed.
+
+    Attributes:
+        bucket: the bucket.
+        prefix: where in the bucket.
+    """
+
+    bucket: str
+    prefix: str
+
+    def of_run(self, run_id: str) -> str:
+        """What the keys of all logs of a run begin with."""
+        return _folder_of(self.prefix, run_id) + "/"
+
+    def of_log(self, run_id: str, key: str, io_type: ComputeIOType, attempt: int) -> str:
+        """The key of a log that is complete."""
+        ending = f"{attempt_suffix(attempt)}.{IO_TYPE_EXTENSION[io_type]}"
+        return join_key(_folder_of(self.prefix, run_id), key, ending=ending)
+
+    def is_log(self, key: str) -> bool:
+        """Whether a key below `of_run` is of a log or of a segment; a run's values may be there too."""
+        return _LOG.search(key) is not None
+
+
+@lru_cache(maxsize=64)
+def _folder_of(prefix: str, run_id: str) -> str:
+    return join_key(prefix, "storage", run_id, "compute_logs")
+
+
+def segment_key(log_key: str, start: int, is_packed: bool) -> str:
+    """The key of a segment of the log with the key `log_key`, which begins at its byte `start`."""
+    return f"{log_key}{SEGMENTS}{start:020d}{_PACKED if is_packed else ''}"
+
+
+def fetch_log(client: S3Client, bucket: str, key: str, path: Path) -> bool:
+    """Copies a log that is complete to `path`, where it appears whole or not at all; False where there is none.
+
+    Raises:
+        DagsterObjectStoreError: as `cloudstore.errors.translate_errors`; of a missing bucket too.
+    """
+    found = _head(client, bucket, key)
+    if found is None:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if found.get("ContentEncoding") != "gzip":
+        transfer.download(client, bucket, key, path)
+        return True
+    packed = path.with_name(f".partial-{uuid.uuid4().hex}.gz")  # of its own: two may fetch one log at once
+    try:
+        transfer.download(client, bucket, key, packed)
+        with gzip.open(packed) as content, atomic_write(path) as file:
+            while chunk := content.read(1 << 20):
+                file.write(chunk)
+    finally:
+        packed.unlink(missing_ok=True)
+    return True
+
+
+def are_complete(client: S3Client, bucket: str, keys: Sequence[str]) -> bool:
+    """Whether the logs of all streams of a step are there, of which there are some, by a HEAD of each key.
+
+    Raises:
+        DagsterObjectStoreError: as `fetch_log`.
+    """
+    found = {key: head for key in keys if (head := _head(client, bucket, key)) is not None}
+    endings = {ending for head in found.values() for ending in head["Metadata"].get(STREAMS, "").split()}
+    return bool(found) and all(key in found for key in keys if key.endswith(tuple(endings)))
+
+
+def _head(client: S3Client, bucket: str, key: str) -> Any:
+    try:
+        with translate_errors("HeadObject", bucket, key):
+            return client.head_object(Bucket=bucket, Key=key)
+    except DagsterObjectNotFoundError as error:
+        if code_of(answer_to(error)) == "NoSuchBucket":
+            raise
+        return None
+
+
+def read_segments(client: S3Client, bucket: str, key: str, cursor: int, max_bytes: int) -> tuple[bytes, int] | None:
+    """What the segments of a log hold from a place on.
+
+    Args:
+        client: a boto3 S3 client.
+        bucket: the bucket.
+        key: of the log.
+        cursor: the place, in bytes.
+        max_bytes: at most so many.
+
+    Returns:
+        The bytes, and how large the log is at least; None where segments went meanwhile, because it is complete.
+    """
+    raw, size = b"", 0
+    segments = sorted(transfer.list_objects(client, bucket, key + SEGMENTS))
+    for segment, following in itertools.zip_longest(segments, segments[1:]):
+        start = _start_of(segment.key)
+        size = start + segment.size_bytes
+        is_before = following is not None and _start_of(following.key) <= cursor
+        if is_before or len(raw) >= max_bytes:
+            continue
+        try:
+            content = _read_segment(client, bucket, segment.key)
+        except DagsterObjectNotFoundError:
+            return None
+        size = start + len(content)
+        if start > cursor + len(raw):  # what was before it went
+            return None
+        raw += content[max(0, cursor - start) :]
+    return raw[:max_bytes], size
+
+
+def _start_of(key: str) -> int:
+    return int(key.rpartition("/")[2].removesuffix(_PACKED))
+
+
+def _read_segment(client: S3Client, bucket: str, key: str) -> bytes:
+    content = transfer.get_bytes(client, bucket, key)
+    return gzip.decompress(content) if key.endswith(_PACKED) else content

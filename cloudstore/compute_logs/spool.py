@@ -1,0 +1,250 @@
+"""The local disk, where logs are written and wait to be shipped."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+import msgspec
+
+from cloudstore.compute_logs.hidden_texts import HiddenTexts
+from cloudstore.compute_logs.masking import Masker
+from cloudstore.compute_logs.objects import LogPlaces
+from cloudstore.compute_logs.shipper import Shipper
+from cloudstore.compute_logs.stream import LogStream, Packing
+from core.config import Secret
+from core.storage.compute_log_manager import ComputeIOType
+from core.storage.dead_journals import DeadJournal, Entry
+from core.storage.journal import Begun
+from core.storage.local_compute_log_manager import LocalComputeLogManager, LogName
+from core.storage.pipeline_run import PipelineRun
+from core.storage.removal import Removal
+
+_HIDDEN_TEXT_IS_GONE = (
+    "Its logs stay on the local disk: a secret that must not leave the machine in them came from the environment ({}), "
+    "and is not there now. Set it, and run `cloudstore logs drain`."
+)
+
+
+class Spool(LocalComputeLogManager):
+    """Logs on the local disk that are handed to a shipper, and deleted when they are shipped.
+
+    Which are not shipped yet is noted in the journal of the process that wrote them. Who finds that it is dead takes
+    them over.
+
+    Args:
+        base_dir: the directory; made when first written to.
+        max_log_bytes: how large a log may be.
+        places: where they are shipped to.
+        shipper: ships them.
+        masker_with: makes what hides some texts.
+        is_gzipped: whether they are compressed.
+        skips_empty: whether logs that hold nothing are not shipped.
+        warn: called with a run's id and a message.
+    """
+
+    def __init__(
+        self,
+        base_dir: str,
+        max_log_bytes: int | None,
+        places: LogPlaces,
+        shipper: Shipper,
+        masker_with: Callable[[Collection[str]], Masker],
+        *,
+        is_gzipped: bool,
+        skips_empty: bool,
+        warn: Callable[[str, str], None],
+    ) -> None:
+        super().__init__(base_dir, max_log_bytes=max_log_bytes)
+        self._places = places
+        self._shipper = shipper
+        self._masker_with = masker_with
+        self._is_gzipped = is_gzipped
+        self._skips_empty = skips_empty
+        self._warn = warn
+        self._lock = threading.RLock()
+        self._hidden: dict[str, tuple[list[str], Begun | None]] = {}
+        self._waiting: dict[str, dict[LogName, _Waiting]] = {}  # by run
+        self._finished: set[str] = set()
+        self._taken_over: list[DeadJournal] = []
+        self.withheld: list[str] = []
+
+    def hide(self, run_id: str, secrets: Collection[Secret]) -> None:
+        if secrets:
+            note = {"run_id": run_id, "hidden": msgspec.to_builtins(HiddenTexts.of(secrets))}
+            self._hidden[run_id] = [each.value for each in secrets], self.journal.begin(note)
+
+    def masker(self, run_id: str) -> Masker:
+        """What hides the secrets of a run."""
+        return self._masker_with(self._hidden.get(run_id, ([], None))[0])
+
+    def mask_of(self, run_id: str) -> Callable[[bytes], bytes]:
+        return lambda piece: self.masker(run_id).feed(piece, is_last=True)
+
+    def on_watch_start(self, pipeline_run: PipelineRun, step_key: str | None, attempt: int = 1) -> None:
+        log = LogName(pipeline_run.run_id, step_key or pipeline_run.pipeline_name, attempt)
+        is_anew = self._drop(log)  # before its files are replaced
+        streams = self._new_streams(log, may_have_segments=is_anew)  # first: a key may be too long
+        super().on_watch_start(pipeline_run, step_key, attempt)
+        with self._lock:
+            self._finished.discard(log.run_id)
+            self._waiting.setdefault(log.run_id, {})[log] = _Waiting(streams)
+        self._shipper.begin(log.run_id, streams)
+
+    def end_log(self, log: LogName, begun: Begun) -> None:
+        self.complete(log)
+        self._ship(log, begun.end)
+
+    def finish_run(self, pipeline_run: PipelineRun) -> list[str]:
+        warnings = super().finish_run(pipeline_run)
+        with self._lock:
+            self._finished.add(pipeline_run.run_id)
+        self._tidy(pipeline_run.run_id)
+        return warnings
+
+    def is_here(self, log: LogName, io_type: ComputeIOType) -> bool:
+        """Whether this process has what there is of a stream: it writes it, or has not shipped it yet."""
+        path = self._file(log, io_type)
+        with self._lock:
+            waiting = self._waiting.get(log.run_id, {}).get(log)
+            return waiting is not None and any(each.path == path for each in waiting.streams)
+
+    def delete_logs(self, run_id: str, dry_run: bool = False) -> list[Removal]:
+        if not dry_run:
+            for log in list(self._waiting.get(run_id, ())):
+                self._drop(log)
+        return super().delete_logs(run_id, dry_run)
+
+    def dispose(self) -> None:
+        super().dispose()
+        with self._lock:
+            for logs in self._waiting.values():
+                for log in [each for each in logs if each not in self._begun]:
+                    del logs[log]
+        for dead in self._taken_over:  # for others, what is not shipped of them
+            dead.close()
+
+    def recover(self) -> None:
+        self.withheld = []
+        super().recover()
+
+    def learn_secrets(self, dead: DeadJournal) -> bool:
+        known = [self._hide_again(entry) for entry in dead.entries if "hidden" in entry]  # each, not up to the first
+        return all(known)
+
+    def take_over(self, dead: DeadJournal, logs: list[LogName]) -> None:
+        unknown = [entry for entry in dead.entries if "hidden" in entry and not self._hide_again(entry)]
+        if unknown:
+            for entry in unknown:
+                self.withheld.append(_HIDDEN_TEXT_IS_GONE.format(", ".join(entry["hidden"]["hashes"])))
+                self._warn(entry["run_id"], self.withheld[-1])
+            dead.close()
+            return
+        self._taken_over.append(dead)
+        left = {log for log in logs if any(path.exists() for path in self._files(log))}
+        for log in list(left):
+            # A file that is not there was never written, or its process has shipped it.
+            streams = [each for each in self._new_streams(log, may_have_segments=True) if each.path.exists()]
+            with self._lock:
+                self._finished.add(log.run_id)
+                self._waiting.setdefault(log.run_id, {})[log] = _Waiting(streams)
+            self._ship(log, partial(self._leave, left, log, dead), is_leftover=True)
+        if not left:
+            dead.forget()
+
+    def _hide_again(self, entry: Entry) -> bool:
+        """Whether the secrets that a dead process noted for a run are known here, so that they can be hidden."""
+        values = msgspec.convert(entry["hidden"], HiddenTexts).values()
+        if values is not None:
+            self._hidden.setdefault(entry["run_id"], (values, None))
+        return values is not None
+
+    def _leave(self, left: set[LogName], log: LogName, dead: DeadJournal) -> None:
+        with self._lock:
+            left.discard(log)
+            if not left:
+                dead.forget()
+
+    def _new_streams(self, log: LogName, may_have_segments: bool) -> list[LogStream]:
+        packing = Packing(partial(self.masker, log.run_id), self._is_gzipped)
+        most_bytes = None if self.size_cap is None else self.size_cap.head_bytes
+        return [
+            LogStream(
+                self._file(log, io_type),
+                self._places.of_log(log.run_id, log.key, io_type, log.attempt),
+                packing,
+                most_bytes,
+                may_have_segments,
+            )
+            for io_type in ComputeIOType
+        ]
+
+    def _ship(self, log: LogName, on_shipped: Callable[[], None], is_leftover: bool = False) -> None:
+        """Hands a log that is complete to the shipper."""
+        with self._lock:
+            waiting = self._waiting[log.run_id][log]
+            waiting.on_shipped = on_shipped
+            empty = [each for each in waiting.streams if self._skips_empty and not each.new_bytes()]
+            streams = [each for each in waiting.streams if each not in empty]
+        for stream in streams:
+            stream.end(shipped_with=streams)
+        self._shipper.leave_out(empty)
+        for stream in empty:
+            self._is_shipped(log, stream)
+        shipped = [(stream, partial(self._is_shipped, log, stream)) for stream in streams]
+        self._shipper.end(log.run_id, shipped, is_leftover)
+
+    def _is_shipped(self, log: LogName, stream: LogStream) -> None:
+        with self._lock:
+            waiting = self._waiting.get(log.run_id, {}).get(log)
+            if waiting is None or stream not in waiting.streams:  # dropped meanwhile
+                return
+            waiting.streams.remove(stream)  # first: who finds no file looks in the bucket
+        with suppress(OSError):
+            stream.path.unlink(missing_ok=True)
+        with self._lock:
+            if waiting.streams or self._waiting.get(log.run_id, {}).pop(log, None) is None:
+                return
+        waiting.on_shipped()
+        self._tidy(log.run_id)
+
+    def _drop(self, log: LogName) -> bool:
+        """Gives up shipping a log; whether there was something to give up."""
+        with self._lock:
+            waiting = self._waiting.get(log.run_id, {}).pop(log, None)
+        if waiting is not None:
+            self._shipper.drop(waiting.streams)
+            waiting.on_shipped()
+        return waiting is not None
+
+    def _tidy(self, run_id: str) -> None:
+        """Forgets a run that has ended, all of whose logs are shipped."""
+        with self._lock:
+            if run_id not in self._finished or self._waiting.get(run_id):
+                return
+            self._finished.discard(run_id)
+            self._waiting.pop(run_id, None)
+            _, note = self._hidden.pop(run_id, ([], None))
+        if note is not None:
+            note.end()
+        self.forget_run(run_id)
+
+
+def _nothing() -> None:
+    return
+
+
+@dataclass
+class _Waiting:
+    """A log that is not shipped yet.
+
+    Attributes:
+        streams: those that are not.
+        on_shipped: called when all are.
+    """
+
+    streams: list[LogStream]
+    on_shipped: Callable[[], None] = _nothing

@@ -1,0 +1,1 @@
+"""The parts that compute log managers are made of."""

@@ -1,0 +1,89 @@
+"""Reading logs in pieces of text."""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import os
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from core.errors import DagsterInvariantViolationError
+
+MAX_BYTES_FILE_READ = 33_554_432
+
+
+class ComputeLogFileData(msgspec.Struct, frozen=True):
+    """A piece of a log.
+
+    Attributes:
+        path: the log on the local disk; None where it is not there.
+        data: text, decoded as UTF-8 with replacement, from the cursor that was asked for.
+        cursor: where the next piece begins, in bytes; never inside a character.
+        size: of the whole log until now, in bytes.
+        download_url: where a browser gets the whole log.
+    """
+
+    path: str | None
+    data: str | None
+    cursor: int
+    size: int
+    download_url: str | None
+
+
+def decoded(raw: bytes, is_last: bool) -> tuple[str, int]:
+    """Text, and how many bytes it was decoded from; the half of a character at the end waits for the other half.
+
+    Args:
+        raw: bytes of a log from the beginning of a character.
+        is_last: nothing comes after them, so that half a character is shown as replaced.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    text = decoder.decode(raw, final=is_last)
+    return text, len(raw) - len(decoder.getstate()[0])
+
+
+def open_log(path: Path) -> IO[bytes]:
+    """A file of logs, to be read; never one that a symbolic link in its place leads to.
+
+    Raises:
+        DagsterInvariantViolationError: there is a link in its place.
+        OSError: as `open`.
+    """
+    try:
+        return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb")
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise DagsterInvariantViolationError(
+            f"{path} is a symbolic link, and what it leads to is no log. Remove the link, and try again."
+        ) from error
+
+
+def read_piece(
+    path: Path, cursor: int, max_bytes: int, is_complete: bool, end: int | None = None
+) -> ComputeLogFileData:
+    """A piece of a log file, which ends between two characters.
+
+    Args:
+        path: the file; when it is not there the piece is empty.
+        cursor: where to begin, in bytes.
+        max_bytes: at most so many.
+        is_complete: nothing more will be written, so that half a character at the end is shown as replaced.
+        end: what is behind it is not read yet.
+
+    Raises:
+        DagsterInvariantViolationError: there is a symbolic link in the file's place.
+    """
+    try:
+        with open_log(path) as stream:
+            size = stream.seek(0, 2)
+            stream.seek(min(cursor, size))
+            most = max_bytes if end is None else min(max_bytes, max(0, end - cursor))
+            raw = stream.read(most)
+    except FileNotFoundError:
+        return ComputeLogFileData(path=None, data=None, cursor=cursor, size=0, download_url=None)
+    text, used = decoded(raw, is_complete and cursor + len(raw) >= size)
+    return ComputeLogFileData(str(path), text, cursor + used, size, None)

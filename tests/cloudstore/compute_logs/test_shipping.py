@@ -1,0 +1,200 @@
+"""What is shipped of a step, when, and with how many requests."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from core import ModeDefinition, execute_pipeline, pipeline, solid
+from core.storage.compute_log_manager import ComputeIOType
+from core.storage.pipeline_run import PipelineRun
+
+STDOUT, STDERR = ComputeIOType.STDOUT, ComputeIOType.STDERR
+RUN = PipelineRun("flights", "run-1")
+LOG = "run-1/compute_logs/step.out"
+Until = Callable[..., None]
+
+
+def segments(lab: Any, log: str = LOG) -> list[str]:
+    return [key.removeprefix(f"{log}.parts/") for key in lab.all_keys() if key.startswith(f"{log}.parts/")]
+
+
+@pytest.mark.parametrize("is_gzipped", [False, True])
+def test_each_byte_goes_up_once_while_the_step_runs(lab: Any, until: Until, is_gzipped: bool) -> None:
+    manager = lab.manager(upload_interval=0.01, gzip=is_gzipped)
+    ending = ".gz" if is_gzipped else ""
+    pieces = [b"one\n", "zwölf\n".encode(), bytes(range(256)) * 100]
+    starts = [sum(map(len, pieces[:count])) for count in range(4)]
+    with manager.watch(RUN, "step"):
+        for number, piece in enumerate(pieces, start=1):
+            os.write(1, piece)
+            until(lambda number=number: len(segments(lab)) == number)
+        assert segments(lab) == [f"{start:020d}{ending}" for start in starts[:3]]
+        sent = [lab.get(f"{LOG}.parts/{name}") for name in segments(lab)]
+        contents = [each["Body"] for each in sent]
+        if is_gzipped:
+            contents = list(map(gzip.decompress, contents))
+        assert contents == pieces
+        os.write(1, b"end\n")
+    manager.finish_run(RUN)
+    manager.drain()
+    assert lab.logs() == {"step.out": b"".join(pieces) + b"end\n", "step.err": b""}
+    assert len(lab.all_keys()) == 2  # no segments
+    whole = lab.get(LOG)
+    assert whole.get("ContentEncoding") == ("gzip" if is_gzipped else None)
+    assert (len(whole["Body"]) < starts[3]) is is_gzipped
+    assert whole["ContentType"] == "text/plain; charset=utf-8"
+    stored = [record.key for record in lab.proxy.records if record.operation == "PutObject"]
+    assert len(stored) == len(set(stored))  # nothing twice
+    assert lab.left() == []
+
+
+def test_many_new_bytes_do_not_wait_for_the_interval(lab: Any, until: Until) -> None:
+    manager = lab.manager(upload_interval=3600, upload_bytes=1000)
+    with manager.watch(RUN, "step"):
+        os.write(1, b"." * 1000)
+        until(lambda: segments(lab) == [f"{0:020d}"])
+        os.write(1, b"," * 999)
+        os.write(2, b"." * 1000)
+        until(lambda: segments(lab, LOG.replace("out", "err")))
+        assert segments(lab) == [f"{0:020d}"]
+        os.write(1, b",")
+        until(lambda: segments(lab) == [f"{0:020d}", f"{1000:020d}"])
+
+
+def test_a_link_for_a_browser(lab: Any) -> None:
+    manager = lab.manager(gzip=True, url_expiry_seconds=77)
+    with manager.watch(RUN, "step"):
+        print("zwölf")
+    manager.drain()
+    url = manager.download_url("run-1", "step", STDOUT)
+    assert url is not None
+    query = parse_qs(urlsplit(url).query)
+    # Signatures of version 4 say for how long; those of version 2, until when.
+    assert query.get("X-Amz-Expires") == ["77"] or 0 < int(query["Expires"][0]) - time.time() <= 78
+    with urllib.request.urlopen(url) as answer:  # of our own server
+        assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+        assert answer.headers["Content-Encoding"] == "gzip"
+        body = answer.read()
+    assert gzip.decompress(body).decode() == "zwölf\n"
+
+
+def test_quiet_steps_cost_no_request(lab: Any) -> None:
+    manager = lab.manager(skip_empty_files=True)
+    for number in range(20):
+        with manager.watch(RUN, f"step-{number}"):
+            pass
+    assert manager.finish_run(RUN) == []
+    assert manager.drain() == []
+    manager.dispose()
+    assert lab.proxy.records == []
+    assert lab.left() == []
+
+
+@pytest.mark.parametrize("skips_empty", [True, False])
+def test_small_steps_cost_one_request_a_stream(lab: Any, skips_empty: bool) -> None:
+    manager = lab.manager(skip_empty_files=skips_empty)
+    for number in range(100):
+        with manager.watch(RUN, f"step-{number}"):
+            os.write(1, b"out\n")
+            if number % 2:
+                os.write(2, b"err\n")
+    assert manager.finish_run(RUN) == []
+    assert manager.drain() == []
+    assert lab.requests() == {"PutObject": 150 if skips_empty else 200}
+    assert len(lab.logs()) == (150 if skips_empty else 200)
+    assert lab.left() == []
+
+
+def test_a_pipeline_ships_what_its_steps_and_the_engine_print(lab: Any) -> None:
+    @solid
+    def speak(context: Any) -> None:
+        print("from Python")
+        subprocess.run([sys.executable, "-c", "print('from a child')"], check=True)
+        context.log.info("a message")
+
+    @pipeline(mode_defs=[ModeDefinition()])
+    def speaking() -> None:
+        speak()
+
+    with lab.instance() as instance:
+        result = execute_pipeline(speaking, instance=instance)
+    assert result.success
+    logs = lab.logs()
+    assert logs["speak.out"] == b"from Python\nfrom a child\n"
+    assert b"a message" in logs["speak.err"]
+    assert set(logs) == {"speak.out", "speak.err"}
+    assert lab.left() == []
+
+
+def test_a_fork_a_thread_and_a_background_process(lab: Any) -> None:
+    manager = lab.manager()
+    with manager.watch(RUN, "fork"):
+        os.write(1, b"before\n")
+        child = os.fork()
+        if not child:
+            os.write(1, b"child\n")
+            os._exit(0)
+        os.waitpid(child, 0)
+        os.write(1, b"after\n")
+    with manager.watch(RUN, "thread"):
+        thread = threading.Thread(target=print, args=["thread"])
+        thread.start()
+        thread.join()
+    reading, writing = os.pipe()
+    with manager.watch(RUN, "background"):
+        left = subprocess.Popen(["/bin/sh", "-c", "echo started; read line; echo late"], stdin=reading)
+        os.close(reading)
+        assert left.poll() is None
+        os.write(1, b"step\n")
+    try:
+        assert manager.finish_run(RUN) == []
+        assert manager.drain() == []  # it does not wait for who was left running
+        logs = lab.logs()
+        assert logs["fork.out"] == b"before\nchild\nafter\n"
+        assert logs["thread.out"] == b"thread\n"
+        assert sorted(logs["background.out"].splitlines()) in ([b"started", b"step"], [b"step"])
+        assert lab.left() == []
+    finally:
+        os.close(writing)
+        left.wait()
+
+
+def test_a_forked_child_ships_nothing_and_takes_nothing_away(lab: Any) -> None:
+    """It ends as programs do, with what they do at their end, and the parent's log is whole all the same."""
+    manager = lab.manager(upload_interval=3600)
+    with manager.watch(RUN, "first"):
+        os.write(1, b"first\n")
+    with manager.watch(RUN, "second"):
+        os.write(1, b"parent\n")
+        child = os.fork()
+        if not child:
+            status = 1
+            try:
+                os.write(1, b"child\n")
+                manager.dispose()
+                status = 0
+            finally:
+                os._exit(status)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        os.write(1, b"parent again\n")
+        assert lab.proxy.records == []
+    assert manager.finish_run(RUN) == []
+    assert manager.drain() == []
+    assert lab.logs() == {
+        "first.out": b"first\n",
+        "first.err": b"",
+        "second.out": b"parent\nchild\nparent again\n",
+        "second.err": b"",
+    }
+    assert lab.left() == []
