@@ -237,6 +237,7 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         if not can_name_file(run_id):  # so nothing of it was staged, or shipped
             return []
         bucket = self._places.bucket
+        self._shipper.wait()  # or a log might arrive when those in the bucket have gone
         found = transfer.list_objects(self._client, bucket, self._places.of_run(run_id))
         shipped = [each for each in found if self._places.is_log(each.key)]
         if not dry_run:  # the bucket first: logs that are on the disk alone stay when it cannot be reached

@@ -36,6 +36,8 @@ class DeadJournal:
     def forget(self) -> None:
         """All of it is taken care of: deletes and closes it."""
         self.path.unlink(missing_ok=True)
+        with suppress(OSError):  # others are in the folder
+            self.path.parent.rmdir()
         self.close()
 
     def close(self) -> None:

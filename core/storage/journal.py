@@ -135,8 +135,9 @@ class JournalFile:
             raise OSError("the disk is full")
 
     def _delete(self) -> None:
-        with suppress(FileNotFoundError):  # deleted with its instance
-            self._path.unlink()
+        with suppress(OSError):  # deleted with its instance; or others are in the folder
+            self._path.unlink(missing_ok=True)
+            self._path.parent.rmdir()
         self.close()
         _files.pop(self._key, None)
 
@@ -151,7 +152,10 @@ def _created_and_locked(folder: Path) -> tuple[Path, int]:
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{uuid.uuid4().hex}.jsonl"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666)
+        except FileNotFoundError:  # the folder was empty just now, and another process deleted it
+            continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         except OSError:

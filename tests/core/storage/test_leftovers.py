@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from core.errors import DagsterObjectStoreError, DagsterStorageError
+from core.storage.deleting import entries_of
 from core.storage.journal import Journal
 from core.storage.leftovers import Clearer, Leftovers
 from core.storage.removal import Removal
@@ -72,21 +73,21 @@ def test_nothing_begun_costs_no_file(folder: Path) -> None:
     assert not folder.exists()
     first = journal.begin({"name": "a"})
     second = journal_in(folder).begin({"name": "b"})
-    assert len(list(folder.iterdir())) == 1  # one for all that are cleared alike
+    assert len(entries_of(folder)) == 1  # one for all that are cleared alike
     elsewhere = journal_in(folder, "there").begin({"name": "c"})
-    assert len(list(folder.iterdir())) == 2
+    assert len(entries_of(folder)) == 2
     for begun in (first, elsewhere, second):
         begun.end()
-    assert list(folder.iterdir()) == []
+    assert entries_of(folder) == []
     first.end()  # as often as one likes
     journal.begin({"name": "d"}).end()
-    assert list(folder.iterdir()) == []
+    assert entries_of(folder) == []
 
 
 def test_what_a_living_process_began_is_left_alone(folder: Path) -> None:
     begun = journal_in(folder).begin({"name": "a"})
     assert names(Leftovers(folder).clear()) == []
-    assert (len(list(folder.iterdir())), cleared) == (1, [])
+    assert (len(entries_of(folder)), cleared) == (1, [])
     begun.end()
 
 
@@ -101,32 +102,32 @@ def test_what_a_dead_process_began_and_did_not_end_is_cleared_once(folder: Path)
     assert names(Leftovers(folder).clear()) == ["a", "c"]
     assert cleared == [("here", entries, [{"name": "alive"}], dry_run) for dry_run in (True, False)]
     living.end()
-    assert list(folder.iterdir()) == []
+    assert entries_of(folder) == []
     assert names(Leftovers(folder).clear()) == []
 
 
 def test_a_process_that_ended_all_leaves_nothing(folder: Path) -> None:
     died(folder, "journal.begin({'name': 'a'}).end()")
-    assert list(folder.iterdir()) == []
+    assert entries_of(folder) == []
 
 
 def test_what_cannot_be_cleared_is_kept_and_the_rest_is_cleared(folder: Path) -> None:
     died(folder, "journal.begin({'name': 'stuck'})")
-    (stuck,) = folder.iterdir()
+    (stuck,) = entries_of(folder)
     died(folder, "journal.begin({'name': 'a'})")
     removed: list[str] = []
     with pytest.raises(DagsterStorageError, match=r"The store is away\..*noted in .*\.jsonl") as raised:
         removed.extend(each.name for each in Leftovers(folder).clear())
     assert str(stuck) in str(raised.value)
-    assert list(folder.iterdir()) == [stuck]
+    assert entries_of(folder) == [stuck]
     stuck.write_bytes(stuck.read_bytes().replace(b'"stuck"', b'"loose"'))
     assert names(Leftovers(folder).clear()) == ["loose"]
-    assert list(folder.iterdir()) == []
+    assert entries_of(folder) == []
 
 
 def test_a_torn_last_line_was_never_acted_on(folder: Path) -> None:
     died(folder, "journal.begin({'name': 'a'}); journal.begin({'name': 'b'})")
-    (path,) = folder.iterdir()
+    (path,) = entries_of(folder)
     content = path.read_bytes()
     lines = content.splitlines(keepends=True)
     for length in range(len(content) + 1):
@@ -135,7 +136,7 @@ def test_a_torn_last_line_was_never_acted_on(folder: Path) -> None:
         assert names(Leftovers(folder).clear(dry_run=True)) == ["a", "b"][: max(whole, 0)]
     path.write_bytes(lines[0] + b'{"number": 1, "en\n' + lines[2])  # which a full disk had cut
     assert names(Leftovers(folder).clear()) == ["b"]
-    assert list(folder.iterdir()) == []
+    assert entries_of(folder) == []
 
 
 def test_a_journal_that_says_nothing_is_deleted(folder: Path) -> None:
@@ -143,9 +144,9 @@ def test_a_journal_that_says_nothing_is_deleted(folder: Path) -> None:
     for number, content in enumerate([b"", b'{"module"', b'{"module":"m","function":"f","config":{}}\n']):
         Path(folder, f"{number}.jsonl").write_bytes(content)
     assert names(Leftovers(folder).clear(dry_run=True)) == []
-    assert len(list(folder.iterdir())) == 3
+    assert len(entries_of(folder)) == 3
     assert names(Leftovers(folder).clear()) == []
-    assert list(folder.iterdir()) == []
+    assert entries_of(folder) == []
 
 
 @pytest.mark.parametrize(
@@ -227,7 +228,7 @@ if not child:
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
 """,
     )
-    (path,) = folder.iterdir()
+    (path,) = entries_of(folder)
     lines = [json.loads(line) for line in path.read_text().splitlines()[1:]]
     assert lines == [{"number": 1, "entry": {"name": "parent"}}]
 
@@ -254,10 +255,10 @@ def test_a_folder_that_cannot_be_written_is_warned_of(tmp_path: Path, caplog: py
 
 def test_an_instance_that_was_deleted_meanwhile(folder: Path) -> None:
     begun = journal_in(folder).begin({"name": "a"})
-    for path in folder.iterdir():
+    for path in entries_of(folder):
         path.unlink()
     folder.rmdir()
     begun.note({"name": "b"})
     begun.end()
     journal_in(folder).begin({"name": "c"}).end()
-    assert list(folder.iterdir()) == []
+    assert entries_of(folder) == []
