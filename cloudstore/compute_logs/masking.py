@@ -30,14 +30,6 @@ class Masker:
         """bool: whether there is nothing to hide, so that every stream stays as it is."""
         return not self._secrets.longest and not self._lines.patterns
 
-    @property
-    def overlap_bytes(self) -> int:
-        """int: how far before a place one has to begin for what follows the place to be hidden as in the whole.
-
-        That is for secrets; for patterns one has to begin with a line.
-        """
-        return self._secrets.longest
-
     def feed(self, chunk: bytes, is_last: bool = False) -> bytes:
         """What of the stream can be told now; what may be the beginning of something to hide is held back.
 

@@ -83,12 +83,3 @@ def test_where_it_is_cut_changes_nothing(content: bytes, secrets: list[str], pla
     settings = {"secrets": secrets, "patterns": ["ab+", "^b"]}
     assert masked(cut(content, places), **settings) == masked([content], **settings)
     assert len(masked([content], **settings)) == len(content)
-
-
-@given(CONTENT, st.integers(0, 60))
-def test_beginning_with_the_overlap_hides_what_the_whole_does(content: bytes, place: int) -> None:
-    secrets = ["abab", "babba"]
-    place %= len(content) + 1
-    begin = max(0, place - Masker(secrets).overlap_bytes)
-    tail = masked([content[begin:]], secrets=secrets)[place - begin :]
-    assert tail == masked([content], secrets=secrets)[place:]
