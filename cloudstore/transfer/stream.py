@@ -89,7 +89,7 @@ class _SameObject:
             DagsterObjectCorruptError: they differ; DagsterObjectStoreError: the store cannot be asked for it.
         """
         # Config has it; its stubs do not.
-        mode = self._client.meta.config.response_checksum_validation  # type: ignore[attr-defined]
+        mode = self._client.meta.config.response_checksum_validation  # type: ignore[attr-defined]  # its stubs lack it
         if not self._crc32 and mode != "when_required":
             self._crc32 = self._stored_crc32()
         check_crc32(self._crc32, checksum, self._bucket, self._key)
