@@ -33,6 +33,7 @@ from core.storage.compute_log_manager import (
 )
 from core.storage.compute_logs.capture import OutputCapture
 from core.storage.compute_logs.pieces import decoded
+from core.storage.forks import begins_anew_in_children
 from core.storage.local_compute_log_manager import LogName
 from core.storage.paths import can_name_file
 from core.storage.pipeline_run import PipelineRun
@@ -107,8 +108,13 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
             warn=self._warn,
         )
         self._active: set[str] = set()
-        self._lock = threading.Lock()
+        self.begin_anew()
+        begins_anew_in_children(self)
         _close_at_exit(self)
+
+    def begin_anew(self) -> None:
+        """As `core.storage.forks` says."""
+        self._lock = threading.Lock()
 
     @property
     def inst_data(self) -> ConfigurableClassData | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import deque
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from cloudstore.compute_logs.stream import LogStream
 from core.errors import DagsterError
+from core.storage.forks import begins_anew_in_children
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -78,8 +78,8 @@ class _State:
 class Shipper:
     """Ships logs by threads of its own, which are there only while there is something to ship.
 
-    After a failure everything pauses, a second at first and a minute at most, so an unreachable bucket costs little. In
-    a forked child of the process that made it, it begins anew, with nothing to ship.
+    After a failure everything pauses, a second at first and a minute at most, so an unreachable bucket costs little. A
+    forked child has nothing to ship of what its parent has.
 
     Args:
         client: makes the client, when it is first needed.
@@ -96,14 +96,17 @@ class Shipper:
         self._pace = pace
         self._warn = warn
         self._warned: set[str] = set()
-        self._pid = os.getpid()
+        self.begin_anew()
+        begins_anew_in_children(self)
+
+    def begin_anew(self) -> None:
+        """As `core.storage.forks` says."""
         self._changed = threading.Condition()
         self._state = _State()
 
     def begin(self, run_id: str, streams: list[LogStream]) -> None:
         """A step of a run begins to write these logs."""
         with self._changed:
-            self._begin_anew_in_a_child()
             now = time.monotonic()
             self._state.running.update({stream: _Running(run_id, stream, now) for stream in streams})
             self._state.is_urgent = False
@@ -120,7 +123,6 @@ class Shipper:
             is_leftover: they are of a process that is dead, and the end of this one does not wait for them.
         """
         with self._changed:
-            self._begin_anew_in_a_child()
             now = time.monotonic()
             for stream, on_shipped in streams:
                 self._state.running.pop(stream, None)
@@ -139,7 +141,6 @@ class Shipper:
         if not streams:
             return
         with self._changed:
-            self._begin_anew_in_a_child()
             for stream in streams:
                 self._state.running.pop(stream, None)
             self._state.ended = deque(each for each in self._state.ended if each.stream not in streams)
@@ -150,10 +151,9 @@ class Shipper:
     def hurry(self) -> None:
         """Ships what is complete now, not at the end of the interval. It does not wait for it."""
         with self._changed:
-            if self._pid == os.getpid():
-                self._state.is_urgent = True
-                self._ensure_threads(min(self._pace.threads, len(self._state.ended)))
-                self._changed.notify_all()
+            self._state.is_urgent = True
+            self._ensure_threads(min(self._pace.threads, len(self._state.ended)))
+            self._changed.notify_all()
 
     def wait(self, with_leftovers: bool = True) -> str:
         """Waits until all that is complete is shipped, or cannot be, or patience is at an end.
@@ -165,8 +165,6 @@ class Shipper:
             str: why something is left; "" where nothing is.
         """
         with self._changed:
-            if self._pid != os.getpid():
-                return ""
             deadline = time.monotonic() + self._pace.patience_seconds
             earlier = list(self._state.busy)  # what becomes of them says nothing of the store as it is now
             self._changed.wait_for(
@@ -200,10 +198,6 @@ class Shipper:
             # One that waits for a store that is silent is left to end with the process.
             thread.join(0 if why else None)
         return why
-
-    def _begin_anew_in_a_child(self) -> None:
-        if self._pid != os.getpid():
-            self._pid, self._state = os.getpid(), _State()
 
     def _ensure_threads(self, count: int) -> None:
         self._state.is_closing = False

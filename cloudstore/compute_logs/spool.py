@@ -65,17 +65,25 @@ class Spool(LocalComputeLogManager):
         self._is_gzipped = is_gzipped
         self._skips_empty = skips_empty
         self._warn = warn
-        self._lock = threading.RLock()
         self._hidden: dict[str, tuple[list[str], Begun | None]] = {}
+        self.withheld: list[str] = []
+
+    def begin_anew(self) -> None:
+        super().begin_anew()
+        self._lock = threading.RLock()
         self._waiting: dict[str, dict[LogName, _Waiting]] = {}  # by run
         self._finished: set[str] = set()
         self._taken_over: list[DeadJournal] = []
-        self.withheld: list[str] = []
 
     def hide(self, run_id: str, secrets: Collection[Secret]) -> None:
-        if secrets:
-            note = {"run_id": run_id, "hidden": msgspec.to_builtins(HiddenTexts.of(secrets))}
-            self._hidden[run_id] = [each.value for each in secrets], self.journal.begin(note)
+        with self._lock:
+            self._finished.discard(run_id)
+            _, earlier = self._hidden.pop(run_id, ([], None))
+            if secrets:
+                note = {"run_id": run_id, "hidden": msgspec.to_builtins(HiddenTexts.of(secrets))}
+                self._hidden[run_id] = [each.value for each in secrets], self.journal.begin(note)
+            if earlier is not None:
+                earlier.end()
 
     def masker(self, run_id: str) -> Masker:
         """What hides the secrets of a run."""
@@ -228,9 +236,9 @@ class Spool(LocalComputeLogManager):
             self._finished.discard(run_id)
             self._waiting.pop(run_id, None)
             _, note = self._hidden.pop(run_id, ([], None))
-        if note is not None:
-            note.end()
-        self.forget_run(run_id)
+            if note is not None:
+                note.end()
+            self.forget_run(run_id)  # with the lock: the run may be begun again now
 
 
 def _nothing() -> None:

@@ -94,10 +94,10 @@ class ComputeLogManager(ABC):
 
     @abstractmethod
     def on_watch_start(self, pipeline_run: PipelineRun, step_key: str | None, attempt: int = 1) -> None:
-        """Called before the capture; afterwards the folder of `get_local_path` is there.
+        """Called before the capture, which makes the folder of `get_local_path` when it is not there.
 
         Raises:
-            OSError: the folder cannot be made.
+            OSError: what is to be noted on the disk cannot be.
             DagsterInvariantViolationError: the run id or key cannot name a file.
         """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -90,6 +91,9 @@ def _locked(path: Path) -> IO[bytes] | None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        file.close()
+        return None
+    if not os.fstat(file.fileno()).st_nlink:  # somebody took it up and was done with it before it was locked here
         file.close()
         return None
     return file

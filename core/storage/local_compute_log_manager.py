@@ -25,6 +25,7 @@ from core.storage.compute_logs.pieces import open_log, read_piece
 from core.storage.compute_logs.size_cap import LEAST_CAP_BYTES, SizeCap
 from core.storage.dead_journals import DeadJournal, Entry, dead_journals, living_entries
 from core.storage.deleting import delete_emptied, entries_of, folder_to_delete, with_sizes
+from core.storage.forks import begins_anew_in_children
 from core.storage.journal import Begun, Journal
 from core.storage.paths import can_name_file, file_name, inside
 from core.storage.pipeline_run import PipelineRun
@@ -107,6 +108,11 @@ class LocalComputeLogManager(ComputeLogManager, ConfigurableClass):
         self._ended_here: set[tuple[str, str]] = set()  # (run id, log): reading the list at each step adds up
         self._checked_folder = lru_cache(maxsize=16)(self._check_folder)
         self._file = lru_cache(maxsize=64)(self._path_of)  # asked for several times at each step
+        self.begin_anew()
+        begins_anew_in_children(self)
+
+    def begin_anew(self) -> None:
+        """As `core.storage.forks` says: what the parent has begun, the parent ends."""
         self._begun: dict[LogName, Begun] = {}
         self._alive: Begun | None = None
 
@@ -147,7 +153,6 @@ class LocalComputeLogManager(ComputeLogManager, ConfigurableClass):
     def on_watch_start(self, pipeline_run: PipelineRun, step_key: str | None, attempt: int = 1) -> None:
         log = LogName(pipeline_run.run_id, step_key or pipeline_run.pipeline_name, attempt)
         files = self._files(log)
-        files[0].parent.mkdir(parents=True, exist_ok=True)
         earlier = [path for path in files if _unlink(path)]
         if earlier or (log.run_id, log.file_name) in self._ended_here:
             self._note(log.run_id, _ANEW + log.file_name)

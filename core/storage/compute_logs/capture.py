@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO
 
 from core.storage.compute_logs.size_cap import SizeCap
+from core.storage.forks import begins_anew_in_children
 
 _ECHO_INTERVAL_SECONDS = 0.05
 _ECHO_CHUNK_BYTES = 1 << 20
@@ -51,10 +52,18 @@ class OutputCapture:
 
     def __init__(self, size_cap: SizeCap | None = None) -> None:
         self._size_cap = size_cap
+        self._own_name = uuid.uuid4().hex
+        self._unused: dict[Path, _LogFile] = {}
+        self.begin_anew()
+        begins_anew_in_children(self)
+
+    def begin_anew(self) -> None:
+        """As `core.storage.forks` says: what the parent captures, the parent shows, in files of its own."""
+        for file in self._unused.values():
+            os.close(file.descriptor)
+        self._unused.clear()
         self._lock = threading.Lock()
         self._streams: list[_CapturedStream] = []
-        self._unused: dict[Path, _LogFile] = {}
-        self._own_name = uuid.uuid4().hex
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -66,7 +75,7 @@ class OutputCapture:
 
         Args:
             stdout_path: replaced; not there where nothing is written to it.
-            stderr_path: likewise. Both in one folder.
+            stderr_path: likewise. Both in one folder, which is made when it is not there.
             echo: called, also from another thread, with chunks of output to show; by default they go where they
                 would have gone without the capture.
         """
@@ -185,7 +194,7 @@ class _LogFile:
 
     def __init__(self, nameless_path: Path) -> None:
         self.nameless_path = nameless_path
-        self.descriptor = os.open(nameless_path, _FILE_FLAGS, 0o644)
+        self.descriptor = _created(nameless_path)
         self.path: Path | None = None
         self.is_empty = True
 
@@ -203,6 +212,15 @@ class _LogFile:
         os.close(self.descriptor)
         if self.is_empty:
             self.nameless_path.unlink(missing_ok=True)
+
+
+def _created(path: Path) -> int:
+    """The descriptor of a file in a folder that is made when it is not there."""
+    while True:
+        try:
+            return os.open(path, _FILE_FLAGS, 0o644)
+        except FileNotFoundError:  # also when somebody has deleted the folder just now, because it was empty
+            path.parent.mkdir(parents=True, exist_ok=True)
 
 
 class _CapturedStream:

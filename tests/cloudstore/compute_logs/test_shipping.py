@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import os
+import random
+import signal
 import subprocess
 import sys
 import threading
@@ -197,4 +200,71 @@ def test_a_forked_child_ships_nothing_and_takes_nothing_away(lab: Any) -> None:
         "second.out": b"parent\nchild\nparent again\n",
         "second.err": b"",
     }
+    assert lab.left() == []
+
+
+def test_children_that_are_forked_at_any_moment_come_to_an_end(lab: Any) -> None:
+    """Whatever lock another thread of the parent holds just then."""
+    manager = lab.manager(skip_empty_files=True)
+    over = threading.Event()
+
+    def keep_running_steps() -> None:
+        for number in itertools.count():
+            if over.is_set():
+                return
+            with manager.watch(RUN, f"step-{number}"):
+                manager.show_output()
+
+    busy = threading.Thread(target=keep_running_steps)
+    busy.start()
+    try:
+        for number in range(50):
+            child = os.fork()
+            if not child:
+                signal.alarm(20)  # kills it
+                status = 1
+                try:
+                    with manager.watch(PipelineRun("flights", f"child-{number}"), "step"):
+                        manager.show_output()
+                    manager.dispose()
+                    status = 0
+                finally:
+                    os._exit(status)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    finally:
+        over.set()
+        busy.join()
+    assert manager.finish_run(RUN) == []
+    assert manager.drain() == []
+
+
+def test_a_child_that_is_forked_between_steps_leaves_the_next_log_alone(lab: Any) -> None:
+    manager = lab.manager()
+    with manager.watch(RUN, "quiet"):
+        pass
+    child = os.fork()
+    if not child:
+        try:
+            manager.dispose()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    with manager.watch(RUN, "next"):
+        os.write(1, b"next\n")
+    assert manager.finish_run(RUN) == []
+    assert manager.drain() == []
+    assert lab.logs()["next.out"] == b"next\n"
+
+
+def test_a_run_that_is_begun_again_when_it_has_just_ended(lab: Any) -> None:
+    """What is forgotten of it then leaves alone what it does now."""
+    manager, dice = lab.manager(skip_empty_files=True), random.Random(1)
+    for attempt in range(1, 201):
+        sum(range(dice.randrange(1_000_000)))  # the last one's log is shipped meanwhile, or not yet
+        with manager.watch(RUN, "step", attempt):
+            os.write(1, b"%d" % attempt)
+        assert manager.finish_run(RUN) == []
+    assert manager.drain() == []
+    names = {"step.out": b"1"} | {f"step({attempt}).out": b"%d" % attempt for attempt in range(2, 201)}
+    assert {name: body for name, body in lab.logs().items() if name.endswith(".out")} == names
     assert lab.left() == []

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from core.storage.deleting import entries_of
 from core.storage.journal import Journal
 from core.storage.leftovers import Clearer, Leftovers
 from core.storage.removal import Removal
+
+ENTRY = '{"number": 1, "entry": {"name": "a"}}'
 
 cleared: list[Any] = []
 """What `clear_them` was called with, by tests of this process."""
@@ -239,6 +242,26 @@ def test_of_two_that_clear_at_once_one_does(folder: Path) -> None:
     assert next(first).name == "a"
     assert names(Leftovers(folder).clear()) == []
     assert names(first) == ["b"]
+
+
+def test_of_many_that_find_a_death_at_one_moment_one_clears(folder: Path) -> None:
+    """Also where one opens the journal just before another is done with it."""
+    start = threading.Barrier(2)
+
+    def clear() -> None:
+        start.wait()
+        list(Leftovers(folder).clear())
+
+    lines = '{"module": "leftover_clearing", "function": "clear_them", "config": {"place": "here"}}', ENTRY
+    for number in range(1, 501):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number}.jsonl").write_text("\n".join([*lines, ""]))
+        threads = [threading.Thread(target=clear) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(cleared) == number
 
 
 def test_a_folder_that_cannot_be_written_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

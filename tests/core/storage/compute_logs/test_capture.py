@@ -283,11 +283,18 @@ def test_nothing_is_left_after_close(tmp_path: Path) -> None:
     assert set(threading.enumerate()) == threads
 
 
-def test_a_folder_that_is_not_there_is_the_callers_fault_and_leaves_nothing(
+def test_a_folder_that_is_not_there_is_made(capture: OutputCapture, tmp_path: Path) -> None:
+    with capture.capture(*files(tmp_path / "not" / "there")):
+        print("works")
+    assert logs(tmp_path / "not" / "there")[0] == b"works\n"
+
+
+def test_a_folder_that_cannot_be_is_the_callers_fault_and_leaves_nothing(
     capture: OutputCapture, tmp_path: Path
 ) -> None:
     before = descriptors()
-    with pytest.raises(FileNotFoundError), capture.capture(*files(tmp_path / "missing")):
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError), capture.capture(*files(tmp_path / "file" / "folder")):
         raise AssertionError("the step ran")
     assert descriptors() == before
     with capture.capture(*files(tmp_path)):
