@@ -186,10 +186,13 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
             self.report(run_id, message)
 
     def is_watch_completed(self, run_id: str, key: str, attempt: int = 1) -> bool:
-        noted = self._spool.noted_completion(run_id, key, attempt)
+        log = LogName(run_id, key, attempt)
+        noted = self._spool.noted_completion(*log)
         if noted is None:
             self._spool.recover()  # its process may have been killed
-            noted = self._spool.noted_completion(run_id, key, attempt)
+            noted = self._spool.noted_completion(*log)
+        if noted is None and self._spool.has_files(log):
+            return False  # a process of this machine is writing it
         return self._is_shipped(run_id, key, attempt) if noted is None else noted
 
     def _is_shipped(self, run_id: str, key: str, attempt: int) -> bool:
@@ -243,7 +246,8 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         if not can_name_file(run_id):  # so nothing of it was staged, or shipped
             return []
         bucket = self._places.bucket
-        self._shipper.wait()  # or a log might arrive when those in the bucket have gone
+        if not dry_run:
+            self._shipper.wait()  # or a log might arrive when those in the bucket have gone
         found = transfer.list_objects(self._client, bucket, self._places.of_run(run_id))
         shipped = [each for each in found if self._places.is_log(each.key)]
         if not dry_run:  # the bucket first: logs that are on the disk alone stay when it cannot be reached

@@ -7,6 +7,7 @@ A key is at most 1,024 bytes of UTF-8
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from core.errors import DagsterInvariantViolationError
@@ -47,7 +48,7 @@ def split_key(prefix: str, key: str) -> tuple[str, ...]:
     Raises:
         DagsterInvariantViolationError: for a key that is not below the prefix, or a prefix that `join_key` refuses.
     """
-    segments, below = key.split("/") if key else [], _prefix_segments(prefix)
+    segments, below = tuple(key.split("/")) if key else (), _prefix_segments(prefix)
     if segments[: len(below)] != below:
         raise DagsterInvariantViolationError(f"The key {key!r} is not below the prefix {prefix!r}.")
     return tuple(map(decode_name, segments[len(below) :]))
@@ -87,7 +88,8 @@ def split_s3_url(url: str) -> tuple[str, str]:
     return bucket, key
 
 
-def _prefix_segments(prefix: str) -> list[str]:
+@lru_cache(maxsize=64)
+def _prefix_segments(prefix: str) -> tuple[str, ...]:
     path = prefix.strip("/")
     segments = path.split("/") if path else []
     if any(segment in ("", ".", "..") for segment in segments):
@@ -96,7 +98,7 @@ def _prefix_segments(prefix: str) -> list[str]:
         raise _bad_prefix(prefix, "a backslash")
     if any(_is_unprintable(character) for character in path):
         raise _bad_prefix(prefix, "a control character or a lone surrogate")
-    return segments
+    return tuple(segments)
 
 
 def _is_unprintable(character: str) -> bool:

@@ -8,7 +8,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
+from cloudstore.compute_logs.pending import PendingLog
 from cloudstore.compute_logs.stream import LogStream
 from core.errors import DagsterError
 from core.storage.forks import begins_anew_in_children
@@ -41,7 +43,7 @@ class Pace:
 
 @dataclass
 class _Ended:
-    """A log that is complete and waits to be shipped."""
+    """A stream that is complete and waits to be shipped."""
 
     run_id: str
     stream: LogStream
@@ -52,18 +54,18 @@ class _Ended:
 
 @dataclass
 class _Running:
-    """A log that is being written."""
+    """A stream that is being written."""
 
     run_id: str
     stream: LogStream
-    shipped_at: float
 
 
 @dataclass
 class _State:
     """What is waited for and done; guarded by the shipper's condition."""
 
-    running: dict[LogStream, _Running] = field(default_factory=dict)
+    running: dict[PendingLog, float] = field(default_factory=dict)  # with when it began
+    shipped_at: WeakKeyDictionary[LogStream, float] = field(default_factory=WeakKeyDictionary)  # of those that run
     ended: deque[_Ended] = field(default_factory=deque)
     busy: dict[LogStream, str] = field(default_factory=dict)  # with the run
     is_urgent: bool = False
@@ -104,45 +106,35 @@ class Shipper:
         self._changed = threading.Condition()
         self._state = _State()
 
-    def begin(self, run_id: str, streams: list[LogStream]) -> None:
-        """A step of a run begins to write these logs."""
+    def begin(self, log: PendingLog) -> None:
+        """A step begins to write this log."""
         with self._changed:
-            now = time.monotonic()
-            self._state.running.update({stream: _Running(run_id, stream, now) for stream in streams})
+            self._state.running[log] = time.monotonic()
             self._state.is_urgent = False
             self._ensure_threads(1)
 
     def end(
-        self, run_id: str, streams: Sequence[tuple[LogStream, Callable[[], None]]], is_leftover: bool = False
+        self, log: PendingLog, streams: Sequence[tuple[LogStream, Callable[[], None]]], is_leftover: bool = False
     ) -> None:
-        """These logs are complete; each one's function is called when it is shipped, from another thread.
+        """A log is complete.
 
         Args:
-            run_id: of the run.
-            streams: the logs.
-            is_leftover: they are of a process that is dead, and the end of this one does not wait for them.
+            log: the log.
+            streams: what is to be shipped of it, each with what is called when it is, from another thread.
+            is_leftover: it is of a process that is dead, and the end of this one does not wait for it.
         """
         with self._changed:
+            self._state.running.pop(log, None)
             now = time.monotonic()
-            for stream, on_shipped in streams:
-                self._state.running.pop(stream, None)
-                self._state.ended.append(_Ended(run_id, stream, on_shipped, now, is_leftover))
+            self._state.ended += [_Ended(log.run_id, *each, now, is_leftover) for each in streams]
             if self._state.ended:
                 self._ensure_threads(1)
 
-    def leave_out(self, streams: list[LogStream]) -> None:
-        """These logs are complete, and hold nothing to ship."""
+    def drop(self, log: PendingLog) -> None:
+        """A log is not to be shipped; returns when nothing of it is on its way."""
         with self._changed:
-            for stream in streams:
-                self._state.running.pop(stream, None)
-
-    def drop(self, streams: list[LogStream]) -> None:
-        """These logs are not to be shipped; returns when nothing of them is on its way."""
-        if not streams:
-            return
-        with self._changed:
-            for stream in streams:
-                self._state.running.pop(stream, None)
+            self._state.running.pop(log, None)
+            streams = list(log.streams)
             self._state.ended = deque(each for each in self._state.ended if each.stream not in streams)
             while any(each in self._state.busy for each in streams):
                 self._changed.wait()
@@ -251,10 +243,12 @@ class Shipper:
                     return ended
             else:
                 break  # those behind it ended later
-        for running in self._state.running.values():
-            if running.stream not in self._state.busy and self._is_due(running.stream, now - running.shipped_at):
-                running.shipped_at = now
-                return running
+        for log, begun in self._state.running.items():
+            for stream in log.streams:
+                age_seconds = now - self._state.shipped_at.get(stream, begun)
+                if stream not in self._state.busy and self._is_due(stream, age_seconds):
+                    self._state.shipped_at[stream] = now
+                    return _Running(log.run_id, stream)
         return None
 
     def _is_due(self, stream: LogStream, age_seconds: float) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 
 import msgspec
@@ -13,6 +12,7 @@ import msgspec
 from cloudstore.compute_logs.hidden_texts import HiddenTexts
 from cloudstore.compute_logs.masking import Masker
 from cloudstore.compute_logs.objects import LogPlaces
+from cloudstore.compute_logs.pending import PendingLog
 from cloudstore.compute_logs.shipper import Shipper
 from cloudstore.compute_logs.stream import LogStream, Packing
 from core.config import Secret
@@ -71,7 +71,7 @@ class Spool(LocalComputeLogManager):
     def begin_anew(self) -> None:
         super().begin_anew()
         self._lock = threading.RLock()
-        self._waiting: dict[str, dict[LogName, _Waiting]] = {}  # by run
+        self._waiting: dict[str, dict[LogName, PendingLog]] = {}  # by run
         self._finished: set[str] = set()
         self._taken_over: list[DeadJournal] = []
 
@@ -94,13 +94,15 @@ class Spool(LocalComputeLogManager):
 
     def on_watch_start(self, pipeline_run: PipelineRun, step_key: str | None, attempt: int = 1) -> None:
         log = LogName(pipeline_run.run_id, step_key or pipeline_run.pipeline_name, attempt)
+        self._file(log, ComputeIOType.STDOUT)
+        self._places.of_log(log.run_id, log.key, ComputeIOType.STDOUT, log.attempt)  # each refuses names it cannot hold
         is_anew = self._drop(log)  # before its files are replaced
-        streams = self._new_streams(log, may_have_segments=is_anew)  # first: a key may be too long
         super().on_watch_start(pipeline_run, step_key, attempt)
+        pending = PendingLog(log.run_id, partial(self._new_streams, log, may_have_segments=is_anew))
         with self._lock:
             self._finished.discard(log.run_id)
-            self._waiting.setdefault(log.run_id, {})[log] = _Waiting(streams)
-        self._shipper.begin(log.run_id, streams)
+            self._waiting.setdefault(log.run_id, {})[log] = pending
+        self._shipper.begin(pending)
 
     def end_log(self, log: LogName, begun: Begun) -> None:
         self.complete(log)
@@ -119,6 +121,10 @@ class Spool(LocalComputeLogManager):
         with self._lock:
             waiting = self._waiting.get(log.run_id, {}).get(log)
             return waiting is not None and any(each.path == path for each in waiting.streams)
+
+    def has_files(self, log: LogName) -> bool:
+        """Whether anything of a log is on this disk."""
+        return any(path.exists() for path in self._files(log))
 
     def delete_logs(self, run_id: str, dry_run: bool = False) -> list[Removal]:
         if not dry_run:
@@ -158,7 +164,7 @@ class Spool(LocalComputeLogManager):
             streams = [each for each in self._new_streams(log, may_have_segments=True) if each.path.exists()]
             with self._lock:
                 self._finished.add(log.run_id)
-                self._waiting.setdefault(log.run_id, {})[log] = _Waiting(streams)
+                self._waiting.setdefault(log.run_id, {})[log] = PendingLog(log.run_id, streams.copy)
             self._ship(log, partial(self._leave, left, log, dead), is_leftover=True)
         if not left:
             dead.forget()
@@ -193,17 +199,21 @@ class Spool(LocalComputeLogManager):
     def _ship(self, log: LogName, on_shipped: Callable[[], None], is_leftover: bool = False) -> None:
         """Hands a log that is complete to the shipper."""
         with self._lock:
-            waiting = self._waiting[log.run_id][log]
-            waiting.on_shipped = on_shipped
-            empty = [each for each in waiting.streams if self._skips_empty and not each.new_bytes()]
-            streams = [each for each in waiting.streams if each not in empty]
+            pending = self._waiting[log.run_id][log]
+            pending.on_shipped = on_shipped
+        if self._skips_empty and not self.has_files(log):  # as of most small steps
+            self._shipper.end(pending, [])
+            self._forget_shipped(log)
+            return
+        empty = [each for each in pending.streams if self._skips_empty and each.is_empty]
+        streams = [each for each in pending.streams if each not in empty]
         for stream in streams:
             stream.end(shipped_with=streams)
-        self._shipper.leave_out(empty)
+        self._shipper.end(
+            pending, [(stream, partial(self._is_shipped, log, stream)) for stream in streams], is_leftover
+        )
         for stream in empty:
             self._is_shipped(log, stream)
-        shipped = [(stream, partial(self._is_shipped, log, stream)) for stream in streams]
-        self._shipper.end(log.run_id, shipped, is_leftover)
 
     def _is_shipped(self, log: LogName, stream: LogStream) -> None:
         with self._lock:
@@ -213,20 +223,25 @@ class Spool(LocalComputeLogManager):
             waiting.streams.remove(stream)  # first: who finds no file looks in the bucket
         with suppress(OSError):
             stream.path.unlink(missing_ok=True)
+        if not waiting.streams:
+            self._forget_shipped(log)
+
+    def _forget_shipped(self, log: LogName) -> None:
+        """Called when all of a log is shipped; also by two threads at once."""
         with self._lock:
-            if waiting.streams or self._waiting.get(log.run_id, {}).pop(log, None) is None:
-                return
-        waiting.on_shipped()
-        self._tidy(log.run_id)
+            shipped = self._waiting.get(log.run_id, {}).pop(log, None)
+        if shipped is not None:
+            shipped.on_shipped()
+            self._tidy(log.run_id)
 
     def _drop(self, log: LogName) -> bool:
         """Gives up shipping a log; whether there was something to give up."""
         with self._lock:
-            waiting = self._waiting.get(log.run_id, {}).pop(log, None)
-        if waiting is not None:
-            self._shipper.drop(waiting.streams)
-            waiting.on_shipped()
-        return waiting is not None
+            pending = self._waiting.get(log.run_id, {}).pop(log, None)
+        if pending is not None:
+            self._shipper.drop(pending)
+            pending.on_shipped()
+        return pending is not None
 
     def _tidy(self, run_id: str) -> None:
         """Forgets a run that has ended, all of whose logs are shipped."""
@@ -239,20 +254,3 @@ class Spool(LocalComputeLogManager):
             if note is not None:
                 note.end()
             self.forget_run(run_id)  # with the lock: the run may be begun again now
-
-
-def _nothing() -> None:
-    return
-
-
-@dataclass
-class _Waiting:
-    """A log that is not shipped yet.
-
-    Attributes:
-        streams: those that are not.
-        on_shipped: called when all are.
-    """
-
-    streams: list[LogStream]
-    on_shipped: Callable[[], None] = _nothing

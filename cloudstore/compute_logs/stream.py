@@ -77,11 +77,19 @@ class LogStream:
 
     def new_bytes(self) -> int:
         """How many bytes were written that were not read yet."""
+        size = self._size_bytes()
+        return (size if self._most_bytes is None else min(size, self._most_bytes)) - self._read_bytes
+
+    @property
+    def is_empty(self) -> bool:
+        """bool: whether nothing was written at all."""
+        return self._size_bytes() == 0
+
+    def _size_bytes(self) -> int:
         try:
-            size = self.path.stat().st_size
+            return self.path.stat().st_size
         except FileNotFoundError:
             return 0
-        return (size if self._most_bytes is None else min(size, self._most_bytes)) - self._read_bytes
 
     def ship_segment(self, client: S3Client, bucket: str, most_bytes: int) -> None:
         """Ships what was written until now and not shipped yet, as one object; at most so many bytes.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +13,7 @@ from core.cli.runs import find_run
 from core.errors import DagsterExecutionStepNotFoundError, DagsterStorageError
 from core.events.payloads import StepMemoizedData
 from core.instance import DagsterInstance, persistent_instance
-from core.storage.compute_log_manager import ComputeIOType, ComputeLogFileData
+from core.storage.compute_log_manager import ComputeIOType
 from core.storage.pipeline_run import IN_PROGRESS_STATUSES, PipelineRun, PipelineRunsFilter
 from core.storage.tags import COMPUTE_LOGS_PRUNED_TAG, EVENTS_PRUNED_TAG
 
@@ -53,15 +52,12 @@ def show(run_id: str, step_key: str, stderr: bool, follow: bool, attempt: int | 
         if follow:
             _wait_for_step(instance, run, step_key)
         number = attempt or _attempts(instance, run, step_key)
-        if not follow:
-            _print_all(lambda cursor: _piece(instance, run, step_key, io_type, cursor, number))
-            return
         manager = instance.compute_log_manager
         subscription = manager.subscribe(run.run_id, step_key, io_type, attempt=number)
-        subscription.is_over = lambda: _ended_long_ago(instance, run)
+        subscription.is_over = lambda: not follow or _ended_long_ago(instance, run)
         for piece in subscription:
             click.echo(piece.data, nl=False)
-        if not manager.is_watch_completed(run.run_id, step_key, number):
+        if follow and not manager.is_watch_completed(run.run_id, step_key, number):
             click.echo("The end of this log has not arrived; the machine that wrote it may still have it.", err=True)
 
 
@@ -73,19 +69,6 @@ def drain() -> None:
         if problems:
             raise DagsterStorageError(" ".join(problems))
         click.echo("No compute log is left on this machine but those of processes that are at work.")
-
-
-def _piece(
-    instance: DagsterInstance, run: PipelineRun, step_key: str, io_type: ComputeIOType, cursor: int, attempt: int
-) -> ComputeLogFileData:
-    return instance.compute_log_manager.read_logs_file(run.run_id, step_key, io_type, cursor, attempt=attempt)
-
-
-def _print_all(piece_from: Callable[[int], ComputeLogFileData]) -> None:
-    cursor = 0
-    while (piece := piece_from(cursor)).cursor > cursor:
-        click.echo(piece.data, nl=False)
-        cursor = piece.cursor
 
 
 def _ended_long_ago(instance: DagsterInstance, run: PipelineRun) -> bool:

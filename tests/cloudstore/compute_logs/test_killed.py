@@ -34,10 +34,13 @@ with manager.watch(run, "step"):
     os.write(1, b"out" * 1000)
     os.write(2, b"err" * 1000)
     {inside}
+    forking, forked = os.pipe()
     child = os.fork()
     if not child:
+        os.write(forked, b"!")
         sys.stdin.read()
         os._exit(0)
+    os.read(forking, 1)  # until then it has the lock that says that its parent lives
     os.write(int(sys.argv[2]), b"printed")
     {waits}
 manager.finish_run(run)

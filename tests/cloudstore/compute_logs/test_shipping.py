@@ -104,6 +104,17 @@ def test_quiet_steps_cost_no_request(lab: Any) -> None:
     assert lab.left() == []
 
 
+def test_a_log_all_of_which_went_up_in_segments_is_not_taken_for_empty(lab: Any, until: Until) -> None:
+    manager = lab.manager(upload_interval=0.01, skip_empty_files=True)
+    with manager.watch(RUN, "step"):
+        os.write(1, b"all of it")
+        until(lambda: segments(lab))
+    assert manager.finish_run(RUN) == []
+    assert manager.drain() == []
+    assert lab.logs() == {"step.out": b"all of it"}
+    assert lab.all_keys() == [LOG]
+
+
 @pytest.mark.parametrize("skips_empty", [True, False])
 def test_small_steps_cost_one_request_a_stream(lab: Any, skips_empty: bool) -> None:
     manager = lab.manager(skip_empty_files=skips_empty)
