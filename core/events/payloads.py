@@ -48,13 +48,17 @@ class StepOutputData(msgspec.Struct, frozen=True, tag=True):
 
 
 class HandledOutputData(msgspec.Struct, frozen=True, tag=True):
-    """HANDLED_OUTPUT: an IO manager stored a value; `address` says where (a path or URL), if it told."""
+    """HANDLED_OUTPUT: an IO manager stored a value.
+
+    `address` says where (a path or URL) and `stamp` what tells it from another there, if the IO manager told.
+    """
 
     output_name: str
     manager_key: str
     version: str | None = None
     address: str | None = None
     metadata_entries: tuple[EventMetadataEntry, ...] = ()
+    stamp: str | None = None
 
 
 class LoadedInputData(msgspec.Struct, frozen=True, tag=True):
@@ -91,18 +95,65 @@ class StepRetryData(msgspec.Struct, frozen=True, tag=True):
 
 
 class MemoizedOutput(msgspec.Struct, frozen=True):
-    """An output that was found instead of computed. `run_id` is of the run that made it, where known."""
+    """An output that was found instead of computed.
+
+    Attributes:
+        output_name: the output.
+        version: which version of it.
+        address: where, as a path or URL.
+        run_id: of the run that made it, where known.
+        stamp: what tells the value from another at its address, if the IO manager told.
+        is_given: False where what was found is that the solid did not give this output.
+    """
 
     output_name: str
     version: str
     address: str | None = None
     run_id: str | None = None
+    stamp: str | None = None
+    is_given: bool = True
 
 
 class StepMemoizedData(msgspec.Struct, frozen=True, tag=True):
     """STEP_MEMOIZED: the step was not executed; `outputs` are those found in storage."""
 
     outputs: tuple[MemoizedOutput, ...]
+
+
+class VersionedStep(msgspec.Struct, frozen=True):
+    """What the versions of a step's outputs were made of; secrets are left out.
+
+    Attributes:
+        step_key: the step.
+        definition: the name of its solid's definition, a key of `PlanVersionedData.solids`.
+        resources: keys of the resources that it requires, and that those require.
+        facts: what is its own, such as `config months`: `[1, 2]` and `input rows`: `join.result 5c1f…`.
+        outputs: the version of each output; None where it has none.
+        unversioned: why it has none; "" where it has one.
+    """
+
+    step_key: str
+    definition: str
+    resources: tuple[str, ...]
+    facts: dict[str, str]
+    outputs: dict[str, str | None]
+    unversioned: str = ""
+
+
+class PlanVersionedData(msgspec.Struct, frozen=True, tag=True):
+    """PLAN_VERSIONED: what the versions in a memoized run were made of, for whoever asks why a step was executed.
+
+    Attributes:
+        steps: those of the run, in order.
+        solids: by the name of each definition, facts such as `version`: `2` and `code helpers.parse_time`: `1b0e…`.
+        resources: by the key of each, the same and facts such as `config host`: `'localhost'`.
+        refreshed: keys of steps that were executed because that was asked for.
+    """
+
+    steps: tuple[VersionedStep, ...]
+    solids: dict[str, dict[str, str]]
+    resources: dict[str, dict[str, str]]
+    refreshed: tuple[str, ...] = ()
 
 
 class StepMaterializationData(msgspec.Struct, frozen=True, tag=True):
@@ -195,6 +246,7 @@ EventSpecificData = (
     | StepFailureData
     | StepRetryData
     | StepMemoizedData
+    | PlanVersionedData
     | StepMaterializationData
     | StepExpectationResultData
     | ComputeLogsCaptureData

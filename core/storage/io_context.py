@@ -24,6 +24,9 @@ class OutputContext:
         dagster_type: the type of the output.
         log: the step's log manager.
         version: of this output, when the solid has a version; else None.
+        stamp: what `MemoizableIOManager.get_stamp` gave for this version when it was last stored or found; None where
+            that is not known here.
+        replaces_stored: whether a value of this version that is stored already gives way to the new one.
         resource_config: config of the IO manager.
         resources: what the IO manager requires, as attributes.
     """
@@ -39,7 +42,9 @@ class OutputContext:
         "resource_config",
         "resources",
         "run_id",
+        "replaces_stored",
         "solid_def",
+        "stamp",
         "step_key",
         "version",
     )
@@ -59,6 +64,8 @@ class OutputContext:
         version: str | None = None,
         resource_config: Any = None,
         resources: Any = None,
+        stamp: str | None = None,
+        replaces_stored: bool = False,
     ) -> None:
         self.step_key = step_key
         self.name = name
@@ -73,6 +80,8 @@ class OutputContext:
         self.version = version
         self.resource_config = resource_config
         self.resources = resources
+        self.stamp = stamp
+        self.replaces_stored = replaces_stored
 
     def get_run_scoped_output_identifier(self) -> list[str]:
         """Names that together identify this output among all outputs of all runs: run, step, output.

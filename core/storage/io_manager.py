@@ -47,3 +47,12 @@ class MemoizableIOManager(IOManager):
     def has_outputs(self, contexts: Sequence[OutputContext]) -> list[bool]:
         """`has_output` for each of many outputs. Stores with a latency answer for many at once."""
         return [self.has_output(context) for context in contexts]
+
+    def get_stamp(self, context: OutputContext) -> str | None:
+        """What tells the value at an output's address from any other that may come to be there, as an ETag does.
+
+        Asked for after `handle_output`, or after `has_outputs` said that it is there. Where it is known,
+        `context.stamp` has it the next time, and a value that still has it need not be verified again. None where
+        there is no such thing.
+        """
+        return None
