@@ -4,6 +4,9 @@ VENV := $(if $(filter python3.11,$(notdir $(PYTHON))),.venv,.venv-$(notdir $(PYT
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PEERS_INSTALLED := .venv-peers/.installed
+# Of memoized runs the API's first implementation is measured too, where there is a Python 3.8, which it takes.
+FIRST_PYTHON ?= $(firstword $(shell python3.8 -c 'import sys; print(sys.executable)' 2>/dev/null) $(wildcard $(HOME)/.pyenv/versions/3.8.*/bin/python))
+FIRST_INSTALLED := $(if $(FIRST_PYTHON),.venv-first/.installed)
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-faults test-localstack lint bench bench-peers lock clean
@@ -46,8 +49,13 @@ $(PEERS_INSTALLED): benchmarks/peers/requirements.txt
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
 	@touch $@
 
-bench-peers: $(INSTALLED) $(PEERS_INSTALLED)  ## print those of storages, S3 and logs beside the newest Dagster's
-	$(BIN)/python -m benchmarks storages s3 logs
+.venv-first/.installed: benchmarks/peers/first-constraints.txt
+	$(FIRST_PYTHON) -m venv --clear .venv-first
+	.venv-first/bin/python -m pip install --quiet --disable-pip-version-check --constraint $< dagster
+	@touch $@
+
+bench-peers: $(INSTALLED) $(PEERS_INSTALLED) $(FIRST_INSTALLED)  ## print those of storages, S3, logs and memoized runs beside Dagster's
+	$(BIN)/python -m benchmarks storages s3 logs memo
 
 lock:  ## write constraints.txt anew (needs uv)
 	uv pip compile --quiet --universal --all-extras --python-version 3.11 --no-annotate --no-header pyproject.toml --output-file constraints.txt

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from benchmarks import imports, steps
 from benchmarks.logs import table as logs
+from benchmarks.memo import table as memo
 from benchmarks.s3 import table as s3
 from benchmarks.storages import table as storages
 
@@ -19,6 +20,7 @@ BENCHMARKS = {
     "storages": storages.table,
     "s3": s3.table,
     "logs": logs.table,
+    "memo": memo.table,
 }
 
 

@@ -20,6 +20,7 @@ _check_core()
 from cloudstore.compute_log_manager import S3ComputeLogManager
 from cloudstore.file_cache import S3FileCache, s3_file_cache
 from cloudstore.file_manager import S3FileHandle, S3FileManager
+from cloudstore.fingerprint import S3ObjectFingerprint
 from cloudstore.intermediate_storage import (
     S3IntermediateStorage,
     s3_intermediate_storage,
@@ -44,6 +45,7 @@ __all__ = [
     "S3FileHandle",
     "S3FileManager",
     "S3IntermediateStorage",
+    "S3ObjectFingerprint",
     "S3ObjectStore",
     "S3UntrustedValueError",
     "VersionedPickledObjectS3IOManager",

@@ -32,7 +32,7 @@ from core.storage.compute_log_manager import (
     ComputeLogManager,
 )
 from core.storage.compute_logs.capture import OutputCapture
-from core.storage.compute_logs.pieces import decoded
+from core.storage.compute_logs.pieces import check_piece, decoded, read_piece
 from core.storage.forks import begins_anew_in_children
 from core.storage.local_compute_log_manager import LogName
 from core.storage.paths import can_name_file
@@ -42,6 +42,7 @@ from core.storage.removal import Removal
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
+_FORMER = "FORMER_"  # before the name of an option: the variable that holds what it was when a process was killed
 _SECRET_OPTIONS = [name for name, option in S3_OPTIONS.items() if option.is_secret]
 
 
@@ -89,7 +90,7 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         self._options = given
         self._inst_data = inst_data
         self._places = LogPlaces(bucket, prefix)
-        self._always_masked = [str(given[name]) for name in _SECRET_OPTIONS if given.get(name) is not None]
+        always_masked = {_FORMER + name.upper(): str(given[name]) for name in _SECRET_OPTIONS if given.get(name)}
         pace = Pace(
             interval_seconds=given["upload_interval"],
             most_bytes=given["upload_bytes"],
@@ -102,7 +103,8 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
             given.get("max_log_bytes"),
             self._places,
             self._shipper,
-            lambda texts: Masker([*self._always_masked, *texts], given["mask_patterns"]),
+            always_masked,
+            lambda texts: Masker(texts, given["mask_patterns"]),
             is_gzipped=given["gzip"],
             skips_empty=skip_empty_files,
             warn=self._warn,
@@ -113,8 +115,9 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         _close_at_exit(self)
 
     def begin_anew(self) -> None:
-        """As `core.storage.forks` says."""
+        """As `core.storage.forks` says: the connections of the parent's client are the parent's."""
         self._lock = threading.Lock()
+        self.__dict__.pop("_client", None)
 
     @property
     def inst_data(self) -> ConfigurableClassData | None:
@@ -157,11 +160,12 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         self._spool.on_watch_finish(pipeline_run, step_key, attempt)
 
     def finish_run(self, pipeline_run: PipelineRun) -> list[str]:
-        self._spool.finish_run(pipeline_run)
-        self._shipper.hurry()
         with self._lock:
-            self._active.discard(pipeline_run.run_id)
-            return super().finish_run(pipeline_run)
+            self._active.discard(pipeline_run.run_id)  # what goes wrong from here on is reported
+        warnings = super().finish_run(pipeline_run)
+        self._spool.end_run(pipeline_run.run_id)
+        self._shipper.hurry()
+        return warnings
 
     def recover(self) -> None:
         self._spool.recover()
@@ -217,30 +221,24 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         max_bytes: int = MAX_BYTES_FILE_READ,
         attempt: int = 1,
     ) -> ComputeLogFileData:
+        check_piece(cursor, max_bytes)
         log, path = LogName(run_id, key, attempt), Path(self.get_local_path(run_id, key, io_type, attempt))
         if path.exists() or self._spool.is_here(log, io_type):
             piece = self._spool.read_logs_file(run_id, key, io_type, cursor, max_bytes, attempt)
             if piece.path is not None or self._spool.is_here(log, io_type):
                 return piece  # else it was shipped just now
-        object_key = self._places.of_log(run_id, key, io_type, attempt)
-        if not self._fetch(run_id, key, io_type, attempt):
-            segments = read_segments(self._client, self._places.bucket, object_key, cursor, max_bytes)
+        bucket, object_key = self._places.bucket, self._places.of_log(run_id, key, io_type, attempt)
+        copy = fetch_log(self._client, bucket, object_key, path)
+        if copy is None:
+            segments = read_segments(self._client, bucket, object_key, cursor, max_bytes)
             if segments is not None:
                 raw, size = segments
                 text, used = decoded(raw, is_last=False)
                 return ComputeLogFileData(None, text, cursor + used, size, None)
-            self._fetch(run_id, key, io_type, attempt)
-        return self._spool.read_logs_file(run_id, key, io_type, cursor, max_bytes, attempt)
-
-    def _fetch(self, run_id: str, key: str, io_type: ComputeIOType, attempt: int) -> bool:
-        """Copies a log that is complete from the bucket to the disk; False where it is not there."""
-        object_key = self._places.of_log(run_id, key, io_type, attempt)
-        path = Path(self.get_local_path(run_id, key, io_type, attempt))
-        if not fetch_log(self._client, self._places.bucket, object_key, path):
-            return False
-        if self._is_shipped(run_id, key, attempt):
-            self._spool.mark_completed(LogName(run_id, key, attempt))
-        return True
+            copy = fetch_log(self._client, bucket, object_key, path)  # it may have taken their place meanwhile
+        if copy is None:
+            return self._spool.read_logs_file(run_id, key, io_type, cursor, max_bytes, attempt)
+        return read_piece(copy, cursor, max_bytes, is_complete=True)
 
     def delete_logs(self, run_id: str, dry_run: bool = False) -> list[Removal]:
         if not can_name_file(run_id):  # so nothing of it was staged, or shipped

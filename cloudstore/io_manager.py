@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
-from cloudstore import values
+from cloudstore import found_values, values
 from cloudstore.errors import check_bucket
 from cloudstore.keys import join_key, s3_url
 from cloudstore.resource import BUCKET_OPTIONS
 from cloudstore.signing import signer_of
+from cloudstore.stored_versions import delete_in_bucket, is_in_bucket, versions_in_bucket
 from core.config import Field, StringSource
 from core.definitions.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
 from core.storage.codecs import ValueNotKeptError, codec_for
 from core.storage.io_context import InputContext, OutputContext
-from core.storage.io_manager import IOManager, MemoizableIOManager, warn_of_dropped_value
+from core.storage.io_manager import IOManager, MemoizableIOManager, warn_of_damaged_value, warn_of_dropped_value
+from core.storage.stored_version import StoredVersion
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -38,8 +39,6 @@ VALUE_OPTIONS = {
     ),
 }
 
-_QUESTIONS_AT_ONCE = 16
-
 
 class _StoredObjects(IOManager):
     """Values in a bucket, each under one exact key, by the codec that its output names or its type has, else pickled.
@@ -55,9 +54,6 @@ class _StoredObjects(IOManager):
     Raises:
         DagsterInvalidConfigError: a key is too short to be one.
     """
-
-    _keeps_existing: ClassVar[bool]
-    """Whether a value that is stored already stays, and the new one is dropped."""
 
     def __init__(
         self,
@@ -77,14 +73,14 @@ class _StoredObjects(IOManager):
         """What the key of an output is made of, below the prefix."""
 
     def handle_output(self, context: OutputContext, obj: Any) -> None:
-        place = self._place(context)
+        self._store(context, obj, once=False)
+
+    def _store(self, context: OutputContext, obj: Any, once: bool) -> values.StoredValue:
         codec = codec_for(context.metadata, context.dagster_type, obj)
         try:
-            is_stored = values.store(place, obj, codec, run_id=context.run_id, once=self._keeps_existing)
+            return values.store(self._place(context), obj, codec, run_id=context.run_id, once=once)
         except ValueNotKeptError as error:
             raise ValueNotKeptError(f"Output {context.name!r} of step {context.step_key!r}: {error}") from error
-        if not is_stored:
-            warn_of_dropped_value(context, place.url)
 
     def load_input(self, context: InputContext) -> Any:
         assert context.upstream_output is not None
@@ -111,8 +107,6 @@ class PickledObjectS3IOManager(_StoredObjects):
         former_signing_key: its signatures are accepted too; by default CLOUDSTORE_FORMER_SIGNING_KEY's.
     """
 
-    _keeps_existing = False
-
     def _names(self, context: OutputContext) -> list[str]:
         return ["storage", *context.get_run_scoped_output_identifier()]
 
@@ -120,9 +114,17 @@ class PickledObjectS3IOManager(_StoredObjects):
 class VersionedPickledObjectS3IOManager(_StoredObjects, MemoizableIOManager):
     """Values at `{s3_prefix}/versioned_outputs/{step_key}/{output_name}/{version}`.
 
+    Those of outputs without a version are where `PickledObjectS3IOManager` keeps them, and no hit for another run.
+
     An object appears whole and once: of many writers of one version one wins, and the others' values are dropped. One
     that is not whole, or not signed as it must be, does not count as stored, and is replaced by the next run that
     computes the value.
+
+    An object's stamp is its ETag and size. With the stamp that it is known by, an object counts as whole without being
+    asked for, signed or not: the instance's own database says that a run has stored or verified these very bytes, and
+    under which signing key. (A stamp of another key, or of none, does not count.) An object of unknown stamp is
+    verified by a HEAD; one with another ETag or size than is known, by reading it. What has the known ETag and has lost
+    its metadata is told when it is loaded. See `cloudstore.found_values`.
 
     Args:
         s3_bucket: the bucket.
@@ -132,19 +134,58 @@ class VersionedPickledObjectS3IOManager(_StoredObjects, MemoizableIOManager):
         former_signing_key: its signatures are accepted too; by default CLOUDSTORE_FORMER_SIGNING_KEY's.
     """
 
-    _keeps_existing = True
+    def __init__(
+        self,
+        s3_bucket: str,
+        s3_session: S3Client,
+        s3_prefix: str = "dagster",
+        signing_key: str | None = None,
+        former_signing_key: str | None = None,
+    ) -> None:
+        super().__init__(s3_bucket, s3_session, s3_prefix, signing_key, former_signing_key)
+        self._stamps: dict[str, str | None] = {}
 
     def _names(self, context: OutputContext) -> list[str]:
+        if context.version is None:
+            return ["storage", *context.get_run_scoped_output_identifier()]
         return ["versioned_outputs", *context.get_versioned_output_identifier()]
 
+    def handle_output(self, context: OutputContext, obj: Any) -> None:
+        stored = self._store(context, obj, once=context.version is not None and not context.replaces_stored)
+        self._stamps[self._key(context)] = stored.stamp
+        if not stored.is_new:
+            warn_of_dropped_value(context, self._place(context).url)
+
     def has_output(self, context: OutputContext) -> bool:
-        return values.has(self._place(context))
+        return self.has_outputs([context])[0]
 
     def has_outputs(self, contexts: Sequence[OutputContext]) -> list[bool]:
-        if len(contexts) < 2:
-            return [self.has_output(context) for context in contexts]
-        with ThreadPoolExecutor(min(len(contexts), _QUESTIONS_AT_ONCE), thread_name_prefix="s3-exists") as pool:
-            return list(pool.map(self.has_output, contexts))
+        found = found_values.find_all([(self._place(context), context.stamp) for context in contexts])
+        for context, each in zip(contexts, found, strict=True):
+            self._stamps[self._key(context)] = each.stamp
+            if each.fault is not None:
+                warn_of_damaged_value(context, each.fault)
+        return [each.is_whole for each in found]
+
+    def get_stamp(self, context: OutputContext) -> str | None:
+        return self._stamps.get(self._key(context))
+
+    def stored_versions(self) -> Iterator[StoredVersion]:
+        return versions_in_bucket(self._client, self._bucket, self._folder)
+
+    def delete_version(self, stored: StoredVersion) -> bool:
+        is_there = is_in_bucket(self._client, self._bucket, self._folder, stored)
+        if is_there:
+            self.delete_versions([stored])
+        return is_there
+
+    def delete_versions(self, stored: Sequence[StoredVersion]) -> list[bool]:
+        delete_in_bucket(self._client, self._bucket, self._folder, stored)
+        return [True] * len(stored)
+
+    @property
+    def _folder(self) -> str:
+        return join_key(self._prefix, "versioned_outputs")
 
 
 @io_manager(config_schema=VALUE_OPTIONS, required_resource_keys={"s3"}, version="1")

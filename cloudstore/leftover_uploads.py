@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from cloudstore.client import make_client
 from cloudstore.errors import answer_to, code_of, translate_errors
 from cloudstore.keys import s3_url
@@ -16,6 +14,7 @@ from cloudstore.transfer.common import require
 from cloudstore.transfer.lost_uploads import begun_lately
 from cloudstore.upload_journal import UploadEntry
 from core.errors import DagsterObjectAccessError, DagsterObjectStoreError
+from core.storage.dead_journals import read_entry
 from core.storage.removal import Removal
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def clear_uploads(
     client = make_client(config)
     failures: dict[str, DagsterObjectStoreError] = {}
     listed: set[str] = set()
-    for entry in (msgspec.convert(each, UploadEntry) for each in entries):
+    for entry in filter(None, (read_entry(each, UploadEntry) for each in entries)):
         if entry.bucket in failures:
             continue
         try:
@@ -80,7 +79,7 @@ def _lost(client: S3Client, entry: UploadEntry, living: Callable[[], list[Mappin
         candidates = begun_lately(client, entry.bucket, entry.key, age_seconds, age_seconds - _LONGEST_REQUEST_SECONDS)
     found = [each for each in candidates if _part_sizes(client, entry, each) == []]
     # Asked for after the store was, so that it tells of every upload of theirs that the store told of.
-    if found and any((each["bucket"], each["key"]) == (entry.bucket, entry.key) for each in living()):
+    if found and any((each.get("bucket"), each.get("key")) == (entry.bucket, entry.key) for each in living()):
         raise DagsterObjectStoreError(
             f"A killed process may have begun an upload to {s3_url(entry.bucket, entry.key)}, and it cannot be told "
             "from that of a process which writes there now. Prune again when that one has ended."

@@ -32,10 +32,24 @@ _SLICE_BYTES = 1 << 20
 _LONGEST_RUN_ID = 256  # metadata is at most 2 KiB, and this is for people
 _ATTEMPTS = 8
 _EMPTY_ATTEMPTS = 3
+_TRUST_DIGITS = 16
 
 
 class S3UntrustedValueError(DagsterObjectCorruptError):
     """Values are signed, and this object has no signature of a known key for its key, codec and content."""
+
+
+@dataclass(frozen=True)
+class StoredValue:
+    """A value that is stored now.
+
+    Attributes:
+        is_new: False where one that was there was kept.
+        stamp: tells it from any other at its place (see `stamp_of`); None where the store did not tell enough.
+    """
+
+    is_new: bool
+    stamp: str | None
 
 
 @dataclass(frozen=True)
@@ -60,15 +74,12 @@ class Place:
         return s3_url(self.bucket, self.key)
 
 
-def store(place: Place, value: Any, codec: Codec, *, run_id: str | None = None, once: bool = False) -> bool:
+def store(place: Place, value: Any, codec: Codec, *, run_id: str | None = None, once: bool = False) -> StoredValue:
     """Stores a value as one object that appears whole: one request up to 16 MiB, and up to 5 GiB with `once`.
 
     Args:
         run_id: recorded with it.
         once: keep a whole value that is there already, and replace one that is not (see `has`).
-
-    Returns:
-        bool: False where a value that is there was kept.
 
     Raises:
         core.storage.codecs.ValueNotKeptError: the codec would change the value.
@@ -81,8 +92,9 @@ def store(place: Place, value: Any, codec: Codec, *, run_id: str | None = None, 
         file = cast("IO[bytes]", spool)
         details: dict[str, Any] = {"content_type": codec.content_type, "metadata": metadata}
         if once:
-            return _put_once(place, file, details)
-        return transfer.put_file(place.client, place.bucket, place.key, file, **details)
+            return _put_once(place, file, writer.size, details)
+        written = transfer.put_file(place.client, place.bucket, place.key, file, **details)
+        return _new_value(place, written, writer.size)
 
 
 def load(place: Place) -> Any:
@@ -94,27 +106,21 @@ def load(place: Place) -> Any:
         DagsterInvariantViolationError: this process knows no codec of its name.
         DagsterObjectStoreError: as `cloudstore.errors.translate_errors`. What decoding raises passes unchanged.
     """
-    content, codec = _checked_content(place)
+    content, codec = checked_content(place)
     with content.open() as stream:
         return codec.decode(stream)
 
 
-def has(place: Place) -> bool:
-    """Whether there is a whole value, by one HEAD of the exact key.
-
-    An object that is no value of ours, has another size than was stored, or lacks the signature that loading it
-    takes, is none; what has no metadata of ours is asked for twice.
-
-    Raises:
-        DagsterObjectAccessError: when the store refuses to say.
-    """
-    found = _head(place)
-    return found is not None and found.fault is None
-
-
 @dataclass(frozen=True)
-class _Found:
-    """What a HEAD tells of an object."""
+class FoundObject:
+    """What a HEAD tells of an object.
+
+    Attributes:
+        metadata: its own metadata.
+        size_bytes: its size.
+        etag: its ETag.
+        fault: why it is no whole value; None where nothing is against it.
+    """
 
     metadata: Mapping[str, str]
     size_bytes: int
@@ -122,8 +128,22 @@ class _Found:
     fault: DagsterObjectCorruptError | None = field(compare=False)
 
 
-def _checked_content(place: Place) -> tuple[transfer.Content, Codec]:
-    """The content of an object that is the one that was stored, and its codec."""
+def stamp_of(place: Place, etag: str, size_bytes: int) -> str:
+    """What tells an object from any other at its place: its ETag and size; and who trusts it, where values are signed.
+
+    So a stamp that was recorded while values were not signed, or were signed with another key, is not this one.
+    """
+    trust = "" if place.signer is None else f" {place.signer.sign('', '', 'stamp')[:_TRUST_DIGITS]}"  # of no value
+    return f"{content_stamp(etag, size_bytes)}{trust}"
+
+
+def content_stamp(etag: str, size_bytes: int) -> str:
+    """What a stamp begins with, whoever trusts the object."""
+    return f"{etag} {size_bytes}"
+
+
+def checked_content(place: Place) -> tuple[transfer.Content, Codec]:
+    """The content of an object that is the one that was stored, and its codec; as `load`, which decodes it."""
     for attempt in range(1, _EMPTY_ATTEMPTS + 1):
         content = transfer.get_content(place.client, place.bucket, place.key)
         try:
@@ -152,26 +172,38 @@ def _checked_codec(place: Place, content: transfer.Content) -> Codec:
     return codec_named(content.metadata.get(CODEC, _FORMER_CODEC))
 
 
-def _put_once(place: Place, file: IO[bytes], details: dict[str, Any]) -> bool:
+def _put_once(place: Place, file: IO[bytes], size_bytes: int, details: dict[str, Any]) -> StoredValue:
     client, bucket, key = place.client, place.bucket, place.key
     for _ in range(_ATTEMPTS):
-        if transfer.put_file(client, bucket, key, file, if_absent=True, **details):
-            return True
-        found = _head(place)
+        if written := transfer.put_file(client, bucket, key, file, if_absent=True, **details):
+            return _new_value(place, written, size_bytes)
+        found = head(place)
         if found is None:  # deleted just now
             continue
         if found.fault is None:
-            return False
+            return StoredValue(False, stamp_of(place, found.etag, found.size_bytes))
         try:
-            if transfer.put_file(client, bucket, key, file, if_match=found.etag, **details):
-                return True
+            if written := transfer.put_file(client, bucket, key, file, if_match=found.etag, **details):
+                return _new_value(place, written, size_bytes)
         except DagsterObjectNotFoundError:
             continue
     raise DagsterObjectStoreError(f"{place.url} was changed again and again while a value was stored there. Try again.")
 
 
-def _head(place: Place) -> _Found | None:
-    """What there is. Headers may be cut without a trace: those that lack what values have count when said twice."""
+def _new_value(place: Place, written: transfer.WrittenObject | None, size_bytes: int) -> StoredValue:
+    etag = written.etag if written else None
+    return StoredValue(True, stamp_of(place, etag, size_bytes) if etag else None)
+
+
+def head(place: Place) -> FoundObject | None:
+    """What there is, by one HEAD of the exact key.
+
+    An object that is no value of ours, has another size than was stored, or lacks the signature that loading it takes,
+    has a fault. Headers may be cut without a trace: those that lack what values have count when said twice.
+
+    Raises:
+        DagsterObjectAccessError: when the store refuses to say.
+    """
     before = None
     for _ in range(_ATTEMPTS):
         found = _answer_to_head(place)
@@ -181,7 +213,7 @@ def _head(place: Place) -> _Found | None:
     raise DagsterObjectStoreError(f"HeadObject on {place.url} was answered otherwise each time. Try again.")
 
 
-def _answer_to_head(place: Place) -> _Found | None:
+def _answer_to_head(place: Place) -> FoundObject | None:
     try:
         answer = transfer.ask(
             lambda: place.client.head_object(Bucket=place.bucket, Key=place.key),
@@ -193,7 +225,7 @@ def _answer_to_head(place: Place) -> _Found | None:
     except DagsterObjectNotFoundError:
         return None
     metadata, size_bytes = answer["Metadata"], answer["ContentLength"]
-    return _Found(metadata, size_bytes, answer["ETag"], _fault(place, metadata, size_bytes))
+    return FoundObject(metadata, size_bytes, answer["ETag"], _fault(place, metadata, size_bytes))
 
 
 def _metadata(place: Place, written: _SummingWriter, codec: Codec, run_id: str | None) -> dict[str, str]:

@@ -1,6 +1,9 @@
 """The engine: solids, pipelines, modes, runs and the instance that keeps them. It knows no cloud."""
 
-from core.api import execute_pipeline, reexecute_pipeline
+from typing import TYPE_CHECKING
+
+from core import lazy
+from core.api import execute_pipeline, plan_pipeline, reexecute_pipeline
 from core.builtins import Any, Bool, Float, Int, Nothing, String
 from core.config import (
     Array,
@@ -8,6 +11,8 @@ from core.config import (
     Enum,
     EnumValue,
     Field,
+    FileFingerprint,
+    Fingerprint,
     IntSource,
     Noneable,
     Permissive,
@@ -49,6 +54,7 @@ from core.definitions.system_storage import (
     fs_intermediate_storage,
     mem_intermediate_storage,
 )
+from core.definitions.version_strategy import VersionStrategy
 from core.errors import (
     DagsterConfigMappingFunctionError,
     DagsterError,
@@ -88,6 +94,7 @@ from core.events import (
     TypeCheck,
 )
 from core.execution.context import SolidExecutionContext
+from core.execution.preview import PlannedRun
 from core.execution.results import PipelineExecutionResult, SolidExecutionResult
 from core.executors import in_process_executor
 from core.instance import DagsterInstance, InstanceRef
@@ -117,6 +124,11 @@ from core.types import (
     usable_as_dagster_type,
 )
 
+if TYPE_CHECKING:
+    from core.versions.source_hash import SourceHashVersionStrategy
+else:  # reads source code; most pipelines never ask for that
+    __getattr__ = lazy.lazy_names(__name__, {"SourceHashVersionStrategy": "core.versions.source_hash"})
+
 __all__ = [
     # definitions
     "DependencyDefinition",
@@ -133,6 +145,8 @@ __all__ = [
     "ResourceDefinition",
     "SolidDefinition",
     "SolidInvocation",
+    "SourceHashVersionStrategy",
+    "VersionStrategy",
     "configured",
     "executor",
     "intermediate_storage",
@@ -150,6 +164,8 @@ __all__ = [
     "Enum",
     "EnumValue",
     "Field",
+    "FileFingerprint",
+    "Fingerprint",
     "IntSource",
     "Noneable",
     "Permissive",
@@ -199,12 +215,14 @@ __all__ = [
     "InputContext",
     "OutputContext",
     "PipelineExecutionResult",
+    "PlannedRun",
     "SolidExecutionContext",
     "SolidExecutionResult",
     "build_init_resource_context",
     "build_input_context",
     "build_output_context",
     "execute_pipeline",
+    "plan_pipeline",
     "in_process_executor",
     "reexecute_pipeline",
     # instance and runs

@@ -9,6 +9,7 @@ from core.definitions.pipeline import PipelineDefinition
 from core.errors import DagsterInvariantViolationError
 from core.events.records import DagsterEvent
 from core.execution.prepare import PreparedRun, prepare_run
+from core.execution.preview import PlannedRun, preview
 from core.execution.results import PipelineExecutionResult
 from core.execution.run import execute_run
 from core.execution.sources import Sources, find_sources
@@ -28,6 +29,7 @@ def execute_pipeline(
     instance: DagsterInstance | None = None,
     raise_on_error: bool = True,
     memoize: bool | None = None,
+    refresh: Sequence[str] = (),
     on_event: Callable[[DagsterEvent], None] | None = None,
 ) -> PipelineExecutionResult:
     """Executes a pipeline in this process, or with the executor that its run config chooses.
@@ -41,6 +43,8 @@ def execute_pipeline(
         raise_on_error: whether the first error ends the run and is raised; otherwise the result says what failed.
         memoize: whether steps whose outputs are stored in the version that they would be computed in are skipped;
             by default as the tag `dagster/is_memoized_run` says.
+        refresh: steps that are executed whatever is stored, with all that they feed, and whose new values take the
+            place of those that are stored; for changes that versions cannot tell.
         on_event: called with each event of the run.
 
     Raises:
@@ -48,8 +52,33 @@ def execute_pipeline(
         DagsterResourceUnavailableError: what a resource needs is not there. Nothing has been recorded.
         Exception: where `raise_on_error`, what the user's code raised, or what else failed the run.
     """
-    prepared = prepare_run(_checked(pipeline), in_process_executor, run_config, mode, tags, memoize)
+    prepared = prepare_run(_checked(pipeline), in_process_executor, run_config, mode, tags, memoize, refresh=refresh)
     return _execute(prepared, instance, raise_on_error, None, on_event)
+
+
+def plan_pipeline(
+    pipeline: PipelineDefinition,
+    run_config: Mapping[str, Any] | None = None,
+    mode: str | None = None,
+    *,
+    instance: DagsterInstance | None = None,
+    refresh: Sequence[str] = (),
+) -> PlannedRun:
+    """What a memoized run of a pipeline would execute now, and what it would skip; nothing is recorded or executed.
+
+    Args:
+        pipeline: the pipeline.
+        run_config: as for `execute_pipeline`.
+        mode: the name of the mode; the pipeline's first by default.
+        instance: an ephemeral one by default.
+        refresh: as for `execute_pipeline`.
+
+    Raises:
+        DagsterInvalidConfigError: the run config does not fit; with every fault.
+        DagsterResourceFunctionError: an IO manager could not be started, or could not say what it has stored.
+    """
+    prepared = prepare_run(_checked(pipeline), in_process_executor, run_config, mode, memoize=True, refresh=refresh)
+    return preview(prepared, instance or DagsterInstance.ephemeral())
 
 
 def reexecute_pipeline(

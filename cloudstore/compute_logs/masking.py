@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterator, Sequence
 LEAST_SECRET_BYTES = 4
 LONGEST_LINE_BYTES = 64 << 10
 
+_LINE = re.compile(rb"[^\r\n]+")
+
 
 class Masker:
     """Replaces secrets in a stream by as many `*`; the result does not depend on where the stream is cut into chunks.
@@ -18,7 +20,7 @@ class Masker:
         secrets: texts to hide. One of several lines is hidden line by line too, as programs that print a key indent or
             prefix it. What has fewer than 4 bytes is left alone: hiding every "1" would leave nothing to read.
         patterns: regular expressions whose matches are hidden. Each sees one line, without its line break; of a line of
-            more than 64 KiB, the pieces of that length.
+            more than 64 KiB, the pieces of that length. A carriage return ends a line too, as in a progress bar.
     """
 
     def __init__(self, secrets: Collection[str] = (), patterns: Sequence[str] = ()) -> None:
@@ -45,6 +47,7 @@ class _Secrets:
         parts = {part.strip() for secret in secrets for part in (secret, *secret.splitlines())}
         encoded = {part.encode("utf-8", "surrogatepass") for part in parts}
         self._secrets = [each for each in encoded if len(each) >= LEAST_SECRET_BYTES]
+        self._runs = [(secret, _run_of(secret)) for secret in self._secrets]
         self.longest = max(map(len, self._secrets), default=0)
         # What was told already, as far back as a secret reaches that ends later; then what was not told yet.
         self._window, self._told = b"", 0
@@ -72,11 +75,19 @@ class _Secrets:
         return any(len(text) < len(secret) and secret.startswith(text) for secret in self._secrets)
 
     def _found_in(self, window: bytes) -> Iterator[tuple[int, int]]:
-        for secret in self._secrets:  # each by itself, as they may overlap
+        for secret, run in self._runs:  # each by itself, as they may overlap
             start = window.find(secret)
             while start >= 0:
-                yield start, start + len(secret)
-                start = window.find(secret, start + 1)
+                match = run.match(window, start)
+                end = match.end() if match else start + len(secret)
+                yield start, end
+                start = window.find(secret, end - len(secret) + 1)
+
+
+def _run_of(secret: bytes) -> re.Pattern[bytes]:
+    """Finds a secret and those that overlap with it in one go: a line of dashes holds `----` at each of its places."""
+    period = next(size for size in range(1, len(secret) + 1) if secret.startswith(secret[size:]))
+    return re.compile(re.escape(secret) + b"(?:" + re.escape(secret[-period:]) + b")*")
 
 
 class _Lines:
@@ -87,14 +98,15 @@ class _Lines:
     def feed(self, chunk: bytes, is_last: bool) -> bytes:
         if not self.patterns:
             return chunk
-        *lines, last = (self._held + chunk).split(b"\n")
-        told = [self._masked(line) + b"\n" for line in lines]
-        whole_pieces = len(last) if is_last else len(last) // LONGEST_LINE_BYTES * LONGEST_LINE_BYTES
-        told.append(self._masked(last[:whole_pieces]))
-        self._held = last[whole_pieces:]
-        return b"".join(told)
+        content = self._held + chunk
+        end = max(content.rfind(b"\n"), content.rfind(b"\r")) + 1  # of the last line that is whole
+        whole_pieces = (len(content) - end) // LONGEST_LINE_BYTES * LONGEST_LINE_BYTES
+        ready = len(content) if is_last else end + whole_pieces
+        self._held = content[ready:]
+        return _LINE.sub(self._masked, content[:ready])
 
-    def _masked(self, line: bytes) -> bytes:
+    def _masked(self, match: re.Match[bytes]) -> bytes:
+        line = match[0]
         pieces = [line[start : start + LONGEST_LINE_BYTES] for start in range(0, len(line), LONGEST_LINE_BYTES)]
         for pattern in self.patterns:
             pieces = [pattern.sub(_stars, piece) for piece in pieces]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import itertools
 import re
 import uuid
@@ -19,6 +20,7 @@ from core.errors import DagsterObjectNotFoundError
 from core.storage.atomic_file import atomic_write
 from core.storage.compute_log_manager import IO_TYPE_EXTENSION, ComputeIOType
 from core.storage.compute_logs.names import attempt_suffix
+from core.storage.deleting import entries_of
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -28,6 +30,7 @@ SEGMENTS = ".parts/"
 STREAMS = "streams"  # metadata of a log that is complete: of which streams of its step there are objects
 
 _PACKED = ".gz"
+_COPY = ".copy-"
 
 _LOG = re.compile(rf"/compute_logs/[^/]+\.({'|'.join(IO_TYPE_EXTENSION.values())})({re.escape(SEGMENTS)}[^/]+)?\Z")
 
@@ -72,19 +75,45 @@ def segment_key(log_key: str, start: int, is_packed: bool) -> str:
     return f"{log_key}{SEGMENTS}{start:020d}{_PACKED if is_packed else ''}"
 
 
-def fetch_log(client: S3Client, bucket: str, key: str, path: Path) -> bool:
-    """Copies a log that is complete to `path`, where it appears whole or not at all; False where there is none.
+def fetch_log(client: S3Client, bucket: str, key: str, path: Path) -> Path | None:
+    """Copies a log that is complete to the disk, unless it is there already.
+
+    The copy bears the ETag of its object in its name, so that of a log that was stored anew is not taken for it; such
+    copies are deleted. It appears whole or not at all.
+
+    Args:
+        client: a boto3 S3 client.
+        bucket: the bucket.
+        key: of the log.
+        path: where the log was written, or would have been; copies are beside it.
+
+    Returns:
+        The copy; None where the log is not in the bucket.
 
     Raises:
         DagsterObjectStoreError: as `cloudstore.errors.translate_errors`; of a missing bucket too.
     """
     found = _head(client, bucket, key)
     if found is None:
-        return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if found.get("ContentEncoding") != "gzip":
+        return None
+    begin = f"{_COPY}{_short_hash(path.name)}-"
+    copy = path.with_name(f"{begin}{_short_hash(found['ETag'])}{path.suffix}")
+    if not copy.exists():
+        for older in (each for each in entries_of(path.parent) if each.name.startswith(begin)):
+            older.unlink(missing_ok=True)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        _download(client, bucket, key, copy, is_packed=found.get("ContentEncoding") == "gzip")
+    return copy
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _download(client: S3Client, bucket: str, key: str, path: Path, is_packed: bool) -> None:
+    if not is_packed:
         transfer.download(client, bucket, key, path)
-        return True
+        return
     packed = path.with_name(f".partial-{uuid.uuid4().hex}.gz")  # of its own: two may fetch one log at once
     try:
         transfer.download(client, bucket, key, packed)
@@ -93,7 +122,6 @@ def fetch_log(client: S3Client, bucket: str, key: str, path: Path) -> bool:
                 file.write(chunk)
     finally:
         packed.unlink(missing_ok=True)
-    return True
 
 
 def are_complete(client: S3Client, bucket: str, keys: Sequence[str]) -> bool:
@@ -128,10 +156,13 @@ def read_segments(client: S3Client, bucket: str, key: str, cursor: int, max_byte
         max_bytes: at most so many.
 
     Returns:
-        The bytes, and how large the log is at least; None where segments went meanwhile, because it is complete.
+        The bytes, and how large the log is at least; None where there are no segments, or they went meanwhile: the log
+        is complete, or nothing of it was shipped yet.
     """
     raw, size = b"", 0
     segments = sorted(transfer.list_objects(client, bucket, key + SEGMENTS))
+    if not segments:
+        return None
     for segment, following in itertools.zip_longest(segments, segments[1:]):
         start = _start_of(segment.key)
         size = start + segment.size_bytes

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from functools import partial
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -15,18 +18,31 @@ from cloudstore.compute_logs.objects import LogPlaces
 from cloudstore.compute_logs.pending import PendingLog
 from cloudstore.compute_logs.shipper import Shipper
 from cloudstore.compute_logs.stream import LogStream, Packing
+from cloudstore.compute_logs.tasks import ToShip
 from core.config import Secret
-from core.storage.compute_log_manager import ComputeIOType
-from core.storage.dead_journals import DeadJournal, Entry
+from core.errors import DagsterError
+from core.storage.compute_log_manager import MAX_BYTES_FILE_READ, ComputeIOType, ComputeLogFileData
+from core.storage.dead_journals import DeadJournal, Entry, read_entry
 from core.storage.journal import Begun
 from core.storage.local_compute_log_manager import LocalComputeLogManager, LogName
 from core.storage.pipeline_run import PipelineRun
 from core.storage.removal import Removal
 
 _HIDDEN_TEXT_IS_GONE = (
-    "Its logs stay on the local disk: a secret that must not leave the machine in them came from the environment ({}), "
-    "and is not there now. Set it, and run `cloudstore logs drain`."
+    "Its logs stay on the local disk: a secret that must not leave the machine in them was in the environment ({}), or "
+    "among the options, and is not there now. Set it as it was, as that variable, and run `cloudstore logs drain`."
 )
+_NOTE_IS_UNREADABLE = (
+    "Logs that {} tells of stay on the local disk: it notes what is secret in them in a way that cannot be read here. "
+    "Delete that file to give up shipping them."
+)
+
+
+class _HiddenNote(msgspec.Struct, frozen=True):
+    """What the journal says of the secrets of a run."""
+
+    run_id: str
+    hidden: HiddenTexts
 
 
 class Spool(LocalComputeLogManager):
@@ -40,6 +56,7 @@ class Spool(LocalComputeLogManager):
         max_log_bytes: how large a log may be.
         places: where they are shipped to.
         shipper: ships them.
+        always_masked: secrets of every run, by the variables that tell what they were when they have changed.
         masker_with: makes what hides some texts.
         is_gzipped: whether they are compressed.
         skips_empty: whether logs that hold nothing are not shipped.
@@ -52,6 +69,7 @@ class Spool(LocalComputeLogManager):
         max_log_bytes: int | None,
         places: LogPlaces,
         shipper: Shipper,
+        always_masked: Mapping[str, str],
         masker_with: Callable[[Collection[str]], Masker],
         *,
         is_gzipped: bool,
@@ -61,6 +79,7 @@ class Spool(LocalComputeLogManager):
         super().__init__(base_dir, max_log_bytes=max_log_bytes)
         self._places = places
         self._shipper = shipper
+        self._always_masked = dict(always_masked)
         self._masker_with = masker_with
         self._is_gzipped = is_gzipped
         self._skips_empty = skips_empty
@@ -76,18 +95,34 @@ class Spool(LocalComputeLogManager):
         self._taken_over: list[DeadJournal] = []
 
     def hide(self, run_id: str, secrets: Collection[Secret]) -> None:
+        noted, why = None, ""
+        if secrets:
+            try:
+                note = _HiddenNote(run_id, HiddenTexts.of(secrets))
+                noted = self.journal.begin(msgspec.to_builtins(note))
+            except DagsterError as error:
+                why = f"What is secret in its logs cannot be noted: {error}"
         with self._lock:
             self._finished.discard(run_id)
             _, earlier = self._hidden.pop(run_id, ([], None))
             if secrets:
-                note = {"run_id": run_id, "hidden": msgspec.to_builtins(HiddenTexts.of(secrets))}
-                self._hidden[run_id] = [each.value for each in secrets], self.journal.begin(note)
+                self._hidden[run_id] = [each.value for each in secrets], noted
             if earlier is not None:
                 earlier.end()
+        if why:
+            self._warn(run_id, why)
+
+    @cached_property
+    def _always_noted(self) -> dict[str, Any]:
+        secrets = [Secret(value, variable) for variable, value in self._always_masked.items()]
+        return {"hidden": msgspec.to_builtins(HiddenTexts.of(secrets))} if secrets else {}
+
+    def noted_with(self, run_id: str) -> Entry:
+        return self._always_noted
 
     def masker(self, run_id: str) -> Masker:
         """What hides the secrets of a run."""
-        return self._masker_with(self._hidden.get(run_id, ([], None))[0])
+        return self._masker_with([*self._always_masked.values(), *self._hidden.get(run_id, ([], None))[0]])
 
     def mask_of(self, run_id: str) -> Callable[[bytes], bytes]:
         return lambda piece: self.masker(run_id).feed(piece, is_last=True)
@@ -105,15 +140,30 @@ class Spool(LocalComputeLogManager):
         self._shipper.begin(pending)
 
     def end_log(self, log: LogName, begun: Begun) -> None:
-        self.complete(log)
-        self._ship(log, begun.end)
+        too_long = [] if self.size_cap is None else [path for path in self._files(log) if self._is_too_long(path)]
+        if not too_long:
+            self.mark_completed(log)
+        self._ship(log, begun.end, too_long=too_long)
 
-    def finish_run(self, pipeline_run: PipelineRun) -> list[str]:
-        warnings = super().finish_run(pipeline_run)
+    def _is_too_long(self, path: Path) -> bool:
+        with suppress(OSError):
+            return self.size_cap is not None and not self.size_cap.allows(path.lstat().st_size)
+        return False
+
+    def _shorten_before(self, log: LogName, path: Path, left: set[Path]) -> None:
+        """Shortens one file of a log, which ends when none is left: by a thread that ships, as it may take seconds."""
+        self.shorten(path, log.run_id)
         with self._lock:
-            self._finished.add(pipeline_run.run_id)
-        self._tidy(pipeline_run.run_id)
-        return warnings
+            left.discard(path)
+            is_last = not left
+        if is_last:
+            self.mark_completed(log)
+
+    def end_run(self, run_id: str) -> None:
+        super().end_run(run_id)
+        with self._lock:
+            self._finished.add(run_id)
+        self._tidy(run_id)
 
     def is_here(self, log: LogName, io_type: ComputeIOType) -> bool:
         """Whether this process has what there is of a stream: it writes it, or has not shipped it yet."""
@@ -121,6 +171,22 @@ class Spool(LocalComputeLogManager):
         with self._lock:
             waiting = self._waiting.get(log.run_id, {}).get(log)
             return waiting is not None and any(each.path == path for each in waiting.streams)
+
+    def read_logs_file(
+        self,
+        run_id: str,
+        key: str,
+        io_type: ComputeIOType,
+        cursor: int = 0,
+        max_bytes: int = MAX_BYTES_FILE_READ,
+        attempt: int = 1,
+    ) -> ComputeLogFileData:
+        log = LogName(run_id, key, attempt)
+        with self._lock:
+            waiting = self._waiting.get(run_id, {}).get(log)
+        if waiting is not None:
+            self._shipper.wait_until_prepared(waiting)  # the reader waits for what the step does not
+        return super().read_logs_file(run_id, key, io_type, cursor, max_bytes, attempt)
 
     def has_files(self, log: LogName) -> bool:
         """Whether anything of a log is on this disk."""
@@ -152,9 +218,10 @@ class Spool(LocalComputeLogManager):
     def take_over(self, dead: DeadJournal, logs: list[LogName]) -> None:
         unknown = [entry for entry in dead.entries if "hidden" in entry and not self._hide_again(entry)]
         if unknown:
-            for entry in unknown:
-                self.withheld.append(_HIDDEN_TEXT_IS_GONE.format(", ".join(entry["hidden"]["hashes"])))
-                self._warn(entry["run_id"], self.withheld[-1])
+            for run_id, why in dict.fromkeys(self._why_withheld(entry, dead) for entry in unknown):
+                self.withheld.append(why)
+                if run_id:
+                    self._warn(run_id, why)
             dead.close()
             return
         self._taken_over.append(dead)
@@ -171,10 +238,20 @@ class Spool(LocalComputeLogManager):
 
     def _hide_again(self, entry: Entry) -> bool:
         """Whether the secrets that a dead process noted for a run are known here, so that they can be hidden."""
-        values = msgspec.convert(entry["hidden"], HiddenTexts).values()
-        if values is not None:
-            self._hidden.setdefault(entry["run_id"], (values, None))
-        return values is not None
+        note = read_entry(entry, _HiddenNote)
+        values = None if note is None else note.hidden.values({**self._always_masked, **os.environ})
+        if note is None or values is None:
+            return False
+        known, begun = self._hidden.get(note.run_id, ([], None))
+        self._hidden[note.run_id] = list(dict.fromkeys([*known, *values])), begun
+        return True
+
+    def _why_withheld(self, entry: Entry, dead: DeadJournal) -> tuple[str, str]:
+        """Of which run an entry tells, if that is known, and why its logs are not shipped."""
+        note = read_entry(entry, _HiddenNote)
+        if note is None:
+            return "", _NOTE_IS_UNREADABLE.format(dead.path)
+        return note.run_id, _HIDDEN_TEXT_IS_GONE.format(", ".join(note.hidden.hashes))
 
     def _leave(self, left: set[LogName], log: LogName, dead: DeadJournal) -> None:
         with self._lock:
@@ -196,8 +273,10 @@ class Spool(LocalComputeLogManager):
             for io_type in ComputeIOType
         ]
 
-    def _ship(self, log: LogName, on_shipped: Callable[[], None], is_leftover: bool = False) -> None:
-        """Hands a log that is complete to the shipper."""
+    def _ship(
+        self, log: LogName, on_shipped: Callable[[], None], is_leftover: bool = False, too_long: Collection[Path] = ()
+    ) -> None:
+        """Hands a log that is complete to the shipper, but for files that are `too_long`, which it is to shorten."""
         with self._lock:
             pending = self._waiting[log.run_id][log]
             pending.on_shipped = on_shipped
@@ -209,8 +288,18 @@ class Spool(LocalComputeLogManager):
         streams = [each for each in pending.streams if each not in empty]
         for stream in streams:
             stream.end(shipped_with=streams)
+        left = set(too_long)
         self._shipper.end(
-            pending, [(stream, partial(self._is_shipped, log, stream)) for stream in streams], is_leftover
+            pending,
+            [
+                ToShip(
+                    stream,
+                    partial(self._is_shipped, log, stream),
+                    partial(self._shorten_before, log, stream.path, left) if stream.path in left else None,
+                )
+                for stream in streams
+            ],
+            is_leftover,
         )
         for stream in empty:
             self._is_shipped(log, stream)

@@ -63,6 +63,7 @@ class LogStream:
         self._read_bytes = 0
         self._told_bytes = 0
         self._untold = b""
+        self._is_ended = False
         self._is_there = False
         self._metadata: dict[str, str] = {}
 
@@ -72,7 +73,11 @@ class LogStream:
         Args:
             shipped_with: the streams of this attempt at the step that are shipped, this one too.
         """
-        self._is_there = self.path.exists()  # if it is not later, somebody else has shipped it
+        with suppress(OSError):  # made where nothing was written
+            os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644))
+            self._is_there = True  # if it is not later, somebody else has shipped it, or deleted the run
+        self._is_ended = True  # before the masker goes: no segment is begun with another one
+        self._untold, self._masker = b"", None  # in an outage many logs wait
         self._metadata = {STREAMS: " ".join(sorted(each.path.suffix for each in shipped_with))}
 
     def new_bytes(self) -> int:
@@ -98,25 +103,30 @@ class LogStream:
             DagsterObjectStoreError: it could not be stored; the same bytes are shipped the next time.
             OSError: the file cannot be read.
         """
-        if not self._untold:
-            self._untold = self._read_on(most_bytes)
-        if not self._untold:
+        untold = self._untold or self._read_on(most_bytes)
+        if not untold:
             return
         key = segment_key(self.key, self._told_bytes, self._packing.is_gzipped)
-        content = gzip.compress(self._untold) if self._packing.is_gzipped else self._untold
         self._segments.append(key)  # first: an answer that is lost leaves one all the same
-        transfer.put_bytes(client, bucket, key, content, content_type=CONTENT_TYPE)
-        self._told_bytes += len(self._untold)
+        try:
+            content = gzip.compress(untold) if self._packing.is_gzipped else untold
+            transfer.put_bytes(client, bucket, key, content, content_type=CONTENT_TYPE)
+        except BaseException:
+            self._untold = b"" if self._is_ended else untold
+            raise
+        self._told_bytes += len(untold)
         self._untold = b""
 
     def _read_on(self, most_bytes: int) -> bytes:
-        if self._masker is None:
-            self._masker = self._packing.masker()
+        masker = self._masker or self._packing.masker()
+        if self._is_ended:
+            return b""
+        self._masker = masker
         with suppress(FileNotFoundError), open_log(self.path) as file:
             file.seek(self._read_bytes)
             raw = file.read(min(most_bytes, max(0, self.new_bytes())))
             self._read_bytes += len(raw)
-            return self._masker.feed(raw)
+            return masker.feed(raw)
         return b""
 
     def ship_whole(self, client: S3Client, bucket: str) -> None:
@@ -156,13 +166,14 @@ class LogStream:
                     yield None
                     return
                 file = stack.enter_context(tempfile.TemporaryFile())  # nothing was written
+            # As long as it is now: something that the step left running may still write.
+            content = FileSlice(file.fileno(), 0, os.fstat(file.fileno()).st_size)
             if masker.is_idle and not self._packing.is_gzipped:
-                # As long as it is now: something that the step left running may still write.
-                yield cast("IO[bytes]", FileSlice(file.fileno(), 0, os.fstat(file.fileno()).st_size))
+                yield cast("IO[bytes]", content)
                 return
             spool = stack.enter_context(tempfile.SpooledTemporaryFile(_SPOOL_BYTES))
             with gzip.open(spool, "wb") if self._packing.is_gzipped else nullcontext(spool) as sink:
-                while chunk := file.read(_CHUNK_BYTES):
+                while chunk := content.read(_CHUNK_BYTES):
                     sink.write(masker.feed(chunk))
                 sink.write(masker.feed(b"", is_last=True))
             yield cast("IO[bytes]", spool)

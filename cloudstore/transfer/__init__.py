@@ -2,21 +2,25 @@
 
 from cloudstore.transfer.common import ask, exists
 from cloudstore.transfer.delete import StoredObject, delete_objects, list_objects
+from cloudstore.transfer.find import ListedObject, find_listed
 from cloudstore.transfer.pieces import Content, get_content
 from cloudstore.transfer.read import download, get_bytes
 from cloudstore.transfer.stream import RANGE_BYTES, open_stream
-from cloudstore.transfer.write import PART_BYTES, WRITE_ID, part_bytes, put_bytes, put_file, put_stream
+from cloudstore.transfer.write import PART_BYTES, WRITE_ID, WrittenObject, part_bytes, put_bytes, put_file, put_stream
 
 __all__ = [
     "Content",
+    "ListedObject",
     "PART_BYTES",
     "RANGE_BYTES",
     "StoredObject",
     "WRITE_ID",
+    "WrittenObject",
     "ask",
     "delete_objects",
     "download",
     "exists",
+    "find_listed",
     "get_bytes",
     "get_content",
     "list_objects",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from cloudstore.errors import translate_errors
@@ -24,10 +25,12 @@ class StoredObject(NamedTuple):
     Attributes:
         key: its key.
         size_bytes: how large it is.
+        modified_at: when it was stored; with a timezone.
     """
 
     key: str
     size_bytes: int
+    modified_at: datetime
 
 
 def list_objects(client: S3Client, bucket: str, prefix: str) -> Iterator[StoredObject]:
@@ -40,7 +43,7 @@ def list_objects(client: S3Client, bucket: str, prefix: str) -> Iterator[StoredO
         for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             require(page, ("IsTruncated",), "ListObjectsV2", bucket, prefix)
             for each in page.get("Contents", []):
-                yield StoredObject(each["Key"], each["Size"])
+                yield StoredObject(each["Key"], each["Size"], each["LastModified"])
 
 
 def delete_objects(client: S3Client, bucket: str, keys: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 from cloudstore.errors import S3ConditionConflict, S3ConditionFailed, answer_to, code_of, translate_errors
 from cloudstore.keys import s3_url
@@ -39,6 +39,16 @@ WRITE_ID = "cloudstore-write-id"
 
 _PARTS_OF_ONE_SIZE = 1000
 _CONFLICT_ATTEMPTS = 8
+
+
+class WrittenObject(NamedTuple):
+    """What the store told of an object that it took.
+
+    Attributes:
+        etag: its ETag; None where the answer had none.
+    """
+
+    etag: str | None
 
 
 def put_bytes(
@@ -116,7 +126,7 @@ def put_file(
     content_encoding: str | None = None,
     metadata: Mapping[str, str] | None = None,
     in_one: bool = False,
-) -> bool:
+) -> WrittenObject | None:
     """Stores the whole of a file that seeks, without holding it: its parts are read as they are sent.
 
     One request up to 16 MiB, and up to 5 GiB where the write has a condition, so that the store decides it at once;
@@ -128,7 +138,7 @@ def put_file(
         in_one: one request up to 5 GiB in any case; it starts no thread, which a process that ends could not.
 
     Returns:
-        bool: False when the condition was not met, and nothing was changed.
+        What was stored; None when the condition was not met, and nothing was changed.
 
     Raises:
         DagsterObjectStoreError: as `translate_errors`.
@@ -137,8 +147,10 @@ def put_file(
     write = _Write(client, bucket, key, if_absent, settings, if_match)
     size = file.seek(0, os.SEEK_END)
     if size <= PART_BYTES or ((if_absent or if_match or in_one) and size <= MAX_PART_BYTES):
-        return write.put(file)
-    return write.put_parts(_file_parts(file.fileno(), 0, size))
+        is_created = write.put(file)
+    else:
+        is_created = write.put_parts(_file_parts(file.fileno(), 0, size))
+    return WrittenObject(write.etag) if is_created else None
 
 
 def _left_in_file(stream: IO[bytes]) -> int:
@@ -200,7 +212,11 @@ def _in_flight(number: int) -> int:
 
 
 class _Write:
-    """One object on its way to the store."""
+    """One object on its way to the store.
+
+    Attributes:
+        etag: what the store told when it had it.
+    """
 
     def __init__(
         self,
@@ -218,6 +234,7 @@ class _Write:
             self._condition = {"IfMatch": if_match}
         self._settings = settings
         self._write_id = uuid.uuid4().hex
+        self.etag: str | None = None
 
     def put(self, body: IO[bytes]) -> bool:
         """Stores it by one PutObject."""
@@ -227,9 +244,10 @@ class _Write:
 
         def send() -> None:
             body.seek(0)
-            self._client.put_object(
+            answer = self._client.put_object(
                 Bucket=self._bucket, Key=self._key, Body=body if small is None else small, **settings
             )
+            self.etag = answer.get("ETag")
 
         return self._create("PutObject", send)
 
@@ -253,6 +271,7 @@ class _Write:
                     **(self._condition | whole),
                 )
                 require(answer, ("ETag",), "CompleteMultipartUpload", self._bucket, self._key)
+                self.etag = answer["ETag"]
 
             created = self._create("CompleteMultipartUpload", complete)
         finally:
@@ -372,6 +391,7 @@ class _Write:
                 stored = self._client.head_object(Bucket=self._bucket, Key=self._key)
         except DagsterObjectNotFoundError:
             return False
+        self.etag = stored.get("ETag")
         return stored["Metadata"].get(WRITE_ID) == self._write_id
 
     def _is_taken(self) -> bool:

@@ -1,8 +1,11 @@
 """The commands that need no cloud."""
 
+from core.cli.explain import explain
 from core.cli.instance import instance
 from core.cli.logs import logs
+from core.cli.memo import memo
+from core.cli.plan import plan
 from core.cli.run import run
 from core.cli.runs import runs
 
-__all__ = ["instance", "logs", "run", "runs"]
+__all__ = ["explain", "instance", "logs", "memo", "plan", "run", "runs"]

@@ -35,5 +35,9 @@ def show_removals(removals: Iterable[Removal], dry_run: bool) -> None:
 
 def _line(removal: Removal) -> str:
     size = "" if removal.size_bytes is None else f"  {human_bytes(removal.size_bytes)}"
-    name = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in removal.name)
-    return f"{removal.kind:<11}  {name}{size}"
+    return f"{removal.kind:<11}  {printable(removal.name)}{size}"
+
+
+def printable(name: str) -> str:
+    """A name for a terminal, with escapes in place of what would move its cursor."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in name)

@@ -34,6 +34,7 @@ class StepReport(msgspec.Struct, frozen=True):
     usage: Usage = Usage()
 
 
+_TERMINAL_COLUMNS = 80
 _STYLES = {"executed": "green", "memoized": "cyan", "skipped": "yellow", "failed": "red", "not executed": "dim"}
 
 
@@ -62,19 +63,20 @@ def run_table(
         step_keys: steps that the run has; those of which nothing is told were not executed.
         prices: for the estimate in dollars; without them there is none.
     """
-    table = Table(title=title, title_justify="left", title_style="bold")
+    # As wide as its title, which would be broken otherwise.
+    table = Table(title=title, title_justify="left", title_style="bold", min_width=min(len(title), _TERMINAL_COLUMNS))
     # Folded where they do not fit, in 80 columns too: a key or an amount that is cut says nothing.
     table.add_column("step", overflow="fold")
     table.add_column("outcome", no_wrap=True)
-    for name in ("seconds", "S3 requests", "S3 seconds", "sent", "received"):
-        table.add_column(name, justify="right", overflow="fold")
-    if prices:
-        table.add_column("about", justify="right", no_wrap=True)
     listed = list(events)
-    reports = [report for report in map(step_report, listed) if report is not None]
-    told = {report.step_key for report in reports}
-    reports += [StepReport(key, "not executed") for key in step_keys if key not in told]
-    for report in reports:
+    # The last word counts: a step that was memoized is executed all the same where its value went meanwhile.
+    reports = {report.step_key: report for report in map(step_report, listed) if report is not None}
+    for name in ("seconds", *(("S3 requests", "S3 seconds", "sent", "received") if _uses_remote(listed) else ())):
+        table.add_column(name, justify="right", overflow="fold")
+    if prices and _uses_remote(listed):
+        table.add_column("about", justify="right", no_wrap=True)
+    untold = [StepReport(key, "not executed") for key in step_keys if key not in reports]
+    for report in [*reports.values(), *untold]:
         outcome = f"[{_STYLES[report.outcome]}]{report.outcome}[/]"
         table.add_row(report.step_key, outcome, _seconds(report.seconds), *_usage_cells(report.usage, prices))
     for event in listed:
@@ -96,6 +98,13 @@ def _add_totals(table: Table, event: DagsterEvent, prices: Prices | None) -> Non
             table.add_row("(planning)", "", "", *_usage_cells(data.planning_usage, prices), style="dim")
         cells = _usage_cells(data.usage, prices)
         table.add_row("the run", "", _seconds(data.duration_ms / 1000), *cells, style="bold")
+
+
+def _uses_remote(events: Iterable[DagsterEvent]) -> bool:
+    data = [event.event_specific_data for event in events]
+    usages = [each.usage for each in data if isinstance(each, StepSuccessData | StepFailureData)]
+    usages += [each.usage for each in data if isinstance(each, PipelineSuccessData | PipelineFailureData)]
+    return any(usage.requests for usage in usages)
 
 
 def _usage_cells(usage: Usage, prices: Prices | None) -> list[str]:

@@ -15,6 +15,7 @@ from core.config.composite import (
 )
 from core.config.environment import PermissiveSource, with_sources
 from core.config.faults import ConfigFault, format_path, hide_passwords, show_value, unknown_name
+from core.config.fingerprint import FileFingerprint, Fingerprint
 from core.config.scalars import ConfigType, Enum, EnumValue
 from core.config.secrets import Secret, collecting_secrets
 from core.config.sources import BoolSource, Checked, FloatSource, IntSource, SourceType, StringSource
@@ -30,6 +31,8 @@ __all__ = [
     "Enum",
     "EnumValue",
     "Field",
+    "FileFingerprint",
+    "Fingerprint",
     "FloatSource",
     "IntSource",
     "Noneable",

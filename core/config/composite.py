@@ -7,6 +7,7 @@ from typing import Any
 
 from core.builtins import BuiltinEnum
 from core.config.faults import ConfigFault, Path, names_secret, show_value, unknown_name
+from core.config.fingerprint import Fingerprint
 from core.config.scalars import ANY, BOOL, FLOAT, INT, STRING, AnyType, ConfigType
 from core.config.secrets import note_named_secrets, note_secret
 from core.errors import DagsterInvalidConfigDefinitionError
@@ -41,6 +42,8 @@ class Field:
         is_secret: the value is never shown in a message, log or table.
         rule: what the field demands of those beside it, where it has a value itself: gets the mapping they stand in,
             resolved and each right by itself, and returns what is wrong, in words without a value, or None.
+        fingerprint: the value points at something outside, such as a file, whose fingerprint is part of the version of
+            what is computed from it.
 
     Raises:
         DagsterInvalidConfigDefinitionError: for something that is no config type, or a default that does not fit.
@@ -54,8 +57,10 @@ class Field:
         description: str | None = None,
         is_secret: bool = False,
         rule: Callable[[Mapping[str, Any]], str | None] | None = None,
+        fingerprint: Fingerprint | None = None,
     ) -> None:
         self.config_type = as_config_type(config)
+        self.fingerprint = fingerprint
         self.description = description
         self.is_secret = is_secret
         self.rule = rule

@@ -11,6 +11,7 @@ from core.definitions.intermediate_storage import IntermediateStorageDefinition
 from core.definitions.logger import DEFAULT_LOGGERS, LoggerDefinition
 from core.definitions.resource import ResourceDefinition
 from core.definitions.system_storage import default_intermediate_storage_defs
+from core.definitions.version_strategy import VersionStrategy
 from core.errors import DagsterInvalidDefinitionError
 
 DEFAULT_MODE_NAME = "default"
@@ -26,6 +27,7 @@ class ModeDefinition:
         executor_defs: that a run config can choose from; those of the package by default.
         description: for people.
         intermediate_storage_defs: that a run config can choose from; `in_memory` and `filesystem` by default.
+        version_strategy: gives versions to solids and resources that state none; the pipeline's by default.
 
     Raises:
         DagsterInvalidDefinitionError: two executors or two storages of one name.
@@ -39,9 +41,11 @@ class ModeDefinition:
         executor_defs: Sequence[ExecutorDefinition] | None = None,
         description: str | None = None,
         intermediate_storage_defs: Sequence[IntermediateStorageDefinition] | None = None,
+        version_strategy: VersionStrategy | None = None,
     ) -> None:
         self.name = check_name(name or DEFAULT_MODE_NAME, "mode")
         self.description = description
+        self.version_strategy = version_strategy
         self.resource_defs = {
             check_name(key, "resource"): _as_resource(value) for key, value in (resource_defs or {}).items()
         }

@@ -12,6 +12,7 @@ from core.definitions.dependency import Feed, Solid, SolidInvocation
 from core.definitions.input_output import DEFAULT_IO_MANAGER_KEY
 from core.definitions.mode import ModeDefinition
 from core.definitions.solid import SolidDefinition
+from core.definitions.version_strategy import VersionStrategy
 from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
 from core.events.user_events import normalize_tags
 
@@ -29,6 +30,7 @@ class PipelineDefinition:
         dependencies: for each solid (by name, or by SolidInvocation where it has an alias), what feeds its inputs.
         mode_defs: the modes; one with defaults when none is given. The first is used when none is asked for.
         tags: string to string, or to what JSON can hold; runs have them too.
+        version_strategy: gives versions to solids and resources that state none, in modes that have none of their own.
 
     Raises:
         DagsterInvalidDefinitionError: the parts do not fit together; the message says which.
@@ -42,10 +44,12 @@ class PipelineDefinition:
         dependencies: Dependencies | None = None,
         mode_defs: Sequence[ModeDefinition] | None = None,
         tags: Mapping[str, Any] | None = None,
+        version_strategy: VersionStrategy | None = None,
     ) -> None:
         self.name = check_name(name or "pipeline", "pipeline")
         self.description = description
         self.tags = normalize_tags(tags, f"pipeline {self.name!r}")
+        self.version_strategy = version_strategy
         self.mode_defs = tuple(mode_defs or [ModeDefinition()])
         self._modes = {mode.name: mode for mode in self.mode_defs}
         if len(self._modes) < len(self.mode_defs):
@@ -178,12 +182,14 @@ def pipeline(
     description: str | None = None,
     mode_defs: Sequence[ModeDefinition] | None = None,
     tags: Mapping[str, Any] | None = None,
+    version_strategy: VersionStrategy | None = None,
 ) -> Callable[[Callable[..., Any]], PipelineDefinition]: ...
 def pipeline(
     name: Any = None,
     description: str | None = None,
     mode_defs: Sequence[ModeDefinition] | None = None,
     tags: Mapping[str, Any] | None = None,
+    version_strategy: VersionStrategy | None = None,
 ) -> Any:
     """Decorator: a function whose body calls solids becomes a PipelineDefinition. With or without arguments.
 
@@ -192,6 +198,7 @@ def pipeline(
         description: for people; the function's docstring by default.
         mode_defs: the modes.
         tags: of the pipeline and its runs.
+        version_strategy: gives versions to solids and resources that state none, in modes that have none of their own.
     """
     if callable(name):
         return pipeline()(name)
@@ -207,6 +214,7 @@ def pipeline(
             composition.dependencies,
             mode_defs,
             tags,
+            version_strategy,
         )
 
     return make

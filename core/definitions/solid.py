@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, overload
 
+from core.config import Fingerprint
 from core.definitions.composition import CompositionCall, compose_call
 from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name, key_set
 from core.definitions.input_output import NO_VALUE, InputDefinition, OutputDefinition
@@ -29,6 +30,7 @@ class SolidDefinition(ConfigurableDefinition):
         tags: string to string, or to what JSON can hold.
         required_resource_keys: resources that `context.resources` has.
         version: of the code; change it when the function would give another result. See `core/plan/versions.py`.
+        fingerprint: of what the solid reads outside, from its config; part of the version of its outputs.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class SolidDefinition(ConfigurableDefinition):
         tags: Mapping[str, Any] | None = None,
         required_resource_keys: Iterable[str] | None = None,
         version: str | None = None,
+        fingerprint: Fingerprint | None = None,
     ) -> None:
         super().__init__(check_name(name, "solid"), config_schema, description, "solid")
         self.input_defs = tuple(input_defs)
@@ -50,6 +53,7 @@ class SolidDefinition(ConfigurableDefinition):
         self.tags = normalize_tags(tags, f"solid {name!r}")
         self.required_resource_keys = key_set(required_resource_keys, f"solid {name!r}")
         self.version = version
+        self.fingerprint = fingerprint
         self.input_dict = {definition.name: definition for definition in self.input_defs}
         self.output_dict = {definition.name: definition for definition in self.output_defs}
         if len(self.input_dict) < len(self.input_defs) or len(self.output_dict) < len(self.output_defs):
@@ -80,6 +84,7 @@ def solid(
     required_resource_keys: Iterable[str] | None = None,
     tags: Mapping[str, Any] | None = None,
     version: str | None = None,
+    fingerprint: Fingerprint | None = None,
 ) -> Callable[[ComputeFn], SolidDefinition]: ...
 def solid(
     name: Any = None,
@@ -90,6 +95,7 @@ def solid(
     required_resource_keys: Iterable[str] | None = None,
     tags: Mapping[str, Any] | None = None,
     version: str | None = None,
+    fingerprint: Fingerprint | None = None,
 ) -> Any:
     """Decorator: a function becomes a SolidDefinition. With or without arguments.
 
@@ -105,6 +111,7 @@ def solid(
         required_resource_keys: resources that `context.resources` has.
         tags: string to string, or to what JSON can hold.
         version: of the code.
+        fingerprint: of what the solid reads outside, from its config; part of the version of its outputs.
     """
     if callable(name):
         return _solid_from(name, None)
@@ -120,6 +127,7 @@ def solid(
             required_resource_keys=required_resource_keys,
             tags=tags,
             version=version,
+            fingerprint=fingerprint,
         )
 
     return make

@@ -18,10 +18,12 @@ from core.instance import DagsterInstance
 from core.log_manager import DagsterLogManager
 from core.plan.plan import ExecutionPlan
 from core.plan.steps import ExecutionStep
+from core.plan.versions import version_of_absence
 from core.serdes import SerializableErrorInfo
 from core.storage.io_context import InputContext, OutputContext
 from core.storage.io_manager import IOManager
 from core.storage.pipeline_run import PipelineRun
+from core.types import resolve_dagster_type
 from core.usage import UsageMeter
 
 
@@ -123,7 +125,15 @@ class PipelineContext:
             version=self.execution_plan.versions.get(handle),
             resource_config=self.environment_config.resources.get(key),
             resources=self._resources_of(key),
+            replaces_stored=handle.step_key in self.execution_plan.refreshed,
         )
+
+    def absence_context(self, handle: StepOutputHandle, log: DagsterLogManager | None = None) -> OutputContext:
+        """As `output_context`, for what is stored in an output's place when the solid did not give it: `False`."""
+        context = self.output_context(handle, log)
+        context.dagster_type, context.metadata = resolve_dagster_type(None), {}
+        context.version = None if context.version is None else version_of_absence(context.version)
+        return context
 
     def _resources_of(self, key: str) -> Resources:
         definition = self.resources.definition(key)

@@ -4,11 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.errors import DagsterExecutionLoadInputError, DagsterTypeCheckDidNotPass, user_code_error_boundary
+from core.errors import (
+    DagsterExecutionLoadInputError,
+    DagsterObjectCorruptError,
+    DagsterObjectNotFoundError,
+    DagsterTypeCheckDidNotPass,
+    user_code_error_boundary,
+)
 from core.events.payloads import LoadedInputData, StepInputData, StepOutputHandle
 from core.events.records import DagsterEvent
 from core.execution.context import StepContext
 from core.plan.steps import FromConfig, FromDefault, FromStepOutput, FromStepOutputs, StepInput
+
+
+class LostValueError(Exception):
+    """A value that was stored when the run was planned is gone or damaged; the step that gives it was skipped for it.
+
+    Attributes:
+        handle: the output.
+    """
+
+    def __init__(self, handle: StepOutputHandle) -> None:
+        super().__init__(
+            f"The value of output {handle.output_name!r} of step {handle.step_key!r} is gone or damaged; that step is "
+            "executed first."
+        )
+        self.handle = handle
 
 
 def load_inputs(
@@ -23,6 +44,7 @@ def load_inputs(
 
     Raises:
         DagsterExecutionLoadInputError: an IO manager raised.
+        LostValueError: it says that a value is gone or damaged which a step that was skipped has given.
         DagsterTypeCheckDidNotPass: a value is not of the input's type.
     """
     values: dict[str, Any] = {}
@@ -62,10 +84,17 @@ def _load(step_context: StepContext, name: str, handle: StepOutputHandle, events
             f"Loading input {name!r} of step {step_key!r} from output {handle.output_name!r} of step "
             f"{handle.step_key!r} failed"
         ),
+        control_flow_exceptions=(LostValueError,),
         step_key=step_key,
         input_name=name,
     ):
-        value = pipeline_context.io_manager(key).load_input(pipeline_context.input_context(handle, step_context, name))
+        try:
+            context = pipeline_context.input_context(handle, step_context, name)
+            value = pipeline_context.io_manager(key).load_input(context)
+        except (DagsterObjectNotFoundError, DagsterObjectCorruptError) as error:
+            if handle.step_key in pipeline_context.execution_plan.memoized:
+                raise LostValueError(handle) from error
+            raise
     events.append(
         step_context.record(
             "LOADED_INPUT",

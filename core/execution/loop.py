@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import msgspec
 
@@ -13,9 +13,10 @@ from core.errors import DagsterUserCodeExecutionError
 from core.events.payloads import StepOutputHandle
 from core.events.records import DagsterEvent
 from core.execution.context import PipelineContext
+from core.execution.resources import keys_of
 from core.execution.step import StepResult, execute_step
 from core.plan.plan import ExecutionPlan
-from core.plan.steps import ExecutionStep, FromStepOutputs
+from core.plan.steps import ExecutionStep
 
 
 def execute_steps(
@@ -32,19 +33,17 @@ def execute_steps(
         Exception: the first error, where `pipeline_context.raise_on_error`; the user's own where user code raised.
     """
     unavailable: set[str] = set()
-    not_given = set(pipeline_context.sources.not_given)
+    not_given = {*pipeline_context.sources.not_given, *execution_plan.not_given}
     for step in execution_plan.steps_to_execute:
         failed_sources = {handle.step_key for handle in step.upstream_handles} & unavailable
         if failed_sources:
             unavailable.add(step.key)
             _log_abandoned(pipeline_context, step, failed_sources)
-        elif _must_skip(step, not_given):
+        elif step.is_skipped(not_given):
             not_given.update(step.handle(output.name) for output in step.outputs)
             yield _record_skipped(pipeline_context, step)
         else:
-            result = _run(pipeline_context, step, frozenset(not_given), retries)
-            yield from result.earlier_events
-            yield from result.events
+            result = yield from _run(pipeline_context, step, frozenset(not_given), retries)
             if result.error is None:
                 given = result.given_outputs
                 not_given.update(step.handle(each.name) for each in step.outputs if each.name not in given)
@@ -64,26 +63,47 @@ def users_own(error: BaseException) -> BaseException:
 
 def _run(
     pipeline_context: PipelineContext, step: ExecutionStep, not_given: frozenset[StepOutputHandle], retries: RetryMode
-) -> StepResult:
-    earlier: tuple[DagsterEvent, ...] = ()
-    attempt = 1
+) -> Generator[DagsterEvent, None, StepResult]:
+    """Runs a step until it needs no other attempt; yields the events of each attempt when it has ended."""
+    attempt, given_attempts = 1, 0
     while True:
-        result = execute_step(pipeline_context.step_context(step), attempt, not_given, retries is RetryMode.ENABLED)
-        if result.retry is None:
-            return msgspec.structs.replace(result, earlier_events=earlier)
-        earlier += tuple(result.events)
-        time.sleep(result.retry.seconds_to_wait)
+        may_retry = retries is RetryMode.ENABLED
+        result = execute_step(
+            pipeline_context.step_context(step), attempt, not_given, may_retry, asked_before=given_attempts
+        )
+        yield from result.events
+        if result.lost is not None:
+            error = yield from _compute_again(pipeline_context, result.lost, not_given, retries)
+            if error is not None:
+                return msgspec.structs.replace(result, error=error)
+        elif result.retry is not None:
+            given_attempts += 1
+            time.sleep(result.retry.seconds_to_wait)
+        else:
+            return result
         attempt += 1
 
 
-def _must_skip(step: ExecutionStep, not_given: set[StepOutputHandle]) -> bool:
-    for step_input in step.inputs:
-        handles = step_input.upstream_handles
-        missing = [handle for handle in handles if handle in not_given]
-        is_fan_in = isinstance(step_input.source, FromStepOutputs)
-        if missing and (not is_fan_in or len(missing) == len(handles)):
-            return True
-    return False
+def _compute_again(
+    pipeline_context: PipelineContext,
+    handle: StepOutputHandle,
+    not_given: frozenset[StepOutputHandle],
+    retries: RetryMode,
+) -> Generator[DagsterEvent, None, BaseException | None]:
+    """Executes a step that was skipped because its output was stored, which is gone or damaged now.
+
+    Returns:
+        Why it failed, if it did.
+    """
+    plan = pipeline_context.execution_plan
+    step = plan.steps[handle.step_key]
+    memoized = {key: data for key, data in plan.memoized.items() if key != step.key}
+    pipeline_context.execution_plan = msgspec.structs.replace(
+        plan, memoized=memoized, refreshed=plan.refreshed | {step.key}
+    )
+    pipeline_context.resources.start(keys_of(plan, step))
+    result = yield from _run(pipeline_context, step, not_given, retries)
+    return result.error
 
 
 def _record_skipped(pipeline_context: PipelineContext, step: ExecutionStep) -> DagsterEvent:

@@ -26,6 +26,7 @@ from core.events.payloads import (
 from core.events.records import DagsterEvent
 from core.events.user_events import USER_EVENT_TYPES, AssetMaterialization, ExpectationResult, Output, UserEvent
 from core.execution.context import StepContext
+from core.storage.io_manager import MemoizableIOManager
 
 
 def as_user_events(step_context: StepContext, given: Any) -> Generator[UserEvent, None, None]:
@@ -86,9 +87,11 @@ class OutputHandler:
             DagsterStepOutputNotFoundError: it did not give a required output.
         """
         for output_def in self._context.step.outputs:
-            if output_def.name in self._given or not output_def.is_required:
+            if output_def.name in self._given:
                 continue
-            if output_def.dagster_type.is_nothing:
+            if not output_def.is_required:
+                self._remember_absence(output_def)
+            elif output_def.dagster_type.is_nothing:
                 self._handle_output(Output(None, output_def.name))
             else:
                 step_key = self._context.step.key
@@ -98,6 +101,28 @@ class OutputHandler:
                     step_key,
                     output_def.name,
                 )
+
+    def _remember_absence(self, output_def: OutputDefinition) -> None:
+        """Stores that an optional output was not given, so that a memoized run need not execute the step to know it."""
+        pipeline_context, step = self._context.pipeline_context, self._context.step
+        io_manager = pipeline_context.io_manager(output_def.io_manager_key)
+        context = pipeline_context.absence_context(step.handle(output_def.name), self._context.log)
+        if context.version is None or not isinstance(io_manager, MemoizableIOManager):
+            return
+        context.replaces_stored = True  # one that is there says the same
+        with self._storing(output_def):
+            given = io_manager.handle_output(context, False)
+            for _ in given if inspect.isgenerator(given) else ():
+                pass
+
+    def _storing(self, output_def: OutputDefinition) -> Any:
+        step_key, name = self._context.step.key, output_def.name
+        return user_code_error_boundary(
+            DagsterExecutionHandleOutputError,
+            lambda: f"Storing output {name!r} of step {step_key!r} with {output_def.io_manager_key!r} failed",
+            step_key=step_key,
+            output_name=name,
+        )
 
     def _handle_output(self, output: Output) -> None:
         output_def = self._definition(output)
@@ -135,12 +160,7 @@ class OutputHandler:
         io_manager = pipeline_context.io_manager(key)
         output_context = pipeline_context.output_context(step.handle(output.output_name), self._context.log)
         entries: list[EventMetadataEntry] = []
-        with user_code_error_boundary(
-            DagsterExecutionHandleOutputError,
-            lambda: f"Storing output {output.output_name!r} of step {step.key!r} with {key!r} failed",
-            step_key=step.key,
-            output_name=output.output_name,
-        ):
+        with self._storing(output_def):
             given = io_manager.handle_output(output_context, output.value)
             for item in given if inspect.isgenerator(given) else ():
                 if isinstance(item, AssetMaterialization):
@@ -148,10 +168,11 @@ class OutputHandler:
                 elif isinstance(item, EventMetadataEntry):
                     entries.append(item)
         address = io_manager.get_address(output_context)
+        stamp = io_manager.get_stamp(output_context) if isinstance(io_manager, MemoizableIOManager) else None
         self._record(
             "HANDLED_OUTPUT",
             f"Stored output {output.output_name!r} with {key!r}" + (f" at {address}." if address else "."),
-            HandledOutputData(output.output_name, key, version, address, tuple(entries)),
+            HandledOutputData(output.output_name, key, version, address, tuple(entries), stamp),
         )
 
     def _record_materialization(self, materialization: AssetMaterialization) -> None:

@@ -17,7 +17,8 @@ from core.definitions.run_config import EnvironmentConfig
 from core.events.user_events import normalize_tags
 from core.execution.defaults import executors_of, resources_of
 from core.execution.intermediate import as_io_manager
-from core.plan import ExecutionPlan, build_plan, with_versions
+from core.plan import ExecutionPlan, Versioning, build_plan
+from core.plan.subset import select_steps
 from core.storage.pipeline_run import PipelineRun
 from core.storage.tags import MEMOIZED_RUN_TAG
 
@@ -31,7 +32,8 @@ class PreparedRun(msgspec.Struct, frozen=True, eq=False):
         environment: the checked run config.
         resource_defs: by key, with the defaults of the package.
         executor_def: the executor that the run config chooses.
-        plan: its steps, with versions.
+        plan: its steps, with versions but for those of steps whose config points at something outside.
+        versioning: what worked out these versions.
         run: its record; not stored yet.
         secrets: what its config holds that is not for others.
     """
@@ -42,13 +44,14 @@ class PreparedRun(msgspec.Struct, frozen=True, eq=False):
     resource_defs: dict[str, ResourceDefinition]
     executor_def: ExecutorDefinition
     plan: ExecutionPlan
+    versioning: Versioning
     run: PipelineRun
     secrets: frozenset[Secret] = frozenset()
 
     @property
     def is_memoized(self) -> bool:
         """bool: whether steps whose outputs are stored are to be skipped."""
-        return self.run.tags.get(MEMOIZED_RUN_TAG, "").lower() == "true"
+        return self.run.tags.get(MEMOIZED_RUN_TAG) == "true"
 
 
 def prepare_run(
@@ -61,6 +64,7 @@ def prepare_run(
     step_keys: Sequence[str] | None = None,
     root_run_id: str | None = None,
     parent_run_id: str | None = None,
+    refresh: Sequence[str] = (),
 ) -> PreparedRun:
     """Checks a run against its pipeline and plans it.
 
@@ -74,9 +78,11 @@ def prepare_run(
         step_keys: only these steps; all by default.
         root_run_id: the first of a chain of re-executions.
         parent_run_id: the run that is re-executed.
+        refresh: steps that are executed whatever is stored, with all that they feed; queries as `select_steps` takes.
 
     Raises:
         DagsterInvariantViolationError: there is no such mode.
+        DagsterInvalidSubsetError: `refresh` names no step.
         DagsterInvalidConfigError: the run config does not fit; with every fault.
         DagsterExecutionStepNotFoundError: there is no such step.
     """
@@ -86,6 +92,9 @@ def prepare_run(
     with collecting_secrets() as secrets:
         environment = EnvironmentConfig.build(pipeline, mode_def, run_config, resource_defs, executors)
     plan = build_plan(pipeline, environment, step_keys)
+    plan = msgspec.structs.replace(plan, refreshed=_refreshed(plan, refresh))
+    strategy = mode_def.version_strategy or pipeline.version_strategy
+    versioning = Versioning(plan, resource_defs, environment.resources, strategy)
     run = PipelineRun(
         pipeline_name=pipeline.name,
         run_config=environment.original_config_dict,
@@ -101,15 +110,26 @@ def prepare_run(
         environment,
         _with_intermediate_storage(resource_defs, pipeline, mode_def, environment),
         executors[environment.execution[0]],
-        with_versions(plan, resource_defs, environment.resources),
+        versioning.versioned_plan(),
+        versioning,
         run,
         frozenset(secrets),
     )
 
 
+def _refreshed(plan: ExecutionPlan, refresh: Sequence[str]) -> frozenset[str]:
+    """The steps that are named, and all that they feed: the versions of those say nothing of a new value."""
+    queries = [refresh] if isinstance(refresh, str) else refresh
+    return frozenset(select_steps(plan.steps, [query if query.endswith("*") else f"{query}*" for query in queries]))
+
+
 def _run_tags(pipeline: PipelineDefinition, tags: Mapping[str, Any] | None, memoize: bool | None) -> dict[str, str]:
     merged = {**pipeline.tags, **normalize_tags(tags, "the run")}
-    return merged if memoize is None else {**merged, MEMOIZED_RUN_TAG: str(memoize).lower()}
+    if memoize is not None:
+        merged[MEMOIZED_RUN_TAG] = str(memoize)
+    if MEMOIZED_RUN_TAG in merged:
+        merged[MEMOIZED_RUN_TAG] = merged[MEMOIZED_RUN_TAG].lower()  # in one spelling, for who looks for such runs
+    return merged
 
 
 def _with_intermediate_storage(

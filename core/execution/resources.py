@@ -15,6 +15,7 @@ from core.errors import (
     DagsterUnknownResourceError,
     user_code_error_boundary,
 )
+from core.plan import ExecutionPlan, ExecutionStep
 
 
 class Resources:
@@ -32,20 +33,30 @@ class Resources:
         return dict(self.__dict__)
 
 
+def keys_of(plan: ExecutionPlan, step: ExecutionStep) -> set[str]:
+    """Keys of the resources that a step needs: its own, and those that store and load its values."""
+    keys = set(step.solid.definition.required_resource_keys)
+    keys |= {output.io_manager_key for output in step.outputs}
+    return keys | {plan.output_def(handle).io_manager_key for handle in step.upstream_handles}
+
+
 class RunResources:
     """The resources of one run.
 
     Args:
         definitions: by key.
+        config: the checked config of each.
         make_context: makes what a resource function is told, from its key and the resources it requires.
     """
 
     def __init__(
         self,
         definitions: Mapping[str, ResourceDefinition],
+        config: Mapping[str, Any],
         make_context: Callable[[str, Resources], InitResourceContext],
     ) -> None:
         self._definitions = definitions
+        self._config = config
         self._make_context = make_context
         self._values: dict[str, Any] = {}
         self._starting: list[str] = []
@@ -68,6 +79,10 @@ class RunResources:
         if key not in self._values:
             self._values[key] = self._create(key)
         return self._values[key]
+
+    def config(self, key: str) -> Any:
+        """The checked config under a key, or None."""
+        return self._config.get(key)
 
     def definition(self, key: str) -> ResourceDefinition | None:
         """The definition under a key, or None."""

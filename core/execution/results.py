@@ -32,7 +32,7 @@ class SolidExecutionResult:
     @property
     def memoized(self) -> bool:
         """bool: whether it was not executed because its outputs were stored."""
-        return self._has("STEP_MEMOIZED")
+        return self._has("STEP_MEMOIZED") and not self._has("STEP_START")
 
     @property
     def skipped(self) -> bool:
@@ -79,7 +79,9 @@ class SolidExecutionResult:
 
     def _given_outputs(self) -> list[str]:
         if self.memoized:
-            return [output.name for output in self._context.execution_plan.steps[self.solid_name].outputs]
+            plan = self._context.execution_plan
+            step, not_given = plan.steps[self.solid_name], plan.not_given
+            return [output.name for output in step.outputs if step.handle(output.name) not in not_given]
         data = (event.event_specific_data for event in self.compute_step_events)
         return [each.output_name for each in data if isinstance(each, HandledOutputData)]
 
@@ -125,7 +127,7 @@ class PipelineExecutionResult:
     @property
     def memoized_step_keys(self) -> list[str]:
         """list[str]: the steps that were not executed because their outputs were stored."""
-        return list(self._context.execution_plan.memoized)
+        return list(self._context.execution_plan.memoized)  # but for those of which it turned out that they were not
 
     @property
     def solid_result_list(self) -> list[SolidExecutionResult]:

@@ -22,13 +22,15 @@ from core.events.payloads import (
     PipelineCanceledData,
     PipelineFailureData,
     PipelineSuccessData,
+    PlanVersionedData,
 )
 from core.events.records import DagsterEvent, EventLogEntry
 from core.execution.context import PipelineContext
 from core.execution.decide import decide
+from core.execution.fingerprints import fingerprints_of
 from core.execution.loop import users_own
 from core.execution.prepare import PreparedRun
-from core.execution.resources import Resources, RunResources
+from core.execution.resources import Resources, RunResources, keys_of
 from core.execution.results import PipelineExecutionResult
 from core.execution.sources import Sources
 from core.instance import DagsterInstance
@@ -70,7 +72,7 @@ def execute_run(
     """
     writer = EventWriter(instance.handle_new_events)
     sink = _event_sink(writer, on_event)
-    context = _pipeline_context(prepared, instance, raise_on_error, sources or Sources(), sink)
+    context = pipeline_context(prepared, instance, raise_on_error, sources or Sources(), sink)
     run = _Run(prepared, context, writer)
     try:
         return run.execute()
@@ -99,6 +101,7 @@ class _Run:
         self._writer = writer
         self._events: list[DagsterEvent] = []
         self._started = time.perf_counter()
+        self._versioned: PlanVersionedData | None = None
 
     def execute(self) -> PipelineExecutionResult:
         try:
@@ -132,12 +135,21 @@ class _Run:
         """Starts them, and decides what to execute; the error of a resource of the user's fails a run that exists."""
         self._check_executor()
         try:
+            self._version_plan()
             if self._prepared.is_memoized:
                 self._context.execution_plan = decide(self._context)
             self._context.resources.start(_keys_to_start(self._context, self._prepared))
         except DagsterResourceFunctionError as error:
             return error
         return None
+
+    def _version_plan(self) -> None:
+        """Works out the versions that the prepared plan lacks, and what is to be recorded of them."""
+        fingerprints = fingerprints_of(self._context.execution_plan, self._context.resources)
+        if fingerprints or self._prepared.is_memoized:
+            versioning = self._prepared.versioning.with_fingerprints(fingerprints)
+            self._context.execution_plan = versioning.versioned_plan()
+            self._versioned = versioning.described()
 
     def _check_executor(self) -> None:
         """Raises DagsterUnmetExecutorRequirementsError where the executor cannot run this pipeline here."""
@@ -168,6 +180,9 @@ class _Run:
 
     def _record_memoized(self) -> None:
         plan = self._context.execution_plan
+        if self._prepared.is_memoized and self._versioned is not None:
+            message = f"{len(plan.memoized)} of {len(self._versioned.steps)} steps are not executed."
+            self._record("PLAN_VERSIONED", message, self._versioned)
         for key, data in plan.memoized.items():
             message = f"Step {key!r} is not executed: its outputs are stored, or needed by nobody."
             self._take(self._context.step_context(plan.steps[key]).record("STEP_MEMOIZED", message, data))
@@ -241,20 +256,17 @@ def _keys_to_start(context: PipelineContext, prepared: PreparedRun) -> set[str]:
     """Keys of the resources that the steps to execute need: their own, and those that store and load values."""
     plan = context.execution_plan
     keys = set(prepared.executor_def.required_resource_keys)
-    for step in plan.steps_to_execute:
-        keys |= step.solid.definition.required_resource_keys
-        keys |= {output.io_manager_key for output in step.outputs}
-        keys |= {plan.output_def(handle).io_manager_key for handle in step.upstream_handles}
-    return keys
+    return keys.union(*(keys_of(plan, step) for step in plan.steps_to_execute))
 
 
-def _pipeline_context(
+def pipeline_context(
     prepared: PreparedRun,
     instance: DagsterInstance,
     raise_on_error: bool,
     sources: Sources,
     event_sink: EventSink,
 ) -> PipelineContext:
+    """The context of a run that has not begun."""
     log = _log_manager(prepared, event_sink)
     usage = UsageMeter()
     run = prepared.run.with_status(PipelineRunStatus.NOT_STARTED)
@@ -272,7 +284,7 @@ def _pipeline_context(
         instance,
         prepared.plan,
         log,
-        RunResources(prepared.resource_defs, init_context),
+        RunResources(prepared.resource_defs, prepared.environment.resources, init_context),
         usage,
         raise_on_error,
         sources,

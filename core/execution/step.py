@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Generator
 from contextlib import closing
@@ -24,7 +25,7 @@ from core.events.payloads import (
 from core.events.records import DagsterEvent
 from core.events.user_events import Failure, RetryRequested, UserEvent
 from core.execution.context import SolidExecutionContext, StepContext
-from core.execution.inputs import load_inputs
+from core.execution.inputs import LostValueError, load_inputs
 from core.execution.outputs import OutputHandler, as_user_events
 from core.serdes import error_info
 from core.usage import Usage
@@ -39,13 +40,13 @@ class StepResult(msgspec.Struct, frozen=True):
         events: what happened, in order; recorded already.
         error: what failed it.
         retry: the request to run it again, when that is how it ended.
-        earlier_events: those of the attempts before.
+        lost: the output that must be computed again before the step can be, when that is how it ended.
     """
 
     events: list[DagsterEvent]
     error: BaseException | None = None
     retry: RetryRequested | None = None
-    earlier_events: tuple[DagsterEvent, ...] = ()
+    lost: StepOutputHandle | None = None
 
     @property
     def given_outputs(self) -> frozenset[str]:
@@ -62,6 +63,7 @@ def execute_step(
     attempt: int = 1,
     skipped: frozenset[StepOutputHandle] = frozenset(),
     may_retry: bool = True,
+    asked_before: int = 0,
 ) -> StepResult:
     """Runs a step once, with its output captured.
 
@@ -70,6 +72,7 @@ def execute_step(
         attempt: 1 for the first.
         skipped: outputs of earlier steps that were not given.
         may_retry: whether a request to run the step again is heeded; otherwise it fails the step.
+        asked_before: how many such requests were heeded.
 
     Raises:
         BaseException: what is no Exception (KeyboardInterrupt, say), after the failure of the step is recorded.
@@ -85,14 +88,14 @@ def execute_step(
             events.append(step_context.record("STEP_START", f"Started step {key!r}."))
         else:
             events.append(step_context.record("STEP_RESTARTED", f"Started step {key!r} again, attempt {attempt}."))
-        return _attempt(step_context, attempt, skipped, may_retry, events)
+        return _attempt(step_context, skipped, may_retry, asked_before, events)
 
 
 def _attempt(
     step_context: StepContext,
-    attempt: int,
     skipped: frozenset[StepOutputHandle],
     may_retry: bool,
+    asked_before: int,
     events: list[DagsterEvent],
 ) -> StepResult:
     meter = step_context.pipeline_context.usage
@@ -100,10 +103,13 @@ def _attempt(
     try:
         _compute(step_context, skipped, events)
     except RetryRequested as retry:
-        if may_retry and attempt <= retry.max_retries:
+        if may_retry and asked_before < retry.max_retries:
             events.append(_record_retry(step_context, retry))
             return StepResult(events, retry=retry)
         error: BaseException = retry
+    except LostValueError as lost:
+        events.append(_record_lost(step_context, lost))
+        return StepResult(events, lost=lost.handle)
     except BaseException as raised:  # noqa: BLE001  a KeyboardInterrupt is recorded too, and raised again below
         error = raised
     else:
@@ -157,6 +163,12 @@ def _record_retry(step_context: StepContext, retry: RetryRequested) -> DagsterEv
     info = error_info(retry)
     message = f"Step {step_context.step.key!r} asked to be run again in {retry.seconds_to_wait:g} s."
     return step_context.record("STEP_UP_FOR_RETRY", message, StepRetryData(info, retry.seconds_to_wait), info)
+
+
+def _record_lost(step_context: StepContext, lost: LostValueError) -> DagsterEvent:
+    info = error_info(lost)
+    message = f"Step {step_context.step.key!r} waits: {lost}"
+    return step_context.record("STEP_UP_FOR_RETRY", message, StepRetryData(info), info, logging.WARNING)
 
 
 def _record_failure(step_context: StepContext, error: BaseException, duration_ms: float, usage: Usage) -> DagsterEvent:

@@ -7,7 +7,7 @@ import os
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import chain, islice
 from pathlib import Path
 
@@ -16,12 +16,12 @@ import msgspec
 from core.instance.deletion import files_in
 from core.instance.instance import DagsterInstance
 from core.instance.limits import Limits
+from core.instance.value_users import MOST_TIME_TO_RECORD, known_as, runs_in_progress
 from core.storage.deleting import delete_emptied, delete_folder, entries_of, failing_clearly
-from core.storage.pipeline_run import IN_PROGRESS_STATUSES, PipelineRunsFilter
+from core.storage.pipeline_run import PipelineRunsFilter
 from core.storage.removal import Removal
 
 _BATCH = 500
-_MOST_TIME_TO_RECORD = timedelta(hours=1)  # between storing a value and the log saying so: a minute at the very worst
 
 
 class _Value(msgspec.Struct, frozen=True, order=True):
@@ -55,7 +55,7 @@ def unreferenced_values(
         return {by_run_id[run.run_id] for run in known}
 
     def of_kept_runs(files: Sequence[_Value]) -> set[str]:
-        addresses = {address: file.path for file in files for address in (os.path.realpath(file.path), file.path)}
+        addresses = {address: file.path for file in files for address in known_as(file.path)}
         used = instance.event_log_storage.get_used_addresses(addresses, forgotten_run_ids)
         return {addresses[address] for address in used}
 
@@ -107,9 +107,8 @@ def _unreferenced(
     has recorded all that it stored.
     """
     while batch := list(islice(values, _BATCH)):
-        recent = [value for value in batch if value.changed_at > now - _MOST_TIME_TO_RECORD]
-        in_progress = PipelineRunsFilter(statuses=tuple(IN_PROGRESS_STATUSES))
-        kept = {value.path for value in recent} if recent and instance.get_runs(in_progress, limit=1) else set()
+        recent = {value.path for value in batch if value.changed_at > now - MOST_TIME_TO_RECORD}
+        kept = recent if recent and runs_in_progress(instance) else set()
         kept.update(referenced(batch))
         yield from (value for value in batch if value.path not in kept)
 

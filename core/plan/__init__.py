@@ -3,6 +3,6 @@
 from core.plan.memoize import without_memoized
 from core.plan.plan import ExecutionPlan, build_plan
 from core.plan.steps import ExecutionStep, StepInput
-from core.plan.versions import with_versions
+from core.plan.versions import Versioning
 
-__all__ = ["ExecutionPlan", "ExecutionStep", "StepInput", "build_plan", "with_versions", "without_memoized"]
+__all__ = ["ExecutionPlan", "ExecutionStep", "StepInput", "Versioning", "build_plan", "without_memoized"]

@@ -14,14 +14,15 @@ from core.plan.steps import ExecutionStep
 def without_memoized(plan: ExecutionPlan, stored: Mapping[StepOutputHandle, MemoizedOutput]) -> ExecutionPlan:
     """The plan with only those steps to execute that must be.
 
-    A step is executed when it has no version, or when one of its outputs is not stored and is needed: by a step that
-    is executed, or, where no step of the run takes the output, as a result of the run.
+    A step is executed when it has no version, when it is refreshed, or when one of its outputs is not stored and is
+    needed: by a step that is executed, or, where no step of the run takes the output, as a result of the run. A step
+    that will be skipped, because it is stored that what feeds it was not given, needs nothing.
 
     Args:
         plan: a plan with versions.
-        stored: the outputs whose version is stored, whole.
+        stored: the outputs whose version is stored, whole, and those of which it is stored that they were not given.
     """
-    executed = _steps_to_execute(plan, stored.keys())
+    executed = _steps_to_execute(plan, stored)
     memoized = {
         key: StepMemoizedData(tuple(stored[handle] for handle in _handles(plan.steps[key]) if handle in stored))
         for key in plan.step_keys_to_execute
@@ -30,18 +31,29 @@ def without_memoized(plan: ExecutionPlan, stored: Mapping[StepOutputHandle, Memo
     return msgspec.structs.replace(plan.restricted_to(executed), memoized=memoized)
 
 
-def _steps_to_execute(plan: ExecutionPlan, stored: Collection[StepOutputHandle]) -> set[str]:
+def _steps_to_execute(plan: ExecutionPlan, stored: Mapping[StepOutputHandle, MemoizedOutput]) -> set[str]:
+    skipped = _steps_to_skip(plan, {handle for handle, found in stored.items() if not found.is_given})
     taken = {handle for step in plan.steps_to_execute for handle in step.upstream_handles}
     needed: set[StepOutputHandle] = set()
-    executed: set[str] = set()
+    executed = set(skipped)  # where it is recorded that they are skipped
     for step in reversed(plan.steps_to_execute):
         handles = _handles(step)
         is_unversioned = any(plan.versions[handle] is None for handle in handles)
         is_missing = any(handle not in stored and (handle in needed or handle not in taken) for handle in handles)
-        if is_unversioned or is_missing or not handles:
+        must_run = is_unversioned or is_missing or not handles or step.key in plan.refreshed
+        if must_run and step.key not in skipped:
             executed.add(step.key)
             needed.update(step.upstream_handles)
     return executed
+
+
+def _steps_to_skip(plan: ExecutionPlan, absent: Collection[StepOutputHandle]) -> set[str]:
+    not_given, skipped = set(absent), set()
+    for step in plan.steps_to_execute:
+        if step.is_skipped(not_given):
+            skipped.add(step.key)
+            not_given.update(_handles(step))
+    return skipped
 
 
 def _handles(step: ExecutionStep) -> list[StepOutputHandle]:

@@ -24,12 +24,14 @@ class ExecutionPlan(msgspec.Struct, frozen=True, eq=False):
         step_keys_to_execute: those that are to be executed, in order.
         versions: of each output; None where it has none. See `core.plan.versions`.
         memoized: for each step that is skipped because of what is stored, what was found.
+        refreshed: keys of steps whose new values take the place of those that are stored.
     """
 
     steps: dict[str, ExecutionStep]
     step_keys_to_execute: tuple[str, ...]
     versions: Mapping[StepOutputHandle, str | None] = {}
     memoized: Mapping[str, StepMemoizedData] = {}
+    refreshed: frozenset[str] = frozenset()
 
     @property
     def steps_to_execute(self) -> list[ExecutionStep]:
@@ -40,6 +42,16 @@ class ExecutionPlan(msgspec.Struct, frozen=True, eq=False):
         """The definition of an output."""
         output: OutputDefinition = self.steps[handle.step_key].solid.definition.output_dict[handle.output_name]
         return output
+
+    @property
+    def not_given(self) -> set[StepOutputHandle]:
+        """set[StepOutputHandle]: outputs of skipped steps of which it is stored that the solid did not give them."""
+        return {
+            StepOutputHandle(key, found.output_name)
+            for key, data in self.memoized.items()
+            for found in data.outputs
+            if not found.is_given
+        }
 
     def restricted_to(self, step_keys: Collection[str]) -> ExecutionPlan:
         """The same plan, with only those steps of `step_keys_to_execute` to execute that are in `step_keys`."""

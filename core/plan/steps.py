@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -80,6 +81,16 @@ class ExecutionStep(msgspec.Struct, frozen=True, eq=False):
     def handle(self, output_name: str) -> StepOutputHandle:
         """The handle of one of its outputs."""
         return StepOutputHandle(self.key, output_name)
+
+    def is_skipped(self, not_given: Collection[StepOutputHandle]) -> bool:
+        """Whether it does not run, because an output that feeds it was not given; a fan-in needs one of its outputs."""
+        for step_input in self.inputs:
+            handles = step_input.upstream_handles
+            missing = [handle for handle in handles if handle in not_given]
+            is_fan_in = isinstance(step_input.source, FromStepOutputs)
+            if missing and (not is_fan_in or len(missing) == len(handles)):
+                return True
+        return False
 
     @property
     def upstream_handles(self) -> tuple[StepOutputHandle, ...]:

@@ -2,8 +2,8 @@
 
 A version covers the solid's code version, its name and config, each input by name with the version of the very output
 that feeds it (or the value that config or a default gives), the versions and config of the resources the solid
-requires, and the output's name. A step has no version when any of these has none. Fields of config that are marked as
-secret are left out.
+requires, the fingerprints of what its config points at outside, and the output's name. A step has no version when any
+of these has none. Fields of config that are marked as secret are left out.
 """
 
 from __future__ import annotations
@@ -14,102 +14,244 @@ from typing import Any
 import msgspec
 
 from core.definitions.resource import ResourceDefinition
-from core.events.payloads import StepOutputHandle
+from core.definitions.solid import SolidDefinition
+from core.definitions.version_strategy import VersionStrategy
+from core.events.payloads import PlanVersionedData, StepOutputHandle, VersionedStep
 from core.plan.canonical import NoDigestError, digest
+from core.plan.facts import config_facts, input_fact, part_facts
 from core.plan.plan import ExecutionPlan
+from core.plan.sources import Source, SourceKey, sources_of_resource, sources_of_step
 from core.plan.steps import ExecutionStep, FromConfig, FromDefault, FromStepOutput, FromStepOutputs, StepInput
 
 Versions = dict[StepOutputHandle, str | None]
+Fingerprints = Mapping[SourceKey, str]
+
+
+def version_of_absence(version: str) -> str:
+    """Under which version of an optional output it is stored that the solid did not give it in `version`."""
+    return digest(("not given", version))
 
 
 class _Unversioned(Exception):
-    """Something that goes into a version has none."""
+    """Something that goes into a version has none; says what."""
 
 
-def with_versions(
-    plan: ExecutionPlan, resource_defs: Mapping[str, ResourceDefinition], resource_config: Mapping[str, Any]
-) -> ExecutionPlan:
-    """The plan with the version of every output, computed in one pass.
+class Versioning:
+    """Works out the versions of a plan, each thing once.
 
     Args:
         plan: the plan.
         resource_defs: the mode's resources by key.
         resource_config: the checked config of each.
+        strategy: gives versions to solids and resources that state none.
+        fingerprints: of what config points at outside, by where; steps of whose config some are missing have no
+            version.
     """
-    resources = _ResourceVersions(resource_defs, resource_config)
-    versions: Versions = {}
-    for step in plan.steps.values():
-        step_version = _step_version(step, versions, resources)
-        for output in step.outputs:
-            handle = step.handle(output.name)
-            versions[handle] = None if step_version is None else digest(("output", step_version, output.name))
-    return msgspec.structs.replace(plan, versions=versions)
 
+    def __init__(
+        self,
+        plan: ExecutionPlan,
+        resource_defs: Mapping[str, ResourceDefinition],
+        resource_config: Mapping[str, Any],
+        strategy: VersionStrategy | None = None,
+        fingerprints: Fingerprints | None = None,
+    ) -> None:
+        self._plan = plan
+        self._given = resource_defs, resource_config, strategy
+        self._code = _CodeVersions(strategy)
+        self._fingerprints = fingerprints or {}
+        self._resources = _ResourceVersions(resource_defs, resource_config, self._code, self._fingerprints)
+        self._versions: Versions = {}
+        self._unversioned: dict[str, str] = {}
 
-def _step_version(step: ExecutionStep, known: Versions, resources: _ResourceVersions) -> str | None:
-    definition = step.solid.definition
-    if definition.version is None:
-        return None
-    try:
-        return digest(
-            (
+    def with_fingerprints(self, fingerprints: Fingerprints) -> Versioning:
+        """The same, for when it is known what the config points at."""
+        return Versioning(self._plan, *self._given, fingerprints) if fingerprints else self
+
+    def versioned_plan(self) -> ExecutionPlan:
+        """The plan with the version of every output, computed in one pass."""
+        for step in self._plan.steps.values() if not self._versions else ():
+            step_version = self._step_version(step)
+            for output in step.outputs:
+                version = None if step_version is None else digest(("output", step_version, output.name))
+                self._versions[step.handle(output.name)] = version
+        return msgspec.structs.replace(self._plan, versions=self._versions)
+
+    def described(self) -> PlanVersionedData:
+        """What the versions of the plan's steps to execute are made of; after `versioned_plan`."""
+        steps = self._plan.steps_to_execute
+        definitions = {step.solid.definition.name: step.solid.definition for step in steps}
+        keys = dict.fromkeys(key for step in steps for key in self._resources.reached(step))
+        return PlanVersionedData(
+            tuple(map(self._described_step, steps)),
+            {name: self._code.solid_facts(definition) for name, definition in definitions.items()},
+            {key: self._resources.facts(key) for key in keys},
+            tuple(key for key in self._plan.step_keys_to_execute if key in self._plan.refreshed),
+        )
+
+    def _step_version(self, step: ExecutionStep) -> str | None:
+        definition = step.solid.definition
+        try:
+            fingerprints = _fingerprints_of(sources_of_step(step), self._fingerprints)
+            parts = (
                 "step",
-                definition.version,
+                self._code.of_solid(definition),
                 definition.name,
                 step.solid.name,
                 definition.config_schema.without_secrets(step.solid_config.config),
-                {each.definition.name: _input_version(each, known) for each in step.inputs},
-                {key: resources.version(key) for key in definition.required_resource_keys},
+                {each.definition.name: self._input_version(each) for each in step.inputs},
+                {key: self._resources.version(key) for key in definition.required_resource_keys},
             )
+            return digest((*parts, fingerprints) if fingerprints else parts)
+        except (_Unversioned, NoDigestError) as error:
+            self._unversioned[step.key] = str(error)
+            return None
+
+    def _input_version(self, step_input: StepInput) -> Any:
+        match step_input.source:
+            case FromStepOutput(handle):
+                return ("from output", *self._known([handle], step_input))
+            case FromStepOutputs(handles):
+                return ("from outputs", *self._known(handles, step_input))
+            case FromConfig(value) | FromDefault(value):
+                return ("value", value)
+        return ("nothing",)
+
+    def _known(self, handles: Iterable[StepOutputHandle], step_input: StepInput) -> list[str]:
+        known = []
+        for handle in handles:
+            version = self._versions[handle]
+            if version is None:
+                source = f"{handle.step_key}.{handle.output_name}"
+                raise _Unversioned(f"input {step_input.definition.name!r} is fed by {source}, which has no version")
+            known.append(version)
+        return known
+
+    def _described_step(self, step: ExecutionStep) -> VersionedStep:
+        facts = {
+            **config_facts(step.solid.definition.config_schema.without_secrets(step.solid_config.config)),
+            **_source_facts(sources_of_step(step), self._fingerprints),
+            **{f"input {each.definition.name}": input_fact(each, self._versions) for each in step.inputs},
+        }
+        return VersionedStep(
+            step.key,
+            step.solid.definition.name,
+            tuple(self._resources.reached(step)),
+            facts,
+            {output.name: self._versions[step.handle(output.name)] for output in step.outputs},
+            self._unversioned.get(step.key, ""),
         )
-    except (_Unversioned, NoDigestError):
-        return None
 
 
-def _input_version(step_input: StepInput, known: Versions) -> Any:
-    match step_input.source:
-        case FromStepOutput(handle):
-            return ("from output", *_known([handle], known))
-        case FromStepOutputs(handles):
-            return ("from outputs", *_known(handles, known))
-        case FromConfig(value):
-            return ("value", value)
-        case FromDefault(value):
-            return ("value", value)
-    return ("nothing",)
+def _fingerprints_of(sources: Iterable[Source], fingerprints: Fingerprints) -> dict[str, str]:
+    known = {}
+    for source in sources:
+        if source.key not in fingerprints:
+            raise _Unversioned(f"what the config of {source.key} points at was not looked at")
+        known[source.key.path] = fingerprints[source.key]
+    return known
 
 
-def _known(handles: Iterable[StepOutputHandle], known: Versions) -> list[str]:
-    versions = [known[handle] for handle in handles]
-    if None in versions:
-        raise _Unversioned
-    return [version for version in versions if version is not None]
+def _source_facts(sources: Iterable[Source], fingerprints: Fingerprints) -> dict[str, str]:
+    return {f"source {each.key.path}".rstrip(): fingerprints.get(each.key, "unknown") for each in sources}
+
+
+class _CodeVersions:
+    """The code versions of definitions: their own, else those of the strategy."""
+
+    def __init__(self, strategy: VersionStrategy | None) -> None:
+        self._strategy = strategy
+        self._known: dict[Any, str | None] = {}
+
+    def of_solid(self, definition: SolidDefinition) -> str:
+        version = self._found(definition, "get_solid_version")
+        if version is None:
+            raise _Unversioned(f"solid {definition.name!r} has no version")
+        return version
+
+    def of_resource(self, key: str, definition: ResourceDefinition) -> str:
+        version = self._found(definition, "get_resource_version")
+        if version is None:
+            raise _Unversioned(f"resource {key!r} has no version")
+        return version
+
+    def _found(self, definition: Any, method: str) -> str | None:
+        if definition.version is not None or self._strategy is None:
+            version: str | None = definition.version
+            return version
+        if definition not in self._known:
+            self._known[definition] = getattr(self._strategy, method)(definition)
+        return self._known[definition]
+
+    def solid_facts(self, definition: SolidDefinition) -> dict[str, str]:
+        if definition.version is not None or self._strategy is None:
+            return part_facts(definition.version, {})
+        return part_facts(self._found(definition, "get_solid_version"), self._strategy.solid_parts(definition))
+
+    def resource_facts(self, definition: ResourceDefinition) -> dict[str, str]:
+        if definition.version is not None or self._strategy is None:
+            return part_facts(definition.version, {})
+        return part_facts(self._found(definition, "get_resource_version"), self._strategy.resource_parts(definition))
 
 
 class _ResourceVersions:
     """The version of each resource, with those of the resources it requires; each computed once."""
 
-    def __init__(self, definitions: Mapping[str, ResourceDefinition], config: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        definitions: Mapping[str, ResourceDefinition],
+        config: Mapping[str, Any],
+        code: _CodeVersions,
+        fingerprints: Fingerprints,
+    ) -> None:
         self._definitions = definitions
         self._config = config
-        self._known: dict[str, str | None] = {}
+        self._code = code
+        self._fingerprints = fingerprints
+        self._known: dict[str, str | _Unversioned] = {}
+        self._reached: dict[str, list[str]] = {}
 
     def version(self, key: str) -> str:
         if key not in self._known:
-            self._known[key] = None  # stands while it is computed, so a cycle of resources ends as unversioned
-            self._known[key] = self._compute(key)
+            # Stands while it is computed, so a circle of resources ends as unversioned.
+            self._known[key] = _Unversioned(f"resource {key!r} requires itself")
+            try:
+                self._known[key] = self._compute(key)
+            except _Unversioned as error:
+                self._known[key] = error
+            except NoDigestError as error:
+                self._known[key] = _Unversioned(f"the config of resource {key!r} holds {error}")
         found = self._known[key]
-        if found is None:
-            raise _Unversioned
+        if isinstance(found, _Unversioned):
+            raise found
         return found
 
-    def _compute(self, key: str) -> str | None:
+    def _compute(self, key: str) -> str:
         definition = self._definitions[key]
-        if definition.version is None:
-            return None
-        try:
-            required = {each: self.version(each) for each in definition.required_resource_keys}
-            config = definition.config_schema.without_secrets(self._config.get(key))
-            return digest(("resource", key, definition.name, definition.version, config, required))
-        except (_Unversioned, NoDigestError):
-            return None
+        version = self._code.of_resource(key, definition)
+        required = {each: self.version(each) for each in definition.required_resource_keys}
+        config = definition.config_schema.without_secrets(self._config.get(key))
+        sources = sources_of_resource(key, definition, self._config.get(key))
+        fingerprints = _fingerprints_of(sources, self._fingerprints)
+        parts = ("resource", key, definition.name, version, config, required)
+        return digest((*parts, fingerprints) if fingerprints else parts)
+
+    def reached(self, step: ExecutionStep) -> list[str]:
+        """Keys of the resources that a step requires, and that those require."""
+        found: dict[str, None] = {}
+        waiting = sorted(step.solid.definition.required_resource_keys)
+        while waiting:
+            key = waiting.pop(0)
+            if key not in found:
+                found[key] = None
+                waiting += sorted(self._definitions[key].required_resource_keys)
+        return list(found)
+
+    def facts(self, key: str) -> dict[str, str]:
+        definition, config = self._definitions[key], self._config.get(key)
+        return {
+            **self._code.resource_facts(definition),
+            "definition": definition.name,
+            **config_facts(definition.config_schema.without_secrets(config)),
+            **_source_facts(sources_of_resource(key, definition, config), self._fingerprints),
+        }

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from core.config import Secret
@@ -14,7 +13,7 @@ from core.errors import DagsterInvariantViolationError
 from core.serdes import ConfigurableClass, ConfigurableClassData
 from core.storage.compute_logs.capture import Echo, OutputCapture
 from core.storage.compute_logs.names import IO_TYPE_EXTENSION, ComputeIOType
-from core.storage.compute_logs.pieces import MAX_BYTES_FILE_READ, ComputeLogFileData
+from core.storage.compute_logs.pieces import MAX_BYTES_FILE_READ, ComputeLogFileData, check_piece
 from core.storage.compute_logs.size_cap import SizeCap
 from core.storage.compute_logs.subscription import ComputeLogSubscription
 from core.storage.pipeline_run import PipelineRun
@@ -78,7 +77,7 @@ class ComputeLogManager(ABC):
                 stack.callback(self.on_watch_finish, pipeline_run, step_key, attempt)
                 stdout_path = self.get_local_path(run_id, key, ComputeIOType.STDOUT, attempt)
                 stderr_path = self.get_local_path(run_id, key, ComputeIOType.STDERR, attempt)
-                stack.enter_context(self.output_capture.capture(Path(stdout_path), Path(stderr_path), self.echo))
+                stack.enter_context(self.output_capture.capture(stdout_path, stderr_path, self.echo))
             except (OSError, DagsterInvariantViolationError) as error:
                 stack.close()
                 self._warnings.setdefault(run_id, []).append(f"The output of step {key!r} is not kept: {error}")
@@ -89,7 +88,7 @@ class ComputeLogManager(ABC):
         return True
 
     def hide(self, run_id: str, secrets: Collection[Secret]) -> None:
-        """Tells what must not leave this machine in the logs of a run; before its first step."""
+        """Tells what must not leave this machine in the logs of a run; before its first step. It raises nothing."""
         return
 
     @abstractmethod
@@ -140,6 +139,10 @@ class ComputeLogManager(ABC):
             cursor: where to begin, in bytes: 0, or the cursor of the piece before.
             max_bytes: at most so many; at least 4, the length of the longest character.
             attempt: which attempt at the step.
+
+        Raises:
+            DagsterInvariantViolationError: the cursor is negative, or `max_bytes` is less than 4; the run id or key
+                cannot name a file.
         """
 
     def subscribe(
@@ -247,4 +250,5 @@ class NoOpComputeLogManager(ComputeLogManager, ConfigurableClass):
         max_bytes: int = MAX_BYTES_FILE_READ,
         attempt: int = 1,
     ) -> ComputeLogFileData:
+        check_piece(cursor, max_bytes)
         return ComputeLogFileData(path=None, data=None, cursor=0, size=0, download_url=None)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import msgspec
 
@@ -16,6 +16,15 @@ from core.storage.deleting import entries_of
 from core.storage.journal import Line
 
 Entry = Mapping[str, Any]
+_Kind = TypeVar("_Kind")
+
+
+def read_entry(entry: Entry, kind: type[_Kind]) -> _Kind | None:
+    """An entry as a record; None where it is of another kind, or something else has written it."""
+    try:
+        return msgspec.convert(entry, kind)
+    except msgspec.ValidationError:
+        return None
 
 
 class DeadJournal:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from core.errors import DagsterInvariantViolationError
 from core.storage.io_context import InputContext, OutputContext
+from core.storage.stored_version import StoredVersion
 
 
 class IOManager(ABC):
@@ -37,12 +39,28 @@ def warn_of_dropped_value(context: OutputContext, address: str) -> None:
         )
 
 
+def warn_of_damaged_value(context: OutputContext, fault: object) -> None:
+    """Says that a stored value does not count as stored, so that it is computed and stored again.
+
+    Args:
+        fault: what is wrong with it, as a sentence that names where it is; an error of reading it, say.
+    """
+    if context.log is not None:
+        context.log.warning(
+            f"Output {context.name!r} of step {context.step_key!r} is computed again, because the value that was "
+            f"stored is no longer whole: {fault}"
+        )
+
+
 class MemoizableIOManager(IOManager):
     """An IO manager that can tell whether an output is stored already."""
 
     @abstractmethod
     def has_output(self, context: OutputContext) -> bool:
-        """Whether a whole value is stored for this output, in the version that `context.version` says."""
+        """Whether a whole value is stored for this output, in the version that `context.version` says.
+
+        One that is damaged is none, and `context.log` gets a warning that names it.
+        """
 
     def has_outputs(self, contexts: Sequence[OutputContext]) -> list[bool]:
         """`has_output` for each of many outputs. Stores with a latency answer for many at once."""
@@ -56,3 +74,32 @@ class MemoizableIOManager(IOManager):
         there is no such thing.
         """
         return None
+
+    def stored_versions(self) -> Iterator[StoredVersion]:
+        """Everything that is stored where this IO manager stores, by whatever pipeline, in no order.
+
+        What is there and is none of its values is passed over. A value may be listed that `has_output` calls damaged.
+
+        Raises:
+            DagsterInvariantViolationError: IO managers of this class cannot list.
+            DagsterError: the store cannot be listed.
+        """
+        raise self._cannot("list what they have stored", "stored_versions")
+
+    def delete_version(self, stored: StoredVersion) -> bool:
+        """Deletes what `stored_versions` has listed; False where it was gone.
+
+        Raises:
+            DagsterInvariantViolationError: IO managers of this class cannot delete.
+            DagsterError: the store refuses.
+        """
+        raise self._cannot("delete what they have stored", "delete_version")
+
+    def delete_versions(self, stored: Sequence[StoredVersion]) -> list[bool]:
+        """`delete_version` for each of many. A store that deletes many at once may call what was gone deleted."""
+        return [self.delete_version(each) for each in stored]
+
+    def _cannot(self, what: str, method: str) -> DagsterInvariantViolationError:
+        return DagsterInvariantViolationError(
+            f"IO managers of the class {type(self).__name__} cannot {what}; give it a method {method}."
+        )

@@ -10,6 +10,8 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from core.config import Checked, Field, IntSource, StringSource
 from core.errors import DagsterError
 from core.serdes import ConfigurableClass, ConfigurableClassData
@@ -23,7 +25,7 @@ from core.storage.compute_log_manager import (
 from core.storage.compute_logs.names import attempt_suffix
 from core.storage.compute_logs.pieces import open_log, read_piece
 from core.storage.compute_logs.size_cap import LEAST_CAP_BYTES, SizeCap
-from core.storage.dead_journals import DeadJournal, Entry, dead_journals, living_entries
+from core.storage.dead_journals import DeadJournal, Entry, dead_journals, living_entries, read_entry
 from core.storage.deleting import delete_emptied, entries_of, folder_to_delete, with_sizes
 from core.storage.forks import begins_anew_in_children
 from core.storage.journal import Begun, Journal
@@ -69,6 +71,34 @@ class LogName(NamedTuple):
             DagsterInvariantViolationError: the key cannot name a file, or the attempt is no number from 1.
         """
         return _encoded(self.key) + attempt_suffix(self.attempt)
+
+
+class _NamelessFiles(msgspec.Struct, frozen=True):
+    """What the journal says of a run's files that have no log's name yet.
+
+    Attributes:
+        run_id: the run.
+        nameless: what they are called, but for their extensions.
+    """
+
+    run_id: str
+    nameless: str
+
+
+class _BegunLog(_NamelessFiles, frozen=True):
+    """What it says of a log besides.
+
+    Attributes:
+        key: the step.
+        attempt: which attempt at it.
+    """
+
+    key: str
+    attempt: int
+
+    @property
+    def log(self) -> LogName:
+        return LogName(self.run_id, self.key, self.attempt)
 
 
 @lru_cache(maxsize=64)
@@ -157,7 +187,8 @@ class LocalComputeLogManager(ComputeLogManager, ConfigurableClass):
         if earlier or (log.run_id, log.file_name) in self._ended_here:
             self._note(log.run_id, _ANEW + log.file_name)
         self._stay_alive(log.run_id)
-        self._begun[log] = self.journal.begin({**log._asdict(), "nameless": self.output_capture.nameless_stem})
+        noted = {**log._asdict(), "nameless": self.output_capture.nameless_stem, **self.noted_with(log.run_id)}
+        self._begun[log] = self.journal.begin(noted)
 
     def on_watch_finish(self, pipeline_run: PipelineRun, step_key: str | None, attempt: int = 1) -> None:
         log = LogName(pipeline_run.run_id, step_key or pipeline_run.pipeline_name, attempt)
@@ -177,26 +208,38 @@ class LocalComputeLogManager(ComputeLogManager, ConfigurableClass):
 
     def complete(self, log: LogName) -> None:
         """Makes a log as long as it may be, and notes that nothing will be added to it."""
-        if self.size_cap is not None:
-            for path in self._files(log):
-                with suppress(OSError):  # on a full disk the log stays as long as it is
-                    self.size_cap.shorten(path, self.mask_of(log.run_id))
+        for path in self._files(log):
+            self.shorten(path, log.run_id)
         self.mark_completed(log)
+
+    def shorten(self, path: Path, run_id: str) -> None:
+        """Makes a file of a log as long as it may be."""
+        if self.size_cap is not None:
+            with suppress(OSError):  # on a full disk the log stays as long as it is
+                self.size_cap.shorten(path, self.mask_of(run_id))
 
     def mark_completed(self, log: LogName) -> None:
         """Notes that nothing will be added to a log."""
         self._note(log.run_id, log.file_name)
         self._ended_here.add((log.run_id, log.file_name))
 
+    def noted_with(self, run_id: str) -> Entry:
+        """What the journal says of each log of a run besides its name; nothing by default."""
+        return {}
+
     def mask_of(self, run_id: str) -> Callable[[bytes], bytes]:
         """What hides secrets of a run where a log is cut, so that no half of one is left; hides nothing by default."""
         return bytes
 
     def finish_run(self, pipeline_run: PipelineRun) -> list[str]:
-        self._ended_here = {noted for noted in self._ended_here if noted[0] != pipeline_run.run_id}
         warnings = super().finish_run(pipeline_run)
-        self._end_staying_alive()
+        self.end_run(pipeline_run.run_id)
         return warnings
+
+    def end_run(self, run_id: str) -> None:
+        """Called when a run has ended, and the capture of its output."""
+        self._ended_here = {noted for noted in tuple(self._ended_here) if noted[0] != run_id}
+        self._end_staying_alive()
 
     def dispose(self) -> None:
         super().dispose()
@@ -218,22 +261,22 @@ class LocalComputeLogManager(ComputeLogManager, ConfigurableClass):
         with suppress(DagsterError, OSError):  # another user's; who owns it will see to it
             for dead in dead_journals(self._writers):
                 knows_secrets = self.learn_secrets(dead)
-                living = list(filter(None, map(_log_of, living_entries(self._writers, dead.path))))
+                living = [begun.log for begun in _begun_logs(living_entries(self._writers, dead.path))]
                 logs: list[LogName] = []
-                for entry in dead.entries:
-                    log = _log_of(entry)
-                    if log is not None and log not in living:  # somebody may have begun it anew
+                for begun in _begun_logs(dead.entries):
+                    log = begun.log
+                    if log not in living:  # somebody may have begun it anew
                         with suppress(DagsterError, OSError, ValueError):  # it is passed over when its folder is bad
                             if not self.noted_completion(*log):  # else the nameless files are those of a later one
-                                self._name_files(log, entry["nameless"])
+                                self._name_files(log, begun.nameless)
                             if knows_secrets:
                                 self.complete(log)
                             elif not self.noted_completion(*log):  # not shortened: half of a secret might be left
                                 self.mark_completed(log)
                             logs.append(log)
-                for entry in (each for each in dead.entries if {"run_id", "nameless"} <= each.keys()):
+                for files in filter(None, (read_entry(entry, _NamelessFiles) for entry in dead.entries)):
                     with suppress(DagsterError, OSError, ValueError):
-                        self._delete_nameless(entry["run_id"], entry["nameless"])
+                        self._delete_nameless(files.run_id, files.nameless)
                 self.take_over(dead, logs)
 
     def _name_files(self, log: LogName, nameless_stem: str) -> None:
@@ -270,11 +313,13 @@ class LocalComputeLogManager(ComputeLogManager, ConfigurableClass):
             completed.write(f"{line}\n".encode())
 
     def forget_run(self, run_id: str) -> None:
-        """Deletes what is noted of a run none of whose logs is here any more."""
+        """Deletes what is noted of a run, unless some of its logs are still here, of another process maybe."""
         if can_name_file(run_id):
-            with suppress(OSError):
-                self._completed_list(run_id).unlink(missing_ok=True)
-                delete_emptied(self._checked_folder(run_id), self.base_dir)
+            with suppress(DagsterError, OSError):  # or a link is in its place, and what it leads to is not ours
+                folder = self._checked_folder(run_id)
+                if all(path.name.startswith(".") for path in _logs_in(folder)):
+                    self._completed_list(run_id).unlink(missing_ok=True)
+                delete_emptied(folder, self.base_dir)
 
     def is_watch_completed(self, run_id: str, key: str, attempt: int = 1) -> bool:
         if self.noted_completion(run_id, key, attempt):
@@ -327,11 +372,9 @@ class LocalComputeLogManager(ComputeLogManager, ConfigurableClass):
         return removed
 
 
-def _log_of(entry: Entry) -> LogName | None:
-    """The log that an entry of a journal tells of, if it does."""
-    if {*LogName._fields, "nameless"} <= entry.keys():
-        return LogName(*(entry[name] for name in LogName._fields))
-    return None
+def _begun_logs(entries: list[Entry]) -> Iterator[_BegunLog]:
+    """The logs that entries of a journal tell of."""
+    return filter(None, (read_entry(entry, _BegunLog) for entry in entries))
 
 
 def _folder_name(run_id: str) -> str:

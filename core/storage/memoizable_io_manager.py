@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -15,7 +16,9 @@ from core.storage.atomic_file import atomic_write
 from core.storage.codecs.files import read_value, write_output
 from core.storage.fs_io_manager import BASE_DIR_CONFIG, path_under
 from core.storage.io_context import InputContext, OutputContext
-from core.storage.io_manager import MemoizableIOManager, warn_of_dropped_value
+from core.storage.io_manager import MemoizableIOManager, warn_of_damaged_value, warn_of_dropped_value
+from core.storage.stored_version import StoredVersion
+from core.storage.stored_versions_on_disk import delete_on_disk, versions_on_disk
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _CHUNK_BYTES = 1 << 20
@@ -24,10 +27,15 @@ _CHUNK_BYTES = 1 << 20
 class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
     """Values at `{base_dir}/versioned_outputs/{step_key}/{output_name}/{version}`, each with its SHA-256 at the end.
 
+    Those of outputs without a version are at `{base_dir}/{run_id}/{step_key}/{output_name}`, and no hit for another run.
     They are pickles, except where another codec is asked for; see `PickledObjectFilesystemIOManager`.
 
     A value appears whole and once: of many writers of one version the first one's value stays. A file that is cut or
     altered does not count as stored, and is replaced by the next run that computes the value.
+
+    Its stamp is the file's size, times of change and inode. A file that has the stamp it is known by is not read
+    again, which misses only what keeps the size and is done within the tick of the clock (4 ms on Linux) in which the
+    file was published.
 
     Args:
         base_dir: the directory; made when first written to.
@@ -35,14 +43,31 @@ class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
 
     def __init__(self, base_dir: str) -> None:
         self.base_dir = Path(base_dir).absolute()
+        self._paths: dict[tuple[str, ...], Path] = {}
+        self._stamps: dict[Path, str] = {}
 
     def handle_output(self, context: OutputContext, obj: Any) -> None:
-        if self.has_output(context):
-            warn_of_dropped_value(context, str(self._path(context)))
-        with atomic_write(self._path(context), overwrite=False, is_whole=_is_whole) as stream:
+        path = self._path(context)
+        overwrites = context.replaces_stored or context.version is None
+        with atomic_write(path, overwrite=overwrites, is_whole=_is_whole) as stream:
             hashing = _HashingWriter(stream)
             write_output(context, obj, cast("IO[bytes]", hashing))
             stream.write(hashing.digest())
+            stream.flush()
+            written = os.fstat(stream.fileno())
+        try:
+            found = path.stat()
+        except FileNotFoundError:  # somebody wiped it just now
+            self._stamps.pop(path, None)
+            return
+        is_written = _content_facts(found) == _content_facts(written)
+        if not is_written and not overwrites:
+            warn_of_dropped_value(context, str(path))
+        # Of another writer's value nothing is known but that it is whole; the next run learns its stamp.
+        if is_written:
+            self._stamps[path] = _stamp_of(found)
+        else:
+            self._stamps.pop(path, None)
 
     def load_input(self, context: InputContext) -> Any:
         assert context.upstream_output is not None
@@ -58,13 +83,46 @@ class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
             ) from error
 
     def has_output(self, context: OutputContext) -> bool:
-        return _is_whole(self._path(context))
+        path = self._path(context)
+        try:
+            stamp = _stamp_of(path.stat())
+        except FileNotFoundError:
+            return False
+        if stamp != context.stamp and not _is_whole(path):
+            warn_of_damaged_value(context, f"{path} was cut or altered after it was written.")
+            return False
+        self._stamps[path] = stamp  # as it was before the file was read, so what was altered since has another
+        return True
+
+    def get_stamp(self, context: OutputContext) -> str | None:
+        return self._stamps.get(self._path(context))
 
     def get_address(self, context: OutputContext) -> str | None:
         return str(self._path(context))
 
+    def stored_versions(self) -> Iterator[StoredVersion]:
+        return versions_on_disk(self.base_dir / "versioned_outputs")
+
+    def delete_version(self, stored: StoredVersion) -> bool:
+        return delete_on_disk(self.base_dir / "versioned_outputs", stored)
+
     def _path(self, context: OutputContext) -> Path:
-        return path_under(self.base_dir / "versioned_outputs", context.get_versioned_output_identifier())
+        if context.version is None:
+            return path_under(self.base_dir, context.get_run_scoped_output_identifier())
+        names = context.get_versioned_output_identifier()
+        path = self._paths.get(tuple(names))
+        if path is None:  # asked for several times in a run, and made by looking for symbolic links on its way
+            path = self._paths[tuple(names)] = path_under(self.base_dir / "versioned_outputs", names)
+        return path
+
+
+def _content_facts(found: os.stat_result) -> tuple[int, int, int]:
+    """What stays when a written file gets another name."""
+    return found.st_size, found.st_mtime_ns, found.st_ino
+
+
+def _stamp_of(found: os.stat_result) -> str:
+    return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"
 
 
 class _HashingWriter(io.BufferedIOBase):

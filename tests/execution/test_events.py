@@ -136,7 +136,7 @@ def test_events_say_what_happened(instance: DagsterInstance) -> None:
     assert taken == [StepInputData("rows"), StepInputData("factor")]
 
 
-def test_a_memoized_step_has_one_event(instance: DagsterInstance) -> None:
+def test_a_memoized_run_records_its_versions_and_one_event_a_step(instance: DagsterInstance) -> None:
     @solid(version="1")
     def once() -> int:
         return 1
@@ -149,6 +149,7 @@ def test_a_memoized_step_has_one_event(instance: DagsterInstance) -> None:
     again = execute_pipeline(memoized, instance=instance, memoize=True)
     assert types_by_step(again.event_list) == [
         (None, "PIPELINE_START"),
+        (None, "PLAN_VERSIONED"),
         ("once", "STEP_MEMOIZED"),
         (None, "PIPELINE_SUCCESS"),
     ]

@@ -64,11 +64,15 @@ class Lab(ABC):
         return PipelineDefinition(solids, "spelled", dependencies=dependencies, mode_defs=[self.mode])
 
     def run(
-        self, pipeline: PipelineDefinition, memoize: bool | None = True, **solid_config: Any
+        self,
+        pipeline: PipelineDefinition,
+        memoize: bool | None = True,
+        refresh: Sequence[str] = (),
+        **solid_config: Any,
     ) -> PipelineExecutionResult:
         solids = {name: {"config": config} for name, config in solid_config.items()}
         config = {"solids": solids, "resources": self.resources}
-        return execute_pipeline(pipeline, config, instance=self.instance, memoize=memoize)
+        return execute_pipeline(pipeline, config, instance=self.instance, memoize=memoize, refresh=refresh)
 
     @abstractmethod
     def stored(self) -> list[str]:
@@ -133,8 +137,12 @@ def disk_lab(tmp_path: Path) -> FilesystemLab:
     return FilesystemLab(tmp_path)
 
 
-@pytest.fixture(params=["filesystem", "s3"])
-def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Lab:
-    if request.param == "filesystem":
-        return FilesystemLab(tmp_path)
-    return S3Lab(request.getfixturevalue("s3_server"), request.getfixturevalue("bucket"), tmp_path)
+@pytest.fixture
+def s3_lab(s3_server: EmbeddedS3Server, bucket: str, tmp_path: Path) -> S3Lab:
+    return S3Lab(s3_server, bucket, tmp_path)
+
+
+@pytest.fixture(params=["disk_lab", "s3_lab"])
+def lab(request: pytest.FixtureRequest) -> Lab:
+    made: Lab = request.getfixturevalue(request.param)
+    return made

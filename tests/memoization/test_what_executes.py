@@ -201,6 +201,23 @@ def test_a_step_without_version_always_executes_and_so_does_what_depends_on_it(d
     assert again.output_for_solid("c") == "c@1<0>(value=b@None<0>(value=a@1<0>()))"
 
 
+def test_values_without_version_are_kept_with_their_run(lab: Lab) -> None:
+    built = lab.pipeline(
+        [lab.spelling_solid("a"), lab.spelling_solid("b", ["value"], None), lab.spelling_solid("c", ["value"])],
+        {"b": {"value": FROM("a")}, "c": {"value": FROM("b")}},
+    )
+    first, second = lab.run(built), lab.run(built)
+    assert first.executed_step_keys == ["a", "b", "c"]
+    assert second.executed_step_keys == ["b", "c"]
+    assert second.output_for_solid("c") == first.output_for_solid("c") == "c@1<0>(value=b@None<0>(value=a@1<0>()))"
+    assert [each.partition("/")[0] for each in lab.stored()] == ["a"]
+    addresses = [
+        [e.event_specific_data.address for e in run.event_list if e.event_type_value == "HANDLED_OUTPUT"]  # type: ignore[union-attr]
+        for run in (first, second)
+    ]
+    assert set(addresses[0]).isdisjoint(addresses[1])
+
+
 def test_a_solid_that_requires_a_resource_without_version_always_executes(disk_lab: FilesystemLab) -> None:
     def run(version: str | None, number: int) -> list[str]:
         number_resource = ResourceDefinition(lambda context: context.resource_config, int, version=version)

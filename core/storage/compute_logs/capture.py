@@ -2,7 +2,8 @@
 
 Descriptors 1 and 2 point straight at files for the time of a step, so output of C extensions, subprocesses and
 `os.write` is caught too, and what was written is on disk even if the process is killed. There is no helper process:
-one thread a run copies new bytes from the files to where they would have gone.
+one thread a run copies new bytes from the files to where they would have gone. Another gives the files their names, so
+that a log can be read also while the terminal takes nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import IO
 from core.storage.compute_logs.size_cap import SizeCap
 from core.storage.forks import begins_anew_in_children
 
-_ECHO_INTERVAL_SECONDS = 0.05
+_LOOK_SECONDS = 0.05
 _ECHO_CHUNK_BYTES = 1 << 20
 _FILE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
 
@@ -40,7 +41,7 @@ Echo = Callable[[bytes], None]
 
 
 class OutputCapture:
-    """Captures the output of one step after another; `close` ends its thread.
+    """Captures the output of one step after another; `close` ends its threads.
 
     A log's file appears when something is written to it. Until then the descriptors point at nameless files, opened
     once for all the steps that print nothing: making a file costs more than all else about a small step. Where a quiet
@@ -53,7 +54,7 @@ class OutputCapture:
     def __init__(self, size_cap: SizeCap | None = None) -> None:
         self._size_cap = size_cap
         self._own_name = uuid.uuid4().hex
-        self._unused: dict[Path, _LogFile] = {}
+        self._unused: dict[str, _LogFile] = {}
         self.begin_anew()
         begins_anew_in_children(self)
 
@@ -62,13 +63,16 @@ class OutputCapture:
         for file in self._unused.values():
             os.close(file.descriptor)
         self._unused.clear()
-        self._lock = threading.Lock()
+        self.nameless_stem = f".{os.getpid()}-{self._own_name}"
+        self._showing = threading.Lock()  # taken before the other one; a terminal may take long
+        self._lock = threading.Lock()  # of what is below
         self._streams: list[_CapturedStream] = []
         self._closing = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
+        self._closes_later = False
 
     @contextmanager
-    def capture(self, stdout_path: Path, stderr_path: Path, echo: Echo | None = None) -> Iterator[None]:
+    def capture(self, stdout_path: str | Path, stderr_path: str | Path, echo: Echo | None = None) -> Iterator[None]:
         """Writes stdout and stderr of this process and its children to two files while the block runs.
 
         Where another thread of this process is capturing already, the block's output goes to that capture's files.
@@ -82,56 +86,61 @@ class OutputCapture:
         if not _process_capture.acquire(blocking=False):
             yield
             return
-        _flush_c_streams()
+        _flush_all()
         files: list[_LogFile] = []
         children = _Children()
         try:
             for descriptor in (0, 1, 2):
                 _open_if_closed(descriptor)
-            files += [self._file_for(stdout_path)]
-            files += [self._file_for(stderr_path)]
+            files += [self._file_for(str(stdout_path))]
+            files += [self._file_for(str(stderr_path))]
             with (
                 _captured_stream("stdout", 1, files[0], echo) as stdout,
                 _captured_stream("stderr", 2, files[1], echo) as stderr,
             ):
-                self._show_from_now_on([stdout, stderr])
+                self._begin([stdout, stderr])
                 try:
                     yield
                 finally:
-                    self._show_from_now_on([])
-                    _flush_c_streams()
+                    self._end()
+                    _flush_all()
+                    for stream in (stdout, stderr):  # both before one is shown, which may take long
+                        stream.file.name_if_written()
         finally:
             self._keep_unused(files, children.may_be_left())
             _process_capture.release()
+            if self._closes_later:
+                self.close()
 
     def show_now(self) -> None:
         """Shows what was written until now."""
-        with self._lock:
-            streams = list(self._streams)
-            if streams:
-                _flush(sys.stdout)
-                _flush(sys.stderr)
-                _flush_c_streams()
-            for stream in streams:
+        with self._showing:
+            if self._streams:
+                _flush_all()
+            for stream in self._streams:
                 stream.show_new_bytes()
 
     def close(self) -> None:
-        """Ends the thread and closes the files that nothing was written to; the next capture begins anew."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            self._closing.set()
+        """Ends the threads and closes the files that nothing was written to; the next capture begins anew.
+
+        Where a step is captured, as of another run in another thread, its threads end when it does.
+        """
+        with self._lock:
+            self._closes_later = bool(self._streams)
+            ended: list[threading.Thread] = []
+            if not self._streams:
+                ended, self._threads = self._threads, []
+                self._closing.set()
+            while self._unused:
+                self._unused.popitem()[1].close()
+        for thread in ended:
             thread.join()
-        while self._unused:
-            self._unused.popitem()[1].close()
 
-    @property
-    def nameless_stem(self) -> str:
-        """str: what the file of a log is called, but for its extension, until it has the log's name."""
-        return f".{os.getpid()}-{self._own_name}"
-
-    def _file_for(self, path: Path) -> _LogFile:
-        nameless_path = path.with_name(f"{self.nameless_stem}{path.suffix}")
-        file = self._unused.pop(nameless_path, None) or _LogFile(nameless_path)
+    def _file_for(self, path: str) -> _LogFile:
+        # No pathlib on the way of a step that prints nothing: it would take a good part of its time.
+        nameless_path = f"{path.rpartition('/')[0]}/{self.nameless_stem}.{path.rpartition('.')[2]}"
+        with self._lock:  # or `close` might delete the file that is made here
+            file = self._unused.pop(nameless_path, None) or _LogFile(nameless_path)
         file.path = path
         return file
 
@@ -143,17 +152,30 @@ class OutputCapture:
                 file.give_name()
                 file.close()
 
-    def _show_from_now_on(self, streams: list[_CapturedStream]) -> None:
+    def _begin(self, streams: list[_CapturedStream]) -> None:
         with self._lock:
             self._streams = streams
-        if streams and self._thread is None:
-            self._closing.clear()
-            self._thread = threading.Thread(target=self._keep_showing, name="compute-log-echo", daemon=True)
-            self._thread.start()
+            if not self._threads:
+                self._closing = closing = threading.Event()
+                with suppress(RuntimeError):  # there can be no more threads: all is shown when the step ends
+                    for work in (self._keep_naming, self._keep_showing):
+                        thread = threading.Thread(target=work, args=[closing], name="compute-log-echo", daemon=True)
+                        thread.start()
+                        self._threads.append(thread)
 
-    def _keep_showing(self) -> None:
-        while not self._closing.wait(_ECHO_INTERVAL_SECONDS):
+    def _end(self) -> None:
+        with self._showing, self._lock:
+            self._streams = []
+
+    def _keep_naming(self, closing: threading.Event) -> None:
+        while not closing.wait(_LOOK_SECONDS):
             with self._lock:
+                for stream in self._streams:
+                    stream.file.name_if_written()
+
+    def _keep_showing(self, closing: threading.Event) -> None:
+        while not closing.wait(_LOOK_SECONDS):
+            with self._showing:
                 for stream in self._streams:
                     stream.show_new_bytes(self._size_cap)
 
@@ -192,35 +214,37 @@ def _living_children() -> frozenset[str]:
 class _LogFile:
     """A file for a log, which takes the log's name when there is something in it."""
 
-    def __init__(self, nameless_path: Path) -> None:
+    def __init__(self, nameless_path: str) -> None:
         self.nameless_path = nameless_path
         self.descriptor = _created(nameless_path)
-        self.path: Path | None = None
+        self.path: str | None = None
         self.is_empty = True
 
     def name_if_written(self) -> None:
-        if os.fstat(self.descriptor).st_size:
+        if self.is_empty and os.fstat(self.descriptor).st_size:
             self.give_name()
 
     def give_name(self) -> None:
         if self.is_empty and self.path is not None:
             self.is_empty = False
-            with suppress(FileNotFoundError):  # its folder was deleted meanwhile; a step does not fail for its log
-                self.nameless_path.replace(self.path)
+            # Another thread has just named it, or its folder was deleted; a step does not fail for its log.
+            with suppress(OSError):
+                Path(self.nameless_path).replace(self.path)
 
     def close(self) -> None:
         os.close(self.descriptor)
         if self.is_empty:
-            self.nameless_path.unlink(missing_ok=True)
+            with suppress(OSError):
+                Path(self.nameless_path).unlink()
 
 
-def _created(path: Path) -> int:
+def _created(path: str) -> int:
     """The descriptor of a file in a folder that is made when it is not there."""
     while True:
         try:
             return os.open(path, _FILE_FLAGS, 0o644)
         except FileNotFoundError:  # also when somebody has deleted the folder just now, because it was empty
-            path.parent.mkdir(parents=True, exist_ok=True)
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
 
 
 class _CapturedStream:
@@ -232,37 +256,45 @@ class _CapturedStream:
         self._shown = 0
 
     def show_new_bytes(self, size_cap: SizeCap | None = None) -> None:
-        self.file.name_if_written()
         # pread leaves the file's own position alone, which belongs to the step that writes
         while chunk := os.pread(self.file.descriptor, _ECHO_CHUNK_BYTES, self._shown):
+            self.file.give_name()
             self._shown += len(chunk)
-            self._show(chunk)
+            # The terminal or pipe is gone, or an object in the stream's place is broken. The file has every byte.
+            with suppress(Exception):
+                self._show(chunk)
             if size_cap is not None:  # after each chunk: a step may print as fast as this shows it
                 size_cap.free_gap(self.file.descriptor, self._shown)
 
 
 @contextmanager
 def _captured_stream(name: str, descriptor: int, file: _LogFile, echo: Echo | None) -> Iterator[_CapturedStream]:
-    python_stream: IO[str] | None = getattr(sys, name)
-    _flush(python_stream)
-    saved = os.dup(descriptor)
-    os.dup2(file.descriptor, descriptor)
+    python_stream: IO[str] | None = getattr(sys, name, None)
     # A notebook, a test runner or a progress bar has put its own object in place, which writes elsewhere.
     replaced = not isinstance(python_stream, io.TextIOWrapper) or _fileno(python_stream) != descriptor
-    if replaced:
-        setattr(sys, name, io.TextIOWrapper(io.FileIO(descriptor, "w", closefd=False), "utf-8", write_through=True))
     on_stream = python_stream if replaced else None
-    show = echo or (_show_on_descriptor(saved) if on_stream is None else _show_on_stream(on_stream))
-    captured = _CapturedStream(file, show)
+    saved = os.dup(descriptor)
     try:
-        yield captured
-    finally:
-        _flush(getattr(sys, name))
-        os.dup2(saved, descriptor)
+        show = echo or (_show_on_descriptor(saved) if on_stream is None else _show_on_stream(on_stream))
+        captured = _CapturedStream(file, show)
+        os.dup2(file.descriptor, descriptor)
         if replaced:
-            setattr(sys, name, python_stream)
-        captured.show_new_bytes()
+            setattr(sys, name, _text_stream(descriptor))
+        try:
+            yield captured
+        finally:
+            os.dup2(saved, descriptor)
+            if replaced:
+                setattr(sys, name, python_stream)
+            captured.show_new_bytes()
+    finally:
         os.close(saved)
+
+
+def _text_stream(descriptor: int) -> IO[str]:
+    # Text that is no Unicode, which such an object may well take, is no reason for a step to fail.
+    raw = io.FileIO(descriptor, "w", closefd=False)
+    return io.TextIOWrapper(raw, "utf-8", errors="backslashreplace", write_through=True)
 
 
 def _open_if_closed(descriptor: int) -> None:
@@ -279,11 +311,8 @@ def _open_if_closed(descriptor: int) -> None:
 def _show_on_descriptor(descriptor: int) -> Echo:
     def show(chunk: bytes) -> None:
         view = memoryview(chunk)
-        try:
-            while view:
-                view = view[os.write(descriptor, view) :]
-        except OSError:
-            return  # the terminal or pipe behind it is gone; the file has every byte
+        while view:
+            view = view[os.write(descriptor, view) :]
 
     return show
 
@@ -292,30 +321,21 @@ def _show_on_stream(stream: IO[str]) -> Echo:
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
     def show(chunk: bytes) -> None:
-        try:
-            stream.write(decoder.decode(chunk))
-        except (OSError, ValueError):
-            return  # as above: closed by whoever put it there
+        stream.write(decoder.decode(chunk))
 
     return show
 
 
-def _flush(stream: IO[str] | None) -> None:
-    try:
-        if stream is not None:
-            stream.flush()
-    except (OSError, ValueError):
-        return  # closed, or its reader is gone; nothing of the step is lost by that
-
-
-def _flush_c_streams() -> None:
-    # C code's printf fills a buffer of the C library, apart from Python's
-    if _c_library is not None:
+def _flush_all() -> None:
+    for name in ("stdout", "stderr"):
+        # Closed, or its reader is gone, or an object in its place that cannot; nothing of the step is lost by that.
+        with suppress(Exception):
+            getattr(sys, name).flush()
+    if _c_library is not None:  # C code's printf fills a buffer of the C library, apart from Python's
         _c_library.fflush(None)
 
 
-def _fileno(stream: IO[str] | None) -> int | None:
-    try:
-        return stream.fileno() if stream is not None else None
-    except (OSError, ValueError, AttributeError):
-        return None
+def _fileno(stream: IO[str]) -> int | None:
+    with suppress(Exception):  # as objects in a stream's place do that have none
+        return stream.fileno()
+    return None

@@ -14,6 +14,8 @@ from core.errors import DagsterInvariantViolationError
 
 MAX_BYTES_FILE_READ = 33_554_432
 
+_LONGEST_CHARACTER_BYTES = 4
+
 
 class ComputeLogFileData(msgspec.Struct, frozen=True):
     """A piece of a log.
@@ -62,6 +64,22 @@ def open_log(path: Path) -> IO[bytes]:
         ) from error
 
 
+def check_piece(cursor: int, max_bytes: int) -> None:
+    """Refuses what is no piece of a log, whoever reads it.
+
+    Raises:
+        DagsterInvariantViolationError: the cursor is negative, or no character need fit into `max_bytes`.
+    """
+    if cursor < 0:
+        raise DagsterInvariantViolationError(
+            f"The cursor of a log is 0, or that of a piece that was read before; got {cursor!r}."
+        )
+    if max_bytes < _LONGEST_CHARACTER_BYTES:
+        raise DagsterInvariantViolationError(
+            f"max_bytes is at least {_LONGEST_CHARACTER_BYTES}, the length of the longest character; got {max_bytes!r}."
+        )
+
+
 def read_piece(
     path: Path, cursor: int, max_bytes: int, is_complete: bool, end: int | None = None
 ) -> ComputeLogFileData:
@@ -75,8 +93,9 @@ def read_piece(
         end: what is behind it is not read yet.
 
     Raises:
-        DagsterInvariantViolationError: there is a symbolic link in the file's place.
+        DagsterInvariantViolationError: there is a symbolic link in the file's place; or as `check_piece`.
     """
+    check_piece(cursor, max_bytes)
     try:
         with open_log(path) as stream:
             size = stream.seek(0, 2)

@@ -113,6 +113,30 @@ class EventLogStorage(ABC):
         """
 
     @abstractmethod
+    def count_users(self, addresses: Collection[str], run_ids: Collection[str] | None = None) -> dict[str, int]:
+        """How many runs stored or found each of some values, as far as that is known.
+
+        Args:
+            addresses: paths or URLs.
+            run_ids: only these runs count.
+
+        Returns:
+            address -> a number of runs; addresses whose values no run used are left out.
+        """
+
+    @abstractmethod
+    def get_value_stamps(self, addresses: Collection[str]) -> dict[str, str]:
+        """What tells the values at addresses from others that may come to be there, as their IO managers said it.
+
+        Args:
+            addresses: paths or URLs.
+
+        Returns:
+            address -> the stamp that a run recorded last, when it stored the value or found it; addresses without one
+            are left out. It is known while it is known of a run that it used the value.
+        """
+
+    @abstractmethod
     def all_asset_keys(self) -> list[AssetKey]:
         """Every asset that a run materialized, as far as that is known, sorted by path."""
 
@@ -182,7 +206,7 @@ class EventLogStorage(ABC):
     def forget_known(self, run_id: str) -> None:
         """Forgets what is known across runs from the log of a run: its assets, and the values it stored and found.
 
-        Where a value was stored stays known while it is known of another run that it has found the value there.
+        Where a value was stored, and its stamp, stay known while it is known of another run that it used the value.
         """
 
     @abstractmethod

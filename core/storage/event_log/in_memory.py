@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from core.events.event_types import DagsterEventType
@@ -23,6 +24,7 @@ class InMemoryEventLogStorage(EventLogStorage):
         self._logs: dict[str, list[EventLogEntry]] = {}
         self._values: list[StoredValue] = []
         self._uses: set[tuple[str, str]] = set()
+        self._stamps: dict[str, str] = {}
         self._assets: dict[int, AssetEvent] = {}
         self._asset_events_ever = 0
 
@@ -33,6 +35,7 @@ class InMemoryEventLogStorage(EventLogStorage):
                 self._logs.setdefault(entry.run_id, []).append(entry)
             self._values.extend(known.values)
             self._uses.update(known.uses)
+            self._stamps.update(known.stamps)
             for made in known.assets:
                 self._asset_events_ever += 1
                 self._assets[self._asset_events_ever] = made
@@ -67,6 +70,18 @@ class InMemoryEventLogStorage(EventLogStorage):
     ) -> set[str]:
         with self._lock:
             return set(addresses) & {address for address, run_id in self._uses if run_id not in ignored_run_ids}
+
+    def count_users(self, addresses: Collection[str], run_ids: Collection[str] | None = None) -> dict[str, int]:
+        wanted = set(addresses)
+        with self._lock:
+            uses = list(self._uses)
+        return Counter(
+            address for address, run_id in uses if address in wanted and (run_ids is None or run_id in run_ids)
+        )
+
+    def get_value_stamps(self, addresses: Collection[str]) -> dict[str, str]:
+        with self._lock:
+            return {address: self._stamps[address] for address in addresses if address in self._stamps}
 
     def all_asset_keys(self) -> list[AssetKey]:
         with self._lock:
@@ -108,11 +123,12 @@ class InMemoryEventLogStorage(EventLogStorage):
             self._uses = {use for use in self._uses if use[1] != run_id}
             used = {address for address, _ in self._uses}
             self._values = [value for value in self._values if value.address in used]
+            self._stamps = {address: stamp for address, stamp in self._stamps.items() if address in used}
             self._assets = {place: made for place, made in self._assets.items() if made.entry.run_id != run_id}
 
     def wipe(self) -> None:
         with self._lock:
-            for kept in (self._logs, self._values, self._uses, self._assets):
+            for kept in (self._logs, self._values, self._uses, self._stamps, self._assets):
                 kept.clear()
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -35,11 +35,13 @@ class Known(msgspec.Struct, frozen=True):
     Attributes:
         values: that were stored, in order.
         uses: (address, run id) of values that a run stored or found, each once.
+        stamps: address -> what its IO manager said last that tells the value there from others.
         assets: that were materialized, in order.
     """
 
     values: Sequence[StoredValue]
     uses: Sequence[tuple[str, str]]
+    stamps: Mapping[str, str]
     assets: Sequence[AssetEvent]
 
     @property
@@ -52,6 +54,7 @@ def known_from(entries: Iterable[EventLogEntry]) -> Known:
     """What `entries` make known."""
     values: list[StoredValue] = []
     uses: dict[tuple[str, str], None] = {}
+    stamps: dict[str, str] = {}
     assets: list[AssetEvent] = []
     for entry in entries:
         event = entry.dagster_event
@@ -61,8 +64,14 @@ def known_from(entries: Iterable[EventLogEntry]) -> Known:
                 handle = StepOutputHandle(event.step_key, data.output_name)
                 values.append(StoredValue(entry.pipeline_name or "", handle, data.version, data.address, entry.run_id))
                 uses[data.address, entry.run_id] = None
+                if data.stamp is not None:
+                    stamps[data.address] = data.stamp
         elif isinstance(data, StepMemoizedData):
-            uses.update(((output.address, entry.run_id), None) for output in data.outputs if output.address is not None)
+            for output in data.outputs:
+                if output.address is not None:
+                    uses[output.address, entry.run_id] = None
+                    if output.stamp is not None:
+                        stamps[output.address] = output.stamp
         elif isinstance(data, StepMaterializationData):
             assets.append(AssetEvent(AssetKey(data.asset_path), data.partition, entry))
-    return Known(values, list(uses), assets)
+    return Known(values, list(uses), stamps, assets)

@@ -43,6 +43,13 @@ value_uses = sa.Table(
     sa.Index("value_uses_by_run", "run_id"),
 )
 
+value_stamps = sa.Table(
+    "value_stamps",
+    index_metadata,
+    sa.Column("address", sa.String, primary_key=True),
+    sa.Column("stamp", sa.String, nullable=False, comment="what tells the value there from others, as recorded last"),
+)
+
 assets = sa.Table("assets", index_metadata, sa.Column("asset_key", sa.String, primary_key=True, comment="JSON"))
 
 asset_events = sa.Table(

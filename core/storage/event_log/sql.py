@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -16,11 +18,11 @@ from core.events.user_events import AssetKey
 from core.serdes import from_json, to_json
 from core.storage.event_log.base import EventLogRecord, EventLogStorage, StepOutputAddress, StepOutputKey
 from core.storage.event_log.index import AssetEvent, Known, StoredValue, known_from
-from core.storage.event_log.schema import asset_events, assets, step_output_addresses, value_uses
+from core.storage.event_log.schema import asset_events, assets, step_output_addresses, value_stamps, value_uses
 from core.storage.event_log.schema import events as events_table
 from core.storage.limit import check_limit
 from core.storage.sql.in_lists import batches
-from core.storage.sql.upsert import insert_missing
+from core.storage.sql.upsert import insert_missing, insert_or_replace
 
 
 class SqlEventLogStorage(EventLogStorage):
@@ -116,6 +118,30 @@ class SqlEventLogStorage(EventLogStorage):
                     used.update(connection.execute(uses.with_only_columns(value_uses.c.address).distinct()).scalars())
         return used
 
+    def count_users(self, addresses: Collection[str], run_ids: Collection[str] | None = None) -> dict[str, int]:
+        counts: Counter[str] = Counter()
+        per_address = sa.select(value_uses.c.address, sa.func.count()).group_by(value_uses.c.address)
+        queries = [per_address]
+        if run_ids is not None:
+            queries = [per_address.where(value_uses.c.run_id.in_(batch)) for batch in batches(sorted(set(run_ids)))]
+        with self.read_index() as connection:
+            if connection is None:
+                return counts
+            for query, batch in itertools.product(queries, batches(sorted(set(addresses)))):
+                for address, count in connection.execute(query.where(value_uses.c.address.in_(batch))):
+                    counts[address] += count
+        return counts
+
+    def get_value_stamps(self, addresses: Collection[str]) -> dict[str, str]:
+        stamps: dict[str, str] = {}
+        with self.read_index() as connection:
+            if connection is None:
+                return stamps
+            for batch in batches(sorted(addresses)):
+                query = sa.select(value_stamps).where(value_stamps.c.address.in_(batch))
+                stamps.update((row.address, row.stamp) for row in connection.execute(query))
+        return stamps
+
     def all_asset_keys(self) -> list[AssetKey]:
         with self.read_index() as connection:
             if connection is None:
@@ -159,14 +185,17 @@ class SqlEventLogStorage(EventLogStorage):
 
     def forget_known(self, run_id: str) -> None:
         of_run = sa.select(value_uses.c.address).where(value_uses.c.run_id == run_id)
-        same_address = value_uses.c.address == step_output_addresses.c.address
-        by_others = sa.exists().where(same_address, value_uses.c.run_id != run_id)
+        by_others = value_uses.c.run_id != run_id
         materialized = sa.select(asset_events.c.asset_key).where(asset_events.c.run_id == run_id).distinct()
         is_left = sa.exists().where(asset_events.c.asset_key == assets.c.asset_key)
         with self.write_index() as connection:
             self.lock_assets(connection)
-            forgotten = step_output_addresses.delete().where(step_output_addresses.c.address.in_(of_run), ~by_others)
-            connection.execute(forgotten)
+            for table in (step_output_addresses, value_stamps):
+                is_used = sa.exists().where(value_uses.c.address == table.c.address, by_others)
+                # In the order in which runs record stamps: else two transactions could wait for each other.
+                unused = sa.select(table.c.address).where(table.c.address.in_(of_run), ~is_used)
+                unused = unused.order_by(table.c.address).with_for_update()
+                connection.execute(table.delete().where(table.c.address.in_(unused)))
             connection.execute(value_uses.delete().where(value_uses.c.run_id == run_id))
             keys = list(connection.execute(materialized).scalars())
             connection.execute(asset_events.delete().where(asset_events.c.run_id == run_id))
@@ -184,6 +213,8 @@ def insert_known(connection: sa.Connection, known: Known) -> None:
     if known.values:
         connection.execute(step_output_addresses.insert(), [_address_row(value) for value in known.values])
     insert_missing(connection, value_uses, [{"address": address, "run_id": run_id} for address, run_id in known.uses])
+    stamps = [{"address": address, "stamp": stamp} for address, stamp in sorted(known.stamps.items())]
+    insert_or_replace(connection, value_stamps, stamps)
     if known.assets:
         connection.execute(asset_events.insert(), [_asset_row(made) for made in known.assets])
         keys = dict.fromkeys(key_text(made.asset_key) for made in known.assets)
@@ -192,7 +223,7 @@ def insert_known(connection: sa.Connection, known: Known) -> None:
 
 def wipe_index(connection: sa.Connection) -> None:
     """Empties the index."""
-    for table in (value_uses, step_output_addresses, asset_events, assets):
+    for table in (value_uses, value_stamps, step_output_addresses, asset_events, assets):
         connection.execute(table.delete())
 
 

@@ -77,7 +77,7 @@ def processes() -> Iterator[list[subprocess.Popen[Any]]]:
     for each in started:
         each.kill()
         each.wait()
-        for stream in (each.stdin, each.stdout):
+        for stream in (each.stdin, each.stdout, each.stderr):
             if stream:
                 stream.close()
 
@@ -95,7 +95,11 @@ def other_machine(lab: Any) -> Path:
 def logs_command(home: Path, *arguments: str) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "DAGSTER_HOME": str(home)}
     return subprocess.Popen(
-        [str(COMMAND), "logs", *arguments], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+        [str(COMMAND), "logs", *arguments],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
 
 
@@ -140,3 +144,30 @@ def test_attempts_are_followed_one_by_one(lab: Any, processes: list[Any]) -> Non
     latest = logs_command(there, running.run_id, "second")
     processes.append(latest)
     assert latest.communicate()[0] == b"begin of attempt 2\nend of attempt 2\n"
+    missing = logs_command(there, running.run_id, "second", "--attempt", "3")
+    processes.append(missing)
+    out, err = missing.communicate()
+    assert (out, missing.returncode) == (b"", 1)
+    assert b"no attempt 3 at step 'second': the last one is 2" in err
+
+
+@pytest.mark.parametrize("machine", ["here", "there"])
+def test_a_step_that_begins_again_is_followed_on(lab: Any, processes: list[Any], machine: str) -> None:
+    home = lab.home("here", upload_interval=0.1)
+    DagsterInstance.from_config(str(home)).dispose()
+    running = Running(home, retries=True)
+    processes.append(running.process)
+    running.go_on()
+    command = logs_command(home if machine == "here" else other_machine(lab), running.run_id, "second", "--follow")
+    processes.append(command)
+    assert command.stdout
+    assert command.stderr
+    assert command.stdout.readline() == b"begin of attempt 1\n"
+    running.go_on()
+    assert command.stdout.readline() == b"end of attempt 1\n"
+    assert command.stderr.readline() == b"Attempt 2 at step 'second' begins.\n"
+    assert command.stdout.readline() == b"begin of attempt 2\n"
+    running.go_on()
+    assert command.stdout.read() == b"end of attempt 2\n"
+    assert command.stderr.read() == b""
+    assert [command.wait(30), running.process.wait(60)] == [0, 0]

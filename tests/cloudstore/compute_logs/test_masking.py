@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloudstore.compute_logs import masking
 from cloudstore.compute_logs.masking import LONGEST_LINE_BYTES, Masker
 
 
@@ -83,3 +85,25 @@ def test_where_it_is_cut_changes_nothing(content: bytes, secrets: list[str], pla
     settings = {"secrets": secrets, "patterns": ["ab+", "^b"]}
     assert masked(cut(content, places), **settings) == masked([content], **settings)
     assert len(masked([content], **settings)) == len(content)
+
+
+def test_progress_that_begins_its_line_anew_is_not_held_back() -> None:
+    masker = Masker(patterns=["x+$"])
+    assert masker.feed(b"10 %\r20 xx\r30") == b"10 %\r20 **\r"
+    assert masker.feed(b" %", is_last=True) == b"30 %"
+
+
+@pytest.mark.parametrize(("secret", "unit"), [("----", b"-"), ("abab", b"ab"), ("aabaa", b"aab")])
+def test_secrets_that_overlap_are_found_in_one_go(secret: str, unit: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    content, places = unit * 10_000, []
+    found_in = masking._Secrets._found_in
+
+    def counted(secrets: masking._Secrets, window: bytes) -> Iterator[tuple[int, int]]:
+        for place in found_in(secrets, window):
+            places.append(place)
+            yield place
+
+    monkeypatch.setattr(masking._Secrets, "_found_in", counted)
+    whole = len(content) // len(unit) * len(unit)
+    assert masked([content], secrets=[secret]).count(b"*") >= whole - len(unit)
+    assert len(places) <= 4

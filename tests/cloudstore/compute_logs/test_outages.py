@@ -23,6 +23,7 @@ STEPS, LINES = 4, 2000
 TEXT = "".join(f"line {number}\n" for number in range(LINES)).encode()
 # Three seconds of each step under the outage would be one request that it waited for.
 MOST_SECONDS = 3.0
+PATIENCE_SECONDS = 20.0
 OUTAGES = {
     "503": Fault.error("SlowDown"),
     "403": Fault.error("AccessDenied"),
@@ -123,7 +124,7 @@ def test_the_end_does_not_wait_longer_than_it_may(lab: Any, outage: str) -> None
 
 
 def test_a_new_process_ships_it(lab: Any, closed_port: int) -> None:
-    with lab.instance(endpoint_url=f"http://127.0.0.1:{closed_port}") as instance:
+    with lab.instance(endpoint_url=f"http://127.0.0.1:{closed_port}", exit_timeout_seconds=5) as instance:
         run_id = run_in(instance)
     (warning,) = warnings_of(lab.folder / "here" / "home", run_id)
     assert str(closed_port) in warning
@@ -187,3 +188,64 @@ def test_the_logs_of_a_disposed_manager_are_not_overwritten(lab: Any, until: Unt
     first.drain()
     until(lambda: not first._shipper._state.threads)
     assert lab.logs() == {"step.out": TEXT, "step.err": b""}
+
+
+def many(manager: Any, names: list[str]) -> None:
+    for name in names:
+        with manager.watch(RUN, name):
+            os.write(1, TEXT)
+    manager.finish_run(RUN)
+
+
+@pytest.mark.parametrize("way", ["drain", "dispose"])
+@pytest.mark.parametrize("fault", [Fault.error("AccessDenied"), Fault.error("InternalError")], ids=str)
+def test_one_log_that_cannot_be_stored_keeps_no_other_back(lab: Any, fault: Fault, way: str) -> None:
+    lab.proxy.inject(fault, operations="PutObject", key="*bad.out")
+    manager = lab.manager(upload_interval=3600, max_pool_connections=1, skip_empty_files=True)
+    names = [f"good-{number}" for number in range(20)]
+    many(manager, ["bad", *names])
+    why = manager.drain() if way == "drain" else manager.dispose()
+    if way == "drain":
+        assert "bad.out" in why[0]
+    assert sorted(lab.logs()) == sorted(f"{name}.out" for name in names)
+    assert manager._shipper._state.times_away == 0
+
+
+def test_drain_passes_over_one_log_whose_requests_break_off(lab: Any) -> None:
+    lab.proxy.inject(Fault.reset(), operations="PutObject", key="*bad.out")
+    manager = lab.manager(upload_interval=3600, max_pool_connections=1, skip_empty_files=True)
+    many(manager, ["bad", "good"])
+    assert "bad.out" in manager.drain()[0]
+    assert list(lab.logs()) == ["good.out"]
+
+
+def test_the_end_waits_for_a_store_that_comes_back(lab: Any) -> None:
+    lab.proxy.inject(Fault.error("SlowDown"), times=3)
+    manager = lab.manager(upload_interval=3600, skip_empty_files=True)
+    many(manager, ["step"])
+    manager.dispose()
+    assert list(lab.logs()) == ["step.out"]
+    assert lab.left() == []
+
+
+def test_drain_takes_as_long_as_the_store_does(lab: Any) -> None:
+    lab.proxy.inject(Fault.stall(1.5), operations="PutObject")
+    manager = lab.manager(exit_timeout_seconds=0.01, skip_empty_files=True)
+    many(manager, ["step"])
+    assert manager.drain() == []
+    assert list(lab.logs()) == ["step.out"]
+
+
+def test_the_end_does_not_wait_for_what_others_left(lab: Any, until: Until) -> None:
+    lab.proxy.inject(Fault.error("AccessDenied"))
+    earlier = lab.manager(skip_empty_files=True)
+    many(earlier, ["left"])
+    earlier.dispose()
+    lab.proxy.clear()
+    lab.proxy.inject(Fault.stall(PATIENCE_SECONDS))
+    later = lab.manager(exit_timeout_seconds=PATIENCE_SECONDS)
+    later.recover()
+    until(lambda: later._shipper._state.busy)
+    started = time.monotonic()
+    later.dispose()
+    assert time.monotonic() - started < PATIENCE_SECONDS / 2

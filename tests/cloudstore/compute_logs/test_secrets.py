@@ -302,3 +302,31 @@ def test_local_files_are_not_changed(lab: Any, tmp_path: Path) -> None:
         print(FROM_ENVIRONMENT)
     assert manager.read_logs_file("run-1", "step", STDOUT).data == f"{FROM_ENVIRONMENT}\n"
     assert Path(manager.get_local_path("run-1", "step", STDOUT)).read_text() == f"{FROM_ENVIRONMENT}\n"
+
+
+OWN_KEY = """
+import json, os, signal, sys
+from cloudstore import S3ComputeLogManager
+from core.storage.pipeline_run import PipelineRun
+manager = S3ComputeLogManager(**json.loads(sys.argv[1]))
+with manager.watch(PipelineRun("p", "run-1"), "step"):
+    os.write(1, b"<the-key-of-then>")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_managers_own_secret_is_hidden_although_it_was_changed_since(
+    lab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = json.dumps(lab.config(aws_secret_access_key="the-key-of-then"))
+    done = subprocess.run([sys.executable, "-c", OWN_KEY, config], capture_output=True, timeout=60, check=False)
+    assert done.returncode == -9, done.stderr
+    assert not any(b"the-key-of-then" in path.read_bytes() for path in lab.spool().glob(".writers/*"))
+    manager = lab.manager()
+    (why,) = manager.drain()
+    assert "FORMER_AWS_SECRET_ACCESS_KEY" in why
+    assert lab.all_keys() == []
+    manager.dispose()
+    monkeypatch.setenv("FORMER_AWS_SECRET_ACCESS_KEY", "the-key-of-then")
+    assert lab.manager().drain() == []
+    assert lab.logs()["step.out"] == b"<***************>"

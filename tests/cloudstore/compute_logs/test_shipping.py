@@ -18,8 +18,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from cloudstore.compute_logs.masking import Masker
+from cloudstore.compute_logs.stream import LogStream, Packing
+from cloudstore.testing import Fault
 from core import ModeDefinition, execute_pipeline, pipeline, solid
+from core.errors import DagsterObjectNotFoundError
 from core.storage.compute_log_manager import ComputeIOType
+from core.storage.compute_logs.size_cap import SizeCap
 from core.storage.pipeline_run import PipelineRun
 
 STDOUT, STDERR = ComputeIOType.STDOUT, ComputeIOType.STDERR
@@ -279,3 +284,96 @@ def test_a_run_that_is_begun_again_when_it_has_just_ended(lab: Any) -> None:
     names = {"step.out": b"1"} | {f"step({attempt}).out": b"%d" % attempt for attempt in range(2, 201)}
     assert {name: body for name, body in lab.logs().items() if name.endswith(".out")} == names
     assert lab.left() == []
+
+
+def test_a_forked_child_has_connections_of_its_own(lab: Any) -> None:
+    manager = lab.manager()
+    parents = manager._client
+    child = os.fork()
+    if not child:
+        os._exit(0 if manager._client is not parents else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert manager._client is parents
+
+
+def stream_of(path: Any, is_gzipped: bool = False) -> LogStream:
+    return LogStream(path, "key", Packing(Masker, is_gzipped), None)
+
+
+def test_what_waits_in_an_outage_waits_on_the_disk(tmp_path: Any, lab: Any) -> None:
+    path = tmp_path / "step.out"
+    path.write_bytes(b"." * 1000)
+    stream = stream_of(path)
+    with pytest.raises(DagsterObjectNotFoundError):
+        stream.ship_segment(lab.direct, "no-such-bucket", 100)
+    assert len(stream._untold) == 100
+    stream.end([stream])
+    assert stream._untold == b""
+    stream.ship_segment(lab.direct, lab.bucket, 100)  # nothing of it: a new masker would not know what came before
+    assert stream._untold == b""
+    assert lab.direct.list_objects_v2(Bucket=lab.bucket)["KeyCount"] == 0
+
+
+@pytest.mark.parametrize("is_gzipped", [False, True])
+def test_a_log_that_grows_while_it_is_shipped_has_the_size_of_the_beginning(tmp_path: Any, is_gzipped: bool) -> None:
+    path = tmp_path / "step.out"
+    path.write_bytes(b"." * 1000)
+
+    class Growing(Masker):
+        def feed(self, chunk: bytes, is_last: bool = False) -> bytes:
+            with path.open("ab") as file:
+                file.write(b"," * 1000)
+            return super().feed(chunk, is_last)
+
+    stream = LogStream(path, "key", Packing(lambda: Growing(["secret"]), is_gzipped), None)
+    with stream._packed() as content:
+        assert content is not None
+        content.seek(0)
+        raw = content.read()
+    assert (gzip.decompress(raw) if is_gzipped else raw) == b"." * 1000
+
+
+def test_nothing_of_a_run_comes_back_that_another_process_has_deleted(lab: Any) -> None:
+    lab.proxy.inject(Fault.error("AccessDenied"))
+    manager = lab.manager(upload_interval=3600)
+    with manager.watch(RUN, "step"):
+        os.write(2, b"from err")
+    manager.finish_run(RUN)
+    lab.proxy.clear()
+    lab.manager("here", endpoint_url=lab.server.endpoint_url).delete_logs("run-1")
+    assert manager.drain() == []
+    assert lab.all_keys() == []
+
+
+def test_a_log_is_shortened_by_a_thread_that_ships(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    manager = lab.manager(max_log_bytes=8192, upload_interval=3600, skip_empty_files=True)
+    by: list[str] = []
+    shorten = SizeCap.shorten
+
+    def noted(*arguments: Any) -> int:
+        by.append(threading.current_thread().name)
+        return shorten(*arguments)
+
+    monkeypatch.setattr(SizeCap, "shorten", noted)
+    with manager.watch(RUN, "step"):
+        os.write(1, b"a" * 20_000 + b"end")
+    manager.finish_run(RUN)
+    assert manager.drain() == []
+    assert by == ["compute-log-shipper"]
+    content = lab.logs()["step.out"]
+    assert len(content) <= 8192
+    assert b"dropped here" in content
+    assert content.endswith(b"end")
+    assert lab.left() == []
+
+
+def test_a_log_is_shortened_in_an_outage_too(lab: Any, until: Until) -> None:
+    lab.proxy.inject(Fault.error("SlowDown"))
+    manager = lab.manager(max_log_bytes=8192)
+    with manager.watch(RUN, "step"):
+        os.write(1, b"a" * 20_000 + b"end")
+    manager.finish_run(RUN)
+    until(lambda: manager.is_watch_completed("run-1", "step"))
+    piece = manager.read_logs_file("run-1", "step", STDOUT)
+    assert piece.size <= 8192
+    assert piece.data.endswith("end")

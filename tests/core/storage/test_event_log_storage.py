@@ -241,6 +241,62 @@ def test_many_addresses_at_once(storage: EventLogStorage) -> None:
     assert storage.get_used_addresses([]) == set()
 
 
+def stamped(run_id: str, address: str, stamp: str | None, version: str | None = "v") -> EventLogEntry:
+    data = HandledOutputData("result", "io_manager", version, address, stamp=stamp)
+    return event(run_id, "HANDLED_OUTPUT", data, "s")
+
+
+def found(run_id: str, *outputs: tuple[str | None, str | None]) -> EventLogEntry:
+    memoized_outputs = (MemoizedOutput("result", "v", address, stamp=stamp) for address, stamp in outputs)
+    return event(run_id, "STEP_MEMOIZED", StepMemoizedData(tuple(memoized_outputs)), "s")
+
+
+def test_the_stamp_recorded_last_counts(storage: EventLogStorage) -> None:
+    assert storage.get_value_stamps(["/1"]) == {}
+    storage.store_events([stamped("maker", "/1", "a"), stamped("maker", "/2", "b"), stamped("maker", "/1", "c")])
+    assert storage.get_value_stamps(["/1", "/2", "/3"]) == {"/1": "c", "/2": "b"}
+    storage.store_events([found("user", ("/2", "d"), ("/3", "e"), (None, "f")), found("user", ("/1", None))])
+    storage.store_event(stamped("maker", "/2", None))
+    storage.store_event(stamped("maker", "/4", "g", version=None))
+    assert storage.get_value_stamps({"/1", "/2", "/3", "/4"}) == {"/1": "c", "/2": "d", "/3": "e"}
+    assert storage.get_value_stamps([]) == {}
+
+
+def test_a_stamp_is_known_while_a_kept_run_used_the_value(storage: EventLogStorage) -> None:
+    storage.store_events([stamped("maker", "/1", "a"), stamped("maker", "/2", "b")])
+    storage.store_event(found("user", ("/1", "a"), ("/3", "c")))
+    storage.delete_events("maker")
+    assert storage.get_value_stamps(["/1", "/2", "/3"]) == {"/1": "a", "/3": "c"}
+    storage.delete_events("user")
+    assert storage.get_value_stamps(["/1", "/2", "/3"]) == {}
+    storage.store_event(stamped("maker", "/1", "a"))
+    storage.wipe()
+    assert storage.get_value_stamps(["/1"]) == {}
+
+
+def test_many_stamps_at_once(storage: EventLogStorage) -> None:
+    storage.store_event(found("r", *((f"/{number}", str(number)) for number in range(0, 2500, 2))))
+    assert storage.get_value_stamps([f"/{number}" for number in range(2500)]) == {
+        f"/{number}": str(number) for number in range(0, 2500, 2)
+    }
+
+
+def test_runs_may_record_and_forget_the_same_stamps_at_once(storage: EventLogStorage) -> None:
+    addresses = [f"/{number}" for number in range(200)]
+    barrier = threading.Barrier(4)
+
+    def use(worker: int) -> None:
+        ordered = addresses if worker % 2 else addresses[::-1]
+        barrier.wait()
+        for attempt in range(5):
+            storage.store_event(found(f"{worker}-{attempt}", *((address, str(worker)) for address in ordered)))
+            storage.delete_events(f"{worker}-{attempt}")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(use, range(4)))
+    assert storage.get_value_stamps(addresses) == {}
+
+
 def made_asset(run_id: str, path: tuple[str, ...], partition: str | None = None) -> EventLogEntry:
     return event(run_id, "ASSET_MATERIALIZATION", StepMaterializationData(path, partition=partition), "s")
 

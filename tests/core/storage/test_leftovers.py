@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from core.errors import DagsterObjectStoreError, DagsterStorageError
+from core.storage.dead_journals import read_entry
 from core.storage.deleting import entries_of
 from core.storage.journal import Journal
 from core.storage.leftovers import Clearer, Leftovers
@@ -140,6 +142,17 @@ def test_a_torn_last_line_was_never_acted_on(folder: Path) -> None:
     path.write_bytes(lines[0] + b'{"number": 1, "en\n' + lines[2])  # which a full disk had cut
     assert names(Leftovers(folder).clear()) == ["b"]
     assert entries_of(folder) == []
+
+
+def test_an_entry_is_read_as_what_it_is_or_not_at_all() -> None:
+    class Thing(msgspec.Struct):
+        name: str
+        size: int = 0
+
+    assert read_entry({"name": "a", "size": 1, "more": None}, Thing) == Thing("a", 1)
+    assert read_entry({"name": "a"}, Thing) == Thing("a")
+    for entry in ({}, {"name": 1}, {"name": "a", "size": "1"}, {"name": None}):
+        assert read_entry(entry, Thing) is None
 
 
 def test_a_journal_that_says_nothing_is_deleted(folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import pickle
 import subprocess
 import threading
@@ -19,6 +21,7 @@ from cloudstore import VersionedPickledObjectS3IOManager
 from cloudstore.client import make_client
 from cloudstore.keys import split_s3_url
 from core.errors import DagsterObjectCorruptError, DagsterObjectNotFoundError
+from core.storage import memoizable_io_manager
 from core.storage.io_context import InputContext, OutputContext, build_input_context, build_output_context
 from core.storage.io_manager import MemoizableIOManager
 from core.storage.memoizable_io_manager import VersionedPickledObjectFilesystemIOManager
@@ -193,6 +196,89 @@ def test_a_pickle_without_its_digest_is_no_hit(tmp_path: Path) -> None:
     manager, path = stored_file(tmp_path)
     path.write_bytes(pickle.dumps(VALUE))
     is_no_hit_and_is_healed(manager)
+
+
+def logged_output(warnings: list[str], stamp: str | None = None) -> OutputContext:
+    context = output("v")
+    context.stamp, context.log = stamp, logging.Logger("lab")
+    handler = logging.Handler()
+    handler.emit = lambda record: warnings.append(record.getMessage())  # type: ignore[method-assign]
+    context.log.addHandler(handler)
+    return context
+
+
+def alter(path: Path, content: bytes) -> None:
+    """As `write_bytes`, and later: within one tick of the clock the file would have the same times."""
+    path.write_bytes(content)
+    os.utime(path, (1, 1))
+
+
+def test_a_file_of_the_known_stamp_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manager, path = stored_file(tmp_path)
+    stamp = manager.get_stamp(output("v"))
+    assert stamp is not None
+    read: list[Path] = []
+    is_whole = memoizable_io_manager._is_whole
+    monkeypatch.setattr(memoizable_io_manager, "_is_whole", lambda path: read.append(path) or is_whole(path))
+    for known, reads in ((stamp, []), (None, [path]), ("other", [path])):
+        asking = VersionedPickledObjectFilesystemIOManager(str(tmp_path))
+        assert asking.get_stamp(output("v")) is None
+        assert asking.has_outputs([logged_output([], known), output("w")]) == [True, False]
+        assert asking.get_stamp(output("v")) == stamp
+        assert (read, asking.get_stamp(output("w"))) == (reads, None)
+        read.clear()
+
+
+@pytest.mark.parametrize("damage", ["cut", "altered", "emptied"])
+def test_a_file_that_was_damaged_since_is_a_miss_that_is_named(tmp_path: Path, damage: str) -> None:
+    manager, path = stored_file(tmp_path)
+    content = path.read_bytes()
+    alter(path, {"cut": content[:-1], "altered": b"X" + content[1:], "emptied": b""}[damage])
+    for known in (manager.get_stamp(output("v")), None):
+        warnings: list[str] = []
+        assert not manager.has_output(logged_output(warnings, known))
+        (warning,) = warnings
+        assert warning.startswith("Output 'result' of step 's' is computed again")
+        assert f"{path} was cut or altered" in warning
+    warnings.clear()
+    manager.handle_output(logged_output(warnings), "new")
+    assert warnings == []
+    assert manager.load_input(input_of(output("v"))) == "new"
+    assert VersionedPickledObjectFilesystemIOManager(str(tmp_path)).has_output(output("v"))
+
+
+def test_what_is_touched_only_is_read_and_whole(tmp_path: Path) -> None:
+    manager, path = stored_file(tmp_path)
+    stamp = manager.get_stamp(output("v"))
+    os.utime(path, (1, 1))
+    assert manager.has_output(logged_output([], stamp))
+    assert manager.get_stamp(output("v")) not in (None, stamp)
+
+
+def test_a_dropped_value_leaves_no_stamp_but_what_was_found(tmp_path: Path) -> None:
+    manager, _ = stored_file(tmp_path)
+    stamp, other = manager.get_stamp(output("v")), VersionedPickledObjectFilesystemIOManager(str(tmp_path))
+    warnings: list[str] = []
+    other.handle_output(logged_output(warnings), "dropped")
+    assert ["is dropped" in text for text in warnings] == [True]
+    assert other.get_stamp(output("v")) is None
+    assert other.has_output(output("v"))
+    # the attempt made a file, and took it away again; that left the one that is there alone
+    assert other.get_stamp(output("v")) == stamp
+
+
+def test_what_is_replaced_is_the_new_value_and_nobody_is_warned(manager: MemoizableIOManager) -> None:
+    manager.handle_output(output("v"), "old")
+    former, warnings = manager.get_stamp(output("v")), list[str]()
+    again = logged_output(warnings)
+    again.replaces_stored = True
+    manager.handle_output(again, "new")
+    assert manager.load_input(input_of(output("v"))) == "new"
+    assert manager.get_stamp(output("v")) not in (None, former)
+    assert warnings == []
+    manager.handle_output(logged_output(warnings), "newer")
+    assert manager.load_input(input_of(output("v"))) == "new"
+    assert len(warnings) == 1
 
 
 def test_many_threads_healing_one_value_end_with_one_whole_value(tmp_path: Path) -> None:

@@ -9,11 +9,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, redirect_stdout, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.errors import DagsterInvariantViolationError
 from core.storage.compute_logs.capture import OutputCapture
 from core.storage.compute_logs.pieces import read_piece
 
@@ -270,7 +272,7 @@ def test_nothing_is_left_after_close(tmp_path: Path) -> None:
                     raise StepError
         except StepError:
             pass
-        assert len(set(threading.enumerate()) - threads) <= 1
+        assert len(set(threading.enumerate()) - threads) <= 2  # for all steps
     capture.close()
     capture.close()
     assert descriptors() == before
@@ -281,6 +283,125 @@ def test_nothing_is_left_after_close(tmp_path: Path) -> None:
     capture.close()
     assert logs(tmp_path)[0] == b"usable again\n"
     assert set(threading.enumerate()) == threads
+
+
+def test_closing_lets_a_step_that_runs_go_on(capture: OutputCapture, tmp_path: Path) -> None:
+    """As where of two runs in two threads the first one ends."""
+    threads, shown = set(threading.enumerate()), threading.Event()
+    with capture.capture(*files(tmp_path / "other")):
+        pass
+    with capture.capture(*files(tmp_path), lambda chunk: shown.set() if b"late" in chunk else None):
+        capture.close()
+        assert list((tmp_path / "other").iterdir()) == []
+        os.write(1, b"late\n")
+        assert shown.wait(30)
+        assert logs(tmp_path)[0] == b"late\n"
+    assert set(threading.enumerate()) == threads, "closed when the step had ended"
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["s.out"]
+
+
+def test_a_log_has_its_name_while_the_other_one_is_not_taken(capture: OutputCapture, tmp_path: Path) -> None:
+    is_stuck, never, goes_on = threading.Event(), threading.Event(), threading.Event()
+
+    def stuck(chunk: bytes) -> None:
+        is_stuck.set()
+        assert goes_on.wait(60)
+
+    try:
+        with capture.capture(*files(tmp_path), stuck):
+            os.write(1, b"out\n")
+            assert is_stuck.wait(30)
+            os.write(2, b"err\n")
+            while not files(tmp_path)[1].exists() and not never.wait(0.01):
+                assert capture._threads, "nobody is left to name it"
+            assert logs(tmp_path) == (b"out\n", b"err\n")
+            goes_on.set()
+    finally:
+        goes_on.set()
+
+
+class OnlyWrites:
+    """Takes text, and is nothing else of a stream."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+
+    def write(self, text: str) -> None:
+        self.taken.append(text)
+
+
+class Breaks(OnlyWrites):
+    """Raises whatever is asked of it."""
+
+    def write(self, text: str) -> None:
+        super().write(text)
+        raise RuntimeError("the widget is gone")
+
+    def flush(self) -> None:
+        raise RuntimeError("the widget is gone")
+
+    def fileno(self) -> int:
+        raise RuntimeError("the widget is gone")
+
+
+class NumbersNothing(OnlyWrites):
+    def fileno(self) -> None:
+        return None
+
+
+@pytest.mark.parametrize("kind", [OnlyWrites, Breaks, NumbersNothing])
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_an_unusual_object_in_a_streams_place(
+    kind: type[OnlyWrites], name: str, capture: OutputCapture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd, before = kind(), descriptors()
+    monkeypatch.setattr(sys, name, odd)
+    with capture.capture(*files(tmp_path)):
+        print("one", file=getattr(sys, name))
+        capture.show_now()
+        print("two", file=getattr(sys, name))
+    assert getattr(sys, name) is odd
+    capture.close()
+    assert odd.taken == ["one\n", "two\n"]
+    assert logs(tmp_path)[name == "stderr"] == b"one\ntwo\n"
+    assert descriptors() == before
+
+
+def test_what_breaks_once_is_shown_the_rest(capture: OutputCapture, tmp_path: Path) -> None:
+    shown: list[bytes] = []
+    is_shown = threading.Event()
+
+    def breaks_once(chunk: bytes) -> None:
+        shown.append(chunk)
+        is_shown.set()
+        if len(shown) == 1:
+            raise RuntimeError("the widget is gone")
+
+    with capture.capture(*files(tmp_path), breaks_once):
+        for text in (b"one\n", b"two\n"):
+            os.write(1, text)
+            assert is_shown.wait(30)
+            is_shown.clear()
+    assert shown == [b"one\n", b"two\n"]
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_text_that_is_no_unicode_under_a_replaced_stream(
+    name: str, capture: OutputCapture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replaced = io.StringIO()
+    monkeypatch.setattr(sys, name, replaced)
+    with capture.capture(*files(tmp_path)):
+        print("a file named \udcff, and \ud800", file=getattr(sys, name))
+    assert logs(tmp_path)[name == "stderr"] == b"a file named \\udcff, and \\ud800\n"
+
+
+def test_a_step_that_takes_its_streams_away(capture: OutputCapture, tmp_path: Path, monkeypatch: Any) -> None:
+    with capture.capture(*files(tmp_path)):
+        print("before")
+        monkeypatch.delattr(sys, "stdout")
+        capture.show_now()
+    assert logs(tmp_path)[0] == b"before\n"
 
 
 def test_a_folder_that_is_not_there_is_made(capture: OutputCapture, tmp_path: Path) -> None:
@@ -387,3 +508,10 @@ def test_cursors_at_and_behind_the_end(log_path: Path) -> None:
         assert (piece.data, piece.cursor, piece.size) == ("", cursor, 3)
     missing = read_piece(log_path.with_name("missing"), 5, 100, is_complete=True)
     assert (missing.path, missing.size, missing.cursor) == (None, 0, 5)
+
+
+@pytest.mark.parametrize(("cursor", "max_bytes"), [(-1, 100), (0, 3), (0, 0), (0, -1)])
+@pytest.mark.parametrize("name", ["s.out", "missing"])
+def test_what_is_no_piece_is_refused(log_path: Path, name: str, cursor: int, max_bytes: int) -> None:
+    with pytest.raises(DagsterInvariantViolationError, match=r"cursor of a log|max_bytes is at least 4"):
+        read_piece(log_path.with_name(name), cursor, max_bytes, is_complete=True)

@@ -646,3 +646,33 @@ def test_a_piece_is_never_longer_than_asked(max_bytes: int, make: Make) -> None:
         assert piece.size == len(text.encode())
         cursor, found = piece.cursor, found + str(piece.data)
     assert found == text
+
+
+def test_a_run_that_ends_leaves_the_step_of_another_alone(make: Make) -> None:
+    manager, shown, other = make(), threading.Event(), PipelineRun("flights", "run-2")
+    manager.echo = lambda chunk: shown.set() if b"late" in chunk else None
+
+    def end_another() -> None:
+        with manager.watch(other, "short"):
+            pass
+        manager.finish_run(other)
+
+    with manager.watch(RUN, "step"):
+        thread = threading.Thread(target=end_another)
+        thread.start()
+        thread.join()
+        os.write(1, b"late\n")
+        assert shown.wait(30)
+        assert read(manager) == ("late\n", "")
+    assert finish(manager) == []
+    assert read(make("elsewhere")) == ("late\n", "")
+
+
+@pytest.mark.parametrize(("cursor", "max_bytes"), [(-1, 100), (0, 3)])
+def test_what_is_no_piece_of_a_log_is_refused(make: Make, cursor: int, max_bytes: int) -> None:
+    manager = make()
+    watch_and_print(manager, b"printed\n")
+    assert finish(manager) == []
+    for each in (manager, make("elsewhere"), NoOpComputeLogManager()):
+        with pytest.raises(DagsterInvariantViolationError, match=r"cursor of a log|max_bytes is at least 4"):
+            each.read_logs_file("run-1", "step", STDOUT, cursor, max_bytes)

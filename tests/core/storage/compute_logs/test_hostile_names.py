@@ -10,13 +10,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cloudstore.compute_logs.objects import LogPlaces
+from core.config import Secret
 from core.errors import DagsterInvariantViolationError
 from core.storage.compute_log_manager import ComputeIOType, ComputeLogManager
+from core.storage.journal import Line
 from core.storage.local_compute_log_manager import LocalComputeLogManager
 from core.storage.pipeline_run import PipelineRun
 
@@ -307,3 +310,66 @@ def test_what_is_fetched_is_not_written_through_links(
     path.unlink()
     assert make("elsewhere").read_logs_file("run-1", "step", STDOUT).data == "the log"
     assert not (fenced / "elsewhere").joinpath("run-1", "compute_logs", ".step.out.gz").exists()
+
+
+@pytest.mark.parametrize("link", ["run-1", "run-1/compute_logs", ".writers"])
+def test_a_run_whose_folders_are_links_ends_with_a_warning(
+    link: str, make: Make, fenced: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    manager, outside = make(), tmp_path_factory.mktemp("outside")
+    for base in (fenced, fenced / "here"):
+        (base / link).parent.mkdir(parents=True, exist_ok=True)
+        (base / link).symlink_to(outside)
+    run = PipelineRun("p", "run-1")
+    manager.recover()
+    manager.hide("run-1", [Secret("secret text")])
+    with manager.watch(run, "step"):
+        os.write(1, b"printed")
+    warnings = manager.finish_run(run)
+    assert any("The output of step 'step' is not kept" in each for each in warnings)
+    assert list(outside.iterdir()) == []
+
+
+BAD_ENTRIES: list[dict[str, Any]] = [
+    {"run_id": 1, "key": None, "attempt": 1, "nameless": "x"},
+    {"run_id": "run-1", "key": "step", "attempt": True, "nameless": "x"},
+    {"run_id": "run-1", "key": "step", "attempt": 0, "nameless": "x"},
+    {"run_id": "run-1", "key": "step", "attempt": 1, "nameless": 5},
+    {"run_id": "run-1", "key": "step", "attempt": 1, "nameless": "../../x\0"},
+    {"run_id": ["x"], "nameless": "n"},
+    {"run_id": {}, "key": [], "attempt": {}, "nameless": None},
+]
+
+
+@pytest.mark.parametrize("entry", BAD_ENTRIES, ids=repr)
+def test_an_entry_of_a_journal_that_is_none_is_passed_over(entry: dict[str, Any], make: Make, fenced: Path) -> None:
+    lines = [entry, {"run_id": "run-1", "key": "good", "attempt": 1, "nameless": ".1-x"}]
+    for base in (fenced, fenced / "here"):
+        (base / ".writers").mkdir(parents=True)
+        written = [msgspec.json.encode(Line(number, each)) for number, each in enumerate(lines)]
+        (base / ".writers" / "x.jsonl").write_bytes(b"\n".join([b"head", *written, b""]))
+        (base / "run-1" / "compute_logs").mkdir(parents=True)
+        (base / "run-1" / "compute_logs" / ".1-x.out").write_text("last words")
+    manager = make()
+    assert manager.drain() == []
+    manager.recover()
+    assert manager.read_logs_file("run-1", "good", STDOUT).data == "last words"
+
+
+@pytest.mark.parametrize("kind", IN_BUCKETS)
+@pytest.mark.parametrize("hidden", [5, {"salt": 1}, {"salt": "", "hashes": ["A"], "texts": []}, None])
+def test_what_is_secret_by_a_note_that_cannot_be_read_stays_here(hidden: Any, make: Make, fenced: Path) -> None:
+    base = fenced / "here"
+    lines: list[dict[str, Any]] = [
+        {"run_id": "run-1", "hidden": hidden},
+        {"run_id": "run-1", "key": "step", "attempt": 1, "nameless": ".1-x"},
+    ]
+    (base / ".writers").mkdir(parents=True)
+    journal = base / ".writers" / "x.jsonl"
+    written = [msgspec.json.encode(Line(number, each)) for number, each in enumerate(lines)]
+    journal.write_bytes(b"\n".join([b"head", *written, b""]))
+    (base / "run-1" / "compute_logs").mkdir(parents=True)
+    (base / "run-1" / "compute_logs" / "step.out").write_text("a secret")
+    (problem,) = make().drain()
+    assert str(journal) in problem
+    assert make("elsewhere").read_logs_file("run-1", "step", STDOUT).data is None

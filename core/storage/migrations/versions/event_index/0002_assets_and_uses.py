@@ -1,4 +1,4 @@
-"""Assets are found across runs, and for every stored value the runs that used it are known."""
+"""Assets are found across runs; of every stored value are known the runs that used it, and what it is told by."""
 
 import json
 import sqlite3
@@ -26,6 +26,11 @@ def upgrade() -> None:
     )
     op.create_index("value_uses_by_run", "value_uses", ["run_id"])
     op.execute("INSERT INTO value_uses (address, run_id) SELECT DISTINCT address, run_id FROM step_output_addresses")
+    op.create_table(
+        "value_stamps",
+        sa.Column("address", sa.String, primary_key=True),
+        sa.Column("stamp", sa.String, nullable=False),
+    )
     op.create_table("assets", sa.Column("asset_key", sa.String, primary_key=True))
     op.create_table(
         "asset_events",

@@ -1,0 +1,1 @@
+"""What a memoized run costs when all of its values are stored."""

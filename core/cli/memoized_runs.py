@@ -1,0 +1,144 @@
+"""Memoized runs, read from an instance."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from core.events.event_types import DagsterEventType
+from core.events.payloads import HandledOutputData, PlanVersionedData, StepMemoizedData
+from core.events.records import EventLogEntry
+from core.instance import DagsterInstance
+from core.storage.pipeline_run import PipelineRun, PipelineRunsFilter
+from core.storage.tags import EVENTS_PRUNED_TAG, MEMOIZED_RUN_TAG
+from core.versions.explain import MemoizedRun, Outcome
+
+MOST_RUNS_BACK = 50
+"""How many earlier memoized runs are looked at: a step that is never a hit would have all of them read."""
+
+_PAGE = 10
+_GONE = re.compile(r"Output '.+' of step '(.+)': the value that run \S+ stored at (.+) is gone, or ", re.DOTALL)
+_DAMAGED = re.compile(r"Output '.+' of step '(.+)' is computed again, because .+ no longer whole: (.+)", re.DOTALL)
+"""What `core.execution.decide` and `warn_of_damaged_value` of IO managers log: of which step, and where or how."""
+
+_OUTCOMES: dict[str, Outcome] = {
+    "STEP_START": "begun",
+    "STEP_SUCCESS": "executed",
+    "STEP_FAILURE": "failed",
+    "STEP_SKIPPED": "skipped",
+    "STEP_MEMOIZED": "hit",
+}
+_DECIDING = (DagsterEventType.STEP_MEMOIZED, DagsterEventType.STEP_SUCCESS)
+_MORE = (DagsterEventType.PLAN_VERSIONED, DagsterEventType.HANDLED_OUTPUT)
+
+
+def read_memoized_run(instance: DagsterInstance, run: PipelineRun) -> MemoizedRun | None:
+    """What is known of a run; None where it did not record what its versions were made of."""
+    return _from_log(run, instance.all_logs(run.run_id))
+
+
+def runs_to_compare_with(
+    instance: DagsterInstance, pipeline_name: str, now: MemoizedRun, step_keys: Iterable[str], before: str | None
+) -> dict[str, MemoizedRun]:
+    """For each step the last run in which it was a hit; where it never was one, the last in which it succeeded.
+
+    A later run in which it succeeded in the version that it has now goes before one in which it was a hit.
+
+    Args:
+        instance: has the runs.
+        pipeline_name: the pipeline.
+        now: the run that is compared.
+        step_keys: steps of it.
+        before: only runs older than the one with this id; all by default.
+
+    Returns:
+        step key -> run, among the last `MOST_RUNS_BACK` memoized ones; steps without one are left out.
+    """
+    sought = set(step_keys)
+    decided: dict[str, MemoizedRun] = {}
+    succeeded: dict[str, MemoizedRun] = {}
+    runs = _earlier_runs(instance, pipeline_name, before)
+    while sought and (run := next(runs, None)) is not None:
+        entries = _of_types(instance, run, _DECIDING)
+        hits, successes = (keys & sought for keys in _ended_steps(entries))
+        if hits or not successes <= succeeded.keys():
+            read = _from_log(run, [*entries, *_of_types(instance, run, _MORE)])
+            if read is None:
+                continue
+            for key in (hits | successes) & read.steps.keys():
+                if key in hits or read.steps[key].outputs == now.steps[key].outputs:
+                    decided[key] = read
+                else:
+                    succeeded.setdefault(key, read)
+            sought -= decided.keys()
+    return {**succeeded, **decided}
+
+
+def _earlier_runs(instance: DagsterInstance, pipeline_name: str, before: str | None) -> Iterator[PipelineRun]:
+    """Memoized runs with events, the newest first, read as they are asked for."""
+    memoized = PipelineRunsFilter(pipeline_name=pipeline_name, tags={MEMOIZED_RUN_TAG: "true"})
+    cursor = before
+    for _page in range(MOST_RUNS_BACK // _PAGE):
+        runs = instance.get_runs(memoized, cursor, _PAGE)
+        yield from (run for run in runs if EVENTS_PRUNED_TAG not in run.tags)
+        if len(runs) < _PAGE:
+            return
+        cursor = runs[-1].run_id
+
+
+def _of_types(
+    instance: DagsterInstance, run: PipelineRun, event_types: Iterable[DagsterEventType]
+) -> list[EventLogEntry]:
+    return [entry for event_type in event_types for entry in instance.all_logs(run.run_id, event_type)]
+
+
+def _ended_steps(entries: Iterable[EventLogEntry]) -> tuple[set[str], set[str]]:
+    """Keys of the steps of which an output was found, and of those that were executed."""
+    found: set[str] = set()
+    succeeded: set[str] = set()
+    for event in (entry.dagster_event for entry in entries):
+        if event is not None and event.step_key is not None:
+            data = event.event_specific_data
+            if not isinstance(data, StepMemoizedData):
+                succeeded.add(event.step_key)
+            elif data.outputs:  # else it was not asked what is stored, as its outputs were needed by nobody
+                found.add(event.step_key)
+    return found, succeeded
+
+
+def _lost(warnings: Sequence[str]) -> dict[str, str]:
+    """The steps of which warnings say that a value was not found, and what they say."""
+    gone = [found for warning in warnings if (found := _GONE.match(warning))]
+    damaged = [found for warning in warnings if (found := _DAMAGED.match(warning))]
+    return {
+        **{found[1]: f"its value at {found[2]} is gone or damaged" for found in gone},
+        **{found[1]: f"its value is damaged: {found[2].rstrip('.')}" for found in damaged},
+    }
+
+
+def _from_log(run: PipelineRun, entries: Iterable[EventLogEntry]) -> MemoizedRun | None:
+    plan: PlanVersionedData | None = None
+    outcomes: dict[str, Outcome] = {}
+    found: dict[str, StepMemoizedData] = {}
+    stored: dict[str, dict[str, str | None]] = {}
+    warnings: list[str] = []
+    for entry in entries:
+        event = entry.dagster_event
+        data = event.event_specific_data if event is not None else None
+        if event is None:
+            if entry.level >= logging.WARNING:
+                warnings.append(entry.user_message)
+        elif isinstance(data, PlanVersionedData):
+            plan = data
+        elif event.step_key is not None:
+            if event.event_type_value in _OUTCOMES:
+                outcomes[event.step_key] = _OUTCOMES[event.event_type_value]
+            if isinstance(data, StepMemoizedData):
+                found[event.step_key] = data
+            elif isinstance(data, HandledOutputData):
+                stored.setdefault(event.step_key, {})[data.output_name] = data.address
+    if plan is None:
+        return None
+    outcomes |= {key: "refreshed" for key in plan.refreshed if outcomes.get(key) == "executed"}
+    return MemoizedRun(run.run_id, plan, outcomes, found, stored, _lost(warnings), run.is_finished)

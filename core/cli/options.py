@@ -1,0 +1,85 @@
+"""The options by which commands are told of a pipeline and its run config."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from core.cli.loading import load_pipeline, load_run_config
+from core.definitions.pipeline import PipelineDefinition
+
+
+class ChosenPipeline(msgspec.Struct, frozen=True):
+    """What `pipeline_options` were given.
+
+    Attributes:
+        file: the Python file.
+        attribute: the name of the pipeline in it; None for the only one.
+        mode: the mode's name; None for the first.
+        config_files: YAML files, later ones win.
+        settings: each `a.b.c=value`; they win over files.
+    """
+
+    file: Path
+    attribute: str | None
+    mode: str | None
+    config_files: tuple[Path, ...]
+    settings: tuple[str, ...]
+
+    def load(self) -> PipelineDefinition:
+        """The pipeline; see `load_pipeline`."""
+        return load_pipeline(self.file, self.attribute)
+
+    def run_config(self) -> dict[str, Any]:
+        """The run config; see `load_run_config`."""
+        return load_run_config(self.config_files, self.settings)
+
+
+_PIPELINE_OPTIONS = (
+    click.option(
+        "-f", "--file", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Python file with the pipeline.",
+    ),
+    click.option("-a", "--attribute", help="Name of the pipeline in the file; needed where it has more than one."),
+    click.option("-m", "--mode", help="Mode to run in; the pipeline's first by default."),
+    click.option(
+        "-c", "--config", "config_files", multiple=True, type=click.Path(path_type=Path),
+        help="YAML file with run config. May be given several times; later files win.",
+    ),
+    click.option(
+        "--set", "settings", multiple=True, metavar="A.B.C=VALUE",
+        help="One value of the run config, such as solids.clean.config.months=[1,2]. Wins over files.",
+    ),
+)  # fmt: skip
+
+
+def pipeline_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Decorates the function of a command, which gets a `ChosenPipeline` first and its other options by name."""
+
+    @functools.wraps(command)
+    def with_pipeline(
+        file: Path,
+        attribute: str | None,
+        mode: str | None,
+        config_files: tuple[Path, ...],
+        settings: tuple[str, ...],
+        **others: Any,
+    ) -> None:
+        command(ChosenPipeline(file, attribute, mode, config_files, settings), **others)
+
+    decorated: Callable[..., None] = with_pipeline
+    for option in reversed(_PIPELINE_OPTIONS):
+        decorated = option(decorated)
+    return decorated
+
+
+refresh_option = click.option(
+    "--refresh", multiple=True, metavar="STEP",
+    help="Run this step although its value is stored, and store the new value in its place. May be given several "
+    "times.",
+)  # fmt: skip

@@ -1,0 +1,39 @@
+"""The memoizable IO managers of a pipeline, outside any run: to look at what they have stored, and to clean up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from core.errors import DagsterInvariantViolationError
+from core.execution.prepare import PreparedRun
+from core.execution.run import pipeline_context
+from core.execution.sources import Sources
+from core.instance import DagsterInstance
+from core.storage.io_manager import MemoizableIOManager
+
+
+@contextmanager
+def memoizable_managers(prepared: PreparedRun, instance: DagsterInstance) -> Iterator[list[MemoizableIOManager]]:
+    """The memoizable IO managers that outputs of a prepared run name, in the order of their resource keys.
+
+    Each resource is started once, and stopped when the block ends. Nothing is recorded.
+
+    Raises:
+        DagsterInvariantViolationError: the outputs name no such IO manager.
+        DagsterResourceFunctionError: a resource could not be started, or not be stopped.
+        DagsterResourceUnavailableError: what a resource needs is not there.
+    """
+    context = pipeline_context(prepared, instance, True, Sources(), event_sink=lambda entry: None)
+    keys = sorted({output.io_manager_key for step in prepared.plan.steps.values() for output in step.outputs})
+    try:
+        managers = [manager for key in keys if isinstance(manager := context.io_manager(key), MemoizableIOManager)]
+        if not managers:
+            raise DagsterInvariantViolationError(
+                f"No output of pipeline {prepared.pipeline.name!r} in mode {prepared.mode.name!r} has an IO manager "
+                f"that keeps values by version; the keys of its IO managers are: {', '.join(keys) or 'none'}. "
+                "Name another mode with -m."
+            )
+        yield managers
+    finally:
+        context.resources.close()

@@ -1,0 +1,55 @@
+"""What a version is made of, in words that people can compare."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from core.events.payloads import StepOutputHandle
+from core.plan.steps import FromConfig, FromDefault, FromStepOutput, FromStepOutputs, StepInput
+
+_LONGEST_TEXT = 200
+
+
+def config_facts(config: Any) -> dict[str, str]:
+    """`config a.b`: `[1, 2]` for each value in a config; what is no mapping is `config`."""
+    return {f"config {path}".rstrip(): shown(value) for path, value in _flattened("", config)}
+
+
+def _flattened(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and (value or path):
+        for key, item in value.items():
+            yield from _flattened(f"{path}.{key}" if path else str(key), item)
+    elif path or (value is not None and value != {}):
+        yield path, value
+
+
+def input_fact(step_input: StepInput, versions: Mapping[StepOutputHandle, str | None]) -> str:
+    """`from join.result 5c1f…` with the version, or `value 5`."""
+    match step_input.source:
+        case FromStepOutput(handle):
+            return f"from {_source(handle, versions)}"
+        case FromStepOutputs(handles):
+            return f"from {', '.join(_source(each, versions) for each in handles)}"
+        case FromConfig(value) | FromDefault(value):
+            return f"value {shown(value)}"
+    return "nothing"
+
+
+def _source(handle: StepOutputHandle, versions: Mapping[StepOutputHandle, str | None]) -> str:
+    return f"{handle.step_key}.{handle.output_name} {versions[handle] or 'unversioned'}"
+
+
+def part_facts(version: str | None, parts: Mapping[str, str]) -> dict[str, str]:
+    """`version`, and the parts of code that it was made of, as `code helpers.parse_time` or `package pandas`."""
+    named = {name if name.startswith("package ") else f"code {name}": part for name, part in parts.items()}
+    return named if version is None else {"version": version, **named}
+
+
+def shown(value: Any) -> str:
+    """The value as it would be written in Python; where that is long its beginning, and a digest of all of it."""
+    text = repr(value)
+    if len(text) <= _LONGEST_TEXT:
+        return text
+    return f"{text[:_LONGEST_TEXT]}… ({hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]})"

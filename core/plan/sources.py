@@ -1,0 +1,54 @@
+"""What config points at outside: fields, solids and resources that declare it with a fingerprint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from core.config import Fingerprint
+from core.definitions.resource import ResourceDefinition
+from core.plan.steps import ExecutionStep
+
+
+class SourceKey(msgspec.Struct, frozen=True):
+    """Where something outside is pointed at.
+
+    Attributes:
+        owner: whose config: the step's key, or `resource KEY`.
+        path: where in its config; "" for all of it.
+    """
+
+    owner: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.owner} {self.path}".rstrip()
+
+
+class Source(msgspec.Struct, frozen=True, eq=False):
+    """What is to be asked for a fingerprint.
+
+    Attributes:
+        key: where it is pointed at.
+        fingerprint: gives it.
+        value: of the field.
+    """
+
+    key: SourceKey
+    fingerprint: Fingerprint
+    value: Any
+
+
+def sources_of_step(step: ExecutionStep) -> list[Source]:
+    """What the config of a step points at."""
+    definition, config = step.solid.definition, step.solid_config.config
+    fields = definition.config_schema.fingerprinted(config)
+    whole = [] if definition.fingerprint is None else [("", definition.fingerprint, config)]
+    return [Source(SourceKey(step.key, path), fingerprint, value) for path, fingerprint, value in [*whole, *fields]]
+
+
+def sources_of_resource(key: str, definition: ResourceDefinition, config: Any) -> list[Source]:
+    """What the config of a resource points at."""
+    fields = definition.config_schema.fingerprinted(config)
+    return [Source(SourceKey(f"resource {key}", path), fingerprint, value) for path, fingerprint, value in fields]

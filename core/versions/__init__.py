@@ -1,0 +1,1 @@
+"""Versions that nobody writes by hand, and why a version is another than before."""

@@ -1,0 +1,228 @@
+"""Why each step of a memoized run was executed, or was not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Literal
+
+import msgspec
+
+from core.events.payloads import MemoizedOutput, PlanVersionedData, StepMemoizedData, VersionedStep
+from core.versions.differences import all_facts, differences, inputs_from_outputs
+
+Outcome = Literal[
+    "hit",  # its outputs were found, or are needed by nobody
+    "executed",
+    "refreshed",  # executed because that was asked for
+    "failed",
+    "begun",  # and not ended, or its process was killed
+    "skipped",  # an output that feeds it was not given
+    "not executed",
+    "would run",
+    "would be skipped",
+]
+
+NEVER_BEFORE = "no earlier memoized run of this pipeline has a value of this step"
+
+_SHORT = 8  # characters of a version or run id: enough to tell them apart, and commands take the beginning of an id
+_MOST_LISTED = 3
+_RAN: frozenset[Outcome] = frozenset({"executed", "refreshed", "failed", "begun", "would run"})
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """Why a step was executed, or was not.
+
+    Attributes:
+        step_key: the step.
+        outcome: what became of it.
+        reasons: a sentence each.
+        compared_with: id of the run from which the reasons tell the difference.
+    """
+
+    step_key: str
+    outcome: Outcome
+    reasons: tuple[str, ...]
+    compared_with: str | None = None
+
+
+class MemoizedRun:
+    """What is known of a memoized run, or of one that is only planned.
+
+    Args:
+        run_id: of the run; None of one that is only planned.
+        data: what its versions were made of.
+        outcomes: what became of steps, by key; others were not executed.
+        found: for steps that were not executed, which of their outputs were found, by step key.
+        stored: step key -> output -> address, of what the run itself stored.
+        lost: for steps of which a value is known that was not found, what is known of it, by step key.
+        is_ended: whether nothing more will happen in it.
+    """
+
+    def __init__(
+        self,
+        run_id: str | None,
+        data: PlanVersionedData,
+        outcomes: Mapping[str, Outcome],
+        found: Mapping[str, StepMemoizedData] | None = None,
+        stored: Mapping[str, Mapping[str, str | None]] | None = None,
+        lost: Mapping[str, str] | None = None,
+        is_ended: bool = True,
+    ) -> None:
+        self.run_id = run_id
+        self.data = data
+        self.steps: dict[str, VersionedStep] = {step.step_key: step for step in data.steps}
+        self.outcomes = outcomes
+        self.found = found or {}
+        self.stored = stored or {}
+        self.lost = lost or {}
+        self.is_ended = is_ended
+        self._refreshed = frozenset(data.refreshed)
+
+    def outcome(self, step_key: str) -> Outcome:
+        """What became of a step."""
+        return self.outcomes.get(step_key, "not executed")
+
+    def is_to_be_compared(self, step_key: str) -> bool:
+        """Whether why the step ran is told by how it differs from an earlier run of it."""
+        step = self.steps[step_key]
+        is_told_here = any(step_key in each for each in (self.found, self.lost, self._refreshed))
+        return self.outcome(step_key) in _RAN and bool(step.outputs) and not (step.unversioned or is_told_here)
+
+    def refreshed(self, step_keys: Iterable[str]) -> list[str]:
+        """Those of the steps that were to be refreshed."""
+        return [key for key in step_keys if key in self._refreshed]
+
+    def addresses(self, step_key: str) -> dict[str, str | None]:
+        """output -> address, of the step's outputs that the run found or stored."""
+        found = self.found[step_key].outputs if step_key in self.found else ()
+        return {**{each.output_name: each.address for each in found}, **self.stored.get(step_key, {})}
+
+    def takers(self, step_key: str) -> list[str]:
+        """Keys of the executed steps that a step's outputs feed."""
+        return [taker for taker in self._takers.get(step_key, ()) if self.outcome(taker) in _RAN]
+
+    @cached_property
+    def _takers(self) -> dict[str, list[str]]:
+        takers: dict[str, list[str]] = {}
+        for step in self.data.steps:
+            for source in _upstream_steps(step):
+                takers.setdefault(source, []).append(step.step_key)
+        return takers
+
+
+def explain_step(step_key: str, now: MemoizedRun, before: MemoizedRun | None = None) -> Explanation:
+    """Why a step was executed, or was not.
+
+    Args:
+        step_key: a step of the run.
+        now: the run.
+        before: the earlier run that `is_to_be_compared` steps are compared with; None where no run has the step.
+    """
+    outcome = now.outcome(step_key)
+    if now.is_to_be_compared(step_key):
+        if before is None:
+            return Explanation(step_key, outcome, (NEVER_BEFORE,))
+        return Explanation(step_key, outcome, tuple(_compared(step_key, now, before)), before.run_id)
+    return Explanation(step_key, outcome, tuple(_uncompared(step_key, outcome, now)))
+
+
+def _uncompared(step_key: str, outcome: Outcome, now: MemoizedRun) -> list[str]:
+    step = now.steps[step_key]
+    if outcome == "hit":
+        return _hits(now.found[step_key].outputs, len(step.outputs) > 1)
+    if outcome in ("skipped", "would be skipped"):
+        return ["an output that feeds it was not given"]
+    if outcome == "not executed":
+        return [_why_not(step, now)]
+    if now.refreshed([step_key]):
+        feeding = now.refreshed(_upstream_steps(step))
+        return [f"fed by {_listed(feeding)}, which is refreshed" if feeding else "asked for by --refresh"]
+    if step.unversioned or not step.outputs:
+        return [step.unversioned or "it has no outputs, so nothing of it can be stored"]
+    if step_key in now.lost:
+        return [now.lost[step_key] + _needed(step_key, now)]
+    return [_found_and_lost(step_key, now)]
+
+
+def _found_and_lost(step_key: str, now: MemoizedRun) -> str:
+    """Of a step whose outputs were found, and that was executed all the same."""
+    addresses = [each.address for each in now.found[step_key].outputs if each.address]
+    needed = _needed(step_key, now)
+    if not addresses:
+        return f"an output that is needed was not stored{needed}"
+    return f"its value at {' or at '.join(addresses)} was found, and was gone or damaged when it was loaded{needed}"
+
+
+def _hits(outputs: Sequence[MemoizedOutput], is_named: bool) -> list[str]:
+    return [
+        (f"output `{each.output_name}`: " if is_named or not each.is_given else "")
+        + ("value" if each.is_given else "not given, by the mark")
+        + f" of version {each.version[:_SHORT]}…"
+        + (f" made by run {each.run_id[:_SHORT]}" if each.run_id else "")
+        + (f" at {each.address}" if each.address else "")
+        for each in outputs
+    ] or ["its outputs are needed by nobody"]
+
+
+def _why_not(step: VersionedStep, now: MemoizedRun) -> str:
+    missing = [key for key in _upstream_steps(step) if now.outcome(key) in ("failed", "not executed")]
+    blocking = [key for key in missing if key in now.steps]
+    if blocking:
+        return f"steps that feed it failed or were not executed: {_listed(blocking)}"
+    return "the run ended before it came to it" if now.is_ended else "the run has not come to it"
+
+
+def _compared(step_key: str, now: MemoizedRun, before: MemoizedRun) -> list[str]:
+    step, earlier = now.steps[step_key], before.steps[step_key]
+    if earlier.unversioned:
+        return [f"it had no version then: {earlier.unversioned}"]
+    if step.outputs == earlier.outputs:
+        return [_why_not_found(step_key, now, before)]
+    found = differences(all_facts(before.data, earlier), all_facts(now.data, step))
+    return found or ["its version changed by something that is not recorded, such as a secret"]
+
+
+def _why_not_found(step_key: str, now: MemoizedRun, before: MemoizedRun) -> str:
+    """Why a step was executed whose outputs have the versions that they had when they were found or stored."""
+    then, here = before.addresses(step_key), now.addresses(step_key)
+    needed = _needed(step_key, now)
+    addresses = {output: address for output, address in then.items() if address}
+    for output, address in addresses.items():
+        if here.get(output) not in (None, address):
+            return f"its value was at {address}, and this run keeps it at {here[output]}{needed}"
+    missing = [output for output in now.steps[step_key].outputs if output not in addresses]
+    if not addresses:
+        return f"an output that is needed was not stored{needed}"
+    gone = f"its value at {' or at '.join(addresses.values())} is gone or damaged"
+    if missing:
+        return f"its output {_listed(missing)} was not stored, or {gone}{needed}"
+    return f"{gone}{needed}"
+
+
+def _needed(step_key: str, now: MemoizedRun) -> str:
+    takers = now.takers(step_key)
+    return f", and {_listed(takers)} {'needs' if len(takers) == 1 else 'need'} it" if takers else ""
+
+
+def _upstream_steps(step: VersionedStep) -> list[str]:
+    outputs = (output for each in inputs_from_outputs(step.facts) for output in each)
+    return list(dict.fromkeys(output.rpartition(".")[0] for output in outputs))
+
+
+def _listed(keys: Sequence[str]) -> str:
+    shown = [f"`{key}`" for key in keys[:_MOST_LISTED]]
+    more = [f"{len(keys) - len(shown)} more"] if len(keys) > len(shown) else []
+    *first, last = [*shown, *more]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+__all__ = [
+    "NEVER_BEFORE",
+    "Explanation",
+    "MemoizedRun",
+    "Outcome",
+    "all_facts",
+    "differences",
+    "explain_step",
+]

@@ -1,0 +1,249 @@
+"""Values that go or change between the plan and the load, and values that are asked for anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from core import (
+    DependencyDefinition,
+    InputDefinition,
+    Output,
+    OutputDefinition,
+    PipelineDefinition,
+    RetryRequested,
+    SolidDefinition,
+)
+from core.errors import DagsterInvalidSubsetError
+
+if TYPE_CHECKING:
+    from conftest import FilesystemLab, Lab
+
+FROM = DependencyDefinition
+
+
+def tampering_chain(lab: Lab, tamper: Any, version: str = "1") -> PipelineDefinition:
+    """far -> near -> tamperer -> last <- near: the third step, when it is executed, does something to stored values."""
+
+    def compute(_context: Any, values: dict[str, Any]) -> str:
+        tamper()
+        return f"{version}({values['value']})"
+
+    tamperer = SolidDefinition("tamperer", [InputDefinition("value")], compute, version=version)
+    solids = [
+        lab.spelling_solid("far"),
+        lab.spelling_solid("near", ["value"]),
+        tamperer,
+        lab.spelling_solid("last", ["x", "y"]),
+    ]
+    feeds = {
+        "near": {"value": FROM("far")},
+        "tamperer": {"value": FROM("near")},
+        "last": {"x": FROM("tamperer"), "y": FROM("near")},
+    }
+    return lab.pipeline(solids, feeds)
+
+
+def nothing() -> None:
+    pass
+
+
+def test_a_value_that_goes_after_the_plan_is_computed_again(lab: Lab) -> None:
+    lab.run(tampering_chain(lab, nothing))
+    changed = lab.run(tampering_chain(lab, lambda: lab.delete("near"), version="2"))
+    assert changed.success
+    assert changed.executed_step_keys == ["tamperer", "last", "near"]
+    assert changed.memoized_step_keys == ["far"]
+    assert changed.output_for_solid("last").endswith("y=near@1<0>(value=far@1<0>()))")
+    [waiting] = [event for event in changed.event_list if event.event_type_value == "STEP_UP_FOR_RETRY"]
+    assert waiting.step_key == "last"
+    assert "output 'result' of step 'near' is gone or damaged" in (waiting.message or "")
+    assert lab.run(tampering_chain(lab, nothing, version="2")).executed_step_keys == []
+
+
+def test_all_that_is_needed_for_it_is_computed_again_too(lab: Lab) -> None:
+    lab.run(tampering_chain(lab, nothing))
+
+    def delete_both() -> None:
+        lab.delete("near")
+        lab.delete("far")
+
+    changed = lab.run(tampering_chain(lab, delete_both, version="2"))
+    assert changed.success
+    assert changed.executed_step_keys == ["tamperer", "last", "near", "far"]
+    assert changed.memoized_step_keys == []
+    assert lab.run(tampering_chain(lab, nothing, version="2")).executed_step_keys == []
+
+
+@pytest.mark.parametrize("half", [True, False])
+def test_a_value_that_is_damaged_after_the_plan_is_computed_again(disk_lab: FilesystemLab, half: bool) -> None:
+    lab = disk_lab
+    lab.run(tampering_chain(lab, nothing))
+
+    def damage() -> None:
+        content = lab.path("near").read_bytes()
+        lab.path("near").write_bytes(content[: len(content) // 2] if half else bytes(len(content)))
+
+    changed = lab.run(tampering_chain(lab, damage, version="2"))
+    assert changed.success
+    assert changed.executed_step_keys == ["tamperer", "last", "near"]
+    assert lab.run(tampering_chain(lab, nothing, version="2")).executed_step_keys == []
+
+
+def test_a_step_that_cannot_be_computed_again_fails_the_run_once(lab: Lab) -> None:
+    is_broken = False
+
+    def fragile(_context: Any, _values: dict[str, Any]) -> str:
+        if is_broken:
+            raise RuntimeError("the database is away")
+        return "fine"
+
+    def built(tamper: Any, version: str) -> PipelineDefinition:
+        def compute(_context: Any, _values: dict[str, Any]) -> str:
+            tamper()
+            return version
+
+        solids = [
+            SolidDefinition("near", [], fragile, version="1"),
+            SolidDefinition("tamperer", [], compute, version=version),
+            lab.spelling_solid("last", ["x", "y"]),
+        ]
+        return lab.pipeline(solids, {"last": {"x": FROM("tamperer"), "y": FROM("near")}})
+
+    lab.run(built(nothing, "1"))
+    is_broken = True
+    with pytest.raises(RuntimeError, match="the database is away"):
+        lab.run(built(lambda: lab.delete("near"), "2"))
+
+
+def test_a_retry_that_was_asked_for_is_counted_apart(lab: Lab) -> None:
+    lab.run(tampering_chain(lab, nothing))
+    asked: list[bool] = []
+
+    def last(_context: Any, values: dict[str, Any]) -> str:
+        if not asked:
+            asked.append(True)
+            raise RetryRequested(max_retries=1)
+        return "in the end"
+
+    changing = tampering_chain(lab, lambda: lab.delete("near"), version="2")
+    solids = [each.definition for each in changing.solids if each.name != "last"]
+    solids.append(SolidDefinition("last", [InputDefinition("x"), InputDefinition("y")], last, version="2"))
+    feeds = {
+        "near": {"value": FROM("far")},
+        "tamperer": {"value": FROM("near")},
+        "last": {"x": FROM("tamperer"), "y": FROM("near")},
+    }
+    result = lab.run(lab.pipeline(solids, feeds))
+    assert result.success
+    assert result.output_for_solid("last") == "in the end"
+
+
+def counting(lab: Lab, counts: list[int]) -> PipelineDefinition:
+    """count -> double, other: what versions say nothing of changes what `count` gives."""
+
+    def count(_context: Any, _values: dict[str, Any]) -> int:
+        counts.append(0)
+        return len(counts)
+
+    def double(_context: Any, values: dict[str, Any]) -> int:
+        return 2 * int(values["value"])
+
+    solids = [
+        SolidDefinition("count", [], count, version="1"),
+        SolidDefinition("double", [InputDefinition("value")], double, version="1"),
+        lab.spelling_solid("other"),
+    ]
+    return lab.pipeline(solids, {"double": {"value": FROM("count")}})
+
+
+def test_refreshing_executes_a_step_and_what_it_feeds_and_replaces_their_values(lab: Lab) -> None:
+    counts: list[int] = []
+    built = counting(lab, counts)
+    lab.run(built)
+    refreshed = lab.run(built, refresh=["count"])
+    assert refreshed.executed_step_keys == ["count", "double"]
+    assert refreshed.memoized_step_keys == ["other"]
+    later = lab.run(built)
+    assert later.executed_step_keys == []
+    assert [later.output_for_solid(name) for name in ("count", "double")] == [2, 4]
+
+
+def test_refreshing_where_nothing_is_memoized_replaces_values_too(lab: Lab) -> None:
+    built = counting(lab, [])
+    lab.run(built)
+    lab.run(built, memoize=False, refresh="count")
+    assert lab.run(built).output_for_solid("double") == 4
+
+
+def test_a_step_to_refresh_that_is_none_is_named(lab: Lab) -> None:
+    with pytest.raises(DagsterInvalidSubsetError, match=r"'cuont'.*count"):
+        lab.run(counting(lab, []), refresh=["cuont"])
+
+
+def choosing(lab: Lab, calls: list[str], gives_second: bool = False, extra_version: str = "1") -> PipelineDefinition:
+    """choose has two optional outputs and gives one; each feeds a step, and `either` takes both."""
+
+    def choose(_context: Any, _values: dict[str, Any]) -> Any:
+        calls.append("choose")
+        yield Output("chosen", "second" if gives_second else "first")
+
+    outputs = [OutputDefinition(name=name, is_required=False) for name in ("first", "second")]
+    solids = [
+        SolidDefinition("choose", [], choose, outputs, version="2" if gives_second else "1"),
+        lab.spelling_solid("costly"),
+        lab.spelling_solid("with_first", ["value"]),
+        lab.spelling_solid("with_second", ["value", "also"]),
+        lab.spelling_solid("after_second", ["value"], extra_version),
+    ]
+    feeds = {
+        "with_first": {"value": FROM("choose", "first")},
+        "with_second": {"value": FROM("choose", "second"), "also": FROM("costly")},
+        "after_second": {"value": FROM("with_second")},
+    }
+    return lab.pipeline(solids, feeds)
+
+
+def test_an_optional_output_that_was_not_given_is_remembered(lab: Lab) -> None:
+    calls: list[str] = []
+    first = lab.run(choosing(lab, calls))
+    assert first.executed_step_keys == ["choose", "costly", "with_first"]
+    again = lab.run(choosing(lab, calls))
+    assert again.success
+    assert again.executed_step_keys == []
+    assert calls == ["choose"]
+    assert [each.solid_name for each in again.solid_result_list if each.skipped] == ["with_second", "after_second"]
+    assert again.result_for_solid("choose").output_values == {"first": "chosen"}
+    assert again.output_for_solid("choose", "second") is None
+
+
+def test_what_only_a_skipped_step_takes_is_not_computed_again(lab: Lab) -> None:
+    lab.run(choosing(lab, []))
+    lab.delete("costly")
+    again = lab.run(choosing(lab, [], extra_version="2"))
+    assert again.success
+    assert again.executed_step_keys == []
+
+
+def test_another_choice_is_another_version(lab: Lab) -> None:
+    lab.run(choosing(lab, []))
+    other = lab.run(choosing(lab, [], gives_second=True))
+    assert other.executed_step_keys == ["choose", "with_second", "after_second"]
+    assert other.result_for_solid("choose").output_values == {"second": "chosen"}
+
+
+def test_the_warning_names_a_value_that_is_gone(lab: Lab) -> None:
+    built = counting(lab, [])
+    first = lab.run(built)
+    lab.delete("count")
+    again = lab.run(built)
+    assert again.executed_step_keys == []  # nothing needs it: `double` is stored
+    lab.delete("double")
+    third = lab.run(built)
+    assert third.executed_step_keys == ["count", "double"]
+    messages = [entry.message for entry in lab.instance.all_logs(third.run_id)]
+    for step in ("count", "double"):
+        [warning] = [each for each in messages if f"step '{step}'" in each and "is gone" in each]
+        assert f"/{step}/result/" in warning
+        assert first.run_id in warning
