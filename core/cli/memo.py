@@ -107,8 +107,7 @@ def wipe(
 
     Other instances may use the same place, and their runs are not known here. So a value that no run of this instance
     used is kept for a day, unless --older-than says otherwise. A run elsewhere that has found a value and not loaded it
-    yet fails when it is deleted, and the next run computes it. So give the values of a shared place an --older-than,
-    and wipe when no run is about to begin.
+    yet computes it again when it is deleted. So give the values of a shared place an --older-than.
 
     Where the output is no terminal, each value that goes is a line of JSON: kind, name, size_bytes.
 

@@ -50,7 +50,8 @@ class StepOutputData(msgspec.Struct, frozen=True, tag=True):
 class HandledOutputData(msgspec.Struct, frozen=True, tag=True):
     """HANDLED_OUTPUT: an IO manager stored a value.
 
-    `address` says where (a path or URL) and `stamp` what tells it from another there, if the IO manager told.
+    `address` says where (a path or URL) and `stamp` what tells it from another there, if the IO manager told. Where
+    `is_given` is False, what it stored is that the solid did not give this output in that version.
     """
 
     output_name: str
@@ -59,6 +60,7 @@ class HandledOutputData(msgspec.Struct, frozen=True, tag=True):
     address: str | None = None
     metadata_entries: tuple[EventMetadataEntry, ...] = ()
     stamp: str | None = None
+    is_given: bool = True
 
 
 class LoadedInputData(msgspec.Struct, frozen=True, tag=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any
 
 from core.config import unknown_name
@@ -26,7 +27,9 @@ from core.events.payloads import (
 from core.events.records import DagsterEvent
 from core.events.user_events import USER_EVENT_TYPES, AssetMaterialization, ExpectationResult, Output, UserEvent
 from core.execution.context import StepContext
+from core.storage.io_context import OutputContext
 from core.storage.io_manager import MemoizableIOManager
+from core.storage.stored_version import stored_version
 
 
 def as_user_events(step_context: StepContext, given: Any) -> Generator[UserEvent, None, None]:
@@ -104,16 +107,25 @@ class OutputHandler:
 
     def _remember_absence(self, output_def: OutputDefinition) -> None:
         """Stores that an optional output was not given, so that a memoized run need not execute the step to know it."""
-        pipeline_context, step = self._context.pipeline_context, self._context.step
-        io_manager = pipeline_context.io_manager(output_def.io_manager_key)
-        context = pipeline_context.absence_context(step.handle(output_def.name), self._context.log)
+        pipeline_context, handle = self._context.pipeline_context, self._context.step.handle(output_def.name)
+        key = output_def.io_manager_key
+        io_manager = pipeline_context.io_manager(key)
+        context = pipeline_context.absence_context(handle, self._context.log)
         if context.version is None or not isinstance(io_manager, MemoizableIOManager):
             return
-        context.replaces_stored = True  # one that is there says the same
+        is_refreshed, context.replaces_stored = context.replaces_stored, True  # one that is there says the same
         with self._storing(output_def):
             given = io_manager.handle_output(context, False)
             for _ in given if inspect.isgenerator(given) else ():
                 pass
+            if is_refreshed:  # else the value of before would be found, and not this
+                _delete_stored(io_manager, pipeline_context.output_context(handle, self._context.log))
+        address, stamp = io_manager.get_address(context), io_manager.get_stamp(context)
+        self._record(
+            "HANDLED_OUTPUT",
+            f"Stored with {key!r} that output {output_def.name!r} was not given.",
+            HandledOutputData(output_def.name, key, context.version, address, (), stamp, is_given=False),
+        )
 
     def _storing(self, output_def: OutputDefinition) -> Any:
         step_key, name = self._context.step.key, output_def.name
@@ -181,3 +193,10 @@ class OutputHandler:
 
     def _record(self, event_type: str, message: str, data: Any) -> None:
         self._events.append(self._context.record(event_type, message, data))
+
+
+def _delete_stored(io_manager: MemoizableIOManager, context: OutputContext) -> None:
+    names = context.get_versioned_output_identifier()
+    stored = stored_version(names, io_manager.get_address(context) or "", 0, datetime.now(UTC))
+    if stored is not None:
+        io_manager.delete_version(stored)

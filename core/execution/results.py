@@ -83,7 +83,7 @@ class SolidExecutionResult:
             step, not_given = plan.steps[self.solid_name], plan.not_given
             return [output.name for output in step.outputs if step.handle(output.name) not in not_given]
         data = (event.event_specific_data for event in self.compute_step_events)
-        return [each.output_name for each in data if isinstance(each, HandledOutputData)]
+        return [each.output_name for each in data if isinstance(each, HandledOutputData) and each.is_given]
 
 
 class PipelineExecutionResult:

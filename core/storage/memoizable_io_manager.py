@@ -27,7 +27,7 @@ _CHUNK_BYTES = 1 << 20
 class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
     """Values at `{base_dir}/versioned_outputs/{step_key}/{output_name}/{version}`, each with its SHA-256 at the end.
 
-    Those of outputs without a version are at `{base_dir}/{run_id}/{step_key}/{output_name}`, and no hit for another run.
+    Those of outputs without a version are at `{base_dir}/{run_id}/{step_key}/{output_name}`, and never a hit.
     They are pickles, except where another codec is asked for; see `PickledObjectFilesystemIOManager`.
 
     A value appears whole and once: of many writers of one version the first one's value stays. A file that is cut or

@@ -270,7 +270,18 @@ def uses(tmp_path: Path) -> dict[str, Use]:
         assert not cloudstore.S3FileCache(BUCKET, PREFIX, make_client(options)).has_file_object("none")
         return []
 
+    def wipe_values(account: Account, options: dict[str, Any], size: int) -> list[str]:
+        versioned = account.options(POLICIES["versioned_s3_io_manager"])
+        run_with(cloudstore.versioned_s3_io_manager, memoize=True)(account, versioned, size)
+        manager = cloudstore.VersionedPickledObjectS3IOManager(BUCKET, make_client(options), PREFIX)
+        stored = list(manager.stored_versions())
+        assert {each.address.partition(f"{BUCKET}/")[2] for each in stored} == set(account.keys())
+        assert all(manager.delete_versions(stored))
+        assert not account.keys()
+        return []
+
     return {
+        "cloudstore memo": wipe_values,
         "s3_file_manager": use_file_manager,
         "s3_file_cache": use_file_cache,
         "s3_pickle_io_manager": run_with(cloudstore.s3_pickle_io_manager, memoize=False),
@@ -405,7 +416,7 @@ def target_of(part: str, options: dict[str, Any]) -> Target:
     return ModeTargets(mode, {"resources": {**client, "io_manager": {"config": PLACE}}}).get("io_manager")
 
 
-DOCTORED = [part for part in POLICIES if not part.startswith("S3ComputeLogManager")]
+DOCTORED = [part for part in POLICIES if not part.startswith(("S3ComputeLogManager", "cloudstore memo"))]
 
 
 @pytest.mark.parametrize("part", DOCTORED)

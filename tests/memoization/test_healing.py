@@ -218,6 +218,40 @@ def test_an_optional_output_that_was_not_given_is_remembered(lab: Lab) -> None:
     assert again.output_for_solid("choose", "second") is None
 
 
+def test_what_is_not_given_when_refreshed_is_not_found_again(lab: Lab) -> None:
+    gives = [True]
+
+    def choose(_context: Any, _values: dict[str, Any]) -> Any:
+        if gives[0]:
+            yield Output("given", "maybe")
+
+    solids = [
+        SolidDefinition("choose", [], choose, [OutputDefinition(name="maybe", is_required=False)], version="1"),
+        lab.spelling_solid("after", ["value"]),
+    ]
+    built = lab.pipeline(solids, {"after": {"value": FROM("choose", "maybe")}})
+    assert lab.run(built).executed_step_keys == ["choose", "after"]
+    gives[0] = False
+    assert lab.run(built, refresh=["choose"]).executed_step_keys == ["choose"]
+    again = lab.run(built)
+    assert again.executed_step_keys == []
+    assert again.result_for_solid("after").skipped
+    gives[0] = True
+    assert lab.run(built, refresh=["choose"]).executed_step_keys == ["choose", "after"]
+    assert lab.run(built).output_for_solid("choose", "maybe") == "given"
+
+
+def test_that_an_output_was_not_given_counts_as_used(lab: Lab) -> None:
+    lab.run(choosing(lab, []))
+    run = lab.run(choosing(lab, []))
+    second = [each for each in lab.stored() if each.startswith("choose/second/")]
+    assert len(second) == 1
+    data = [e.event_specific_data for e in run.event_list if e.step_key == "choose"]
+    addresses = [found.address for found in data[0].outputs if not found.is_given]  # type: ignore[union-attr]
+    assert [address.endswith(second[0]) for address in addresses if address] == [True]
+    assert lab.instance.event_log_storage.get_used_addresses(set(filter(None, addresses))) == set(addresses)
+
+
 def test_what_only_a_skipped_step_takes_is_not_computed_again(lab: Lab) -> None:
     lab.run(choosing(lab, []))
     lab.delete("costly")
