@@ -26,6 +26,7 @@ _LARGEST_SEGMENT_BYTES = 8 << 20  # kept in memory as long as it cannot be shipp
 _AWAY_STATUSES = (429, 502, 503, 504)  # of a store, or of what is before it, that answers nobody just now
 _SECONDS_FOR_LEFTOVERS = 5.0  # a command that only opens an instance ships what is left, but does not hang for it
 _FAILURES_OF_ONE_AWAY = 2  # in a row: one may be of the log itself, as where a proxy breaks off what is long
+_SECONDS_OF_HOPE = 10.0  # that a store comes back within which nothing was shipped, before the process ends
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ class Shipper:
         return self._wait(lambda task: True, deadline=None)
 
     def close(self) -> str:
-        """Ships what this process wrote, as long as it has patience, also while the store cannot be reached.
+        """Ships what this process wrote, as long as it has patience; some seconds while the store cannot be reached.
 
         Then it ships what dead processes left, for a few seconds at most, and ends the threads. What is left then is
         noted on the disk, for others.
@@ -174,7 +175,7 @@ class Shipper:
         return why
 
     def _wait(self, is_wanted: Callable[[Task], bool], deadline: float | None, is_patient: bool = False) -> str:
-        """As `wait`, for some tasks; one who is patient waits until the deadline where the store may come back."""
+        """As `wait`, for some tasks; one who is patient waits for some seconds where the store may come back."""
         with self._changed:
             started = time.monotonic()
             self._state.paused_until, self._state.times_away = 0.0, 0
@@ -205,7 +206,8 @@ class Shipper:
 
     def _is_in_vain(self, left: Sequence[Ended | Unprepared], started: float, is_patient: bool) -> bool:
         """Whether nothing will come of waiting longer for what is left."""
-        if self._state.times_away >= _FAILURES_OF_ONE_AWAY and not is_patient:
+        waited_seconds = time.monotonic() - started
+        if self._state.times_away >= _FAILURES_OF_ONE_AWAY and (not is_patient or waited_seconds > _SECONDS_OF_HOPE):
             return True
         refused = self._state.refused
         return all(each.stream in refused and refused[each.stream].at >= started for each in left)

@@ -73,9 +73,7 @@ class LogStream:
         Args:
             shipped_with: the streams of this attempt at the step that are shipped, this one too.
         """
-        with suppress(OSError):  # made where nothing was written
-            os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644))
-            self._is_there = True  # if it is not later, somebody else has shipped it, or deleted the run
+        self._is_there = self.path.exists()  # if it is not later, somebody else has shipped it, or deleted the run
         self._is_ended = True  # before the masker goes: no segment is begun with another one
         self._untold, self._masker = b"", None  # in an outage many logs wait
         self._metadata = {STREAMS: " ".join(sorted(each.path.suffix for each in shipped_with))}
@@ -162,7 +160,7 @@ class LogStream:
             try:
                 file: IO[bytes] = stack.enter_context(open_log(self.path))
             except FileNotFoundError:
-                if self._is_there:
+                if self._is_there or not self.path.parent.exists():
                     yield None
                     return
                 file = stack.enter_context(tempfile.TemporaryFile())  # nothing was written
