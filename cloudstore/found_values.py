@@ -74,14 +74,31 @@ def find_all(wanted: Sequence[tuple[Place, str | None]]) -> list[FoundValue]:
     Raises:
         DagsterObjectAccessError: when the store refuses to say.
     """
+    return [each or _NOTHING for each in _find_all(wanted, verifies_unknown=True)]
+
+
+def look_for(wanted: Sequence[tuple[Place, str | None]]) -> list[FoundValue | None]:
+    """As `find_all`; but None for what a listing has told of, and of which no stamp is known.
+
+    Raises:
+        DagsterObjectAccessError: when the store refuses to say.
+    """
+    return _find_all(wanted, verifies_unknown=False)
+
+
+def _find_all(wanted: Sequence[tuple[Place, str | None]], verifies_unknown: bool) -> list[FoundValue | None]:
     places = {place.key: (place, known) for place, known in wanted}
     listed: dict[str, transfer.ListedObject | None] = {}
     if len(places) > 1:
         listed = transfer.find_listed(wanted[0][0].client, wanted[0][0].bucket, places)
     found = {key: _settled(*places[key], entry) for key, entry in listed.items()}
-    left = [(*each, listed.get(key)) for key, each in places.items() if found.get(key) is None]
+    left = [
+        (place, known, listed.get(key))
+        for key, (place, known) in places.items()
+        if found.get(key) is None and (verifies_unknown or known is not None or key not in listed)
+    ]
     answers = {**found, **_ask_all(left)}
-    return [answers[place.key] or _NOTHING for place, _ in wanted]
+    return [answers[place.key] for place, _ in wanted]
 
 
 def _settled(place: Place, known: str | None, entry: transfer.ListedObject | None) -> FoundValue | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudstore import found_values, values
 from cloudstore.errors import check_bucket
+from cloudstore.found_values import FoundValue
 from cloudstore.keys import join_key, s3_url
 from cloudstore.resource import BUCKET_OPTIONS
 from cloudstore.signing import signer_of
@@ -162,10 +163,20 @@ class VersionedPickledObjectS3IOManager(_StoredObjects, MemoizableIOManager):
     def has_outputs(self, contexts: Sequence[OutputContext]) -> list[bool]:
         found = found_values.find_all([(self._place(context), context.stamp) for context in contexts])
         for context, each in zip(contexts, found, strict=True):
-            self._stamps[self._key(context)] = each.stamp
-            if each.fault is not None:
-                warn_of_damaged_value(context, each.fault)
+            self._note(context, each)
         return [each.is_whole for each in found]
+
+    def look_for(self, contexts: Sequence[OutputContext]) -> list[bool | None]:
+        found = found_values.look_for([(self._place(context), context.stamp) for context in contexts])
+        for context, each in zip(contexts, found, strict=True):
+            if each is not None:
+                self._note(context, each)
+        return [None if each is None else each.is_whole for each in found]
+
+    def _note(self, context: OutputContext, found: FoundValue) -> None:
+        self._stamps[self._key(context)] = found.stamp
+        if found.fault is not None:
+            warn_of_damaged_value(context, found.fault)
 
     def get_stamp(self, context: OutputContext) -> str | None:
         return self._stamps.get(self._key(context))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
 
 from core.errors import DagsterResourceFunctionError, user_code_error_boundary
-from core.events.payloads import MemoizedOutput, StepOutputHandle
+from core.events.payloads import MemoizedOutput, StepMemoizedData, StepOutputHandle
 from core.execution.context import PipelineContext
 from core.plan import ExecutionPlan, without_memoized
 from core.storage.event_log.base import StepOutputAddress, StepOutputKey
@@ -17,10 +20,11 @@ Origins = dict[StepOutputHandle, StepOutputAddress]
 
 
 def decide(pipeline_context: PipelineContext) -> ExecutionPlan:
-    """The run's plan without the steps whose outputs are stored. Each IO manager is asked once, for all its outputs.
+    """The run's plan without the steps whose outputs are stored. Each IO manager is asked for all its outputs at once.
 
     An output whose IO manager is not memoizable counts as not stored. Of an optional output it may be stored that the
-    solid did not give it. A warning names each value that this instance knows, and that is not there any more.
+    solid did not give it. What the run needs is verified: its results, and what its steps will load. A warning names
+    each value that this instance knows, and that is not there any more.
     """
     plan = pipeline_context.execution_plan
     asked: dict[str, list[StepOutputHandle]] = {}
@@ -29,15 +33,114 @@ def decide(pipeline_context: PipelineContext) -> ExecutionPlan:
             handle = step.handle(output.name)
             if plan.versions[handle] is not None:
                 asked.setdefault(output.io_manager_key, []).append(handle)
-    origins = _origins(pipeline_context, [handle for handles in asked.values() for handle in handles])
-    stored: Stored = {}
-    for key, handles in asked.items():
-        manager = pipeline_context.io_manager(key)
-        if isinstance(manager, MemoizableIOManager):
-            found = _stored_by(pipeline_context, key, manager, handles, origins)
-            _warn_of_missing(pipeline_context, manager, [each for each in handles if each not in found], origins)
-            stored.update(found)
-    return without_memoized(plan, stored)
+    questions = [
+        _Question(pipeline_context, key, manager, handles)
+        for key, handles in asked.items()
+        if isinstance(manager := pipeline_context.io_manager(key), MemoizableIOManager)
+    ]
+    for question in questions:
+        question.ask()
+    while True:
+        stored = {handle: found for question in questions for handle, found in question.stored.items()}
+        decided = without_memoized(plan, stored)
+        needed = _needed(decided)
+        if not [question for question in questions if question.verify(needed)]:
+            break
+    for question in questions:
+        question.warn_of_missing()
+    return msgspec.structs.replace(decided, memoized=_with_stamps(decided.memoized, questions))
+
+
+def _needed(plan: ExecutionPlan) -> set[StepOutputHandle]:
+    """Outputs of steps that are not executed which steps that are will load, or which are results of the run."""
+    loaded = {handle for step in plan.steps_to_execute for handle in step.upstream_handles}
+    taken = loaded | {handle for key in plan.memoized for handle in plan.steps[key].upstream_handles}
+    outputs = {plan.steps[key].handle(output.name) for key in plan.memoized for output in plan.steps[key].outputs}
+    return (outputs & loaded) | (outputs - taken)
+
+
+def _with_stamps(
+    memoized: Mapping[str, StepMemoizedData], questions: Sequence[_Question]
+) -> dict[str, StepMemoizedData]:
+    """With what tells each value that was found, as far as it was verified."""
+    found = {handle: each for question in questions for handle, each in question.found().items()}
+    return {
+        key: StepMemoizedData(tuple(found[StepOutputHandle(key, output.output_name)] for output in data.outputs))
+        for key, data in memoized.items()
+    }
+
+
+class _Question:
+    """What one IO manager is asked."""
+
+    def __init__(
+        self,
+        pipeline_context: PipelineContext,
+        key: str,
+        manager: MemoizableIOManager,
+        handles: Sequence[StepOutputHandle],
+    ) -> None:
+        self._pipeline_context = pipeline_context
+        self._key = key
+        self._manager = manager
+        self._values = {handle: pipeline_context.output_context(handle) for handle in handles}
+        self._absences = {
+            handle: pipeline_context.absence_context(handle)
+            for handle in handles
+            if not pipeline_context.execution_plan.output_def(handle).is_required
+        }
+        self._origins = _origins(pipeline_context, handles)
+        self._contexts: dict[StepOutputHandle, OutputContext] = {}  # of what was found
+        self._unverified: set[StepOutputHandle] = set()
+
+    def ask(self) -> None:
+        """Looks for all of them."""
+        asked = [*self._values.items(), *self._absences.items()]
+        contexts = [context for _, context in asked]
+        with self._boundary():
+            _tell_stamps(self._pipeline_context, self._manager, contexts)
+            answers = self._manager.look_for(contexts)
+        for (handle, context), answer in zip(asked, answers, strict=True):
+            if answer is not False and handle not in self._contexts:
+                self._contexts[handle] = context
+                self._unverified |= {handle} if answer is None else set()
+
+    def verify(self, handles: Collection[StepOutputHandle]) -> bool:
+        """Makes sure of those of `handles` that were found and not verified; whether one of them is not whole."""
+        wanted = sorted(self._unverified & set(handles))
+        if not wanted:
+            return False
+        with self._boundary():
+            answers = self._manager.has_outputs([self._contexts[handle] for handle in wanted])
+        self._unverified -= set(wanted)
+        missing = [handle for handle, is_whole in zip(wanted, answers, strict=True) if not is_whole]
+        for handle in missing:
+            del self._contexts[handle]
+        return bool(missing)
+
+    @property
+    def stored(self) -> Stored:
+        """Stored: what is there, as far as it was verified."""
+        return {
+            handle: MemoizedOutput(handle.output_name, context.version or "", is_given=context is self._values[handle])
+            for handle, context in self._contexts.items()
+        }
+
+    def found(self) -> Stored:
+        """What is there, with all that is known of it."""
+        return {
+            handle: _found(self._manager, context, self._origins.get(handle), context is self._values[handle])
+            for handle, context in self._contexts.items()
+        }
+
+    def warn_of_missing(self) -> None:
+        """Says which values are not there that this instance knows."""
+        missing = [handle for handle in self._values if handle not in self._contexts]
+        _warn_of_missing(self._pipeline_context, self._manager, missing, self._origins)
+
+    def _boundary(self) -> Any:
+        message = f"IO manager {self._key!r} could not say what it has stored"
+        return user_code_error_boundary(DagsterResourceFunctionError, message)
 
 
 def _origins(pipeline_context: PipelineContext, handles: Iterable[StepOutputHandle]) -> Origins:
@@ -46,30 +149,6 @@ def _origins(pipeline_context: PipelineContext, handles: Iterable[StepOutputHand
     versions: dict[StepOutputKey, str] = {(name, handle): known[handle] or "" for handle in handles}
     found = pipeline_context.instance.event_log_storage.get_step_output_addresses(versions)
     return {handle: address for (_, handle), address in found.items()}
-
-
-def _stored_by(
-    pipeline_context: PipelineContext,
-    key: str,
-    manager: MemoizableIOManager,
-    handles: list[StepOutputHandle],
-    origins: Origins,
-) -> Stored:
-    values = {handle: pipeline_context.output_context(handle) for handle in handles}
-    absences = {
-        handle: pipeline_context.absence_context(handle)
-        for handle in handles
-        if not pipeline_context.execution_plan.output_def(handle).is_required
-    }
-    stored: Stored = {}
-    with user_code_error_boundary(DagsterResourceFunctionError, f"IO manager {key!r} could not say what it has stored"):
-        asked = [*values.items(), *absences.items()]
-        _tell_stamps(pipeline_context, manager, [context for _, context in asked])
-        answers = manager.has_outputs([context for _, context in asked])
-        for (handle, context), is_stored in zip(asked, answers, strict=True):
-            if is_stored and handle not in stored:
-                stored[handle] = _found(manager, context, origins.get(handle), context is values[handle])
-    return stored
 
 
 def _tell_stamps(

@@ -66,6 +66,15 @@ class MemoizableIOManager(IOManager):
         """`has_output` for each of many outputs. Stores with a latency answer for many at once."""
         return [self.has_output(context) for context in contexts]
 
+    def look_for(self, contexts: Sequence[OutputContext]) -> list[bool | None]:
+        """What can be told cheaply of many outputs, as by a listing.
+
+        Returns:
+            For each: what `has_output` would say; or None where something is there that was not verified. Only what the
+            run needs is verified then.
+        """
+        return list(self.has_outputs(contexts))
+
     def get_stamp(self, context: OutputContext) -> str | None:
         """What tells the value at an output's address from any other that may come to be there, as an ETag does.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -92,6 +92,20 @@ class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
             warn_of_damaged_value(context, f"{path} was cut or altered after it was written.")
             return False
         self._stamps[path] = stamp  # as it was before the file was read, so what was altered since has another
+        return True
+
+    def look_for(self, contexts: Sequence[OutputContext]) -> list[bool | None]:
+        return [self._looked(context) for context in contexts]
+
+    def _looked(self, context: OutputContext) -> bool | None:
+        path = self._path(context)
+        try:
+            stamp = _stamp_of(path.stat())
+        except FileNotFoundError:
+            return False
+        if stamp != context.stamp:
+            return None
+        self._stamps[path] = stamp
         return True
 
     def get_stamp(self, context: OutputContext) -> str | None:

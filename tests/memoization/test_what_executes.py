@@ -35,7 +35,7 @@ from core.events.payloads import StepMemoizedData
 from core.storage.tags import MEMOIZED_RUN_TAG
 
 if TYPE_CHECKING:
-    from conftest import FilesystemLab, Lab
+    from conftest import FilesystemLab, Lab, S3Lab
 
 FROM = DependencyDefinition
 
@@ -370,6 +370,30 @@ def test_values_made_elsewhere_are_found_by_an_instance_that_knows_no_run(lab: L
     again = lab.run(joined(lab))
     assert again.executed_step_keys == []
     assert json.dumps(again.output_for_solid("f")) == '"f@1<0>(x=a@1<0>(), y=b@1<0>())"'
+
+
+def test_an_instance_that_knows_no_run_verifies_what_it_needs(s3_lab: S3Lab, tmp_path_factory: Any) -> None:
+    """And asks for it with few requests."""
+    names = [f"s{number}" for number in range(40)]
+    solids = [s3_lab.spelling_solid(name, ["value"] if number else []) for number, name in enumerate(names)]
+    feeds = {name: {"value": FROM(names[number])} for number, name in enumerate(names[1:])}
+    built = s3_lab.pipeline(solids, feeds)
+    value = s3_lab.run(built).output_for_solid("s39")
+
+    def run_elsewhere() -> Any:
+        s3_lab.instance = DagsterInstance.ephemeral(str(tmp_path_factory.mktemp("elsewhere")))
+        return s3_lab.run(built)
+
+    unchanged = run_elsewhere()
+    assert unchanged.executed_step_keys == []
+    planning: Any = unchanged.event_list[-1].event_specific_data
+    assert planning.planning_usage.requests <= 4  # one for the bucket, a listing, the result
+    key = f"lab/versioned_outputs/{s3_lab.only('s39')}"
+    s3_lab.client.put_object(Bucket=s3_lab.bucket, Key=key, Body=b"half", Metadata={"cloudstore-bytes": "8"})
+    healed = run_elsewhere()
+    assert healed.executed_step_keys == ["s39"]
+    assert healed.output_for_solid("s39") == value
+    assert run_elsewhere().executed_step_keys == []
 
 
 def test_a_selected_step_that_is_not_stored_is_executed_though_nobody_selected_takes_it(lab: Lab) -> None:
