@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from core.events.event_types import DagsterEventType
 from core.events.payloads import HandledOutputData, PlanVersionedData, StepMemoizedData
@@ -18,9 +16,6 @@ MOST_RUNS_BACK = 50
 """How many earlier memoized runs are looked at: a step that is never a hit would have all of them read."""
 
 _PAGE = 10
-_GONE = re.compile(r"Output '.+' of step '(.+)': the value that run \S+ stored at (.+) is gone, or ", re.DOTALL)
-_DAMAGED = re.compile(r"Output '.+' of step '(.+)' is computed again, because .+ no longer whole: (.+)", re.DOTALL)
-"""What `core.execution.decide` and `warn_of_damaged_value` of IO managers log: of which step, and where or how."""
 
 _OUTCOMES: dict[str, Outcome] = {
     "STEP_START": "begun",
@@ -107,31 +102,17 @@ def _ended_steps(entries: Iterable[EventLogEntry]) -> tuple[set[str], set[str]]:
     return found, succeeded
 
 
-def _lost(warnings: Sequence[str]) -> dict[str, str]:
-    """The steps of which warnings say that a value was not found, and what they say."""
-    gone = [found for warning in warnings if (found := _GONE.match(warning))]
-    damaged = [found for warning in warnings if (found := _DAMAGED.match(warning))]
-    return {
-        **{found[1]: f"its value at {found[2]} is gone or damaged" for found in gone},
-        **{found[1]: f"its value is damaged: {found[2].rstrip('.')}" for found in damaged},
-    }
-
-
 def _from_log(run: PipelineRun, entries: Iterable[EventLogEntry]) -> MemoizedRun | None:
     plan: PlanVersionedData | None = None
     outcomes: dict[str, Outcome] = {}
     found: dict[str, StepMemoizedData] = {}
     stored: dict[str, dict[str, str | None]] = {}
-    warnings: list[str] = []
     for entry in entries:
         event = entry.dagster_event
         data = event.event_specific_data if event is not None else None
-        if event is None:
-            if entry.level >= logging.WARNING:
-                warnings.append(entry.user_message)
-        elif isinstance(data, PlanVersionedData):
+        if isinstance(data, PlanVersionedData):
             plan = data
-        elif event.step_key is not None:
+        elif event is not None and event.step_key is not None:
             if event.event_type_value in _OUTCOMES:
                 outcomes[event.step_key] = _OUTCOMES[event.event_type_value]
             if isinstance(data, StepMemoizedData):
@@ -141,4 +122,4 @@ def _from_log(run: PipelineRun, entries: Iterable[EventLogEntry]) -> MemoizedRun
     if plan is None:
         return None
     outcomes |= {key: "refreshed" for key in plan.refreshed if outcomes.get(key) == "executed"}
-    return MemoizedRun(run.run_id, plan, outcomes, found, stored, _lost(warnings), run.is_finished)
+    return MemoizedRun(run.run_id, plan, outcomes, found, stored, run.is_finished)

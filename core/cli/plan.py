@@ -12,7 +12,7 @@ from core.cli.explanations import explain_steps, show_explanations
 from core.cli.failures import clear_failures
 from core.cli.options import ChosenPipeline, pipeline_options, refresh_option
 from core.definitions.pipeline import PipelineDefinition
-from core.events.payloads import StepOutputHandle, VersionedStep
+from core.events.payloads import VersionedStep
 from core.execution.preview import PlannedRun
 from core.instance import DagsterInstance
 from core.storage.tags import MEMOIZED_RUN_TAG
@@ -66,26 +66,9 @@ def show_plan(
             message = f"All {len(planned.versioned.steps)} steps would run: the run would not be memoized."
             click.echo(f"{message} With --memoize those are skipped whose values are stored.")
             return
-        lost = _lost(instance, planned)
-        run = MemoizedRun(None, planned.versioned, _outcomes(planned), planned.memoized, lost=lost)
+        run = MemoizedRun(None, planned.versioned, _outcomes(planned), planned.memoized)
         explanations = explain_steps(instance, planned.pipeline_name, run, list(run.steps))
     show_explanations(f"{planned.pipeline_name}, as a memoized run now", explanations, as_json)
-
-
-def _lost(instance: DagsterInstance, planned: PlannedRun) -> dict[str, str]:
-    """The steps that would be executed although the instance knows of a value, with what it knows."""
-    to_execute = set(planned.step_keys_to_execute)
-    versions = {
-        (planned.pipeline_name, StepOutputHandle(step.step_key, name)): version
-        for step in planned.versioned.steps
-        for name, version in step.outputs.items()
-        if step.step_key in to_execute and version is not None
-    }
-    known = instance.event_log_storage.get_step_output_addresses(versions)
-    return {
-        handle.step_key: f"its value, which run {stored.run_id[:8]} stored at {stored.address}, was not found"
-        for (_pipeline, handle), stored in known.items()
-    }
 
 
 def _outcomes(planned: PlannedRun) -> dict[str, Outcome]:

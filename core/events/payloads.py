@@ -150,12 +150,14 @@ class PlanVersionedData(msgspec.Struct, frozen=True, tag=True):
         solids: by the name of each definition, facts such as `version`: `2` and `code helpers.parse_time`: `1b0e…`.
         resources: by the key of each, the same and facts such as `config host`: `'localhost'`.
         refreshed: keys of steps that were executed because that was asked for.
+        lost: for steps of which a value is known that is gone or damaged, its address, by step key.
     """
 
     steps: tuple[VersionedStep, ...]
     solids: dict[str, dict[str, str]]
     resources: dict[str, dict[str, str]]
     refreshed: tuple[str, ...] = ()
+    lost: dict[str, str] = {}
 
 
 class StepMaterializationData(msgspec.Struct, frozen=True, tag=True):

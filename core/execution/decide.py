@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -46,9 +46,8 @@ def decide(pipeline_context: PipelineContext) -> ExecutionPlan:
         needed = _needed(decided)
         if not [question for question in questions if question.verify(needed)]:
             break
-    for question in questions:
-        question.warn_of_missing()
-    return msgspec.structs.replace(decided, memoized=_with_stamps(decided.memoized, questions))
+    lost = {step_key: address for question in questions for step_key, address in question.lost()}
+    return msgspec.structs.replace(decided, memoized=_with_stamps(decided.memoized, questions), lost=lost)
 
 
 def _needed(plan: ExecutionPlan) -> set[StepOutputHandle]:
@@ -92,6 +91,7 @@ class _Question:
         self._origins = _origins(pipeline_context, handles)
         self._contexts: dict[StepOutputHandle, OutputContext] = {}  # of what was found
         self._unverified: set[StepOutputHandle] = set()
+        self._damaged: set[StepOutputHandle] = set()
 
     def ask(self) -> None:
         """Looks for all of them."""
@@ -116,6 +116,7 @@ class _Question:
         missing = [handle for handle, is_whole in zip(wanted, answers, strict=True) if not is_whole]
         for handle in missing:
             del self._contexts[handle]
+        self._damaged.update(missing)
         return bool(missing)
 
     @property
@@ -133,10 +134,19 @@ class _Question:
             for handle, context in self._contexts.items()
         }
 
-    def warn_of_missing(self) -> None:
-        """Says which values are not there that this instance knows."""
-        missing = [handle for handle in self._values if handle not in self._contexts]
-        _warn_of_missing(self._pipeline_context, self._manager, missing, self._origins)
+    def lost(self) -> Iterator[tuple[str, str]]:
+        """Step key and address of each value that is gone or damaged, with a warning where this instance knows it."""
+        for handle in (each for each in self._values if each not in self._contexts):
+            address = self._manager.get_address(self._values[handle])
+            origin = self._origins.get(handle)
+            if origin is not None and origin.address == address:
+                self._pipeline_context.log.warning(
+                    f"Output {handle.output_name!r} of step {handle.step_key!r}: the value that run {origin.run_id} "
+                    f"stored at {address} is gone, or is another than was stored. It is computed again where needed."
+                )
+                yield handle.step_key, address
+            elif handle in self._damaged and address is not None:
+                yield handle.step_key, address
 
     def _boundary(self) -> Any:
         message = f"IO manager {self._key!r} could not say what it has stored"
@@ -171,18 +181,3 @@ def _found(
         manager.get_stamp(context),
         is_given,
     )
-
-
-def _warn_of_missing(
-    pipeline_context: PipelineContext,
-    manager: MemoizableIOManager,
-    missing: Iterable[StepOutputHandle],
-    origins: Origins,
-) -> None:
-    for handle in missing:
-        origin = origins.get(handle)
-        if origin is not None and origin.address == manager.get_address(pipeline_context.output_context(handle)):
-            pipeline_context.log.warning(
-                f"Output {handle.output_name!r} of step {handle.step_key!r}: the value that run {origin.run_id} stored "
-                f"at {origin.address} is gone, or is not the one that was stored. It is computed again where needed."
-            )

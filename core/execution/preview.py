@@ -44,4 +44,5 @@ def preview(prepared: PreparedRun, instance: DagsterInstance) -> PlannedRun:
         plan = decide(context)
     finally:
         context.resources.close()
-    return PlannedRun(prepared.pipeline.name, versioning.described(), plan.memoized, plan.step_keys_to_execute)
+    versioned = msgspec.structs.replace(versioning.described(), lost=dict(plan.lost))
+    return PlannedRun(prepared.pipeline.name, versioned, plan.memoized, plan.step_keys_to_execute)

@@ -6,6 +6,8 @@ import logging
 import time
 from collections.abc import Callable
 
+import msgspec
+
 from core.definitions.executor import ExecutorRequirement, InitExecutorContext
 from core.definitions.logger import InitLoggerContext
 from core.definitions.resource import InitResourceContext
@@ -182,7 +184,7 @@ class _Run:
         plan = self._context.execution_plan
         if self._prepared.is_memoized and self._versioned is not None:
             message = f"{len(plan.memoized)} of {len(self._versioned.steps)} steps are not executed."
-            self._record("PLAN_VERSIONED", message, self._versioned)
+            self._record("PLAN_VERSIONED", message, msgspec.structs.replace(self._versioned, lost=dict(plan.lost)))
         for key, data in plan.memoized.items():
             message = f"Step {key!r} is not executed: its outputs are stored, or needed by nobody."
             self._take(self._context.step_context(plan.steps[key]).record("STEP_MEMOIZED", message, data))

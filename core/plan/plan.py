@@ -24,6 +24,7 @@ class ExecutionPlan(msgspec.Struct, frozen=True, eq=False):
         step_keys_to_execute: those that are to be executed, in order.
         versions: of each output; None where it has none. See `core.plan.versions`.
         memoized: for each step that is skipped because of what is stored, what was found.
+        lost: for steps of which a value is known that is gone or damaged, its address.
         refreshed: keys of steps whose new values take the place of those that are stored.
     """
 
@@ -31,6 +32,7 @@ class ExecutionPlan(msgspec.Struct, frozen=True, eq=False):
     step_keys_to_execute: tuple[str, ...]
     versions: Mapping[StepOutputHandle, str | None] = {}
     memoized: Mapping[str, StepMemoizedData] = {}
+    lost: Mapping[str, str] = {}
     refreshed: frozenset[str] = frozenset()
 
     @property

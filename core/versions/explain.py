@@ -55,7 +55,6 @@ class MemoizedRun:
         outcomes: what became of steps, by key; others were not executed.
         found: for steps that were not executed, which of their outputs were found, by step key.
         stored: step key -> output -> address, of what the run itself stored.
-        lost: for steps of which a value is known that was not found, what is known of it, by step key.
         is_ended: whether nothing more will happen in it.
     """
 
@@ -66,7 +65,6 @@ class MemoizedRun:
         outcomes: Mapping[str, Outcome],
         found: Mapping[str, StepMemoizedData] | None = None,
         stored: Mapping[str, Mapping[str, str | None]] | None = None,
-        lost: Mapping[str, str] | None = None,
         is_ended: bool = True,
     ) -> None:
         self.run_id = run_id
@@ -75,7 +73,6 @@ class MemoizedRun:
         self.outcomes = outcomes
         self.found = found or {}
         self.stored = stored or {}
-        self.lost = lost or {}
         self.is_ended = is_ended
         self._refreshed = frozenset(data.refreshed)
 
@@ -86,7 +83,7 @@ class MemoizedRun:
     def is_to_be_compared(self, step_key: str) -> bool:
         """Whether why the step ran is told by how it differs from an earlier run of it."""
         step = self.steps[step_key]
-        is_told_here = any(step_key in each for each in (self.found, self.lost, self._refreshed))
+        is_told_here = any(step_key in each for each in (self.found, self.data.lost, self._refreshed))
         return self.outcome(step_key) in _RAN and bool(step.outputs) and not (step.unversioned or is_told_here)
 
     def refreshed(self, step_keys: Iterable[str]) -> list[str]:
@@ -140,8 +137,8 @@ def _uncompared(step_key: str, outcome: Outcome, now: MemoizedRun) -> list[str]:
         return [f"fed by {_listed(feeding)}, which is refreshed" if feeding else "asked for by --refresh"]
     if step.unversioned or not step.outputs:
         return [step.unversioned or "it has no outputs, so nothing of it can be stored"]
-    if step_key in now.lost:
-        return [now.lost[step_key] + _needed(step_key, now)]
+    if step_key in now.data.lost:
+        return [f"its value at {now.data.lost[step_key]} is gone or damaged{_needed(step_key, now)}"]
     return [_found_and_lost(step_key, now)]
 
 
