@@ -55,6 +55,7 @@ class OutputCapture:
         self._size_cap = size_cap
         self._own_name = uuid.uuid4().hex
         self._unused: dict[str, _LogFile] = {}
+        self._streams: list[_CapturedStream] = []
         self.begin_anew()
         begins_anew_in_children(self)
 
@@ -63,10 +64,12 @@ class OutputCapture:
         for file in self._unused.values():
             os.close(file.descriptor)
         self._unused.clear()
+        for stream in self._streams:
+            stream.file.naming = threading.Lock()
         self.nameless_stem = f".{os.getpid()}-{self._own_name}"
         self._showing = threading.Lock()  # taken before the other one; a terminal may take long
         self._lock = threading.Lock()  # of what is below
-        self._streams: list[_CapturedStream] = []
+        self._streams = []
         self._closing = threading.Event()
         self._threads: list[threading.Thread] = []
         self._closes_later = False
@@ -219,17 +222,18 @@ class _LogFile:
         self.descriptor = _created(nameless_path)
         self.path: str | None = None
         self.is_empty = True
+        self.naming = threading.Lock()
 
     def name_if_written(self) -> None:
         if self.is_empty and os.fstat(self.descriptor).st_size:
             self.give_name()
 
     def give_name(self) -> None:
-        if self.is_empty and self.path is not None:
-            self.is_empty = False
-            # Another thread has just named it, or its folder was deleted; a step does not fail for its log.
-            with suppress(OSError):
-                Path(self.nameless_path).replace(self.path)
+        with self.naming:  # who shows what was written does that when it has its name
+            if self.is_empty and self.path is not None:
+                with suppress(OSError):  # its folder was deleted meanwhile; a step does not fail for its log
+                    Path(self.nameless_path).replace(self.path)
+                self.is_empty = False
 
     def close(self) -> None:
         os.close(self.descriptor)

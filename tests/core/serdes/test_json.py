@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from core.errors import DagsterInvariantViolationError
 from core.events.event_types import DagsterEventType
 from core.events.metadata import EventMetadataEntry
-from core.events.payloads import EventSpecificData, MemoizedOutput, StepMaterializationData, StepOutputHandle
+from core.events.payloads import (
+    EventSpecificData,
+    MemoizedOutput,
+    StepMaterializationData,
+    StepOutputHandle,
+    VersionedStep,
+)
 from core.events.records import DagsterEvent, EventLogEntry
 from core.events.user_events import AssetMaterialization, ExpectationResult
 from core.instance import InstanceRef
@@ -67,6 +73,13 @@ FIELDS: dict[Any, st.SearchStrategy[Any]] = {
         tuple
     ),
     dict[str, str]: TAGS,
+    dict[str, dict[str, str]]: st.dictionaries(TEXT, TAGS, max_size=3),
+    tuple[VersionedStep, ...]: st.lists(
+        st.builds(
+            VersionedStep, TEXT, TEXT, st.tuples(TEXT), TAGS, st.dictionaries(TEXT, MAYBE_TEXT, max_size=3), TEXT
+        ),
+        max_size=3,
+    ).map(tuple),
     ExpectationResult: st.builds(
         ExpectationResult, st.booleans(), MAYBE_TEXT, MAYBE_TEXT, st.lists(ENTRIES, max_size=2).map(tuple)
     ),

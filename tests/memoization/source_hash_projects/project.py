@@ -205,6 +205,8 @@ def write_project(folder: Path, *edits: Edit, files: Mapping[str, str] = FILES) 
 @contextlib.contextmanager
 def imported(folder: Path, name: str = "pipeline") -> Iterator[ModuleType]:
     """A module of the project, imported; what was imported from the folder is forgotten afterwards."""
+    own = {path.stem for path in folder.iterdir()}
+    others = {each: sys.modules.pop(each) for each in list(sys.modules) if each.partition(".")[0] in own}
     before = set(sys.modules)
     sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
@@ -215,3 +217,4 @@ def imported(folder: Path, name: str = "pipeline") -> Iterator[ModuleType]:
         for each in set(sys.modules) - before:
             if str(getattr(sys.modules[each], "__file__", "")).startswith(str(folder)):
                 del sys.modules[each]
+        sys.modules.update(others)
