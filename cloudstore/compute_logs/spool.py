@@ -233,6 +233,10 @@ class Spool(LocalComputeLogManager):
                 self._finished.add(log.run_id)
                 self._waiting.setdefault(log.run_id, {})[log] = PendingLog(log.run_id, streams.copy)
             self._ship(log, partial(self._leave, left, log, dead), is_leftover=True)
+        with self._lock:  # what is noted of runs of which nothing is here any more
+            for run_id in {str(entry["run_id"]) for entry in dead.entries if "run_id" in entry}:
+                if not self._waiting.get(run_id):
+                    self.forget_run(run_id)
         if not left:
             dead.forget()
 

@@ -190,6 +190,27 @@ def test_killed_when_all_is_stored_and_nothing_deleted_yet(lab: Any, step: Any, 
     assert lab.left() == []
 
 
+SHIPPED = """
+import os, signal, sys, json
+from cloudstore import S3ComputeLogManager
+from core.storage.pipeline_run import PipelineRun
+manager, run = S3ComputeLogManager(**json.loads(sys.argv[1])), PipelineRun("flights", "run-1")
+with manager.watch(run, "step"):
+    os.write(1, b"out")
+assert manager.drain() == []
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_killed_when_all_is_shipped_and_the_run_goes_on(lab: Any) -> None:
+    command = [sys.executable, "-c", SHIPPED, json.dumps(lab.config())]
+    assert subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode == -signal.SIGKILL
+    assert lab.left() != []  # it is noted that the log is complete
+    assert lab.manager().drain() == []
+    assert lab.left() == []
+    assert lab.logs() == {"step.out": b"out", "step.err": b""}
+
+
 def test_two_ship_it_at_once(lab: Any, step: Any, until: Until) -> None:
     step(upload_interval=3600).kill()
     managers = [lab.manager(), lab.manager()]
