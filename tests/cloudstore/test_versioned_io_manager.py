@@ -46,7 +46,7 @@ class Lab:
         self.client.meta.events.register("request-created.s3", self._note)
         self.log = logging.Logger("lab")  # of its own, so that other tests' records are not among its
         handler = logging.Handler()
-        handler.emit = lambda record: self.warnings.append(record.getMessage())  # type: ignore[method-assign]
+        handler.emit = lambda record: self.warnings.append(record.getMessage())  # type: ignore[method-assign]  # listens
         self.log.addHandler(handler)
 
     def _note(self, operation_name: str, **_: Any) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import CellType, ModuleType
 from typing import Any
 
-from core.versions.source_hash.origins import Located, locate
+from core.versions.source_hash.origins import Located
 
 Namespace = Mapping[str, Any]
 Key = tuple[object, ...]
@@ -182,9 +182,3 @@ def display_name(name: str, file: str | None, spec: object) -> str:
 def module_scope(module: ModuleType) -> LiveScope:
     """The scope of a loaded module."""
     return LiveScope(vars(module))
-
-
-def static_scope(name: str) -> StaticScope | None:
-    """The scope of a module that may not be loaded; None where there is no such module."""
-    located = locate(name)
-    return None if located is None else StaticScope(located)

@@ -202,7 +202,7 @@ def logged_output(warnings: list[str], stamp: str | None = None) -> OutputContex
     context = output("v")
     context.stamp, context.log = stamp, logging.Logger("lab")
     handler = logging.Handler()
-    handler.emit = lambda record: warnings.append(record.getMessage())  # type: ignore[method-assign]
+    handler.emit = lambda record: warnings.append(record.getMessage())  # type: ignore[method-assign]  # listens
     context.log.addHandler(handler)
     return context
 

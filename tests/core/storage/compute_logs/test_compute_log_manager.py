@@ -519,8 +519,8 @@ class Noting:
 
     def __init__(self, manager: ComputeLogManager) -> None:
         self.calls: list[str] = []
-        manager.on_subscribe = lambda subscription: self.calls.append("subscribe")  # type: ignore[method-assign]
-        manager.on_unsubscribe = lambda subscription: self.calls.append("unsubscribe")  # type: ignore[method-assign]
+        manager.on_subscribe = lambda subscription: self.calls.append("subscribe")  # type: ignore[method-assign]  # listens
+        manager.on_unsubscribe = lambda subscription: self.calls.append("unsubscribe")  # type: ignore[method-assign]  # listens
 
 
 def test_followers_are_told_of_once(make: Make) -> None:

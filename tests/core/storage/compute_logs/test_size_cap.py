@@ -207,7 +207,7 @@ def test_the_disk_holds_little_while_much_is_printed(tmp_path: Path) -> None:
             for _ in range(10):
                 written += os.write(1, piece)
             with changed:
-                assert changed.wait_for(lambda: shown >= written, 60)  # noqa: B023
+                assert changed.wait_for(lambda: shown >= written, 60)  # noqa: B023  called before the loop goes on
             path = Path(manager.get_local_path("run-1", "step", STDOUT))
             most = max(most, path.stat().st_blocks * 512)
     assert path.stat().st_size <= 1 << 20
