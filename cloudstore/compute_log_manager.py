@@ -23,6 +23,7 @@ from cloudstore.errors import translate_errors
 from cloudstore.keys import s3_url
 from cloudstore.option_types import BUCKET, PREFIX
 from core.config import Field, Secret, StringSource, resolve_config
+from core.disk.paths import can_name_file
 from core.errors import DagsterInvalidConfigError
 from core.serdes import ConfigurableClass, ConfigurableClassData
 from core.storage.compute_log_manager import (
@@ -35,7 +36,6 @@ from core.storage.compute_logs.capture import OutputCapture
 from core.storage.compute_logs.pieces import check_piece, decoded, read_piece
 from core.storage.forks import begins_anew_in_children
 from core.storage.local_compute_log_manager import LogName
-from core.storage.paths import can_name_file
 from core.storage.pipeline_run import PipelineRun
 from core.storage.removal import Removal
 

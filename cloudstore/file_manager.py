@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from cloudstore import transfer
 from cloudstore.keys import join_key, s3_url
+from core.disk.local_copies import LocalCopies
 from core.errors import DagsterInvariantViolationError
 from core.storage.file_manager import (
     READ_MODES,
@@ -18,7 +19,6 @@ from core.storage.file_manager import (
     check_mode,
     dotted,
 )
-from core.storage.local_copies import LocalCopies
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

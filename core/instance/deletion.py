@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from core.disk.deleting import delete_folder, entries_of, failing_clearly, folder_to_delete, with_sizes
+from core.disk.paths import can_name_file, file_name
 from core.errors import DagsterInvariantViolationError
 from core.storage.compute_log_manager import ComputeLogManager
-from core.storage.deleting import delete_folder, entries_of, failing_clearly, folder_to_delete, with_sizes
 from core.storage.event_log import EventLogStorage
-from core.storage.paths import can_name_file, file_name
 from core.storage.pipeline_run import IN_PROGRESS_STATUSES, PipelineRun
 from core.storage.removal import Removal
 from core.storage.root import LocalArtifactStorage

@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from core.disk.deleting import failing_clearly
 from core.errors import DagsterRunNotFoundError, DagsterStorageError
 from core.instance.instance import DagsterInstance
 from core.instance.limits import Limits
 from core.instance.unreferenced import unreferenced_values
-from core.storage.deleting import failing_clearly
 from core.storage.pipeline_run import FINISHED_STATUSES, PipelineRunsFilter, RunRecord
 from core.storage.removal import Removal
 from core.storage.tags import COMPUTE_LOGS_PRUNED_TAG, EVENTS_PRUNED_TAG

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import msgspec
 
+from core.disk.deleting import delete_emptied, delete_folder, entries_of, failing_clearly
 from core.instance.deletion import files_in
 from core.instance.instance import DagsterInstance
 from core.instance.limits import Limits
 from core.instance.value_users import MOST_TIME_TO_RECORD, known_as, runs_in_progress
-from core.storage.deleting import delete_emptied, delete_folder, entries_of, failing_clearly
 from core.storage.pipeline_run import PipelineRunsFilter
 from core.storage.removal import Removal
 

@@ -11,8 +11,8 @@ from typing import IO, Any, TypeVar
 
 import msgspec
 
+from core.disk.deleting import entries_of
 from core.errors import DagsterStorageError
-from core.storage.deleting import entries_of
 from core.storage.journal import Line
 
 Entry = Mapping[str, Any]

@@ -9,8 +9,8 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import IO, Any
 
+from core.disk.atomic_file import atomic_write
 from core.errors import DagsterInvariantViolationError, DagsterObjectNotFoundError
-from core.storage.atomic_file import atomic_write
 
 READ_MODES = ("r", "rb")
 WRITE_MODES = ("w", "wb")

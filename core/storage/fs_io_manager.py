@@ -8,12 +8,12 @@ from typing import Any
 from core.config import Field, StringSource
 from core.definitions.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
+from core.disk.atomic_file import atomic_write
+from core.disk.paths import file_name, inside
 from core.errors import DagsterObjectNotFoundError
-from core.storage.atomic_file import atomic_write
 from core.storage.codecs.files import read_value, write_output
 from core.storage.io_context import InputContext, OutputContext
 from core.storage.io_manager import IOManager
-from core.storage.paths import file_name, inside
 
 BASE_DIR_CONFIG = {
     "base_dir": Field(

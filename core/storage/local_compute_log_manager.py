@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from core.config import Checked, Field, IntSource, StringSource
+from core.disk.deleting import delete_emptied, entries_of, folder_to_delete, with_sizes
+from core.disk.paths import can_name_file, file_name, inside
 from core.errors import DagsterError
 from core.serdes import ConfigurableClass, ConfigurableClassData
 from core.storage.compute_log_manager import (
@@ -26,10 +28,8 @@ from core.storage.compute_logs.names import attempt_suffix
 from core.storage.compute_logs.pieces import open_log, read_piece
 from core.storage.compute_logs.size_cap import LEAST_CAP_BYTES, SizeCap
 from core.storage.dead_journals import DeadJournal, Entry, dead_journals, living_entries, read_entry
-from core.storage.deleting import delete_emptied, entries_of, folder_to_delete, with_sizes
 from core.storage.forks import begins_anew_in_children
 from core.storage.journal import Begun, Journal
-from core.storage.paths import can_name_file, file_name, inside
 from core.storage.pipeline_run import PipelineRun
 from core.storage.removal import Removal
 

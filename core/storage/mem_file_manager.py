@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from core.definitions.resource import InitResourceContext, resource
+from core.disk.atomic_file import atomic_write
+from core.disk.local_copies import LocalCopies
 from core.errors import DagsterInvariantViolationError, DagsterObjectNotFoundError
-from core.storage.atomic_file import atomic_write
 from core.storage.file_manager import (
     COPY_CHUNK_BYTES,
     READ_MODES,
@@ -21,7 +22,6 @@ from core.storage.file_manager import (
     check_mode,
     dotted,
 )
-from core.storage.local_copies import LocalCopies
 
 
 class InMemoryFileHandle(FileHandle):

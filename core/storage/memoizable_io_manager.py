@@ -11,8 +11,8 @@ from typing import IO, Any, cast
 
 from core.definitions.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
+from core.disk.atomic_file import atomic_write
 from core.errors import DagsterObjectCorruptError, DagsterObjectNotFoundError
-from core.storage.atomic_file import atomic_write
 from core.storage.codecs.files import read_value, write_output
 from core.storage.fs_io_manager import BASE_DIR_CONFIG, path_under
 from core.storage.io_context import InputContext, OutputContext

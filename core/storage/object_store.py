@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import IO, Any, ClassVar
 from urllib.parse import quote
 
+from core.disk.atomic_file import atomic_write
+from core.disk.paths import file_name, inside
 from core.errors import DagsterInvariantViolationError, DagsterObjectNotFoundError
-from core.storage.atomic_file import atomic_write
-from core.storage.paths import file_name, inside
 from core.types.serialization import PickleSerializationStrategy, SerializationStrategy
 
 MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html

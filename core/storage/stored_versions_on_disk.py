@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote
 
+from core.disk.deleting import delete_emptied, failing_clearly
+from core.disk.paths import can_name_file, file_name, inside
 from core.errors import DagsterStorageError
-from core.storage.deleting import delete_emptied, failing_clearly
-from core.storage.paths import can_name_file, file_name, inside
 from core.storage.stored_version import StoredVersion, stored_version
 
 

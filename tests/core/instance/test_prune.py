@@ -22,14 +22,14 @@ from core import (
     solid,
     versioned_filesystem_io_manager,
 )
+from core.disk.atomic_file import atomic_write
+from core.disk.deleting import delete_emptied
 from core.errors import DagsterStorageError
 from core.events import DagsterEvent
 from core.instance import prune as pruning
 from core.instance import unreferenced
 from core.instance.prune import has_limits, prune
-from core.storage.atomic_file import atomic_write
 from core.storage.compute_log_manager import ComputeIOType
-from core.storage.deleting import delete_emptied
 from core.storage.pipeline_run import IN_PROGRESS_STATUSES, PipelineRun, PipelineRunStatus
 from core.storage.removal import Removal
 from core.storage.tags import COMPUTE_LOGS_PRUNED_TAG, EVENTS_PRUNED_TAG

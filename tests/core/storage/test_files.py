@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.disk.atomic_file import atomic_write
+from core.disk.paths import file_name, inside
 from core.errors import DagsterInvariantViolationError
-from core.storage.atomic_file import atomic_write
-from core.storage.paths import file_name, inside
 
 NAMES = st.text(min_size=1, max_size=12) | st.text("./~%\\[] \0a", min_size=1, max_size=12)
 

@@ -16,9 +16,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from core.disk.deleting import entries_of
 from core.errors import DagsterObjectStoreError, DagsterStorageError
 from core.storage.dead_journals import read_entry
-from core.storage.deleting import entries_of
 from core.storage.journal import Journal
 from core.storage.leftovers import Clearer, Leftovers
 from core.storage.removal import Removal

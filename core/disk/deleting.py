@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from core.disk.paths import inside
 from core.errors import DagsterError, DagsterInvariantViolationError, DagsterStorageError
-from core.storage.paths import inside
 
 
 def folder_to_delete(base: Path, *names: str) -> Path:
