@@ -18,7 +18,7 @@ from cloudstore.secrecy import refuse_line_breaks, refuse_user_in
 from cloudstore.upload_journal import journal_uploads
 from core.config import resolve_config
 from core.errors import DagsterResourceUnavailableError
-from core.storage.leftovers import Clearer, Leftovers
+from core.process.leftovers import Clearer, Leftovers
 from core.usage import UsageMeter
 
 if TYPE_CHECKING:

@@ -25,6 +25,7 @@ from cloudstore.option_types import BUCKET, PREFIX
 from core.config import Field, Secret, StringSource, resolve_config
 from core.disk.paths import can_name_file
 from core.errors import DagsterInvalidConfigError
+from core.process.forks import begins_anew_in_children
 from core.serdes import ConfigurableClass, ConfigurableClassData
 from core.storage.compute_log_manager import (
     MAX_BYTES_FILE_READ,
@@ -34,7 +35,6 @@ from core.storage.compute_log_manager import (
 )
 from core.storage.compute_logs.capture import OutputCapture
 from core.storage.compute_logs.pieces import check_piece, decoded, read_piece
-from core.storage.forks import begins_anew_in_children
 from core.storage.local_compute_log_manager import LogName
 from core.storage.pipeline_run import PipelineRun
 from core.storage.removal import Removal
@@ -115,7 +115,7 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         _close_at_exit(self)
 
     def begin_anew(self) -> None:
-        """As `core.storage.forks` says: the connections of the parent's client are the parent's."""
+        """As `core.process.forks` says: the connections of the parent's client are the parent's."""
         self._lock = threading.Lock()
         self.__dict__.pop("_client", None)
 

@@ -14,7 +14,7 @@ from cloudstore.transfer.common import require
 from cloudstore.transfer.lost_uploads import begun_lately
 from cloudstore.upload_journal import UploadEntry
 from core.errors import DagsterObjectAccessError, DagsterObjectStoreError
-from core.storage.dead_journals import read_entry
+from core.process.dead_journals import read_entry
 from core.storage.removal import Removal
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def clear_uploads(
     living: Callable[[], list[Mapping[str, Any]]],
     dry_run: bool,
 ) -> Iterator[Removal]:
-    """Aborts the uploads that `entries` tell of, as far as they are there; a `core.storage.leftovers.Clear`.
+    """Aborts the uploads that `entries` tell of, as far as they are there; a `core.process.leftovers.Clear`.
 
     It takes s3:AbortMultipartUpload and s3:ListMultipartUploadParts on the objects and s3:ListBucketMultipartUploads
     on the bucket.

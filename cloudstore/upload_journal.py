@@ -11,7 +11,7 @@ import msgspec
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-    from core.storage.journal import Begun, Journal
+    from core.process.journal import Begun, Journal
 
 _CONTEXT = "cloudstore-upload"
 _GONE = "NoSuchUpload"

@@ -14,7 +14,7 @@ from cloudstore.compute_logs.stream import LogStream
 from cloudstore.compute_logs.tasks import Ended, Refused, Running, State, Task, ToShip, Unprepared
 from cloudstore.errors import answer_to, code_of
 from core.errors import DagsterError, DagsterObjectAccessError, DagsterObjectStoreError
-from core.storage.forks import begins_anew_in_children
+from core.process.forks import begins_anew_in_children
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -72,7 +72,7 @@ class Shipper:
         begins_anew_in_children(self)
 
     def begin_anew(self) -> None:
-        """As `core.storage.forks` says."""
+        """As `core.process.forks` says."""
         self._changed = threading.Condition()
         self._state = State()
 

@@ -21,9 +21,9 @@ from cloudstore.compute_logs.stream import LogStream, Packing
 from cloudstore.compute_logs.tasks import ToShip
 from core.config import Secret
 from core.errors import DagsterError
+from core.process.dead_journals import DeadJournal, Entry, read_entry
+from core.process.journal import Begun
 from core.storage.compute_log_manager import MAX_BYTES_FILE_READ, ComputeIOType, ComputeLogFileData
-from core.storage.dead_journals import DeadJournal, Entry, read_entry
-from core.storage.journal import Begun
 from core.storage.local_compute_log_manager import LocalComputeLogManager, LogName
 from core.storage.pipeline_run import PipelineRun
 from core.storage.removal import Removal

@@ -11,7 +11,7 @@ import msgspec
 from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, key_set
 from core.errors import DagsterInvalidDefinitionError
 from core.log_manager import DagsterLogManager
-from core.storage.leftovers import Leftovers
+from core.process.leftovers import Leftovers
 from core.storage.pipeline_run import PipelineRun
 from core.usage import UsageMeter
 

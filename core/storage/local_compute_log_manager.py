@@ -16,6 +16,9 @@ from core.config import Checked, Field, IntSource, StringSource
 from core.disk.deleting import delete_emptied, entries_of, folder_to_delete, with_sizes
 from core.disk.paths import can_name_file, file_name, inside
 from core.errors import DagsterError
+from core.process.dead_journals import DeadJournal, Entry, dead_journals, living_entries, read_entry
+from core.process.forks import begins_anew_in_children
+from core.process.journal import Begun, Journal
 from core.serdes import ConfigurableClass, ConfigurableClassData
 from core.storage.compute_log_manager import (
     IO_TYPE_EXTENSION,
@@ -27,9 +30,6 @@ from core.storage.compute_log_manager import (
 from core.storage.compute_logs.names import attempt_suffix
 from core.storage.compute_logs.pieces import open_log, read_piece
 from core.storage.compute_logs.size_cap import LEAST_CAP_BYTES, SizeCap
-from core.storage.dead_journals import DeadJournal, Entry, dead_journals, living_entries, read_entry
-from core.storage.forks import begins_anew_in_children
-from core.storage.journal import Begun, Journal
 from core.storage.pipeline_run import PipelineRun
 from core.storage.removal import Removal
 
@@ -142,7 +142,7 @@ class LocalComputeLogManager(ComputeLogManager, ConfigurableClass):
         begins_anew_in_children(self)
 
     def begin_anew(self) -> None:
-        """As `core.storage.forks` says: what the parent has begun, the parent ends."""
+        """As `core.process.forks` says: what the parent has begun, the parent ends."""
         self._begun: dict[LogName, Begun] = {}
         self._alive: Begun | None = None
 

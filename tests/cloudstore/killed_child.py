@@ -31,8 +31,8 @@ from cloudstore.client import make_client
 from cloudstore.transfer import write
 from core import DagsterInstance, ModeDefinition, execute_pipeline, pipeline, solid
 from core.events.payloads import StepOutputHandle
+from core.process.leftovers import Leftovers
 from core.storage.io_context import build_output_context
-from core.storage.leftovers import Leftovers
 from core.types import resolve_dagster_type
 
 MIB = 1 << 20

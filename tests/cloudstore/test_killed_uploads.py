@@ -24,7 +24,7 @@ from cloudstore.testing import Fault, FaultProxy
 from core import DagsterInstance, ModeDefinition, execute_pipeline, pipeline, solid
 from core.errors import DagsterStorageError
 from core.instance.prune import prune
-from core.storage.leftovers import Leftovers
+from core.process.leftovers import Leftovers
 from core.storage.pipeline_run import PipelineRunStatus
 from core.storage.removal import Removal
 

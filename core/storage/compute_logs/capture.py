@@ -22,8 +22,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from core.process.forks import begins_anew_in_children
 from core.storage.compute_logs.size_cap import SizeCap
-from core.storage.forks import begins_anew_in_children
 
 _LOOK_SECONDS = 0.05
 _ECHO_CHUNK_BYTES = 1 << 20
@@ -60,7 +60,7 @@ class OutputCapture:
         begins_anew_in_children(self)
 
     def begin_anew(self) -> None:
-        """As `core.storage.forks` says: what the parent captures, the parent shows, in files of its own."""
+        """As `core.process.forks` says: what the parent captures, the parent shows, in files of its own."""
         for file in self._unused.values():
             os.close(file.descriptor)
         self._unused.clear()

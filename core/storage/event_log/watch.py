@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from core.events.records import EventLogEntry
-from core.storage.forks import begins_anew_in_children
+from core.process.forks import begins_anew_in_children
 from core.storage.pipeline_run import FINISHED_STATUSES, STATUS_AFTER_EVENT
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from core.errors import DagsterInvariantViolationError, DagsterStorageError
-from core.storage.forks import begins_anew_in_children
+from core.process.forks import begins_anew_in_children
 from core.storage.migration import Migration
 from core.storage.migrations import upgrade
 from core.storage.sql.revisions import (

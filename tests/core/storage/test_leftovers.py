@@ -18,9 +18,9 @@ import pytest
 
 from core.disk.deleting import entries_of
 from core.errors import DagsterObjectStoreError, DagsterStorageError
-from core.storage.dead_journals import read_entry
-from core.storage.journal import Journal
-from core.storage.leftovers import Clearer, Leftovers
+from core.process.dead_journals import read_entry
+from core.process.journal import Journal
+from core.process.leftovers import Clearer, Leftovers
 from core.storage.removal import Removal
 
 ENTRY = '{"number": 1, "entry": {"name": "a"}}'
@@ -31,7 +31,7 @@ cleared: list[Any] = []
 PROGRAM = """
 import os, signal, sys
 from pathlib import Path
-from core.storage.leftovers import Clearer, Leftovers
+from core.process.leftovers import Clearer, Leftovers
 journal = Leftovers(Path(sys.argv[1])).journal(Clearer("leftover_clearing", "clear_them", {"place": "here"}))
 """
 

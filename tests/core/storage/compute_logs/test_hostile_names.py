@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from cloudstore.compute_logs.objects import LogPlaces
 from core.config import Secret
 from core.errors import DagsterInvariantViolationError
+from core.process.journal import Line
 from core.storage.compute_log_manager import ComputeIOType, ComputeLogManager
-from core.storage.journal import Line
 from core.storage.local_compute_log_manager import LocalComputeLogManager
 from core.storage.pipeline_run import PipelineRun
 

@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 
 from core.errors import DagsterError, DagsterStorageError
-from core.storage.dead_journals import DeadJournal, Entry, dead_journals, living_entries
-from core.storage.journal import Journal
+from core.process.dead_journals import DeadJournal, Entry, dead_journals, living_entries
+from core.process.journal import Journal
 from core.storage.removal import Removal
 
 Clear = Callable[[Mapping[str, Any], list[Entry], Callable[[], list[Entry]], bool], Iterator[Removal]]

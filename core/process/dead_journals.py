@@ -13,7 +13,7 @@ import msgspec
 
 from core.disk.deleting import entries_of
 from core.errors import DagsterStorageError
-from core.storage.journal import Line
+from core.process.journal import Line
 
 Entry = Mapping[str, Any]
 _Kind = TypeVar("_Kind")

@@ -1,7 +1,7 @@
 """What this process began and did not end: noted on the disk, for those who find that it was killed.
 
 A journal is a file of JSON lines, there only while something is begun. A lock (flock(2)) is held on it as long as the
-process lives, so its death is known exactly, by no clock and no process id. `core.storage.dead_journals` reads them.
+process lives, so its death is known exactly, by no clock and no process id. `core.process.dead_journals` reads them.
 """
 
 from __future__ import annotations
