@@ -26,6 +26,8 @@ from core.config import Field, Secret, StringSource, resolve_config
 from core.disk.paths import can_name_file
 from core.errors import DagsterInvalidConfigError
 from core.process.forks import begins_anew_in_children
+from core.records.pipeline_run import PipelineRun
+from core.records.removal import Removal
 from core.serdes import ConfigurableClass, ConfigurableClassData
 from core.storage.compute_log_manager import (
     MAX_BYTES_FILE_READ,
@@ -36,8 +38,6 @@ from core.storage.compute_log_manager import (
 from core.storage.compute_logs.capture import OutputCapture
 from core.storage.compute_logs.pieces import check_piece, decoded, read_piece
 from core.storage.local_compute_log_manager import LogName
-from core.storage.pipeline_run import PipelineRun
-from core.storage.removal import Removal
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

@@ -15,7 +15,7 @@ from cloudstore.transfer.lost_uploads import begun_lately
 from cloudstore.upload_journal import UploadEntry
 from core.errors import DagsterObjectAccessError, DagsterObjectStoreError
 from core.process.dead_journals import read_entry
-from core.storage.removal import Removal
+from core.records.removal import Removal
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

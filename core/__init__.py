@@ -99,6 +99,7 @@ from core.execution.results import PipelineExecutionResult, SolidExecutionResult
 from core.executors import in_process_executor
 from core.instance import DagsterInstance, InstanceRef
 from core.log_manager import DagsterLogManager
+from core.records.pipeline_run import PipelineRun, PipelineRunsFilter, PipelineRunStatus
 from core.storage.codecs import Codec, ValueNotKeptError, register_codec
 from core.storage.file_manager import FileHandle, FileManager, LocalFileHandle
 from core.storage.fs_io_manager import fs_io_manager
@@ -109,7 +110,6 @@ from core.storage.local_file_manager import local_file_manager
 from core.storage.mem_file_manager import InMemoryFileHandle, InMemoryFileManager, mem_file_manager
 from core.storage.mem_io_manager import mem_io_manager
 from core.storage.memoizable_io_manager import MemoizableIOManager, versioned_filesystem_io_manager
-from core.storage.pipeline_run import PipelineRun, PipelineRunsFilter, PipelineRunStatus
 from core.types import (
     DagsterType,
     Dict,

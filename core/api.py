@@ -16,8 +16,8 @@ from core.execution.sources import Sources, find_sources
 from core.executors import in_process_executor
 from core.instance import DagsterInstance
 from core.plan.subset import select_steps
-from core.storage.pipeline_run import lineage_tags
-from core.storage.tags import HIDDEN_TAG_PREFIX
+from core.records.pipeline_run import lineage_tags
+from core.records.tags import HIDDEN_TAG_PREFIX
 
 
 def execute_pipeline(

@@ -10,7 +10,7 @@ from typing import Any
 
 from core import DagsterInstance, execute_pipeline, pipeline, solid
 from core.events.records import EventLogEntry
-from core.storage.pipeline_run import PipelineRun, PipelineRunsFilter, PipelineRunStatus
+from core.records.pipeline_run import PipelineRun, PipelineRunsFilter, PipelineRunStatus
 
 
 @solid(config_schema={"messages": int})

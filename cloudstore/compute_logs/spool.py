@@ -23,10 +23,10 @@ from core.config import Secret
 from core.errors import DagsterError
 from core.process.dead_journals import DeadJournal, Entry, read_entry
 from core.process.journal import Begun
+from core.records.pipeline_run import PipelineRun
+from core.records.removal import Removal
 from core.storage.compute_log_manager import MAX_BYTES_FILE_READ, ComputeIOType, ComputeLogFileData
 from core.storage.local_compute_log_manager import LocalComputeLogManager, LogName
-from core.storage.pipeline_run import PipelineRun
-from core.storage.removal import Removal
 
 _HIDDEN_TEXT_IS_GONE = (
     "Its logs stay on the local disk: a secret that must not leave the machine in them was in the environment ({}), or "

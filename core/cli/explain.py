@@ -11,8 +11,8 @@ from core.cli.runs import find_run
 from core.config import unknown_name
 from core.errors import DagsterExecutionStepNotFoundError
 from core.instance import persistent_instance
-from core.storage.pipeline_run import PipelineRun
-from core.storage.tags import EVENTS_PRUNED_TAG, MEMOIZED_RUN_TAG
+from core.records.pipeline_run import PipelineRun
+from core.records.tags import EVENTS_PRUNED_TAG, MEMOIZED_RUN_TAG
 
 
 @click.command(

@@ -12,7 +12,7 @@ from core.instance import persistent_instance, persistent_ref
 from core.instance.migrate import migrate_instance
 from core.instance.prune import has_limits
 from core.instance.prune import prune as prune_instance
-from core.storage.migration import Migration
+from core.records.schema_migration import Migration
 
 
 @click.group()

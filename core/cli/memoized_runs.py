@@ -8,8 +8,8 @@ from core.events.event_types import DagsterEventType
 from core.events.payloads import HandledOutputData, PlanVersionedData, StepMemoizedData
 from core.events.records import EventLogEntry
 from core.instance import DagsterInstance
-from core.storage.pipeline_run import PipelineRun, PipelineRunsFilter
-from core.storage.tags import EVENTS_PRUNED_TAG, MEMOIZED_RUN_TAG
+from core.records.pipeline_run import PipelineRun, PipelineRunsFilter
+from core.records.tags import EVENTS_PRUNED_TAG, MEMOIZED_RUN_TAG
 from core.versions.explain import MemoizedRun, Outcome
 
 MOST_RUNS_BACK = 50

@@ -15,7 +15,7 @@ from core.definitions.pipeline import PipelineDefinition
 from core.events.payloads import VersionedStep
 from core.execution.preview import PlannedRun
 from core.instance import DagsterInstance
-from core.storage.tags import MEMOIZED_RUN_TAG
+from core.records.tags import MEMOIZED_RUN_TAG
 from core.versions.differences import inputs_from_outputs
 from core.versions.explain import MemoizedRun, Outcome
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import click
 
 from core.cli.report import human_bytes
+from core.records.removal import Removal
 from core.serdes import to_json
-from core.storage.removal import Removal
 
 
 def show_removals(removals: Iterable[Removal], dry_run: bool) -> None:

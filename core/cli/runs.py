@@ -14,8 +14,8 @@ from core.cli.removals import show_removals
 from core.cli.report import failures, run_table
 from core.errors import DagsterInvariantViolationError, DagsterRunNotFoundError
 from core.instance import DagsterInstance, persistent_instance
-from core.storage.pipeline_run import IN_PROGRESS_STATUSES, PipelineRun, PipelineRunsFilter, PipelineRunStatus
-from core.storage.tags import EVENTS_PRUNED_TAG
+from core.records.pipeline_run import IN_PROGRESS_STATUSES, PipelineRun, PipelineRunsFilter, PipelineRunStatus
+from core.records.tags import EVENTS_PRUNED_TAG
 
 _SHORT_ID = 8  # enough to tell runs apart, and every command takes the beginning of an id
 _STATUS_STYLES = {PipelineRunStatus.SUCCESS: "green", PipelineRunStatus.FAILURE: "red"}

@@ -9,8 +9,8 @@ import msgspec
 
 from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name, key_set
 from core.errors import DagsterInvalidDefinitionError
+from core.records.pipeline_run import PipelineRun
 from core.storage.intermediate_storage import IntermediateStorage, TypeStoragePluginRegistry
-from core.storage.pipeline_run import PipelineRun
 
 
 class InitIntermediateStorageContext(msgspec.Struct, frozen=True):

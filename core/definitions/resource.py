@@ -12,7 +12,7 @@ from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, 
 from core.errors import DagsterInvalidDefinitionError
 from core.log_manager import DagsterLogManager
 from core.process.leftovers import Leftovers
-from core.storage.pipeline_run import PipelineRun
+from core.records.pipeline_run import PipelineRun
 from core.usage import UsageMeter
 
 ResourceFn = Callable[..., Any]

@@ -19,10 +19,10 @@ from core.log_manager import DagsterLogManager
 from core.plan.plan import ExecutionPlan
 from core.plan.steps import ExecutionStep
 from core.plan.versions import version_of_absence
+from core.records.pipeline_run import PipelineRun
 from core.serdes import SerializableErrorInfo
 from core.storage.io_context import InputContext, OutputContext
 from core.storage.io_manager import IOManager
-from core.storage.pipeline_run import PipelineRun
 from core.types import resolve_dagster_type
 from core.usage import UsageMeter
 

@@ -19,8 +19,8 @@ from core.execution.defaults import executors_of, resources_of
 from core.execution.intermediate import as_io_manager
 from core.plan import ExecutionPlan, Versioning, build_plan
 from core.plan.subset import select_steps
-from core.storage.pipeline_run import PipelineRun
-from core.storage.tags import MEMOIZED_RUN_TAG
+from core.records.pipeline_run import PipelineRun
+from core.records.tags import MEMOIZED_RUN_TAG
 
 
 class PreparedRun(msgspec.Struct, frozen=True, eq=False):

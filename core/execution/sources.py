@@ -9,7 +9,7 @@ import msgspec
 from core.events.payloads import StepOutputData, StepOutputHandle
 from core.instance import DagsterInstance
 from core.plan import ExecutionPlan
-from core.storage.pipeline_run import PipelineRun
+from core.records.pipeline_run import PipelineRun
 
 
 class Sources(msgspec.Struct, frozen=True):

@@ -9,10 +9,10 @@ from pathlib import Path
 from core.disk.deleting import delete_folder, entries_of, failing_clearly, folder_to_delete, with_sizes
 from core.disk.paths import can_name_file, file_name
 from core.errors import DagsterInvariantViolationError
+from core.records.pipeline_run import IN_PROGRESS_STATUSES, PipelineRun
+from core.records.removal import Removal
 from core.storage.compute_log_manager import ComputeLogManager
 from core.storage.event_log import EventLogStorage
-from core.storage.pipeline_run import IN_PROGRESS_STATUSES, PipelineRun
-from core.storage.removal import Removal
 from core.storage.root import LocalArtifactStorage
 from core.storage.runs import RunStorage
 

@@ -14,8 +14,8 @@ from core.events.payloads import EngineEventData, StepOutputHandle
 from core.events.records import DagsterEvent, EventLogEntry
 from core.events.user_events import AssetKey
 from core.log_manager import DagsterLogManager
+from core.records.pipeline_run import PipelineRun
 from core.storage.event_log import EventCallback, EventLogStorage
-from core.storage.pipeline_run import PipelineRun
 from core.storage.runs import RunStorage
 
 

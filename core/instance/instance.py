@@ -19,9 +19,9 @@ from core.instance.events import EventsOfInstance
 from core.instance.ref import InstanceRef
 from core.instance.runs import RunsOfInstance
 from core.process.leftovers import Leftovers
+from core.records.daemon_heartbeat import DaemonHeartbeat
 from core.serdes import ConfigurableClassData
 from core.storage.compute_log_manager import ComputeLogManager, NoOpComputeLogManager
-from core.storage.daemon_heartbeat import DaemonHeartbeat
 from core.storage.event_log import EventLogStorage, InMemoryEventLogStorage
 from core.storage.root import LocalArtifactStorage
 from core.storage.runs import InMemoryRunStorage, RunStorage

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.instance.ref import InstanceRef
-from core.storage.migration import Migration
+from core.records.schema_migration import Migration
 
 
 def migrate_instance(instance_ref: InstanceRef) -> list[Migration]:

@@ -7,16 +7,16 @@ from typing import Any
 
 from core.errors import DagsterInvariantViolationError, DagsterRunNotFoundError
 from core.instance.deletion import delete_whole_run
-from core.storage.compute_log_manager import ComputeLogManager
-from core.storage.event_log import EventLogStorage
-from core.storage.pipeline_run import (
+from core.records.pipeline_run import (
     PipelineRun,
     PipelineRunsFilter,
     PipelineRunStatus,
     RunRecord,
     make_new_run_id,
 )
-from core.storage.removal import Removal
+from core.records.removal import Removal
+from core.storage.compute_log_manager import ComputeLogManager
+from core.storage.event_log import EventLogStorage
 from core.storage.root import LocalArtifactStorage
 from core.storage.runs import RunStorage
 

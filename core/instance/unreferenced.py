@@ -18,8 +18,8 @@ from core.instance.deletion import files_in
 from core.instance.instance import DagsterInstance
 from core.instance.limits import Limits
 from core.instance.value_users import MOST_TIME_TO_RECORD, known_as, runs_in_progress
-from core.storage.pipeline_run import PipelineRunsFilter
-from core.storage.removal import Removal
+from core.records.pipeline_run import PipelineRunsFilter
+from core.records.removal import Removal
 
 _BATCH = 500
 

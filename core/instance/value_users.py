@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from datetime import timedelta
 
 from core.instance.instance import DagsterInstance
-from core.storage.pipeline_run import IN_PROGRESS_STATUSES, PipelineRunsFilter
+from core.records.pipeline_run import IN_PROGRESS_STATUSES, PipelineRunsFilter
 
 MOST_TIME_TO_RECORD = timedelta(hours=1)
 """Between storing a value and the log saying so: a minute at the very worst."""

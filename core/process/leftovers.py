@@ -19,7 +19,7 @@ import msgspec
 from core.errors import DagsterError, DagsterStorageError
 from core.process.dead_journals import DeadJournal, Entry, dead_journals, living_entries
 from core.process.journal import Journal
-from core.storage.removal import Removal
+from core.records.removal import Removal
 
 Clear = Callable[[Mapping[str, Any], list[Entry], Callable[[], list[Entry]], bool], Iterator[Removal]]
 """A function that clears what a dead process left.

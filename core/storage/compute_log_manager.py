@@ -10,14 +10,14 @@ from typing import Any
 
 from core.config import Secret
 from core.errors import DagsterInvariantViolationError
+from core.records.pipeline_run import PipelineRun
+from core.records.removal import Removal
 from core.serdes import ConfigurableClass, ConfigurableClassData
 from core.storage.compute_logs.capture import Echo, OutputCapture
 from core.storage.compute_logs.names import IO_TYPE_EXTENSION, ComputeIOType
 from core.storage.compute_logs.pieces import MAX_BYTES_FILE_READ, ComputeLogFileData, check_piece
 from core.storage.compute_logs.size_cap import SizeCap
 from core.storage.compute_logs.subscription import ComputeLogSubscription
-from core.storage.pipeline_run import PipelineRun
-from core.storage.removal import Removal
 
 __all__ = [
     "IO_TYPE_EXTENSION",

@@ -19,6 +19,8 @@ from core.errors import DagsterError
 from core.process.dead_journals import DeadJournal, Entry, dead_journals, living_entries, read_entry
 from core.process.forks import begins_anew_in_children
 from core.process.journal import Begun, Journal
+from core.records.pipeline_run import PipelineRun
+from core.records.removal import Removal
 from core.serdes import ConfigurableClass, ConfigurableClassData
 from core.storage.compute_log_manager import (
     IO_TYPE_EXTENSION,
@@ -30,8 +32,6 @@ from core.storage.compute_log_manager import (
 from core.storage.compute_logs.names import attempt_suffix
 from core.storage.compute_logs.pieces import open_log, read_piece
 from core.storage.compute_logs.size_cap import LEAST_CAP_BYTES, SizeCap
-from core.storage.pipeline_run import PipelineRun
-from core.storage.removal import Removal
 
 _ANEW = "+"  # before a name in the list of completed steps: begun again; no name of ours holds it
 _WRITERS = ".writers"

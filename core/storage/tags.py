@@ -1,17 +1,31 @@
-"""Tags that the system sets or reads on runs."""
+"""Tags of runs: the name that users import and configuration files state; what it stands for is in `core.records.tags`."""
 
-from __future__ import annotations
+from core.records.tags import (
+    COMPUTE_LOGS_PRUNED_TAG,
+    EVENTS_PRUNED_TAG,
+    HIDDEN_TAG_PREFIX,
+    MEMOIZED_RUN_TAG,
+    PARENT_RUN_ID_TAG,
+    PRESET_NAME_TAG,
+    PRIORITY_TAG,
+    RESUME_RETRY_TAG,
+    ROOT_RUN_ID_TAG,
+    SOLID_SELECTION_TAG,
+    STEP_SELECTION_TAG,
+    SYSTEM_TAG_PREFIX,
+)
 
-SYSTEM_TAG_PREFIX = "dagster/"
-MEMOIZED_RUN_TAG = "dagster/is_memoized_run"
-PARENT_RUN_ID_TAG = "dagster/parent_run_id"
-ROOT_RUN_ID_TAG = "dagster/root_run_id"
-RESUME_RETRY_TAG = "dagster/is_resume_retry"
-STEP_SELECTION_TAG = "dagster/step_selection"
-SOLID_SELECTION_TAG = "dagster/solid_selection"
-PRESET_NAME_TAG = "dagster/preset_name"
-PRIORITY_TAG = "dagster/priority"
-
-HIDDEN_TAG_PREFIX = "."  # of what the system notes about one run: shown to nobody, and handed to no other run
-COMPUTE_LOGS_PRUNED_TAG = ".cloudstore/compute_logs_pruned"  # when, in ISO 8601
-EVENTS_PRUNED_TAG = ".cloudstore/events_pruned"  # when, in ISO 8601
+__all__ = [
+    "COMPUTE_LOGS_PRUNED_TAG",
+    "EVENTS_PRUNED_TAG",
+    "HIDDEN_TAG_PREFIX",
+    "MEMOIZED_RUN_TAG",
+    "PARENT_RUN_ID_TAG",
+    "PRESET_NAME_TAG",
+    "PRIORITY_TAG",
+    "RESUME_RETRY_TAG",
+    "ROOT_RUN_ID_TAG",
+    "SOLID_SELECTION_TAG",
+    "STEP_SELECTION_TAG",
+    "SYSTEM_TAG_PREFIX",
+]

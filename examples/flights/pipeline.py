@@ -37,7 +37,7 @@ from core import (
     solid,
     versioned_filesystem_io_manager,
 )
-from core.storage.tags import MEMOIZED_RUN_TAG
+from core.records.tags import MEMOIZED_RUN_TAG
 
 RAW_FILES = {
     "flights": "flights.csv.zip",

@@ -27,7 +27,7 @@ from core import (
     mem_io_manager,
     versioned_filesystem_io_manager,
 )
-from core.storage.tags import EVENTS_PRUNED_TAG, MEMOIZED_RUN_TAG
+from core.records.tags import EVENTS_PRUNED_TAG, MEMOIZED_RUN_TAG
 
 FROM = DependencyDefinition
 NEVER = ["no earlier memoized run of this pipeline has a value of this step"]

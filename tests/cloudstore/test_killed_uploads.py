@@ -25,8 +25,8 @@ from core import DagsterInstance, ModeDefinition, execute_pipeline, pipeline, so
 from core.errors import DagsterStorageError
 from core.instance.prune import prune
 from core.process.leftovers import Leftovers
-from core.storage.pipeline_run import PipelineRunStatus
-from core.storage.removal import Removal
+from core.records.pipeline_run import PipelineRunStatus
+from core.records.removal import Removal
 
 MIB = 1 << 20
 SECRETS = ("aws_access_key_id", "aws_secret_access_key")

@@ -17,7 +17,7 @@ from moto.s3.models import s3_backends
 from cloudstore.client import make_client
 from cloudstore.leftover_uploads import clear_uploads
 from core.errors import DagsterObjectStoreError
-from core.storage.removal import Removal
+from core.records.removal import Removal
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "permissions.md"
 BUCKET, KEY = "my-bucket", "teams/data/files/one"  # in the document's bucket, below its prefix

@@ -23,7 +23,7 @@ from core import (
     solid,
 )
 from core.errors import DagsterInvalidSubsetError
-from core.storage.tags import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG
+from core.records.tags import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG
 
 ON_DISK = ModeDefinition("disk", resource_defs={"io_manager": fs_io_manager})
 IN_MEMORY = ModeDefinition("memory")

@@ -32,7 +32,7 @@ from core import (
 )
 from core.errors import DagsterObjectCorruptError
 from core.events.payloads import StepMemoizedData
-from core.storage.tags import MEMOIZED_RUN_TAG
+from core.records.tags import MEMOIZED_RUN_TAG
 
 if TYPE_CHECKING:
     from conftest import FilesystemLab, Lab, S3Lab

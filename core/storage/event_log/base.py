@@ -12,9 +12,9 @@ from core.events.event_types import DagsterEventType
 from core.events.payloads import StepOutputHandle
 from core.events.records import EventLogEntry
 from core.events.user_events import AssetKey
+from core.records.removal import Removal
+from core.records.schema_migration import Migration
 from core.storage.event_log.watch import EventCallback, EventWatcher
-from core.storage.migration import Migration
-from core.storage.removal import Removal
 
 StepOutputKey = tuple[str, StepOutputHandle]
 

@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager, contextmanager
 import sqlalchemy as sa
 
 from core.events.records import EventLogEntry
+from core.records.removal import Removal
 from core.storage.event_log.index import known_from
 from core.storage.event_log.schema import events
 from core.storage.event_log.sql import SqlEventLogStorage, insert_events, insert_known, wipe_index
-from core.storage.removal import Removal
 from core.storage.sql.one_database import OneDatabase
 
 

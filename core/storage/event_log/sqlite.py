@@ -15,11 +15,11 @@ from core.config import StringSource
 from core.disk.deleting import with_sizes
 from core.disk.paths import can_name_file, file_name
 from core.process.forks import begins_anew_in_children
+from core.records.removal import Removal
+from core.records.schema_migration import Migration
 from core.serdes import ConfigurableClass, ConfigurableClassData
 from core.storage.event_log.schema import INDEX_SCHEMA, LOG_SCHEMA
 from core.storage.event_log.sql import SqlEventLogStorage, wipe_index
-from core.storage.migration import Migration
-from core.storage.removal import Removal
 from core.storage.sql.sqlite import SqliteDatabase
 
 _OPEN_DATABASES = 8  # each holds a connection or two; a process rarely writes to more runs at once

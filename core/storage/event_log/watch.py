@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from core.events.records import EventLogEntry
 from core.process.forks import begins_anew_in_children
-from core.storage.pipeline_run import FINISHED_STATUSES, STATUS_AFTER_EVENT
+from core.records.pipeline_run import FINISHED_STATUSES, STATUS_AFTER_EVENT
 
 if TYPE_CHECKING:
     from core.storage.event_log.base import EventLogStorage

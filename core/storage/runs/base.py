@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 from core.events.records import DagsterEvent
-from core.storage.daemon_heartbeat import DaemonHeartbeat
-from core.storage.migration import Migration
-from core.storage.pipeline_run import PipelineRun, PipelineRunsFilter, RunRecord
+from core.records.daemon_heartbeat import DaemonHeartbeat
+from core.records.pipeline_run import PipelineRun, PipelineRunsFilter, RunRecord
+from core.records.schema_migration import Migration
 
 
 class RunStorage(ABC):

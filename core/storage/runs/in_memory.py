@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from core.errors import DagsterRunAlreadyExists, DagsterRunNotFoundError
 from core.events.records import DagsterEvent
-from core.storage.daemon_heartbeat import DaemonHeartbeat
-from core.storage.limit import check_limit
-from core.storage.pipeline_run import (
+from core.records.daemon_heartbeat import DaemonHeartbeat
+from core.records.limit import check_limit
+from core.records.pipeline_run import (
     FINISHED_STATUSES,
     STATUS_AFTER_EVENT,
     PipelineRun,

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from core.storage.pipeline_run import PipelineRunsFilter
+from core.records.pipeline_run import PipelineRunsFilter
 from core.storage.runs.schema import run_tags, runs
 from core.storage.sql.in_lists import batches
 

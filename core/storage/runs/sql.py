@@ -11,10 +11,9 @@ import sqlalchemy as sa
 
 from core.errors import DagsterRunAlreadyExists, DagsterRunNotFoundError
 from core.events.records import DagsterEvent
-from core.serdes import from_json, to_json
-from core.storage.daemon_heartbeat import DaemonHeartbeat
-from core.storage.limit import check_limit
-from core.storage.pipeline_run import (
+from core.records.daemon_heartbeat import DaemonHeartbeat
+from core.records.limit import check_limit
+from core.records.pipeline_run import (
     FINISHED_STATUSES,
     STATUS_AFTER_EVENT,
     PipelineRun,
@@ -23,6 +22,7 @@ from core.storage.pipeline_run import (
     RunRecord,
     check_tags,
 )
+from core.serdes import from_json, to_json
 from core.storage.runs.base import RunStorage
 from core.storage.runs.queries import count_of_runs, ids_of_runs
 from core.storage.runs.schema import daemon_heartbeats, run_tags, runs

@@ -5,9 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from core.errors import DagsterInvariantViolationError
-from core.storage.limit import check_limit
-from core.storage.migration import Migration
-from core.storage.schedules.job import (
+from core.records.job import (
     JobState,
     JobTick,
     JobTickData,
@@ -17,6 +15,8 @@ from core.storage.schedules.job import (
     TickCursor,
     check_unix_seconds,
 )
+from core.records.limit import check_limit
+from core.records.schema_migration import Migration
 
 
 class ScheduleStorage(ABC):

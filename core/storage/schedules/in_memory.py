@@ -6,8 +6,7 @@ import itertools
 import threading
 from collections import Counter
 
-from core.storage.schedules.base import ScheduleStorage, check_page, no_state, no_tick, state_exists
-from core.storage.schedules.job import (
+from core.records.job import (
     JobState,
     JobTick,
     JobTickData,
@@ -17,6 +16,7 @@ from core.storage.schedules.job import (
     TickCursor,
     check_unix_seconds,
 )
+from core.storage.schedules.base import ScheduleStorage, check_page, no_state, no_tick, state_exists
 
 
 class InMemoryScheduleStorage(ScheduleStorage):

@@ -6,9 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from core.serdes import from_json, to_json
-from core.storage.schedules.base import ScheduleStorage, check_page, no_state, no_tick, state_exists
-from core.storage.schedules.job import (
+from core.records.job import (
     JobState,
     JobTick,
     JobTickData,
@@ -18,6 +16,8 @@ from core.storage.schedules.job import (
     TickCursor,
     check_unix_seconds,
 )
+from core.serdes import from_json, to_json
+from core.storage.schedules.base import ScheduleStorage, check_page, no_state, no_tick, state_exists
 from core.storage.schedules.schema import job_ticks, jobs
 from core.storage.sql.one_database import OneDatabase
 

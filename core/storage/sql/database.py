@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from core.errors import DagsterInvariantViolationError, DagsterStorageError
 from core.process.forks import begins_anew_in_children
-from core.storage.migration import Migration
+from core.records.schema_migration import Migration
 from core.storage.migrations import upgrade
 from core.storage.sql.revisions import (
     DatabaseName,

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 import sqlalchemy as sa
 
-from core.storage.migration import Migration
+from core.records.schema_migration import Migration
 from core.storage.sql.database import SqlDatabase
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from core.errors import DagsterStorageError
-from core.storage.migration import Migration
+from core.records.schema_migration import Migration
 from core.storage.sql.database import SqlDatabase
 from core.storage.sql.revisions import DatabaseName
 from core.storage.sql.schema import Schema

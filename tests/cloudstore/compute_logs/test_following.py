@@ -11,8 +11,8 @@ import pytest
 
 from cloudstore import transfer
 from cloudstore.testing import Fault
+from core.records.pipeline_run import PipelineRun
 from core.storage.compute_log_manager import ComputeIOType
-from core.storage.pipeline_run import PipelineRun
 
 STDOUT, STDERR = ComputeIOType.STDOUT, ComputeIOType.STDERR
 RUN = PipelineRun("flights", "run-1")

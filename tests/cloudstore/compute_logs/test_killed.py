@@ -28,7 +28,7 @@ Until = Callable[..., None]
 STEP = """
 import os, subprocess, sys, json
 from cloudstore import S3ComputeLogManager
-from core.storage.pipeline_run import PipelineRun
+from core.records.pipeline_run import PipelineRun
 manager, run = S3ComputeLogManager(**json.loads(sys.argv[1])), PipelineRun("flights", "run-1")
 with manager.watch(run, "step"):
     os.write(1, b"out" * 1000)
@@ -193,7 +193,7 @@ def test_killed_when_all_is_stored_and_nothing_deleted_yet(lab: Any, step: Any, 
 SHIPPED = """
 import os, signal, sys, json
 from cloudstore import S3ComputeLogManager
-from core.storage.pipeline_run import PipelineRun
+from core.records.pipeline_run import PipelineRun
 manager, run = S3ComputeLogManager(**json.loads(sys.argv[1])), PipelineRun("flights", "run-1")
 with manager.watch(run, "step"):
     os.write(1, b"out")

@@ -15,7 +15,7 @@ import pytest
 
 from cloudstore.testing import Fault
 from core import DagsterInstance, execute_pipeline, pipeline, solid
-from core.storage.pipeline_run import PipelineRun
+from core.records.pipeline_run import PipelineRun
 
 COMMAND = Path(sys.executable).parent / "cloudstore"
 RUN = PipelineRun("flights", "run-1")

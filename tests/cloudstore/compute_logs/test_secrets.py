@@ -19,8 +19,8 @@ from cloudstore.compute_logs.hidden_texts import HiddenTexts
 from core import Field, StringSource, execute_pipeline, pipeline, resource, solid
 from core.config import Secret
 from core.definitions.mode import ModeDefinition
+from core.records.pipeline_run import PipelineRun
 from core.storage.compute_log_manager import ComputeIOType
-from core.storage.pipeline_run import PipelineRun
 
 STDOUT, STDERR = ComputeIOType.STDOUT, ComputeIOType.STDERR
 RUN = PipelineRun("p", "run-1")
@@ -185,7 +185,7 @@ KILLED = """
 import json, os, signal, sys
 from cloudstore import S3ComputeLogManager
 from core.config import Secret
-from core.storage.pipeline_run import PipelineRun
+from core.records.pipeline_run import PipelineRun
 manager = S3ComputeLogManager(**json.loads(sys.argv[1]))
 manager.hide("run-1", [Secret(os.environ["A_SECRET"], "A_SECRET"), Secret("written-out-s3cr3t")])
 with manager.watch(PipelineRun("p", "run-1"), "step"):
@@ -307,7 +307,7 @@ def test_local_files_are_not_changed(lab: Any, tmp_path: Path) -> None:
 OWN_KEY = """
 import json, os, signal, sys
 from cloudstore import S3ComputeLogManager
-from core.storage.pipeline_run import PipelineRun
+from core.records.pipeline_run import PipelineRun
 manager = S3ComputeLogManager(**json.loads(sys.argv[1]))
 with manager.watch(PipelineRun("p", "run-1"), "step"):
     os.write(1, b"<the-key-of-then>")

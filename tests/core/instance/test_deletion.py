@@ -31,8 +31,8 @@ from core import (
     versioned_filesystem_io_manager,
 )
 from core.errors import DagsterObjectStoreError, DagsterStorageError
-from core.storage.pipeline_run import PipelineRunStatus
-from core.storage.removal import Removal
+from core.records.pipeline_run import PipelineRunStatus
+from core.records.removal import Removal
 
 
 @solid(required_resource_keys={"files"})

@@ -9,7 +9,7 @@ import yaml
 
 from core.errors import DagsterInvalidConfigError
 from core.instance import DagsterInstance, InstanceRef
-from core.storage.pipeline_run import PipelineRun
+from core.records.pipeline_run import PipelineRun
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "instance.md").read_text("utf-8")
 YAML = re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)

@@ -19,10 +19,10 @@ from core.errors import (
 from core.events import AssetKey, DagsterEvent, EventLogEntry, EventMetadataEntry, StepOutputHandle
 from core.events.payloads import EngineEventData, HandledOutputData, StepMaterializationData
 from core.instance import DagsterInstance, InstanceRef, persistent_instance
+from core.records.daemon_heartbeat import DaemonHeartbeat
+from core.records.pipeline_run import PipelineRun, PipelineRunsFilter, PipelineRunStatus
 from core.serdes import SerializableErrorInfo, to_json
 from core.storage.compute_log_manager import ComputeIOType
-from core.storage.daemon_heartbeat import DaemonHeartbeat
-from core.storage.pipeline_run import PipelineRun, PipelineRunsFilter, PipelineRunStatus
 
 RUN = PipelineRun("flights", "run-1", tags={"team": "data"})
 MAKERS: dict[str, Callable[[Path], DagsterInstance]] = {
@@ -262,7 +262,7 @@ OPEN_AND_READ = """
 import os, sys
 from core.instance import DagsterInstance, InstanceRef
 from core.serdes import from_json
-from core.storage.pipeline_run import PipelineRun
+from core.records.pipeline_run import PipelineRun
 with DagsterInstance.from_ref(from_json(InstanceRef, sys.stdin.read())) as instance:
     run = instance.get_existing_run("run-1")
     instance.add_run(PipelineRun(run.pipeline_name, "run-2", tags=run.tags))

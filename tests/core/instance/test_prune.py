@@ -29,10 +29,10 @@ from core.events import DagsterEvent
 from core.instance import prune as pruning
 from core.instance import unreferenced
 from core.instance.prune import has_limits, prune
+from core.records.pipeline_run import IN_PROGRESS_STATUSES, PipelineRun, PipelineRunStatus
+from core.records.removal import Removal
+from core.records.tags import COMPUTE_LOGS_PRUNED_TAG, EVENTS_PRUNED_TAG
 from core.storage.compute_log_manager import ComputeIOType
-from core.storage.pipeline_run import IN_PROGRESS_STATUSES, PipelineRun, PipelineRunStatus
-from core.storage.removal import Removal
-from core.storage.tags import COMPUTE_LOGS_PRUNED_TAG, EVENTS_PRUNED_TAG
 
 IN_A_DAY = datetime.now(UTC) + timedelta(days=1)
 ON_DISK = ModeDefinition("disk", resource_defs={"io_manager": fs_io_manager})

@@ -22,9 +22,9 @@ from core.events.payloads import (
 from core.events.records import DagsterEvent, EventLogEntry
 from core.events.user_events import AssetMaterialization, ExpectationResult
 from core.instance import InstanceRef
+from core.records.daemon_heartbeat import DaemonHeartbeat
+from core.records.pipeline_run import PipelineRun, PipelineRunStatus
 from core.serdes import ConfigurableClassData, SerializableErrorInfo, from_json, to_json
-from core.storage.daemon_heartbeat import DaemonHeartbeat
-from core.storage.pipeline_run import PipelineRun, PipelineRunStatus
 from core.usage import Usage
 
 PAYLOADS = get_args(EventSpecificData)

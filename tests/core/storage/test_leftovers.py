@@ -21,7 +21,7 @@ from core.errors import DagsterObjectStoreError, DagsterStorageError
 from core.process.dead_journals import read_entry
 from core.process.journal import Journal
 from core.process.leftovers import Clearer, Leftovers
-from core.storage.removal import Removal
+from core.records.removal import Removal
 
 ENTRY = '{"number": 1, "entry": {"name": "a"}}'
 

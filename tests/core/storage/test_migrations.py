@@ -23,11 +23,11 @@ from core.errors import DagsterSchemaError, DagsterStorageError
 from core.events import AssetKey, DagsterEvent, EventLogEntry, StepOutputHandle
 from core.instance import DagsterInstance, InstanceRef
 from core.instance.migrate import migrate_instance
+from core.records.daemon_heartbeat import DaemonHeartbeat
+from core.records.pipeline_run import PipelineRunsFilter
 from core.storage import migrations
-from core.storage.daemon_heartbeat import DaemonHeartbeat
 from core.storage.event_log import ConsolidatedSqliteEventLogStorage, SqliteEventLogStorage
 from core.storage.event_log.schema import INDEX_SCHEMA, LOG_SCHEMA
-from core.storage.pipeline_run import PipelineRunsFilter
 from core.storage.postgres import PostgresRunStorage
 from core.storage.runs import SqliteRunStorage
 from core.storage.runs.schema import SCHEMA as RUN_SCHEMA

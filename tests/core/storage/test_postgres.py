@@ -23,10 +23,10 @@ from core.errors import (
 from core.events import AssetKey, DagsterEvent, EventLogEntry
 from core.events.payloads import StepMaterializationData
 from core.instance import DagsterInstance
+from core.records.pipeline_run import PipelineRun, PipelineRunsFilter
 from core.serdes import ConfigurableClassData
 from core.storage.event_log.index import known_from
 from core.storage.event_log.sql import insert_events, insert_known
-from core.storage.pipeline_run import PipelineRun, PipelineRunsFilter
 from core.storage.postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
 
 StartPython = Callable[..., "subprocess.Popen[str]"]
@@ -166,7 +166,7 @@ def test_a_forked_child_has_connections_of_its_own(new_postgres_url: Callable[[]
 APPENDER = """
 import sys
 from core.events import EventLogEntry
-from core.storage.pipeline_run import PipelineRun
+from core.records.pipeline_run import PipelineRun
 from core.storage.postgres import PostgresEventLogStorage, PostgresRunStorage
 url, worker = sys.argv[1:]
 events, runs = PostgresEventLogStorage(url), PostgresRunStorage(url)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from core.errors import DagsterInvariantViolationError, DagsterRunAlreadyExists, DagsterRunNotFoundError
 from core.events import DagsterEvent, DagsterEventType
+from core.records.daemon_heartbeat import DaemonHeartbeat
+from core.records.pipeline_run import PipelineRun, PipelineRunsFilter, PipelineRunStatus
 from core.serdes import SerializableErrorInfo
-from core.storage.daemon_heartbeat import DaemonHeartbeat
-from core.storage.pipeline_run import PipelineRun, PipelineRunsFilter, PipelineRunStatus
 from core.storage.postgres import PostgresRunStorage
 from core.storage.runs import InMemoryRunStorage, RunStorage, SqliteRunStorage
 

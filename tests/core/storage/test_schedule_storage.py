@@ -13,10 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import DagsterInvariantViolationError, DagsterStorageError
-from core.serdes import ConfigurableClassData, SerializableErrorInfo
-from core.storage.postgres import PostgresScheduleStorage
-from core.storage.schedules import InMemoryScheduleStorage, ScheduleStorage, SqliteScheduleStorage
-from core.storage.schedules.job import (
+from core.records.job import (
     JobOrigin,
     JobState,
     JobStatus,
@@ -28,6 +25,9 @@ from core.storage.schedules.job import (
     ScheduleJobData,
     SensorJobData,
 )
+from core.serdes import ConfigurableClassData, SerializableErrorInfo
+from core.storage.postgres import PostgresScheduleStorage
+from core.storage.schedules import InMemoryScheduleStorage, ScheduleStorage, SqliteScheduleStorage
 
 Make = Callable[[str, Path], ScheduleStorage]
 PERSISTENT = ["sqlite", "postgres"]

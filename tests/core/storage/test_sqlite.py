@@ -17,8 +17,8 @@ import pytest
 
 from core.errors import DagsterInvariantViolationError, DagsterStorageError
 from core.events import EventLogEntry, StepOutputHandle
+from core.records.pipeline_run import PipelineRun, PipelineRunStatus
 from core.storage.event_log import SqliteEventLogStorage
-from core.storage.pipeline_run import PipelineRun, PipelineRunStatus
 from core.storage.runs import SqliteRunStorage
 from core.storage.sql.sqlite import BUSY_TIMEOUT_MS
 
@@ -29,7 +29,7 @@ import sys
 from core.events import DagsterEvent, EventLogEntry
 from core.events.payloads import HandledOutputData
 from core.storage.event_log import SqliteEventLogStorage
-from core.storage.pipeline_run import PipelineRun
+from core.records.pipeline_run import PipelineRun
 from core.storage.runs import SqliteRunStorage
 
 base, worker = sys.argv[1], sys.argv[2]
@@ -306,10 +306,10 @@ import os, resource, signal, sys
 from core.errors import DagsterStorageError
 from core.events import DagsterEvent, EventLogEntry
 from core.storage.event_log import ConsolidatedSqliteEventLogStorage, SqliteEventLogStorage
-from core.storage.pipeline_run import PipelineRun
+from core.records.pipeline_run import PipelineRun
 from core.storage.runs import SqliteRunStorage
 from core.storage.schedules import SqliteScheduleStorage
-from core.storage.schedules.job import JobTickData, JobTickStatus, JobType
+from core.records.job import JobTickData, JobTickStatus, JobType
 
 base, how = sys.argv[1:]
 entry = EventLogEntry(None, "x" * 5000, 20, "", "r", 0.0)
@@ -444,7 +444,7 @@ ADDING = """
 import sys
 from core.events import EventLogEntry
 from core.storage.event_log import SqliteEventLogStorage
-from core.storage.pipeline_run import PipelineRun
+from core.records.pipeline_run import PipelineRun
 from core.storage.runs import SqliteRunStorage
 base, start = sys.argv[1], int(sys.argv[2])
 events, runs = SqliteEventLogStorage(base), SqliteRunStorage.from_local(base)

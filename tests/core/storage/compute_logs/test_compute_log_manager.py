@@ -16,10 +16,10 @@ import pytest
 from cloudstore import S3ComputeLogManager
 from core.config import Secret
 from core.errors import DagsterInvalidConfigError, DagsterInvariantViolationError, DagsterObjectStoreError
+from core.records.pipeline_run import PipelineRun
 from core.serdes import ConfigurableClassData
 from core.storage.compute_log_manager import ComputeIOType, ComputeLogManager, NoOpComputeLogManager
 from core.storage.local_compute_log_manager import LocalComputeLogManager
-from core.storage.pipeline_run import PipelineRun
 
 STDOUT, STDERR = ComputeIOType.STDOUT, ComputeIOType.STDERR
 RUN = PipelineRun("flights", "run-1")

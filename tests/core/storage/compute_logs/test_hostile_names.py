@@ -19,9 +19,9 @@ from cloudstore.compute_logs.objects import LogPlaces
 from core.config import Secret
 from core.errors import DagsterInvariantViolationError
 from core.process.journal import Line
+from core.records.pipeline_run import PipelineRun
 from core.storage.compute_log_manager import ComputeIOType, ComputeLogManager
 from core.storage.local_compute_log_manager import LocalComputeLogManager
-from core.storage.pipeline_run import PipelineRun
 
 STDOUT, STDERR = ComputeIOType.STDOUT, ComputeIOType.STDERR
 IN_BUCKETS = ["moto", "embedded"]

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from core.records.pipeline_run import PipelineRun
 from core.storage.compute_log_manager import ComputeIOType
 from core.storage.local_compute_log_manager import LocalComputeLogManager
-from core.storage.pipeline_run import PipelineRun
 
 STDOUT, STDERR = ComputeIOType.STDOUT, ComputeIOType.STDERR
 RUN = PipelineRun("flights", "run-1")
@@ -25,7 +25,7 @@ PRELUDE = """
 import os, signal, subprocess, sys
 from pathlib import Path
 from core.storage.local_compute_log_manager import LocalComputeLogManager
-from core.storage.pipeline_run import PipelineRun
+from core.records.pipeline_run import PipelineRun
 manager = LocalComputeLogManager(sys.argv[1])
 manager.echo = lambda chunk: None
 RUN = PipelineRun("flights", "run-1")

@@ -1,0 +1,1 @@
+"""The records that storages keep and the command line shows: runs, tags, heartbeats, schedules, removals."""

@@ -1,0 +1,223 @@
+"""The record of one run."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+import msgspec
+
+from core.errors import DagsterInvariantViolationError
+from core.events.event_types import DagsterEventType
+from core.records.tags import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG
+
+
+class PipelineRunStatus(Enum):
+    """Where a run is in its life."""
+
+    NOT_STARTED = "NOT_STARTED"
+    MANAGED = "MANAGED"
+    QUEUED = "QUEUED"
+    STARTING = "STARTING"
+    STARTED = "STARTED"
+    SUCCESS = "SUCCESS"
+    FAILURE = "FAILURE"
+    CANCELING = "CANCELING"
+    CANCELED = "CANCELED"
+
+
+IN_PROGRESS_STATUSES = frozenset(
+    {
+        PipelineRunStatus.MANAGED,
+        PipelineRunStatus.QUEUED,
+        PipelineRunStatus.STARTING,
+        PipelineRunStatus.STARTED,
+        PipelineRunStatus.CANCELING,
+    }
+)
+FINISHED_STATUSES = frozenset({PipelineRunStatus.SUCCESS, PipelineRunStatus.FAILURE, PipelineRunStatus.CANCELED})
+
+STATUS_AFTER_EVENT = {
+    DagsterEventType.PIPELINE_ENQUEUED.value: PipelineRunStatus.QUEUED,
+    DagsterEventType.PIPELINE_STARTING.value: PipelineRunStatus.STARTING,
+    DagsterEventType.PIPELINE_START.value: PipelineRunStatus.STARTED,
+    DagsterEventType.PIPELINE_SUCCESS.value: PipelineRunStatus.SUCCESS,
+    DagsterEventType.PIPELINE_FAILURE.value: PipelineRunStatus.FAILURE,
+    DagsterEventType.PIPELINE_CANCELING.value: PipelineRunStatus.CANCELING,
+    DagsterEventType.PIPELINE_CANCELED.value: PipelineRunStatus.CANCELED,
+}
+
+
+def make_new_run_id() -> str:
+    """A run id that no other run has."""
+    return str(uuid.uuid4())
+
+
+def check_tags(tags: Mapping[str, str]) -> None:
+    """Raises DagsterInvariantViolationError where a tag is no text."""
+    for key, value in tags.items():
+        _check_text("tag key", key)
+        _check_text(f"tag {key!r}", value)
+
+
+def _check_text(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise DagsterInvariantViolationError(f"The {name} of a run must be text; it is {value!r}.")
+
+
+class PipelineRun(msgspec.Struct, frozen=True):
+    """One execution of a pipeline, as a RunStorage keeps it.
+
+    Attributes:
+        pipeline_name: the pipeline.
+        run_id: unique.
+        run_config: as the user gave it; `{env: NAME}` is not read into it.
+        mode: the mode's name.
+        solid_selection: the selection as the user wrote it.
+        solids_to_execute: the solids it came to.
+        step_keys_to_execute: the steps of a partial re-execution.
+        status: where the run is in its life.
+        tags: string to string.
+        root_run_id: the first run of a chain of re-executions.
+        parent_run_id: the run that this one re-executes.
+        pipeline_snapshot_id: reserved.
+        execution_plan_snapshot_id: reserved.
+        external_pipeline_origin: where the pipeline's code is, for launching it elsewhere.
+
+    Raises:
+        DagsterInvariantViolationError: a name or a tag is no text.
+    """
+
+    pipeline_name: str = ""
+    run_id: str = msgspec.field(default_factory=make_new_run_id)
+    run_config: dict[str, Any] = {}  # msgspec copies the default for each record
+    mode: str = "default"
+    solid_selection: list[str] | None = None
+    solids_to_execute: frozenset[str] | None = None
+    step_keys_to_execute: list[str] | None = None
+    status: PipelineRunStatus = PipelineRunStatus.NOT_STARTED
+    tags: dict[str, str] = {}
+    root_run_id: str | None = None
+    parent_run_id: str | None = None
+    pipeline_snapshot_id: str | None = None
+    execution_plan_snapshot_id: str | None = None
+    external_pipeline_origin: Any = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("pipeline_name", self.pipeline_name), ("run_id", self.run_id), ("mode", self.mode)):
+            _check_text(name, value)
+        check_tags(self.tags)
+
+    def __repr__(self) -> str:  # without the config, in which users may have written a secret
+        return (
+            f"PipelineRun(run_id={self.run_id!r}, pipeline_name={self.pipeline_name!r}, mode={self.mode!r}, "
+            f"status={self.status}, tags={self.tags!r})"
+        )
+
+    @property
+    def is_finished(self) -> bool:
+        """bool: whether nothing more will happen in it."""
+        return self.status in FINISHED_STATUSES
+
+    @property
+    def is_success(self) -> bool:
+        """bool: whether it succeeded."""
+        return self.status is PipelineRunStatus.SUCCESS
+
+    @property
+    def is_failure(self) -> bool:
+        """bool: whether it failed."""
+        return self.status is PipelineRunStatus.FAILURE
+
+    def with_status(self, status: PipelineRunStatus) -> PipelineRun:
+        """The same run in another status."""
+        return msgspec.structs.replace(self, status=status)
+
+    def with_tags(self, tags: dict[str, str]) -> PipelineRun:
+        """The same run with exactly these tags."""
+        return msgspec.structs.replace(self, tags=tags)
+
+
+class RunRecord(msgspec.Struct, frozen=True):
+    """A run with what its storage knows of it besides.
+
+    Attributes:
+        storage_id: of two stored runs, that of the one added later is greater.
+        pipeline_run: the run.
+        create_timestamp: when it was added.
+        update_timestamp: when its status last changed.
+    """
+
+    storage_id: int
+    pipeline_run: PipelineRun
+    create_timestamp: datetime
+    update_timestamp: datetime
+
+
+class PipelineRunsFilter(msgspec.Struct, frozen=True):
+    """Which runs; a run must meet every condition that is given. Times have a timezone, and are not met themselves.
+
+    Attributes:
+        run_ids: it is one of these.
+        pipeline_name: of this pipeline.
+        statuses: in one of these.
+        tags: with all of these.
+        mode: in this mode.
+        created_after: added later than that.
+        created_before: added earlier than that.
+        updated_after: its status changed last later than that.
+        updated_before: its status changed last earlier than that.
+        root_run_id: in the chain of re-executions that began with this run.
+        parent_run_id: a re-execution of this run.
+        run_id_prefix: its id begins so.
+
+    Raises:
+        DagsterInvariantViolationError: a time has no timezone.
+    """
+
+    run_ids: tuple[str, ...] | None = None
+    pipeline_name: str | None = None
+    statuses: tuple[PipelineRunStatus, ...] | None = None
+    tags: dict[str, str] | None = None
+    mode: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    updated_after: datetime | None = None
+    updated_before: datetime | None = None
+    root_run_id: str | None = None
+    parent_run_id: str | None = None
+    run_id_prefix: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("created_after", "created_before", "updated_after", "updated_before"):
+            given = getattr(self, name)
+            if given is not None and given.tzinfo is None:
+                raise DagsterInvariantViolationError(
+                    f"{name} has no timezone: {given!r}; write datetime(..., tzinfo=timezone.utc)."
+                )
+
+    def matches(self, record: RunRecord) -> bool:
+        """Whether a run meets the conditions."""
+        run, created, updated = record.pipeline_run, record.create_timestamp, record.update_timestamp
+        return (
+            (self.run_ids is None or run.run_id in self.run_ids)
+            and (self.pipeline_name is None or run.pipeline_name == self.pipeline_name)
+            and (self.statuses is None or run.status in self.statuses)
+            and all(run.tags.get(key) == value for key, value in (self.tags or {}).items())
+            and (self.mode is None or run.mode == self.mode)
+            and (self.created_after is None or created > self.created_after)
+            and (self.created_before is None or created < self.created_before)
+            and (self.updated_after is None or updated > self.updated_after)
+            and (self.updated_before is None or updated < self.updated_before)
+            and (self.root_run_id is None or run.root_run_id == self.root_run_id)
+            and (self.parent_run_id is None or run.parent_run_id == self.parent_run_id)
+            and (self.run_id_prefix is None or run.run_id.startswith(self.run_id_prefix))
+        )
+
+
+def lineage_tags(root_run_id: str, parent_run_id: str) -> dict[str, str]:
+    """Tags of a run that re-executes another, so that runs can be found by them."""
+    return {ROOT_RUN_ID_TAG: root_run_id, PARENT_RUN_ID_TAG: parent_run_id}
