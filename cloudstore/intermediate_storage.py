@@ -10,8 +10,8 @@ from cloudstore.keys import join_key
 from cloudstore.object_store import S3ObjectStore
 from core.definitions.intermediate_storage import InitIntermediateStorageContext, intermediate_storage
 from core.definitions.system_storage import default_intermediate_storage_defs
-from core.storage.intermediate_storage import TypeStoragePluginRegistry
-from core.storage.object_intermediate_storage import ObjectStoreIntermediateStorage
+from core.values.intermediate_storage import TypeStoragePluginRegistry
+from core.values.object_intermediate_storage import ObjectStoreIntermediateStorage
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

@@ -16,10 +16,10 @@ from cloudstore.stored_versions import delete_in_bucket, is_in_bucket, versions_
 from core.config import Field, StringSource
 from core.definitions.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
-from core.storage.codecs import ValueNotKeptError, codec_for
-from core.storage.io_context import InputContext, OutputContext
-from core.storage.io_manager import IOManager, MemoizableIOManager, warn_of_damaged_value, warn_of_dropped_value
-from core.storage.stored_version import StoredVersion
+from core.values.codecs import ValueNotKeptError, codec_for
+from core.values.io_context import InputContext, OutputContext
+from core.values.io_manager import IOManager, MemoizableIOManager, warn_of_damaged_value, warn_of_dropped_value
+from core.values.stored_version import StoredVersion
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

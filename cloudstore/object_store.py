@@ -13,9 +13,9 @@ from cloudstore.keys import join_key, s3_url
 from cloudstore.signing import signer_of
 from cloudstore.values import CODEC, SHA256, SIGNATURE, S3UntrustedValueError
 from core.errors import DagsterObjectStoreError
-from core.storage.codecs import Codec, codec_named
-from core.storage.object_store import ObjectStore, checked_key
 from core.types import PickleSerializationStrategy, SerializationStrategy
+from core.values.codecs import Codec, codec_named
+from core.values.object_store import ObjectStore, checked_key
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cloudstore import transfer
 from cloudstore.keys import decode_name, encode_name, join_key, s3_url
-from core.storage.stored_version import StoredVersion, stored_version
+from core.values.stored_version import StoredVersion, stored_version
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

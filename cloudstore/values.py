@@ -18,7 +18,7 @@ from core.errors import (
     DagsterObjectNotFoundError,
     DagsterObjectStoreError,
 )
-from core.storage.codecs import Codec, codec_named
+from core.values.codecs import Codec, codec_named
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -82,7 +82,7 @@ def store(place: Place, value: Any, codec: Codec, *, run_id: str | None = None, 
         once: keep a whole value that is there already, and replace one that is not (see `has`).
 
     Raises:
-        core.storage.codecs.ValueNotKeptError: the codec would change the value.
+        core.values.codecs.ValueNotKeptError: the codec would change the value.
         DagsterObjectStoreError: as `cloudstore.errors.translate_errors`. What encoding raises passes unchanged.
     """
     with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as spool:

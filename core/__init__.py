@@ -100,12 +100,8 @@ from core.executors import in_process_executor
 from core.instance import DagsterInstance, InstanceRef
 from core.log_manager import DagsterLogManager
 from core.records.pipeline_run import PipelineRun, PipelineRunsFilter, PipelineRunStatus
-from core.storage.codecs import Codec, ValueNotKeptError, register_codec
 from core.storage.file_manager import FileHandle, FileManager, LocalFileHandle
 from core.storage.fs_io_manager import fs_io_manager
-from core.storage.intermediate_storage import IntermediateStorage, TypeStoragePlugin
-from core.storage.io_context import InputContext, OutputContext, build_input_context, build_output_context
-from core.storage.io_manager import IOManager
 from core.storage.local_file_manager import local_file_manager
 from core.storage.mem_file_manager import InMemoryFileHandle, InMemoryFileManager, mem_file_manager
 from core.storage.mem_io_manager import mem_io_manager
@@ -123,6 +119,10 @@ from core.types import (
     make_python_type_usable_as_dagster_type,
     usable_as_dagster_type,
 )
+from core.values.codecs import Codec, ValueNotKeptError, register_codec
+from core.values.intermediate_storage import IntermediateStorage, TypeStoragePlugin
+from core.values.io_context import InputContext, OutputContext, build_input_context, build_output_context
+from core.values.io_manager import IOManager
 
 if TYPE_CHECKING:
     from core.versions.source_hash import SourceHashVersionStrategy

@@ -9,7 +9,7 @@ from typing import IO, Any
 from benchmarks.s3.store import count_requests
 from cloudstore import PickledObjectS3IOManager, S3FileManager
 from cloudstore.client import make_client
-from core.storage.io_context import InputContext, OutputContext
+from core.values.io_context import InputContext, OutputContext
 
 
 class Store:

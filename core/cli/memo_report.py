@@ -16,7 +16,7 @@ from core.cli.removals import printable
 from core.cli.report import human_bytes
 from core.instance.wiping import Criteria, Held, Kept, Selection
 from core.serdes import to_json
-from core.storage.stored_version import StoredVersion
+from core.values.stored_version import StoredVersion
 
 _SHORT_VERSION = 8  # enough to tell versions apart, and --version takes the beginning of one
 

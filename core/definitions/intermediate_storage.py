@@ -10,7 +10,7 @@ import msgspec
 from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name, key_set
 from core.errors import DagsterInvalidDefinitionError
 from core.records.pipeline_run import PipelineRun
-from core.storage.intermediate_storage import IntermediateStorage, TypeStoragePluginRegistry
+from core.values.intermediate_storage import IntermediateStorage, TypeStoragePluginRegistry
 
 
 class InitIntermediateStorageContext(msgspec.Struct, frozen=True):

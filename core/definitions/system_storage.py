@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from core.config import Field, StringSource
 from core.definitions.intermediate_storage import InitIntermediateStorageContext, intermediate_storage
-from core.storage.object_intermediate_storage import ObjectStoreIntermediateStorage
-from core.storage.object_store import FilesystemObjectStore, InMemoryObjectStore, ObjectStore
+from core.values.object_intermediate_storage import ObjectStoreIntermediateStorage
+from core.values.object_store import FilesystemObjectStore, InMemoryObjectStore, ObjectStore
 
 
 def build_intermediate_storage_from_object_store(

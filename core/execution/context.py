@@ -21,10 +21,10 @@ from core.plan.steps import ExecutionStep
 from core.plan.versions import version_of_absence
 from core.records.pipeline_run import PipelineRun
 from core.serdes import SerializableErrorInfo
-from core.storage.io_context import InputContext, OutputContext
-from core.storage.io_manager import IOManager
 from core.types import resolve_dagster_type
 from core.usage import UsageMeter
+from core.values.io_context import InputContext, OutputContext
+from core.values.io_manager import IOManager
 
 
 class PipelineContext:

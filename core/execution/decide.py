@@ -12,8 +12,8 @@ from core.events.payloads import MemoizedOutput, StepMemoizedData, StepOutputHan
 from core.execution.context import PipelineContext
 from core.plan import ExecutionPlan, without_memoized
 from core.storage.event_log.base import StepOutputAddress, StepOutputKey
-from core.storage.io_context import OutputContext
-from core.storage.io_manager import MemoizableIOManager
+from core.values.io_context import OutputContext
+from core.values.io_manager import MemoizableIOManager
 
 Stored = dict[StepOutputHandle, MemoizedOutput]
 Origins = dict[StepOutputHandle, StepOutputAddress]

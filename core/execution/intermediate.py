@@ -11,10 +11,10 @@ from core.definitions.pipeline import PipelineDefinition
 from core.definitions.resource import InitResourceContext, ResourceDefinition
 from core.definitions.run_config import EnvironmentConfig
 from core.events.payloads import StepOutputHandle
-from core.storage.intermediate_storage import IntermediateStorage, TypeStoragePluginRegistry
-from core.storage.io_context import InputContext, OutputContext
-from core.storage.io_manager import IOManager
 from core.types import DagsterType
+from core.values.intermediate_storage import IntermediateStorage, TypeStoragePluginRegistry
+from core.values.io_context import InputContext, OutputContext
+from core.values.io_manager import IOManager
 
 
 class IntermediateStorageIOManager(IOManager):

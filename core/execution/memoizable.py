@@ -10,7 +10,7 @@ from core.execution.prepare import PreparedRun
 from core.execution.run import pipeline_context
 from core.execution.sources import Sources
 from core.instance import DagsterInstance
-from core.storage.io_manager import MemoizableIOManager
+from core.values.io_manager import MemoizableIOManager
 
 
 @contextmanager

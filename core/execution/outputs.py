@@ -27,9 +27,9 @@ from core.events.payloads import (
 from core.events.records import DagsterEvent
 from core.events.user_events import USER_EVENT_TYPES, AssetMaterialization, ExpectationResult, Output, UserEvent
 from core.execution.context import StepContext
-from core.storage.io_context import OutputContext
-from core.storage.io_manager import MemoizableIOManager
-from core.storage.stored_version import stored_version
+from core.values.io_context import OutputContext
+from core.values.io_manager import MemoizableIOManager
+from core.values.stored_version import stored_version
 
 
 def as_user_events(step_context: StepContext, given: Any) -> Generator[UserEvent, None, None]:

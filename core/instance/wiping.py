@@ -12,8 +12,8 @@ import msgspec
 from core.instance.instance import DagsterInstance
 from core.instance.value_users import MOST_TIME_TO_RECORD, count_users, runs_in_progress
 from core.records.removal import Removal
-from core.storage.io_manager import MemoizableIOManager
-from core.storage.stored_version import StoredVersion
+from core.values.io_manager import MemoizableIOManager
+from core.values.stored_version import StoredVersion
 
 _BATCH = 1000
 

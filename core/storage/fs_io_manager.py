@@ -11,9 +11,9 @@ from core.definitions.resource import InitResourceContext
 from core.disk.atomic_file import atomic_write
 from core.disk.paths import file_name, inside
 from core.errors import DagsterObjectNotFoundError
-from core.storage.codecs.files import read_value, write_output
-from core.storage.io_context import InputContext, OutputContext
-from core.storage.io_manager import IOManager
+from core.values.codecs.files import read_value, write_output
+from core.values.io_context import InputContext, OutputContext
+from core.values.io_manager import IOManager
 
 BASE_DIR_CONFIG = {
     "base_dir": Field(

@@ -7,10 +7,10 @@ from typing import Any
 from core.definitions.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
 from core.errors import DagsterObjectNotFoundError
-from core.storage.codecs import CODEC_KEY
-from core.storage.codecs.files import codec_of_output
-from core.storage.io_context import InputContext, OutputContext
-from core.storage.io_manager import IOManager
+from core.values.codecs import CODEC_KEY
+from core.values.codecs.files import codec_of_output
+from core.values.io_context import InputContext, OutputContext
+from core.values.io_manager import IOManager
 
 
 class InMemoryIOManager(IOManager):

@@ -13,12 +13,12 @@ from core.definitions.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
 from core.disk.atomic_file import atomic_write
 from core.errors import DagsterObjectCorruptError, DagsterObjectNotFoundError
-from core.storage.codecs.files import read_value, write_output
 from core.storage.fs_io_manager import BASE_DIR_CONFIG, path_under
-from core.storage.io_context import InputContext, OutputContext
-from core.storage.io_manager import MemoizableIOManager, warn_of_damaged_value, warn_of_dropped_value
-from core.storage.stored_version import StoredVersion
-from core.storage.stored_versions_on_disk import delete_on_disk, versions_on_disk
+from core.values.codecs.files import read_value, write_output
+from core.values.io_context import InputContext, OutputContext
+from core.values.io_manager import MemoizableIOManager, warn_of_damaged_value, warn_of_dropped_value
+from core.values.stored_version import StoredVersion
+from core.values.stored_versions_on_disk import delete_on_disk, versions_on_disk
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _CHUNK_BYTES = 1 << 20

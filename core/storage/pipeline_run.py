@@ -1,4 +1,4 @@
-"""Runs as storages keep them: the name that users import and configuration files state; what it stands for is in `core.records.pipeline_run`."""
+"""Door to `core.records.pipeline_run`, by the name that users import."""
 
 from core.records.pipeline_run import PipelineRun, PipelineRunsFilter, PipelineRunStatus
 

@@ -1,4 +1,4 @@
-"""Tags of runs: the name that users import and configuration files state; what it stands for is in `core.records.tags`."""
+"""Door to `core.records.tags`, by the name that users import."""
 
 from core.records.tags import (
     COMPUTE_LOGS_PRUNED_TAG,

@@ -32,8 +32,8 @@ from cloudstore.transfer import write
 from core import DagsterInstance, ModeDefinition, execute_pipeline, pipeline, solid
 from core.events.payloads import StepOutputHandle
 from core.process.leftovers import Leftovers
-from core.storage.io_context import build_output_context
 from core.types import resolve_dagster_type
+from core.values.io_context import build_output_context
 
 MIB = 1 << 20
 LARGE = 40 * MIB

@@ -31,7 +31,7 @@ from core.errors import (
     DagsterObjectNotFoundError,
     DagsterObjectStoreError,
 )
-from core.storage.codecs import Codec, codec_named, register_codec
+from core.values.codecs import Codec, codec_named, register_codec
 
 SECRET, OTHER_SECRET = "an example of a key", "an example of another"
 MIB = 1 << 20
@@ -439,7 +439,7 @@ import json, resource, sys
 import numpy
 from cloudstore import values
 from cloudstore.client import make_client
-from core.storage.codecs import codec_named
+from core.values.codecs import codec_named
 direction, codec, once, size, bucket, options = *sys.argv[1:3], sys.argv[3] == "once", *map(json.loads, sys.argv[4:])
 client = make_client(options)
 small, large = (values.Place(client, bucket, f"{codec}/{name}") for name in ("small", "large"))
@@ -475,7 +475,7 @@ WRITE_ON = """
 import json, random, sys
 from cloudstore import values
 from cloudstore.client import make_client
-from core.storage.codecs import codec_named
+from core.values.codecs import codec_named
 bucket, seed, options = map(json.loads, sys.argv[1:])
 client, dice = make_client(options), random.Random(seed)
 for number in range(1_000_000):

@@ -21,7 +21,7 @@ from cloudstore.signing import signer_of
 from cloudstore.testing import Fault, FaultProxy
 from cloudstore.values import Place
 from core.errors import DagsterObjectAccessError
-from core.storage.io_context import OutputContext, build_input_context, build_output_context
+from core.values.io_context import OutputContext, build_input_context, build_output_context
 
 SECRET, OTHER_SECRET = "an example of a key", "an example of another"
 LIST, HEAD, GET, PUT = "ListObjectsV2", "HeadObject", "GetObject", "PutObject"

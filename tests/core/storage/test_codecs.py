@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 
 from core.builtins import Int, String
 from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError, DagsterMissingExtraError
-from core.storage.codecs import Codec, ValueNotKeptError, codec_for, codec_named, register_codec
 from core.types import DagsterType, Optional, resolve_dagster_type
+from core.values.codecs import Codec, ValueNotKeptError, codec_for, codec_named, register_codec
 
 BUILT_IN = ["pickle", "json", "text", "bytes", "npy", "parquet"]
 
@@ -364,7 +364,7 @@ def test_a_table_larger_than_what_is_held_in_memory_comes_back(kind: str) -> Non
 
 MEASURE = """
 import io, sys
-from core.storage.codecs import codec_named
+from core.values.codecs import codec_named
 import numpy, pandas, polars, pyarrow
 kind, path = sys.argv[1:3]
 make = {"pandas": pandas.DataFrame, "polars": polars.DataFrame, "pyarrow": pyarrow.table}[kind]
@@ -480,7 +480,7 @@ def test_codecs_that_cannot_be_registered() -> None:
 
 
 def test_no_heavy_library_is_imported_before_it_is_needed() -> None:
-    script = "import sys, core.storage.codecs; print({'numpy', 'pandas', 'pyarrow', 'polars'} & set(sys.modules))"
+    script = "import sys, core.values.codecs; print({'numpy', 'pandas', 'pyarrow', 'polars'} & set(sys.modules))"
     assert (
         subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout == "set()\n"
     )

@@ -41,10 +41,10 @@ from core import (
     usable_as_dagster_type,
 )
 from core.errors import DagsterInvariantViolationError, DagsterObjectNotFoundError
-from core.storage.intermediate_storage import TypeStoragePluginRegistry
-from core.storage.object_intermediate_storage import ObjectStoreIntermediateStorage
-from core.storage.object_store import FilesystemObjectStore, InMemoryObjectStore, ObjectStore
 from core.types import resolve_dagster_type
+from core.values.intermediate_storage import TypeStoragePluginRegistry
+from core.values.object_intermediate_storage import ObjectStoreIntermediateStorage
+from core.values.object_store import FilesystemObjectStore, InMemoryObjectStore, ObjectStore
 
 ANY = resolve_dagster_type(Any)
 KINDS = ["memory", "filesystem", "moto", "embedded"]

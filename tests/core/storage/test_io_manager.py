@@ -30,14 +30,14 @@ from cloudstore.values import S3UntrustedValueError
 from core.config.validate import resolve_config
 from core.definitions.resource import build_init_resource_context
 from core.errors import DagsterInvariantViolationError, DagsterObjectNotFoundError, DagsterObjectStoreError
-from core.storage.codecs import Codec, ValueNotKeptError, register_codec
 from core.storage.fs_io_manager import PickledObjectFilesystemIOManager
-from core.storage.io_context import InputContext, OutputContext, build_input_context, build_output_context
-from core.storage.io_manager import IOManager
 from core.storage.mem_io_manager import InMemoryIOManager
 from core.storage.memoizable_io_manager import VersionedPickledObjectFilesystemIOManager
 from core.types import resolve_dagster_type
 from core.usage import UsageMeter
+from core.values.codecs import Codec, ValueNotKeptError, register_codec
+from core.values.io_context import InputContext, OutputContext, build_input_context, build_output_context
+from core.values.io_manager import IOManager
 
 KINDS = ["mem", "fs", "versioned_fs", "s3 embedded", "s3 moto", "versioned_s3 embedded", "versioned_s3 moto"]
 

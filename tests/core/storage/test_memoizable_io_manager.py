@@ -22,10 +22,10 @@ from cloudstore.client import make_client
 from cloudstore.keys import split_s3_url
 from core.errors import DagsterObjectCorruptError, DagsterObjectNotFoundError
 from core.storage import memoizable_io_manager
-from core.storage.io_context import InputContext, OutputContext, build_input_context, build_output_context
-from core.storage.io_manager import MemoizableIOManager
 from core.storage.memoizable_io_manager import VersionedPickledObjectFilesystemIOManager
 from core.usage import UsageMeter
+from core.values.io_context import InputContext, OutputContext, build_input_context, build_output_context
+from core.values.io_manager import MemoizableIOManager
 
 StartPython = Callable[..., "subprocess.Popen[str]"]
 
@@ -117,7 +117,7 @@ def test_of_many_threads_one_value_wins_and_stays(manager: MemoizableIOManager) 
 
 STORE_OFTEN = """
 import sys
-from core.storage.io_context import build_input_context, build_output_context
+from core.values.io_context import build_input_context, build_output_context
 from core.storage.memoizable_io_manager import VersionedPickledObjectFilesystemIOManager
 manager = VersionedPickledObjectFilesystemIOManager(sys.argv[1])
 print("ready", flush=True)

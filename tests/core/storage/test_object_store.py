@@ -26,7 +26,7 @@ from core.errors import (
     DagsterObjectNotFoundError,
     DagsterObjectStoreError,
 )
-from core.storage.object_store import FilesystemObjectStore, InMemoryObjectStore, ObjectStore
+from core.values.object_store import FilesystemObjectStore, InMemoryObjectStore, ObjectStore
 
 KINDS = ["memory", "filesystem", "moto", "embedded"]
 

@@ -16,10 +16,10 @@ import pytest
 from cloudstore import VersionedPickledObjectS3IOManager, transfer
 from cloudstore.keys import split_s3_url
 from core.errors import DagsterInvariantViolationError, DagsterStorageError
-from core.storage.io_context import InputContext, OutputContext, build_output_context
-from core.storage.io_manager import MemoizableIOManager
 from core.storage.memoizable_io_manager import VersionedPickledObjectFilesystemIOManager
-from core.storage.stored_version import StoredVersion
+from core.values.io_context import InputContext, OutputContext, build_output_context
+from core.values.io_manager import MemoizableIOManager
+from core.values.stored_version import StoredVersion
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

@@ -17,13 +17,13 @@ from cloudstore.keys import split_s3_url
 from core import StepOutputHandle
 from core.errors import DagsterInvariantViolationError, DagsterObjectNotFoundError, DagsterObjectStoreError
 from core.storage.fs_io_manager import PickledObjectFilesystemIOManager
-from core.storage.io_context import OutputContext, build_input_context, build_output_context
-from core.storage.io_manager import IOManager, MemoizableIOManager
 from core.storage.mem_io_manager import InMemoryIOManager
 from core.storage.memoizable_io_manager import VersionedPickledObjectFilesystemIOManager
-from core.storage.object_intermediate_storage import ObjectStoreIntermediateStorage
-from core.storage.object_store import FilesystemObjectStore, InMemoryObjectStore
 from core.types import resolve_dagster_type
+from core.values.io_context import OutputContext, build_input_context, build_output_context
+from core.values.io_manager import IOManager, MemoizableIOManager
+from core.values.object_intermediate_storage import ObjectStoreIntermediateStorage
+from core.values.object_store import FilesystemObjectStore, InMemoryObjectStore
 
 # Names that are easily taken for each other: by a prefix, a pattern, a decoding, a folder, a letter's case or form.
 ALIKE = [

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from core.disk.deleting import delete_emptied, failing_clearly
 from core.disk.paths import can_name_file, file_name, inside
 from core.errors import DagsterStorageError
-from core.storage.stored_version import StoredVersion, stored_version
+from core.values.stored_version import StoredVersion, stored_version
 
 
 def versions_on_disk(folder: Path) -> Iterator[StoredVersion]:

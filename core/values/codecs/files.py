@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import IO, Any
 
 from core.errors import DagsterInvariantViolationError
-from core.storage.codecs.base import Codec, ValueNotKeptError
-from core.storage.codecs.plain import PickleCodec
-from core.storage.codecs.registry import BUILT_IN, CODEC_KEY, codec_for, codec_named
-from core.storage.io_context import OutputContext
+from core.values.codecs.base import Codec, ValueNotKeptError
+from core.values.codecs.plain import PickleCodec
+from core.values.codecs.registry import BUILT_IN, CODEC_KEY, codec_for, codec_named
+from core.values.io_context import OutputContext
 
 _HEAD = b"\xffcloudstore:"  # 0xff is no opcode: https://docs.python.org/3/library/pickletools.html
 _LONGEST_NAME = 64

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from core.errors import DagsterInvariantViolationError
-from core.storage.io_context import InputContext, OutputContext
-from core.storage.stored_version import StoredVersion
+from core.values.io_context import InputContext, OutputContext
+from core.values.stored_version import StoredVersion
 
 
 class IOManager(ABC):

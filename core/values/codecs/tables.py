@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 from core.errors import DagsterMissingExtraError
-from core.storage.codecs.base import Codec, library, type_name
+from core.values.codecs.base import Codec, library, type_name
 
 _KIND_KEY = "cloudstore-table"
 _CODEC = "parquet"

@@ -7,9 +7,9 @@ from typing import Any
 
 from core.errors import DagsterObjectNotFoundError
 from core.events.payloads import StepOutputHandle
-from core.storage.intermediate_storage import IntermediateStorage, TypeStoragePluginRegistry
-from core.storage.object_store import ObjectStore
 from core.types import DagsterType
+from core.values.intermediate_storage import IntermediateStorage, TypeStoragePluginRegistry
+from core.values.object_store import ObjectStore
 
 
 class ObjectStoreIntermediateStorage(IntermediateStorage):

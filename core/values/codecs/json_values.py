@@ -6,8 +6,8 @@ import json
 import math
 from typing import IO, Any
 
-from core.storage.codecs.base import Codec, type_name
-from core.storage.codecs.plain import has_surrogate, write_text
+from core.values.codecs.base import Codec, type_name
+from core.values.codecs.plain import has_surrogate, write_text
 
 _DEEPEST = 100  # Python ends at 1,000 calls, the stack of the caller and several a level included
 _MOST_INT_BITS = 14_000  # Python reads numbers of up to 4,300 digits: sys.set_int_max_str_digits

@@ -6,8 +6,8 @@ import pickle
 import re
 from typing import IO, Any
 
-from core.storage.codecs.base import Codec, type_name
 from core.types.serialization import PICKLE_PROTOCOL
+from core.values.codecs.base import Codec, type_name
 
 _SLICE_CHARACTERS = 1 << 20
 _SURROGATES = re.compile("[\ud800-\udfff]")

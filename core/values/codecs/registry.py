@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError, DagsterMissingExtraError
-from core.storage.codecs.arrays import NpyCodec
-from core.storage.codecs.base import Codec
-from core.storage.codecs.json_values import JsonCodec
-from core.storage.codecs.plain import BytesCodec, PickleCodec, TextCodec
-from core.storage.codecs.tables import ParquetCodec
 from core.types import DagsterType
+from core.values.codecs.arrays import NpyCodec
+from core.values.codecs.base import Codec
+from core.values.codecs.json_values import JsonCodec
+from core.values.codecs.plain import BytesCodec, PickleCodec, TextCodec
+from core.values.codecs.tables import ParquetCodec
 
 CODEC_KEY = "codec"
 """The key of an output's metadata that names its codec: `OutputDefinition(metadata={"codec": "json"})`."""
