@@ -13,7 +13,7 @@ from cloudstore.keys import join_key
 from cloudstore.option_types import BUCKET, PREFIX
 from core.config import Field
 from core.definitions.resource import InitResourceContext, resource
-from core.storage.file_manager import as_binary
+from core.files.manager import as_binary
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

@@ -10,7 +10,7 @@ from cloudstore import transfer
 from cloudstore.keys import join_key, s3_url
 from core.disk.local_copies import LocalCopies
 from core.errors import DagsterInvariantViolationError
-from core.storage.file_manager import (
+from core.files.manager import (
     READ_MODES,
     WRITE_MODES,
     FileHandle,

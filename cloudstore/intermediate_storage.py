@@ -9,7 +9,7 @@ from cloudstore.io_manager import VALUE_OPTIONS
 from cloudstore.keys import join_key
 from cloudstore.object_store import S3ObjectStore
 from core.definitions.intermediate_storage import InitIntermediateStorageContext, intermediate_storage
-from core.definitions.system_storage import default_intermediate_storage_defs
+from core.resources.intermediate_storages import default_intermediate_storage_defs
 from core.values.intermediate_storage import TypeStoragePluginRegistry
 from core.values.object_intermediate_storage import ObjectStoreIntermediateStorage
 

@@ -12,7 +12,7 @@ from core.config import Field, StringSource
 from core.definitions.input_output import InputDefinition, OutputDefinition
 from core.definitions.solid import solid
 from core.events import AssetMaterialization, EventMetadataEntry, Output
-from core.storage.file_manager import FileHandle
+from core.files.manager import FileHandle
 from core.types import DagsterType
 
 _COORDINATE = {

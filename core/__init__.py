@@ -48,12 +48,6 @@ from core.definitions.resource import (
     resource,
 )
 from core.definitions.solid import SolidDefinition, lambda_solid, solid
-from core.definitions.system_storage import (
-    build_intermediate_storage_from_object_store,
-    default_intermediate_storage_defs,
-    fs_intermediate_storage,
-    mem_intermediate_storage,
-)
 from core.definitions.version_strategy import VersionStrategy
 from core.errors import (
     DagsterConfigMappingFunctionError,
@@ -97,15 +91,22 @@ from core.execution.context import SolidExecutionContext
 from core.execution.preview import PlannedRun
 from core.execution.results import PipelineExecutionResult, SolidExecutionResult
 from core.executors import in_process_executor
+from core.files.local import LocalFileHandle
+from core.files.manager import FileHandle, FileManager
+from core.files.memory import InMemoryFileHandle, InMemoryFileManager
 from core.instance import DagsterInstance, InstanceRef
 from core.log_manager import DagsterLogManager
 from core.records.pipeline_run import PipelineRun, PipelineRunsFilter, PipelineRunStatus
-from core.storage.file_manager import FileHandle, FileManager, LocalFileHandle
-from core.storage.fs_io_manager import fs_io_manager
-from core.storage.local_file_manager import local_file_manager
-from core.storage.mem_file_manager import InMemoryFileHandle, InMemoryFileManager, mem_file_manager
-from core.storage.mem_io_manager import mem_io_manager
-from core.storage.memoizable_io_manager import MemoizableIOManager, versioned_filesystem_io_manager
+from core.resources.file_managers import local_file_manager, mem_file_manager
+from core.resources.fs_io_manager import fs_io_manager
+from core.resources.intermediate_storages import (
+    build_intermediate_storage_from_object_store,
+    default_intermediate_storage_defs,
+    fs_intermediate_storage,
+    mem_intermediate_storage,
+)
+from core.resources.mem_io_manager import mem_io_manager
+from core.resources.versioned_fs_io_manager import MemoizableIOManager, versioned_filesystem_io_manager
 from core.types import (
     DagsterType,
     Dict,

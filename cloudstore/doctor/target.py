@@ -114,7 +114,8 @@ class ModeTargets:
     def __init__(self, mode: ModeDefinition, run_config: Mapping[str, Any]) -> None:
         self._resources = _resolved("resources", mode.resource_defs, run_config.get("resources"))
         chosen = run_config.get("intermediate_storage")
-        storages = {name: each for name, each in mode.intermediate_storage_defs.items() if name in (chosen or ())}
+        offered = mode.intermediate_storage_defs or {}  # the engine's own have no bucket
+        storages = {name: each for name, each in offered.items() if name in (chosen or ())}
         stored = _resolved("intermediate_storage", storages, chosen)
         self._all = {**self._resources, **{f"intermediate storage {name}": each for name, each in stored.items()}}
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from core.definitions.configurable import check_name
 from core.definitions.executor import ExecutorDefinition
 from core.definitions.intermediate_storage import IntermediateStorageDefinition
 from core.definitions.logger import DEFAULT_LOGGERS, LoggerDefinition
 from core.definitions.resource import ResourceDefinition
-from core.definitions.system_storage import default_intermediate_storage_defs
 from core.definitions.version_strategy import VersionStrategy
 from core.errors import DagsterInvalidDefinitionError
 
 DEFAULT_MODE_NAME = "default"
+_Named = TypeVar("_Named", ExecutorDefinition, IntermediateStorageDefinition)
 
 
 class ModeDefinition:
@@ -22,7 +22,7 @@ class ModeDefinition:
 
     Args:
         name: "default" by default.
-        resource_defs: by the key that solids require; a value that is no ResourceDefinition is a resource itself.
+        resource_defs: by the key that solids require; a value that is not a ResourceDefinition is itself the resource.
         logger_defs: by the key that a run config calls them; one to the console by default.
         executor_defs: that a run config can choose from; those of the package by default.
         description: for people.
@@ -51,9 +51,8 @@ class ModeDefinition:
         }
         self.logger_defs = dict(DEFAULT_LOGGERS if logger_defs is None else logger_defs)
         self.executor_defs = None if executor_defs is None else _by_name(self.name, executor_defs)
-        self.intermediate_storage_defs = _by_name(
-            self.name,
-            default_intermediate_storage_defs if intermediate_storage_defs is None else intermediate_storage_defs,
+        self.intermediate_storage_defs = (
+            None if intermediate_storage_defs is None else _by_name(self.name, intermediate_storage_defs)
         )
 
 
@@ -61,7 +60,7 @@ def _as_resource(value: Any) -> ResourceDefinition:
     return value if isinstance(value, ResourceDefinition) else ResourceDefinition.hardcoded_resource(value)
 
 
-def _by_name(mode_name: str, definitions: Sequence[Any]) -> dict[str, Any]:
+def _by_name(mode_name: str, definitions: Sequence[_Named]) -> dict[str, _Named]:
     named = {definition.name: definition for definition in definitions}
     if len(named) < len(definitions):
         raise DagsterInvalidDefinitionError(f"Mode {mode_name!r} has two executors or storages of the same name.")

@@ -130,7 +130,7 @@ class PipelineDefinition:
                 self._check_known(keys, known, f"solid {solid.definition.name!r}", mode)
             for key, resource_def in mode.resource_defs.items():
                 self._check_known(resource_def.required_resource_keys, known, f"resource {key!r}", mode)
-            for storage in mode.intermediate_storage_defs.values():
+            for storage in (mode.intermediate_storage_defs or {}).values():
                 self._check_known(storage.required_resource_keys, known, f"storage {storage.name!r}", mode)
 
     def _check_known(self, keys: frozenset[str], known: set[str], asker: str, mode: ModeDefinition) -> None:

@@ -67,6 +67,7 @@ class EnvironmentConfig(msgspec.Struct, frozen=True):
         run_config: Mapping[str, Any] | None,
         resources: Mapping[str, ResourceDefinition],
         executors: Mapping[str, ExecutorDefinition],
+        storages: Mapping[str, IntermediateStorageDefinition],
     ) -> EnvironmentConfig:
         """Checks a run config.
 
@@ -76,13 +77,14 @@ class EnvironmentConfig(msgspec.Struct, frozen=True):
             run_config: as the user gave it.
             resources: those of the mode, with the defaults of the package.
             executors: those to choose from, the default one first.
+            storages: the intermediate storages to choose from.
 
         Raises:
             DagsterInvalidConfigError: with every fault.
         """
         faults: list[ConfigFault] = []
         given: dict[str, Any] = own_copy(dict(run_config or {}))
-        schema = run_config_schema(pipeline, mode, resources, executors)
+        schema = run_config_schema(pipeline, mode, resources, executors, storages)
         resolved = schema.resolve({"execution": {next(iter(executors)): {}}, **own_copy(given)}, (), faults)
         raise_faults(faults, given, f"run config of pipeline {pipeline.name!r} in mode {mode.name!r}")
         ((executor_name, executor_config),) = resolved["execution"].items()
@@ -105,17 +107,18 @@ def run_config_schema(
     mode: ModeDefinition,
     resources: Mapping[str, ResourceDefinition],
     executors: Mapping[str, ExecutorDefinition],
+    storages: Mapping[str, IntermediateStorageDefinition],
 ) -> Shape:
     """The schema of run configs of a pipeline in a mode."""
-    used = _used_resources(pipeline, [*mode.intermediate_storage_defs.values(), *executors.values()], resources)
+    used = _used_resources(pipeline, [*storages.values(), *executors.values()], resources)
     sections: dict[str, Field] = {
         "solids": Field(Shape({name: _solid_schema(solid) for name, solid in pipeline.solid_dict.items()})),
         "resources": Field(Shape({key: _resource_field(each, key in used) for key, each in resources.items()})),
         "loggers": Field(_Loggers(mode), is_required=False, default_value={}),
         "execution": Field(_choice_of(executors), is_required=False),
     }
-    if mode.intermediate_storage_defs:
-        sections["intermediate_storage"] = Field(_choice_of(mode.intermediate_storage_defs), is_required=False)
+    if storages:
+        sections["intermediate_storage"] = Field(_choice_of(storages), is_required=False)
     return Shape(sections)
 
 

@@ -15,7 +15,7 @@ from core.definitions.pipeline import PipelineDefinition
 from core.definitions.resource import ResourceDefinition
 from core.definitions.run_config import EnvironmentConfig
 from core.events.user_events import normalize_tags
-from core.execution.defaults import executors_of, resources_of
+from core.execution.defaults import executors_of, intermediate_storages_of, resources_of
 from core.execution.intermediate import as_io_manager
 from core.plan import ExecutionPlan, Versioning, build_plan
 from core.plan.subset import select_steps
@@ -89,8 +89,9 @@ def prepare_run(
     mode_def = pipeline.get_mode_definition(mode)
     resource_defs = resources_of(mode_def)
     executors = executors_of(mode_def, default_executor)
+    storages = intermediate_storages_of(mode_def)
     with collecting_secrets() as secrets:
-        environment = EnvironmentConfig.build(pipeline, mode_def, run_config, resource_defs, executors)
+        environment = EnvironmentConfig.build(pipeline, mode_def, run_config, resource_defs, executors, storages)
     plan = build_plan(pipeline, environment, step_keys)
     plan = msgspec.structs.replace(plan, refreshed=_refreshed(plan, refresh))
     strategy = mode_def.version_strategy or pipeline.version_strategy
@@ -141,7 +142,7 @@ def _with_intermediate_storage(
     if environment.intermediate_storage is None:
         return resource_defs
     name, config = environment.intermediate_storage
-    definition = mode.intermediate_storage_defs[name]
+    definition = intermediate_storages_of(mode)[name]
     return {
         **resource_defs,
         DEFAULT_IO_MANAGER_KEY: as_io_manager(definition, config, pipeline, mode, environment),

@@ -39,8 +39,8 @@ from core.instance import DagsterInstance
 from core.instance.event_writer import EventWriter
 from core.log_manager import DagsterLogManager, EventSink
 from core.records.pipeline_run import PipelineRunStatus
+from core.resources.mem_io_manager import mem_io_manager
 from core.serdes import SerializableErrorInfo, error_info
-from core.storage.mem_io_manager import mem_io_manager
 from core.usage import Usage, UsageMeter
 
 _CONTEXT_TAGS = {"pipeline", "solid", "solid_definition", "step_key"}

@@ -17,7 +17,7 @@ from cloudstore import S3FileCache, S3FileHandle, S3FileManager
 from cloudstore.keys import join_key
 from core import FileHandle, FileManager, InMemoryFileHandle, InMemoryFileManager, LocalFileHandle
 from core.errors import DagsterObjectNotFoundError
-from core.storage.file_manager import LocalFileManager
+from core.files.local import LocalFileManager
 
 # The same steps in every run, and no five minutes of shrinking where one fails.
 SETTINGS = settings(

@@ -31,8 +31,9 @@ from core.errors import (
     DagsterObjectNotFoundError,
     DagsterObjectStoreError,
 )
-from core.storage.file_manager import FileHandle, FileManager, LocalFileHandle, LocalFileManager
-from core.storage.mem_file_manager import InMemoryFileHandle, InMemoryFileManager
+from core.files.local import LocalFileHandle, LocalFileManager
+from core.files.manager import FileHandle, FileManager
+from core.files.memory import InMemoryFileHandle, InMemoryFileManager
 
 TEXT = "zażółć\nline two\n"
 KINDS = ["memory", "local", "moto", "embedded"]
@@ -267,10 +268,10 @@ WRITER = """
 import pickle, sys
 kind, options, bucket, folder = pickle.load(sys.stdin.buffer)
 if kind == "memory":
-    from core.storage.mem_file_manager import InMemoryFileManager
+    from core.files.memory import InMemoryFileManager
     manager = InMemoryFileManager()
 elif kind == "local":
-    from core.storage.file_manager import LocalFileManager
+    from core.files.local import LocalFileManager
     manager = LocalFileManager(folder)
 else:
     from cloudstore.client import make_client

@@ -26,7 +26,7 @@ from core import (
 from core.execution.prepare import prepare_run
 from core.plan import canonical, versions
 from core.plan.canonical import NoDigestError, digest
-from core.storage.memoizable_io_manager import VersionedPickledObjectFilesystemIOManager
+from core.resources.versioned_fs_io_manager import VersionedPickledObjectFilesystemIOManager
 
 if TYPE_CHECKING:
     from conftest import FilesystemLab

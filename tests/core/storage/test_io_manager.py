@@ -30,9 +30,9 @@ from cloudstore.values import S3UntrustedValueError
 from core.config.validate import resolve_config
 from core.definitions.resource import build_init_resource_context
 from core.errors import DagsterInvariantViolationError, DagsterObjectNotFoundError, DagsterObjectStoreError
-from core.storage.fs_io_manager import PickledObjectFilesystemIOManager
-from core.storage.mem_io_manager import InMemoryIOManager
-from core.storage.memoizable_io_manager import VersionedPickledObjectFilesystemIOManager
+from core.resources.fs_io_manager import PickledObjectFilesystemIOManager
+from core.resources.mem_io_manager import InMemoryIOManager
+from core.resources.versioned_fs_io_manager import VersionedPickledObjectFilesystemIOManager
 from core.types import resolve_dagster_type
 from core.usage import UsageMeter
 from core.values.codecs import Codec, ValueNotKeptError, register_codec

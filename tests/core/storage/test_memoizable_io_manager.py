@@ -21,8 +21,8 @@ from cloudstore import VersionedPickledObjectS3IOManager
 from cloudstore.client import make_client
 from cloudstore.keys import split_s3_url
 from core.errors import DagsterObjectCorruptError, DagsterObjectNotFoundError
-from core.storage import memoizable_io_manager
-from core.storage.memoizable_io_manager import VersionedPickledObjectFilesystemIOManager
+from core.resources import versioned_fs_io_manager as memoizable_io_manager
+from core.resources.versioned_fs_io_manager import VersionedPickledObjectFilesystemIOManager
 from core.usage import UsageMeter
 from core.values.io_context import InputContext, OutputContext, build_input_context, build_output_context
 from core.values.io_manager import MemoizableIOManager
@@ -118,7 +118,7 @@ def test_of_many_threads_one_value_wins_and_stays(manager: MemoizableIOManager) 
 STORE_OFTEN = """
 import sys
 from core.values.io_context import build_input_context, build_output_context
-from core.storage.memoizable_io_manager import VersionedPickledObjectFilesystemIOManager
+from core.resources.versioned_fs_io_manager import VersionedPickledObjectFilesystemIOManager
 manager = VersionedPickledObjectFilesystemIOManager(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()

@@ -16,7 +16,7 @@ import pytest
 from cloudstore import VersionedPickledObjectS3IOManager, transfer
 from cloudstore.keys import split_s3_url
 from core.errors import DagsterInvariantViolationError, DagsterStorageError
-from core.storage.memoizable_io_manager import VersionedPickledObjectFilesystemIOManager
+from core.resources.versioned_fs_io_manager import VersionedPickledObjectFilesystemIOManager
 from core.values.io_context import InputContext, OutputContext, build_output_context
 from core.values.io_manager import MemoizableIOManager
 from core.values.stored_version import StoredVersion

@@ -16,9 +16,9 @@ from cloudstore import PickledObjectS3IOManager, S3IntermediateStorage, Versione
 from cloudstore.keys import split_s3_url
 from core import StepOutputHandle
 from core.errors import DagsterInvariantViolationError, DagsterObjectNotFoundError, DagsterObjectStoreError
-from core.storage.fs_io_manager import PickledObjectFilesystemIOManager
-from core.storage.mem_io_manager import InMemoryIOManager
-from core.storage.memoizable_io_manager import VersionedPickledObjectFilesystemIOManager
+from core.resources.fs_io_manager import PickledObjectFilesystemIOManager
+from core.resources.mem_io_manager import InMemoryIOManager
+from core.resources.versioned_fs_io_manager import VersionedPickledObjectFilesystemIOManager
 from core.types import resolve_dagster_type
 from core.values.io_context import OutputContext, build_input_context, build_output_context
 from core.values.io_manager import IOManager, MemoizableIOManager

@@ -1,4 +1,4 @@
-"""The local file manager as a resource."""
+"""File managers as resources: on the local disk, and in memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 from core.config import Field, StringSource
 from core.definitions.resource import InitResourceContext, resource
-from core.storage.file_manager import LocalFileManager
+from core.files.local import LocalFileManager
+from core.files.memory import InMemoryFileManager
 
 
 @resource(
@@ -26,3 +27,9 @@ def local_file_manager(init_context: InitResourceContext) -> LocalFileManager:
     """
     base_dir = init_context.resource_config.get("base_dir")
     return LocalFileManager(base_dir or str(Path(init_context.instance.storage_directory()) / "files"))
+
+
+@resource(version="1")
+def mem_file_manager(_init_context: InitResourceContext) -> InMemoryFileManager:
+    """File manager that keeps files in memory: each run has its own, and they are gone with it."""
+    return InMemoryFileManager()

@@ -1,0 +1,1 @@
+"""The resources and intermediate storages that come with the engine, ready to be put into a mode."""

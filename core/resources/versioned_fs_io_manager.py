@@ -1,0 +1,226 @@
+"""IO managers for memoized runs: values are kept by version, and found again by any run."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any, cast
+
+from core.definitions.io_manager import io_manager
+from core.definitions.resource import InitResourceContext
+from core.disk.atomic_file import atomic_write
+from core.errors import DagsterObjectCorruptError, DagsterObjectNotFoundError
+from core.resources.fs_io_manager import BASE_DIR_CONFIG, path_under
+from core.values.codecs.files import read_value, write_output
+from core.values.io_context import InputContext, OutputContext
+from core.values.io_manager import MemoizableIOManager, warn_of_damaged_value, warn_of_dropped_value
+from core.values.stored_version import StoredVersion
+from core.values.stored_versions_on_disk import delete_on_disk, versions_on_disk
+
+_DIGEST_BYTES = hashlib.sha256().digest_size
+_CHUNK_BYTES = 1 << 20
+
+
+class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
+    """Values at `{base_dir}/versioned_outputs/{step_key}/{output_name}/{version}`, each with its SHA-256 at the end.
+
+    Those of outputs without a version are at `{base_dir}/{run_id}/{step_key}/{output_name}`, and never a hit.
+    They are pickles, except where another codec is asked for; see `PickledObjectFilesystemIOManager`.
+
+    A value appears whole and once: of many writers of one version the first one's value stays. A file that is cut or
+    altered does not count as stored, and is replaced by the next run that computes the value.
+
+    Its stamp is the file's size, times of change and inode. A file that has the stamp it is known by is not read
+    again, which misses only what keeps the size and is done within the tick of the clock (4 ms on Linux) in which the
+    file was published.
+
+    Args:
+        base_dir: the directory; made when first written to.
+    """
+
+    def __init__(self, base_dir: str) -> None:
+        self.base_dir = Path(base_dir).absolute()
+        self._paths: dict[tuple[str, ...], Path] = {}
+        self._stamps: dict[Path, str] = {}
+
+    def handle_output(self, context: OutputContext, obj: Any) -> None:
+        path = self._path(context)
+        overwrites = context.replaces_stored or context.version is None
+        with atomic_write(path, overwrite=overwrites, is_whole=_is_whole) as stream:
+            hashing = _HashingWriter(stream)
+            write_output(context, obj, cast("IO[bytes]", hashing))
+            stream.write(hashing.digest())
+            stream.flush()
+            written = os.fstat(stream.fileno())
+        try:
+            found = path.stat()
+        except FileNotFoundError:  # somebody wiped it just now
+            self._stamps.pop(path, None)
+            return
+        is_written = _content_facts(found) == _content_facts(written)
+        if not is_written and not overwrites:
+            warn_of_dropped_value(context, str(path))
+        # Of another writer's value nothing is known but that it is whole; the next run learns its stamp.
+        if is_written:
+            self._stamps[path] = _stamp_of(found)
+        else:
+            self._stamps.pop(path, None)
+
+    def load_input(self, context: InputContext) -> Any:
+        assert context.upstream_output is not None
+        path = self._path(context.upstream_output)
+        try:
+            with path.open("rb") as stream:
+                if not _matches_digest(stream):
+                    raise DagsterObjectCorruptError(f"The value at {path} was cut or altered after it was written.")
+                return read_value(_content(stream))
+        except FileNotFoundError as error:
+            raise DagsterObjectNotFoundError(
+                f"No value at {path}; it was deleted after this run was planned. Run again to compute it."
+            ) from error
+
+    def has_output(self, context: OutputContext) -> bool:
+        path = self._path(context)
+        try:
+            stamp = _stamp_of(path.stat())
+        except FileNotFoundError:
+            return False
+        if stamp != context.stamp and not _is_whole(path):
+            warn_of_damaged_value(context, f"{path} was cut or altered after it was written.")
+            return False
+        self._stamps[path] = stamp  # as it was before the file was read, so what was altered since has another
+        return True
+
+    def look_for(self, contexts: Sequence[OutputContext]) -> list[bool | None]:
+        return [self._looked(context) for context in contexts]
+
+    def _looked(self, context: OutputContext) -> bool | None:
+        path = self._path(context)
+        try:
+            stamp = _stamp_of(path.stat())
+        except FileNotFoundError:
+            return False
+        if stamp != context.stamp:
+            return None
+        self._stamps[path] = stamp
+        return True
+
+    def get_stamp(self, context: OutputContext) -> str | None:
+        return self._stamps.get(self._path(context))
+
+    def get_address(self, context: OutputContext) -> str | None:
+        return str(self._path(context))
+
+    def stored_versions(self) -> Iterator[StoredVersion]:
+        return versions_on_disk(self.base_dir / "versioned_outputs")
+
+    def delete_version(self, stored: StoredVersion) -> bool:
+        return delete_on_disk(self.base_dir / "versioned_outputs", stored)
+
+    def _path(self, context: OutputContext) -> Path:
+        if context.version is None:
+            return path_under(self.base_dir, context.get_run_scoped_output_identifier())
+        names = context.get_versioned_output_identifier()
+        path = self._paths.get(tuple(names))
+        if path is None:  # asked for several times in a run, and made by looking for symbolic links on its way
+            path = self._paths[tuple(names)] = path_under(self.base_dir / "versioned_outputs", names)
+        return path
+
+
+def _content_facts(found: os.stat_result) -> tuple[int, int, int]:
+    """What stays when a written file gets another name."""
+    return found.st_size, found.st_mtime_ns, found.st_ino
+
+
+def _stamp_of(found: os.stat_result) -> str:
+    return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"
+
+
+class _HashingWriter(io.BufferedIOBase):
+    """Passes bytes on and keeps their digest. Libraries that write tables take it for the file that it is like."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        super().__init__()
+        self._stream = stream
+        self._hasher = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, chunk: Any) -> int:
+        self._hasher.update(chunk)
+        return self._stream.write(chunk)
+
+    def digest(self) -> bytes:
+        return self._hasher.digest()
+
+
+class _WithoutDigest(io.RawIOBase):
+    """A file up to the digest that ends it."""
+
+    def __init__(self, stream: IO[bytes], size_bytes: int) -> None:
+        super().__init__()
+        self._stream = stream
+        self._size_bytes = size_bytes
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        if whence == os.SEEK_END:
+            return self._stream.seek(self._size_bytes + offset)
+        return self._stream.seek(offset, whence)
+
+    def readinto(self, buffer: Any) -> int:
+        left = max(0, self._size_bytes - self._stream.tell())
+        with memoryview(buffer).cast("B") as target:
+            count: int = cast("io.BufferedReader", self._stream).readinto(target[:left])
+            return count
+
+
+def _content(stream: IO[bytes]) -> IO[bytes]:
+    content = _WithoutDigest(stream, stream.seek(0, os.SEEK_END) - _DIGEST_BYTES)
+    content.seek(0)
+    return io.BufferedReader(content, _CHUNK_BYTES)
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return _matches_digest(stream)
+    except FileNotFoundError:
+        return False
+
+
+def _matches_digest(stream: IO[bytes]) -> bool:
+    """Whether the content up to its last bytes has the digest that those bytes are."""
+    left = stream.seek(0, os.SEEK_END) - _DIGEST_BYTES
+    stream.seek(0)
+    hasher = hashlib.sha256()
+    while left > 0:
+        chunk = stream.read(min(left, _CHUNK_BYTES))
+        if not chunk:
+            return False
+        hasher.update(chunk)
+        left -= len(chunk)
+    return left == 0 and stream.read() == hasher.digest()
+
+
+@io_manager(config_schema=BASE_DIR_CONFIG, version="1")
+def versioned_filesystem_io_manager(init_context: InitResourceContext) -> VersionedPickledObjectFilesystemIOManager:
+    """IO manager that keeps values by version on the local disk, for memoized runs."""
+    base_dir = init_context.resource_config.get("base_dir")
+    return VersionedPickledObjectFilesystemIOManager(base_dir or init_context.instance.storage_directory())
+
+
+__all__ = [
+    "MemoizableIOManager",
+    "VersionedPickledObjectFilesystemIOManager",
+    "versioned_filesystem_io_manager",
+]
