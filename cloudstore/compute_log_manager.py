@@ -22,6 +22,15 @@ from cloudstore.compute_logs.spool import Spool
 from cloudstore.errors import translate_errors
 from cloudstore.keys import s3_url
 from cloudstore.option_types import BUCKET, PREFIX
+from core.compute_logs.capture import OutputCapture
+from core.compute_logs.local import LogName
+from core.compute_logs.manager import (
+    MAX_BYTES_FILE_READ,
+    ComputeIOType,
+    ComputeLogFileData,
+    ComputeLogManager,
+)
+from core.compute_logs.pieces import check_piece, decoded, read_piece
 from core.config import Field, Secret, StringSource, resolve_config
 from core.disk.paths import can_name_file
 from core.errors import DagsterInvalidConfigError
@@ -29,15 +38,6 @@ from core.process.forks import begins_anew_in_children
 from core.records.pipeline_run import PipelineRun
 from core.records.removal import Removal
 from core.serdes import ConfigurableClass, ConfigurableClassData
-from core.storage.compute_log_manager import (
-    MAX_BYTES_FILE_READ,
-    ComputeIOType,
-    ComputeLogFileData,
-    ComputeLogManager,
-)
-from core.storage.compute_logs.capture import OutputCapture
-from core.storage.compute_logs.pieces import check_piece, decoded, read_piece
-from core.storage.local_compute_log_manager import LogName
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

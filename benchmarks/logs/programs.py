@@ -48,7 +48,7 @@ SECONDS_TO_SHIP = RUN + "print(shipped - ended)"
 PRINTING = """
 import os, sys, tempfile, time
 from core import DagsterInstance, execute_pipeline, pipeline, solid
-from core.storage.compute_log_manager import NoOpComputeLogManager
+from core.compute_logs.manager import NoOpComputeLogManager
 
 seconds = []
 line = b"x" * 99 + b"\\n"

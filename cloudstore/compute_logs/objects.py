@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 from cloudstore import transfer
 from cloudstore.errors import answer_to, code_of, translate_errors
 from cloudstore.keys import join_key
+from core.compute_logs.manager import IO_TYPE_EXTENSION, ComputeIOType
+from core.compute_logs.names import attempt_suffix
 from core.disk.atomic_file import atomic_write
 from core.disk.deleting import entries_of
 from core.errors import DagsterObjectNotFoundError
-from core.storage.compute_log_manager import IO_TYPE_EXTENSION, ComputeIOType
-from core.storage.compute_logs.names import attempt_suffix
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 from cloudstore.option_types import SECONDS, whole_number
+from core.compute_logs.local import MAX_LOG_BYTES
 from core.config import Array, BoolSource, Checked, Field, IntSource, StringSource
-from core.storage.local_compute_log_manager import MAX_LOG_BYTES
 
 _LONGEST_EXPIRY_SECONDS = 604_800  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/ShareObjectPreSignedURL.html
 

@@ -19,14 +19,14 @@ from cloudstore.compute_logs.pending import PendingLog
 from cloudstore.compute_logs.shipper import Shipper
 from cloudstore.compute_logs.stream import LogStream, Packing
 from cloudstore.compute_logs.tasks import ToShip
+from core.compute_logs.local import LocalComputeLogManager, LogName
+from core.compute_logs.manager import MAX_BYTES_FILE_READ, ComputeIOType, ComputeLogFileData
 from core.config import Secret
 from core.errors import DagsterError
 from core.process.dead_journals import DeadJournal, Entry, read_entry
 from core.process.journal import Begun
 from core.records.pipeline_run import PipelineRun
 from core.records.removal import Removal
-from core.storage.compute_log_manager import MAX_BYTES_FILE_READ, ComputeIOType, ComputeLogFileData
-from core.storage.local_compute_log_manager import LocalComputeLogManager, LogName
 
 _HIDDEN_TEXT_IS_GONE = (
     "Its logs stay on the local disk: a secret that must not leave the machine in them was in the environment ({}), or "

@@ -15,7 +15,7 @@ from cloudstore import transfer
 from cloudstore.compute_logs.masking import Masker
 from cloudstore.compute_logs.objects import SEGMENTS, STREAMS, segment_key
 from cloudstore.transfer.file_slice import FileSlice
-from core.storage.compute_logs.pieces import open_log
+from core.compute_logs.pieces import open_log
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

@@ -15,13 +15,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from core.compute_logs.local import LocalComputeLogManager
+from core.compute_logs.manager import ComputeIOType, ComputeLogManager
 from core.config import hide_passwords
 from core.errors import DagsterError
 from core.instance import InstanceRef, persistent_ref
 from core.instance.instance import HOME_VARIABLE
 from core.serdes import ConfigurableClassData
-from core.storage.compute_log_manager import ComputeIOType, ComputeLogManager
-from core.storage.local_compute_log_manager import LocalComputeLogManager
 
 State = Literal["ok", "missing", "not tried"]
 

@@ -11,12 +11,12 @@ import click
 
 from core.cli.failures import clear_failures
 from core.cli.runs import find_run
+from core.compute_logs.manager import ComputeIOType
 from core.errors import DagsterExecutionStepNotFoundError, DagsterStorageError
 from core.events.payloads import StepMemoizedData
 from core.instance import DagsterInstance, persistent_instance
 from core.records.pipeline_run import IN_PROGRESS_STATUSES, PipelineRun, PipelineRunsFilter
 from core.records.tags import COMPUTE_LOGS_PRUNED_TAG, EVENTS_PRUNED_TAG
-from core.storage.compute_log_manager import ComputeIOType
 
 _LOOK_SECONDS = 0.5
 _LOOK_FOR_END_SECONDS, _MOST_LOOKS = 0.05, 40  # events of a living process are stored within moments

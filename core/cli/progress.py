@@ -14,10 +14,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.text import Text
 
 from core.cli.report import StepReport, human_bytes, step_report
+from core.compute_logs.capture import Echo
+from core.compute_logs.manager import ComputeLogManager
 from core.events.records import DagsterEvent
 from core.instance import DagsterInstance
-from core.storage.compute_log_manager import ComputeLogManager
-from core.storage.compute_logs.capture import Echo
 
 
 class RunProgress:

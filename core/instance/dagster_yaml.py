@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from core.compute_logs.manager import ComputeLogManager
 from core.config import (
     Checked,
     ConfigFault,
@@ -25,7 +26,6 @@ from core.config import (
 from core.errors import DagsterInvalidConfigError
 from core.serdes import ConfigurableClass, ConfigurableClassData
 from core.serdes.yaml_file import YamlFile, read_yaml_file
-from core.storage.compute_log_manager import ComputeLogManager
 from core.storage.event_log import EventLogStorage
 from core.storage.root import LocalArtifactStorage
 from core.storage.runs import RunStorage

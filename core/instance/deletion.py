@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from core.compute_logs.manager import ComputeLogManager
 from core.disk.deleting import delete_folder, entries_of, failing_clearly, folder_to_delete, with_sizes
 from core.disk.paths import can_name_file, file_name
 from core.errors import DagsterInvariantViolationError
 from core.records.pipeline_run import IN_PROGRESS_STATUSES, PipelineRun
 from core.records.removal import Removal
-from core.storage.compute_log_manager import ComputeLogManager
 from core.storage.event_log import EventLogStorage
 from core.storage.root import LocalArtifactStorage
 from core.storage.runs import RunStorage

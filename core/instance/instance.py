@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from core.compute_logs.manager import ComputeLogManager, NoOpComputeLogManager
 from core.errors import DagsterHomeNotSetError, DagsterInvariantViolationError
 from core.instance.dagster_yaml import resolve_retention, resolve_settings
 from core.instance.events import EventsOfInstance
@@ -21,7 +22,6 @@ from core.instance.runs import RunsOfInstance
 from core.process.leftovers import Leftovers
 from core.records.daemon_heartbeat import DaemonHeartbeat
 from core.serdes import ConfigurableClassData
-from core.storage.compute_log_manager import ComputeLogManager, NoOpComputeLogManager
 from core.storage.event_log import EventLogStorage, InMemoryEventLogStorage
 from core.storage.root import LocalArtifactStorage
 from core.storage.runs import InMemoryRunStorage, RunStorage

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from core.compute_logs.manager import ComputeLogManager
 from core.errors import DagsterInvariantViolationError, DagsterRunNotFoundError
 from core.instance.deletion import delete_whole_run
 from core.records.pipeline_run import (
@@ -15,7 +16,6 @@ from core.records.pipeline_run import (
     make_new_run_id,
 )
 from core.records.removal import Removal
-from core.storage.compute_log_manager import ComputeLogManager
 from core.storage.event_log import EventLogStorage
 from core.storage.root import LocalArtifactStorage
 from core.storage.runs import RunStorage

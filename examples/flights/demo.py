@@ -22,7 +22,7 @@ from core.cli.failures import clear_failures
 from core.cli.loading import load_pipeline, load_run_config
 from core.cli.progress import show_progress
 from core.cli.report import human_bytes, run_table
-from core.storage.compute_log_manager import ComputeIOType
+from core.compute_logs.manager import ComputeIOType
 
 HERE = Path(__file__).parent
 RESULT_SOLID = "summarize"

@@ -36,9 +36,9 @@ from cloudstore.compute_log_manager import S3ComputeLogManager
 from cloudstore.doctor import READING, ModeTargets, Target, probe
 from cloudstore.errors import translate_errors
 from core import ModeDefinition, execute_pipeline, pipeline, solid
+from core.compute_logs.manager import ComputeIOType
 from core.errors import DagsterObjectAccessError, DagsterObjectStoreError
 from core.records.pipeline_run import PipelineRun
-from core.storage.compute_log_manager import ComputeIOType
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "permissions.md"
 BUCKET, PREFIX = "my-bucket", "teams/data"  # the document's

@@ -23,6 +23,7 @@ from core import (
     solid,
     versioned_filesystem_io_manager,
 )
+from core.compute_logs.manager import ComputeIOType
 from core.events.payloads import (
     HandledOutputData,
     LoadedInputData,
@@ -31,7 +32,6 @@ from core.events.payloads import (
     StepOutputData,
     StepSuccessData,
 )
-from core.storage.compute_log_manager import ComputeIOType
 
 LOG_OF_ONE_STEP = ["LOGS_CAPTURED", "STEP_START"]
 ONE_OUTPUT = ["STEP_OUTPUT", "HANDLED_OUTPUT"]

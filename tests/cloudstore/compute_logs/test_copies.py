@@ -12,8 +12,8 @@ import pytest
 
 from cloudstore import transfer
 from cloudstore.testing import Fault
+from core.compute_logs.manager import ComputeIOType
 from core.records.pipeline_run import PipelineRun
-from core.storage.compute_log_manager import ComputeIOType
 
 STDOUT, STDERR = ComputeIOType.STDOUT, ComputeIOType.STDERR
 RUN = PipelineRun("flights", "run-1")

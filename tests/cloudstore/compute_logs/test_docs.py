@@ -13,9 +13,9 @@ import yaml
 from cloudstore import S3ComputeLogManager
 from cloudstore.compute_logs.options import LOG_OPTIONS
 from core import DagsterInstance
+from core.compute_logs.local import LocalComputeLogManager
+from core.compute_logs.manager import ComputeIOType
 from core.records.pipeline_run import PipelineRun
-from core.storage.compute_log_manager import ComputeIOType
-from core.storage.local_compute_log_manager import LocalComputeLogManager
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "compute-logs.md").read_text("utf-8")
 LOCAL, AWS, OTHER_STORE = re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)

@@ -17,10 +17,10 @@ import pytest
 
 from cloudstore.compute_logs.hidden_texts import HiddenTexts
 from core import Field, StringSource, execute_pipeline, pipeline, resource, solid
+from core.compute_logs.manager import ComputeIOType
 from core.config import Secret
 from core.definitions.mode import ModeDefinition
 from core.records.pipeline_run import PipelineRun
-from core.storage.compute_log_manager import ComputeIOType
 
 STDOUT, STDERR = ComputeIOType.STDOUT, ComputeIOType.STDERR
 RUN = PipelineRun("p", "run-1")

@@ -23,10 +23,10 @@ from cloudstore.compute_logs.masking import Masker
 from cloudstore.compute_logs.stream import LogStream, Packing
 from cloudstore.testing import Fault
 from core import ModeDefinition, execute_pipeline, pipeline, solid
+from core.compute_logs.manager import ComputeIOType
+from core.compute_logs.size_cap import SizeCap
 from core.errors import DagsterObjectNotFoundError
 from core.records.pipeline_run import PipelineRun
-from core.storage.compute_log_manager import ComputeIOType
-from core.storage.compute_logs.size_cap import SizeCap
 
 STDOUT, STDERR = ComputeIOType.STDOUT, ComputeIOType.STDERR
 RUN = PipelineRun("flights", "run-1")

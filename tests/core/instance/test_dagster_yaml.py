@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from core.compute_logs.local import LocalComputeLogManager
 from core.errors import DagsterInvalidConfigError, DagsterInvariantViolationError, DagsterStorageError
 from core.instance import DagsterInstance, InstanceRef
 from core.instance.dagster_yaml import resolve_retention, resolve_settings
 from core.serdes import ConfigurableClassData
-from core.storage.local_compute_log_manager import LocalComputeLogManager
 
 RUNS = "run_storage: {module: core.storage.runs, class: SqliteRunStorage, config: "
 PASSWORD = "pass@w0rd"

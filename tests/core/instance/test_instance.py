@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from core.compute_logs.manager import ComputeIOType
 from core.errors import (
     DagsterHomeNotSetError,
     DagsterInvariantViolationError,
@@ -22,7 +23,6 @@ from core.instance import DagsterInstance, InstanceRef, persistent_instance
 from core.records.daemon_heartbeat import DaemonHeartbeat
 from core.records.pipeline_run import PipelineRun, PipelineRunsFilter, PipelineRunStatus
 from core.serdes import SerializableErrorInfo, to_json
-from core.storage.compute_log_manager import ComputeIOType
 
 RUN = PipelineRun("flights", "run-1", tags={"team": "data"})
 MAKERS: dict[str, Callable[[Path], DagsterInstance]] = {

@@ -22,6 +22,7 @@ from core import (
     solid,
     versioned_filesystem_io_manager,
 )
+from core.compute_logs.manager import ComputeIOType
 from core.disk.atomic_file import atomic_write
 from core.disk.deleting import delete_emptied
 from core.errors import DagsterStorageError
@@ -32,7 +33,6 @@ from core.instance.prune import has_limits, prune
 from core.records.pipeline_run import IN_PROGRESS_STATUSES, PipelineRun, PipelineRunStatus
 from core.records.removal import Removal
 from core.records.tags import COMPUTE_LOGS_PRUNED_TAG, EVENTS_PRUNED_TAG
-from core.storage.compute_log_manager import ComputeIOType
 
 IN_A_DAY = datetime.now(UTC) + timedelta(days=1)
 ON_DISK = ModeDefinition("disk", resource_defs={"io_manager": fs_io_manager})

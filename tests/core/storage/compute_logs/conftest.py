@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cloudstore import S3ComputeLogManager
-from core.storage.compute_log_manager import ComputeLogManager
-from core.storage.local_compute_log_manager import LocalComputeLogManager
+from core.compute_logs.local import LocalComputeLogManager
+from core.compute_logs.manager import ComputeLogManager
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

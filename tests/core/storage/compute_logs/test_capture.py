@@ -15,16 +15,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.compute_logs.capture import OutputCapture
+from core.compute_logs.pieces import read_piece
 from core.errors import DagsterInvariantViolationError
-from core.storage.compute_logs.capture import OutputCapture
-from core.storage.compute_logs.pieces import read_piece
 
 StartPython = Callable[..., "subprocess.Popen[str]"]
 
 PRELUDE = """
 import ctypes, os, signal, subprocess, sys, threading
 from pathlib import Path
-from core.storage.compute_logs.capture import OutputCapture
+from core.compute_logs.capture import OutputCapture
 base = Path(sys.argv[1])
 libc = ctypes.CDLL(None)
 capture = OutputCapture()

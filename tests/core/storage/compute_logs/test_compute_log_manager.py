@@ -14,12 +14,12 @@ import msgspec
 import pytest
 
 from cloudstore import S3ComputeLogManager
+from core.compute_logs.local import LocalComputeLogManager
+from core.compute_logs.manager import ComputeIOType, ComputeLogManager, NoOpComputeLogManager
 from core.config import Secret
 from core.errors import DagsterInvalidConfigError, DagsterInvariantViolationError, DagsterObjectStoreError
 from core.records.pipeline_run import PipelineRun
 from core.serdes import ConfigurableClassData
-from core.storage.compute_log_manager import ComputeIOType, ComputeLogManager, NoOpComputeLogManager
-from core.storage.local_compute_log_manager import LocalComputeLogManager
 
 STDOUT, STDERR = ComputeIOType.STDOUT, ComputeIOType.STDERR
 RUN = PipelineRun("flights", "run-1")

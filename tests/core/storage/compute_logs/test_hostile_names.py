@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cloudstore.compute_logs.objects import LogPlaces
+from core.compute_logs.local import LocalComputeLogManager
+from core.compute_logs.manager import ComputeIOType, ComputeLogManager
 from core.config import Secret
 from core.errors import DagsterInvariantViolationError
 from core.process.journal import Line
 from core.records.pipeline_run import PipelineRun
-from core.storage.compute_log_manager import ComputeIOType, ComputeLogManager
-from core.storage.local_compute_log_manager import LocalComputeLogManager
 
 STDOUT, STDERR = ComputeIOType.STDOUT, ComputeIOType.STDERR
 IN_BUCKETS = ["moto", "embedded"]

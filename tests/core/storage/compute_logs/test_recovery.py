@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from core.compute_logs.local import LocalComputeLogManager
+from core.compute_logs.manager import ComputeIOType
 from core.records.pipeline_run import PipelineRun
-from core.storage.compute_log_manager import ComputeIOType
-from core.storage.local_compute_log_manager import LocalComputeLogManager
 
 STDOUT, STDERR = ComputeIOType.STDOUT, ComputeIOType.STDERR
 RUN = PipelineRun("flights", "run-1")
@@ -24,7 +24,7 @@ StartPython = Callable[..., "subprocess.Popen[str]"]
 PRELUDE = """
 import os, signal, subprocess, sys
 from pathlib import Path
-from core.storage.local_compute_log_manager import LocalComputeLogManager
+from core.compute_logs.local import LocalComputeLogManager
 from core.records.pipeline_run import PipelineRun
 manager = LocalComputeLogManager(sys.argv[1])
 manager.echo = lambda chunk: None

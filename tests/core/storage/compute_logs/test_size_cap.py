@@ -15,13 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudstore.compute_logs.masking import Masker
+from core.compute_logs.local import LocalComputeLogManager
+from core.compute_logs.manager import ComputeIOType, ComputeLogManager
+from core.compute_logs.size_cap import LEAST_CAP_BYTES, SizeCap
 from core.config import Secret
 from core.errors import DagsterInvalidConfigError
 from core.records.pipeline_run import PipelineRun
 from core.serdes import ConfigurableClassData
-from core.storage.compute_log_manager import ComputeIOType, ComputeLogManager
-from core.storage.compute_logs.size_cap import LEAST_CAP_BYTES, SizeCap
-from core.storage.local_compute_log_manager import LocalComputeLogManager
 
 STDOUT, STDERR = ComputeIOType.STDOUT, ComputeIOType.STDERR
 RUN = PipelineRun("flights", "run-1")

@@ -22,8 +22,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from core.compute_logs.size_cap import SizeCap
 from core.process.forks import begins_anew_in_children
-from core.storage.compute_logs.size_cap import SizeCap
 
 _LOOK_SECONDS = 0.05
 _ECHO_CHUNK_BYTES = 1 << 20

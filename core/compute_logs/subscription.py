@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from core.storage.compute_logs.names import ComputeIOType
-from core.storage.compute_logs.pieces import ComputeLogFileData
+from core.compute_logs.names import ComputeIOType
+from core.compute_logs.pieces import ComputeLogFileData
 
 if TYPE_CHECKING:
-    from core.storage.compute_log_manager import ComputeLogManager
+    from core.compute_logs.manager import ComputeLogManager
 
 
 class ComputeLogSubscription:

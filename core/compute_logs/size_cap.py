@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from core.compute_logs.pieces import open_log
 from core.disk.atomic_file import atomic_write
-from core.storage.compute_logs.pieces import open_log
 
 LEAST_CAP_BYTES = 4096
 
