@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import click
 
-from core.cli.explanations import explain_steps, show_explanations
+from core.cli.explanations import show_explanations
 from core.cli.failures import clear_failures
-from core.cli.memoized_runs import MOST_RUNS_BACK, read_memoized_run
 from core.cli.runs import find_run
 from core.config import unknown_name
 from core.errors import DagsterExecutionStepNotFoundError
 from core.instance import persistent_instance
 from core.records.pipeline_run import PipelineRun
 from core.records.tags import EVENTS_PRUNED_TAG, MEMOIZED_RUN_TAG
+from core.views.explanations import explain_steps
+from core.views.memoized_runs import MOST_RUNS_BACK, read_memoized_run
 
 
 @click.command(

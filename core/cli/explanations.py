@@ -11,10 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from core.cli.memoized_runs import runs_to_compare_with
-from core.instance import DagsterInstance
 from core.serdes import to_json
-from core.versions.explain import Explanation, MemoizedRun, explain_step
+from core.versions.explain import Explanation
 
 _STYLES = {
     "hit": "cyan",
@@ -28,15 +26,6 @@ _STYLES = {
     "not executed": "dim",
 }
 _SHORT_ID = 8
-
-
-def explain_steps(
-    instance: DagsterInstance, pipeline_name: str, run: MemoizedRun, step_keys: Sequence[str]
-) -> list[Explanation]:
-    """Why each of these steps of a run was executed, or was not; see `explain_step`."""
-    compared = [key for key in step_keys if run.is_to_be_compared(key)]
-    earlier = runs_to_compare_with(instance, pipeline_name, run, compared, run.run_id)
-    return [explain_step(key, run, earlier.get(key)) for key in step_keys]
 
 
 def show_explanations(title: str, explanations: Iterable[Explanation], as_json: bool) -> None:

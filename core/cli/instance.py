@@ -10,9 +10,9 @@ from core.cli.failures import clear_failures
 from core.cli.removals import show_removals
 from core.instance import persistent_instance, persistent_ref
 from core.instance.migrate import migrate_instance
-from core.instance.prune import has_limits
-from core.instance.prune import prune as prune_instance
 from core.records.schema_migration import Migration
+from core.retention.prune import has_limits
+from core.retention.prune import prune as prune_instance
 
 
 @click.group()

@@ -18,9 +18,9 @@ from core.execution.memoizable import memoizable_managers
 from core.execution.prepare import prepare_run
 from core.executors import in_process_executor
 from core.instance import DagsterInstance, persistent_instance
-from core.instance.value_users import count_users
-from core.instance.wiping import Criteria, Held, Selection, held_by, select
-from core.instance.wiping import wipe as wipe_versions
+from core.retention.value_users import count_users
+from core.retention.versions import Criteria, Held, Selection, held_by, select
+from core.retention.versions import wipe as wipe_versions
 
 
 @click.group()

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from core.cli.removals import printable
 from core.cli.report import human_bytes
-from core.instance.wiping import Criteria, Held, Kept, Selection
+from core.retention.versions import Criteria, Held, Kept, Selection
 from core.serdes import to_json
 from core.values.stored_version import StoredVersion
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from core.api import plan_pipeline
-from core.cli.explanations import explain_steps, show_explanations
+from core.cli.explanations import show_explanations
 from core.cli.failures import clear_failures
 from core.cli.options import ChosenPipeline, pipeline_options, refresh_option
 from core.definitions.pipeline import PipelineDefinition
@@ -18,6 +18,7 @@ from core.instance import DagsterInstance
 from core.records.tags import MEMOIZED_RUN_TAG
 from core.versions.differences import inputs_from_outputs
 from core.versions.explain import MemoizedRun, Outcome
+from core.views.explanations import explain_steps
 
 
 @click.command()

@@ -13,11 +13,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from core.cli.report import StepReport, human_bytes, step_report
+from core.cli.report import human_bytes
 from core.compute_logs.capture import Echo
 from core.compute_logs.manager import ComputeLogManager
 from core.events.records import DagsterEvent
 from core.instance import DagsterInstance
+from core.views.steps import StepReport, step_report
 
 
 class RunProgress:

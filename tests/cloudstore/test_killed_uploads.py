@@ -23,10 +23,10 @@ from cloudstore.client import make_client
 from cloudstore.testing import Fault, FaultProxy
 from core import DagsterInstance, ModeDefinition, execute_pipeline, pipeline, solid
 from core.errors import DagsterStorageError
-from core.instance.prune import prune
 from core.process.leftovers import Leftovers
 from core.records.pipeline_run import PipelineRunStatus
 from core.records.removal import Removal
+from core.retention.prune import prune
 
 MIB = 1 << 20
 SECRETS = ("aws_access_key_id", "aws_secret_access_key")

@@ -19,7 +19,7 @@ import pytest
 from cloudstore.transfer import list_objects
 from cloudstore.values import Place, load
 from core import DagsterInstance
-from core.instance.prune import prune
+from core.retention.prune import prune
 
 PROGRAM = Path(__file__).with_name("killed_child.py")
 PARTS = [

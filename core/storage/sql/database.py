@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from core.errors import DagsterInvariantViolationError, DagsterStorageError
 from core.process.forks import begins_anew_in_children
 from core.records.schema_migration import Migration
-from core.storage.migrations import upgrade
+from core.storage.sql.migrations import upgrade
 from core.storage.sql.revisions import (
     DatabaseName,
     Revisions,

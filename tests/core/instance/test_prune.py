@@ -27,12 +27,12 @@ from core.disk.atomic_file import atomic_write
 from core.disk.deleting import delete_emptied
 from core.errors import DagsterStorageError
 from core.events import DagsterEvent
-from core.instance import prune as pruning
-from core.instance import unreferenced
-from core.instance.prune import has_limits, prune
 from core.records.pipeline_run import IN_PROGRESS_STATUSES, PipelineRun, PipelineRunStatus
 from core.records.removal import Removal
 from core.records.tags import COMPUTE_LOGS_PRUNED_TAG, EVENTS_PRUNED_TAG
+from core.retention import prune as pruning
+from core.retention import unreferenced
+from core.retention.prune import has_limits, prune
 
 IN_A_DAY = datetime.now(UTC) + timedelta(days=1)
 ON_DISK = ModeDefinition("disk", resource_defs={"io_manager": fs_io_manager})

@@ -25,13 +25,13 @@ from core.instance import DagsterInstance, InstanceRef
 from core.instance.migrate import migrate_instance
 from core.records.daemon_heartbeat import DaemonHeartbeat
 from core.records.pipeline_run import PipelineRunsFilter
-from core.storage import migrations
 from core.storage.event_log import ConsolidatedSqliteEventLogStorage, SqliteEventLogStorage
 from core.storage.event_log.schema import INDEX_SCHEMA, LOG_SCHEMA
 from core.storage.postgres import PostgresRunStorage
 from core.storage.runs import SqliteRunStorage
 from core.storage.runs.schema import SCHEMA as RUN_SCHEMA
 from core.storage.schedules.schema import SCHEMA as SCHEDULE_SCHEMA
+from core.storage.sql import migrations
 from core.storage.sql.schema import Schema
 
 SCHEMAS = [RUN_SCHEMA, LOG_SCHEMA, INDEX_SCHEMA, SCHEDULE_SCHEMA]
@@ -257,7 +257,7 @@ def test_the_newest_event_of_an_asset_is_so_after_a_migration(tmp_path: Path) ->
 
 def test_an_installation_in_a_folder_with_an_odd_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "100% a:b, c"
-    module = importlib.import_module("core.storage.migrations.upgrade")
+    module = importlib.import_module("core.storage.sql.migrations.upgrade")
     shutil.copytree(module._FOLDER, folder)
     monkeypatch.setattr(module, "_FOLDER", folder)
     assert len(migrate_instance(InstanceRef.from_dir(str(home_of_release("0.1.0", tmp_path / "home"))))) == 2

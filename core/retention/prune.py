@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from core.disk.deleting import failing_clearly
 from core.errors import DagsterRunNotFoundError, DagsterStorageError
 from core.instance.instance import DagsterInstance
-from core.instance.limits import Limits
-from core.instance.unreferenced import unreferenced_values
 from core.records.pipeline_run import FINISHED_STATUSES, PipelineRunsFilter, RunRecord
 from core.records.removal import Removal
 from core.records.tags import COMPUTE_LOGS_PRUNED_TAG, EVENTS_PRUNED_TAG
+from core.retention.limits import Limits
+from core.retention.unreferenced import unreferenced_values
 
 _PAGE_RUNS = 1000
 _FINISHED = tuple(sorted(FINISHED_STATUSES, key=lambda status: status.value))

@@ -10,8 +10,8 @@ from enum import Enum
 import msgspec
 
 from core.instance.instance import DagsterInstance
-from core.instance.value_users import MOST_TIME_TO_RECORD, count_users, runs_in_progress
 from core.records.removal import Removal
+from core.retention.value_users import MOST_TIME_TO_RECORD, count_users, runs_in_progress
 from core.values.io_manager import MemoizableIOManager
 from core.values.stored_version import StoredVersion
 

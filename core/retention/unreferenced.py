@@ -16,10 +16,10 @@ import msgspec
 from core.disk.deleting import delete_emptied, delete_folder, entries_of, failing_clearly
 from core.instance.deletion import files_in
 from core.instance.instance import DagsterInstance
-from core.instance.limits import Limits
-from core.instance.value_users import MOST_TIME_TO_RECORD, known_as, runs_in_progress
 from core.records.pipeline_run import PipelineRunsFilter
 from core.records.removal import Removal
+from core.retention.limits import Limits
+from core.retention.value_users import MOST_TIME_TO_RECORD, known_as, runs_in_progress
 
 _BATCH = 500
 
