@@ -9,11 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cloudstore.errors import unusable_options
 from cloudstore.lean_requests import read_times_quickly, send_small_bodies_at_once
 from cloudstore.object_options import add_object_options
 from cloudstore.options import S3_OPTIONS
 from cloudstore.role import assume_role
+from cloudstore.s3.errors import unusable_options
 from cloudstore.secrecy import refuse_line_breaks, refuse_user_in
 from cloudstore.upload_journal import journal_uploads
 from core.config import resolve_config

@@ -19,9 +19,9 @@ from cloudstore.compute_logs.objects import LogPlaces, are_complete, fetch_log, 
 from cloudstore.compute_logs.options import LOG_OPTIONS
 from cloudstore.compute_logs.shipper import Pace, Shipper
 from cloudstore.compute_logs.spool import Spool
-from cloudstore.errors import translate_errors
-from cloudstore.keys import s3_url
 from cloudstore.option_types import BUCKET, PREFIX
+from cloudstore.s3.errors import translate_errors
+from cloudstore.s3.keys import s3_url
 from core.compute_logs.capture import OutputCapture
 from core.compute_logs.local import LogName
 from core.compute_logs.manager import (

@@ -7,10 +7,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 from cloudstore import transfer
 from cloudstore.client import S3_OPTIONS, make_client
-from cloudstore.errors import check_bucket
 from cloudstore.file_manager import S3FileHandle
-from cloudstore.keys import join_key
 from cloudstore.option_types import BUCKET, PREFIX
+from cloudstore.s3.errors import check_bucket
+from cloudstore.s3.keys import join_key
 from core.config import Field
 from core.definitions.resource import InitResourceContext, resource
 from core.files.manager import as_binary

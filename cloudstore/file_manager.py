@@ -7,7 +7,7 @@ import uuid
 from typing import IO, TYPE_CHECKING, Any
 
 from cloudstore import transfer
-from cloudstore.keys import join_key, s3_url
+from cloudstore.s3.keys import join_key, s3_url
 from core.disk.local_copies import LocalCopies
 from core.errors import DagsterInvariantViolationError
 from core.files.manager import (

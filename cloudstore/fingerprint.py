@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudstore.errors import translate_errors
-from cloudstore.keys import split_s3_url
+from cloudstore.s3.errors import translate_errors
+from cloudstore.s3.keys import split_s3_url
 from core.config import Fingerprint
 from core.errors import DagsterObjectNotFoundError
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cloudstore import found_values, values
-from cloudstore.errors import check_bucket
 from cloudstore.found_values import FoundValue
-from cloudstore.keys import join_key, s3_url
 from cloudstore.resource import BUCKET_OPTIONS
+from cloudstore.s3.errors import check_bucket
+from cloudstore.s3.keys import join_key, s3_url
 from cloudstore.signing import signer_of
 from cloudstore.stored_versions import delete_in_bucket, is_in_bucket, versions_in_bucket
 from core.config import Field, StringSource

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from cloudstore.client import make_client
-from cloudstore.errors import answer_to, code_of, translate_errors
-from cloudstore.keys import s3_url
+from cloudstore.s3.errors import answer_to, code_of, translate_errors
+from cloudstore.s3.keys import s3_url
 from cloudstore.transfer.common import require
 from cloudstore.transfer.lost_uploads import begun_lately
 from cloudstore.upload_journal import UploadEntry

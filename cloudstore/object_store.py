@@ -8,8 +8,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from cloudstore import transfer, values
 from cloudstore.client import make_client
-from cloudstore.errors import translate_errors
-from cloudstore.keys import join_key, s3_url
+from cloudstore.s3.errors import translate_errors
+from cloudstore.s3.keys import join_key, s3_url
 from cloudstore.signing import signer_of
 from cloudstore.values import CODEC, SHA256, SIGNATURE, S3UntrustedValueError
 from core.errors import DagsterObjectStoreError

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from cloudstore.keys import join_key
+from cloudstore.s3.keys import join_key
 from core.config import Checked, ConfigFault, ConfigType, FloatSource, IntSource, StringSource, show_value
 from core.errors import DagsterInvariantViolationError
 

@@ -10,7 +10,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from cloudstore import transfer
-from cloudstore.keys import decode_name, encode_name, join_key, s3_url
+from cloudstore.s3.keys import decode_name, encode_name, join_key, s3_url
 from core.values.stored_version import StoredVersion, stored_version
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def versions_in_bucket(client: S3Client, bucket: str, folder: str) -> Iterator[S
         folder: a key, without "/" at its end.
 
     Raises:
-        DagsterObjectStoreError: as `cloudstore.errors.translate_errors`.
+        DagsterObjectStoreError: as `cloudstore.s3.errors.translate_errors`.
     """
     for found in transfer.list_objects(client, bucket, f"{folder}/"):
         names = _names(found.key.removeprefix(f"{folder}/").split("/"))

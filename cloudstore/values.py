@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from cloudstore import transfer
-from cloudstore.keys import decode_name, encode_name, s3_url
+from cloudstore.s3.keys import decode_name, encode_name, s3_url
 from cloudstore.signing import Signer
 from core.errors import (
     DagsterInvariantViolationError,
@@ -83,7 +83,7 @@ def store(place: Place, value: Any, codec: Codec, *, run_id: str | None = None, 
 
     Raises:
         core.values.codecs.ValueNotKeptError: the codec would change the value.
-        DagsterObjectStoreError: as `cloudstore.errors.translate_errors`. What encoding raises passes unchanged.
+        DagsterObjectStoreError: as `cloudstore.s3.errors.translate_errors`. What encoding raises passes unchanged.
     """
     with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as spool:
         writer = _SummingWriter(cast("IO[bytes]", spool))
@@ -104,7 +104,7 @@ def load(place: Place) -> Any:
         S3UntrustedValueError: values are signed, and it is not, or not for this key.
         DagsterObjectCorruptError: its content is not the one that was stored.
         DagsterInvariantViolationError: this process knows no codec of its name.
-        DagsterObjectStoreError: as `cloudstore.errors.translate_errors`. What decoding raises passes unchanged.
+        DagsterObjectStoreError: as `cloudstore.s3.errors.translate_errors`. What decoding raises passes unchanged.
     """
     content, codec = checked_content(place)
     with content.open() as stream:

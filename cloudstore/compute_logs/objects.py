@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloudstore import transfer
-from cloudstore.errors import answer_to, code_of, translate_errors
-from cloudstore.keys import join_key
+from cloudstore.s3.errors import answer_to, code_of, translate_errors
+from cloudstore.s3.keys import join_key
 from core.compute_logs.manager import IO_TYPE_EXTENSION, ComputeIOType
 from core.compute_logs.names import attempt_suffix
 from core.disk.atomic_file import atomic_write
@@ -91,7 +91,7 @@ def fetch_log(client: S3Client, bucket: str, key: str, path: Path) -> Path | Non
         The copy; None where the log is not in the bucket.
 
     Raises:
-        DagsterObjectStoreError: as `cloudstore.errors.translate_errors`; of a missing bucket too.
+        DagsterObjectStoreError: as `cloudstore.s3.errors.translate_errors`; of a missing bucket too.
     """
     found = _head(client, bucket, key)
     if found is None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from cloudstore.compute_logs.pending import PendingLog
 from cloudstore.compute_logs.stream import LogStream
 from cloudstore.compute_logs.tasks import Ended, Refused, Running, State, Task, ToShip, Unprepared
-from cloudstore.errors import answer_to, code_of
+from cloudstore.s3.errors import answer_to, code_of
 from core.errors import DagsterError, DagsterObjectAccessError, DagsterObjectStoreError
 from core.process.forks import begins_anew_in_children
 

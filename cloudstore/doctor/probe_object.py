@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from cloudstore.doctor.target import Target
-from cloudstore.errors import answer_to, code_of, translate_errors
+from cloudstore.s3.errors import answer_to, code_of, translate_errors
 from core.errors import DagsterError, DagsterObjectNotFoundError, DagsterObjectStoreError
 
 _CONTENT = b"cloudstore doctor"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from cloudstore.keys import s3_url
+from cloudstore.s3.keys import s3_url
 from core.errors import DagsterObjectCorruptError
 
 

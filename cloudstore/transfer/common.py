@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from cloudstore.errors import translate_errors
-from cloudstore.keys import s3_url
+from cloudstore.s3.errors import translate_errors
+from cloudstore.s3.keys import s3_url
 from core.errors import DagsterObjectNotFoundError, DagsterObjectStoreError
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from cloudstore.errors import translate_errors
-from cloudstore.keys import s3_url
+from cloudstore.s3.errors import translate_errors
+from cloudstore.s3.keys import s3_url
 from cloudstore.transfer.common import S3AnswerCut, pause, require
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from cloudstore.errors import answer_to, code_of, translate_errors
-from cloudstore.keys import s3_url
+from cloudstore.s3.errors import answer_to, code_of, translate_errors
+from cloudstore.s3.keys import s3_url
 from cloudstore.transfer.common import ask
 from core.errors import DagsterObjectStoreError
 

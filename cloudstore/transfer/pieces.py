@@ -17,8 +17,8 @@ from contextlib import closing
 from threading import Event
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from cloudstore.errors import answer_to, code_of, translate_errors
-from cloudstore.keys import s3_url
+from cloudstore.s3.errors import answer_to, code_of, translate_errors
+from cloudstore.s3.keys import s3_url
 from cloudstore.transfer.common import S3AnswerCut, ask, pause
 from core.errors import DagsterObjectStoreError
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from cloudstore.errors import translate_errors
-from cloudstore.keys import s3_url
+from cloudstore.s3.errors import translate_errors
+from cloudstore.s3.keys import s3_url
 from cloudstore.transfer.answers import is_range
 from cloudstore.transfer.common import CHUNK_BYTES, pause
 from core.errors import DagsterObjectCorruptError, DagsterObjectStoreError

@@ -13,7 +13,7 @@ import zlib
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from cloudstore.errors import translate_errors
+from cloudstore.s3.errors import translate_errors
 from cloudstore.transfer.answers import check_crc32, is_range, whole_crc32
 from cloudstore.transfer.common import CHUNK_BYTES, pause, require
 from core.errors import DagsterObjectCorruptError, DagsterObjectStoreError

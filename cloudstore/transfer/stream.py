@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
-from cloudstore.errors import S3ConditionFailed, translate_errors
-from cloudstore.keys import s3_url
+from cloudstore.s3.errors import S3ConditionFailed, translate_errors
+from cloudstore.s3.keys import s3_url
 from cloudstore.transfer.answers import check_crc32, is_range, whole_bytes, whole_crc32
 from cloudstore.transfer.common import ask, pause, require
 from cloudstore.transfer.range_body import BUFFER_BYTES, READ_ATTEMPTS, RangeBody

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
-from cloudstore.errors import S3ConditionConflict, S3ConditionFailed, answer_to, code_of, translate_errors
-from cloudstore.keys import s3_url
+from cloudstore.s3.errors import S3ConditionConflict, S3ConditionFailed, answer_to, code_of, translate_errors
+from cloudstore.s3.keys import s3_url
 from cloudstore.transfer.common import CHUNK_BYTES, S3AnswerCut, ask, exists, pause, require
 from cloudstore.transfer.file_slice import FileSlice
 from cloudstore.transfer.lost_uploads import abort, abort_lost

@@ -9,7 +9,7 @@ from botocore.parsers import RestXMLParser
 
 from cloudstore import transfer
 from cloudstore.client import make_client
-from cloudstore.errors import S3ConditionConflict, S3ConditionFailed, check_bucket, translate_errors
+from cloudstore.s3.errors import S3ConditionConflict, S3ConditionFailed, check_bucket, translate_errors
 from core.errors import (
     DagsterObjectAccessError,
     DagsterObjectCorruptError,

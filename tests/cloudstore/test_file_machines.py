@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from cloudstore import S3FileCache, S3FileHandle, S3FileManager
-from cloudstore.keys import join_key
+from cloudstore.s3.keys import join_key
 from core import FileHandle, FileManager, InMemoryFileHandle, InMemoryFileManager, LocalFileHandle
 from core.errors import DagsterObjectNotFoundError
 from core.files.local import LocalFileManager

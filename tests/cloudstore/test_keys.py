@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudstore.keys import MAX_KEY_BYTES, decode_name, encode_name, join_key, s3_url, split_key, split_s3_url
+from cloudstore.s3.keys import MAX_KEY_BYTES, decode_name, encode_name, join_key, s3_url, split_key, split_s3_url
 from core.errors import DagsterInvariantViolationError
 
 # Lone surrogates are left in: file names that are no UTF-8 hold them.

@@ -34,7 +34,7 @@ from cloudstore.cli import main
 from cloudstore.client import make_client
 from cloudstore.compute_log_manager import S3ComputeLogManager
 from cloudstore.doctor import READING, ModeTargets, Target, probe
-from cloudstore.errors import translate_errors
+from cloudstore.s3.errors import translate_errors
 from core import ModeDefinition, execute_pipeline, pipeline, solid
 from core.compute_logs.manager import ComputeIOType
 from core.errors import DagsterObjectAccessError, DagsterObjectStoreError

@@ -16,7 +16,7 @@ import pytest
 
 from cloudstore import VersionedPickledObjectS3IOManager, found_values, transfer
 from cloudstore.client import make_client
-from cloudstore.keys import split_s3_url
+from cloudstore.s3.keys import split_s3_url
 from cloudstore.signing import signer_of
 from cloudstore.testing import Fault, FaultProxy
 from cloudstore.values import Place

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cloudstore import s3_file_manager, s3_pickle_io_manager, s3_resource, versioned_s3_io_manager
-from cloudstore.errors import check_bucket
+from cloudstore.s3.errors import check_bucket
 from core import DagsterInstance, ModeDefinition, PipelineExecutionResult, execute_pipeline, pipeline, solid
 from core.errors import DagsterResourceUnavailableError
 

@@ -25,7 +25,7 @@ from cloudstore import (
 )
 from cloudstore.client import make_client
 from cloudstore.io_manager import VALUE_OPTIONS
-from cloudstore.keys import split_s3_url
+from cloudstore.s3.keys import split_s3_url
 from cloudstore.values import S3UntrustedValueError
 from core.config.validate import resolve_config
 from core.definitions.resource import build_init_resource_context

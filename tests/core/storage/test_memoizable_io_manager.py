@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from cloudstore import VersionedPickledObjectS3IOManager
 from cloudstore.client import make_client
-from cloudstore.keys import split_s3_url
+from cloudstore.s3.keys import split_s3_url
 from core.errors import DagsterObjectCorruptError, DagsterObjectNotFoundError
 from core.resources import versioned_fs_io_manager as memoizable_io_manager
 from core.resources.versioned_fs_io_manager import VersionedPickledObjectFilesystemIOManager

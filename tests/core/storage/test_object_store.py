@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from cloudstore import S3ObjectStore
-from cloudstore.keys import join_key
+from cloudstore.s3.keys import join_key
 from core import PickleSerializationStrategy, SerializationStrategy
 from core.errors import (
     DagsterInvariantViolationError,

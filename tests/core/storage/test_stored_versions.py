@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cloudstore import VersionedPickledObjectS3IOManager, transfer
-from cloudstore.keys import split_s3_url
+from cloudstore.s3.keys import split_s3_url
 from core.errors import DagsterInvariantViolationError, DagsterStorageError
 from core.resources.versioned_fs_io_manager import VersionedPickledObjectFilesystemIOManager
 from core.values.io_context import InputContext, OutputContext, build_output_context

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from cloudstore import PickledObjectS3IOManager, S3IntermediateStorage, VersionedPickledObjectS3IOManager
-from cloudstore.keys import split_s3_url
+from cloudstore.s3.keys import split_s3_url
 from core import StepOutputHandle
 from core.errors import DagsterInvariantViolationError, DagsterObjectNotFoundError, DagsterObjectStoreError
 from core.resources.fs_io_manager import PickledObjectFilesystemIOManager

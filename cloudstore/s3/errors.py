@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from cloudstore.keys import join_key, s3_url
+from cloudstore.s3.keys import join_key, s3_url
 from core.errors import (
     DagsterInvalidConfigError,
     DagsterObjectAccessError,
