@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from cloudstore import transfer
 from cloudstore.client import S3_OPTIONS, make_client
+from cloudstore.client.option_types import BUCKET, PREFIX
 from cloudstore.compute_logs.masking import Masker
 from cloudstore.compute_logs.objects import LogPlaces, are_complete, fetch_log, read_segments
 from cloudstore.compute_logs.options import LOG_OPTIONS
 from cloudstore.compute_logs.shipper import Pace, Shipper
 from cloudstore.compute_logs.spool import Spool
-from cloudstore.option_types import BUCKET, PREFIX
 from cloudstore.s3.errors import translate_errors
 from cloudstore.s3.keys import s3_url
 from core.compute_logs.capture import OutputCapture

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloudstore.client import S3_OPTIONS, make_client
+from cloudstore.client.option_types import BUCKET, PREFIX
 from cloudstore.file_manager import S3FileManager
-from cloudstore.option_types import BUCKET, PREFIX
 from cloudstore.s3.errors import check_bucket
 from core.config import Field
 from core.definitions.resource import InitResourceContext, resource

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from cloudstore import transfer
+from cloudstore.client.option_types import BUCKET
 from cloudstore.file_manager import S3FileHandle
-from cloudstore.option_types import BUCKET
 from core.config import Field, StringSource
 from core.definitions.input_output import InputDefinition, OutputDefinition
 from core.definitions.solid import solid

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cloudstore.option_types import SECONDS, whole_number
+from cloudstore.client.option_types import SECONDS, whole_number
 from core.compute_logs.local import MAX_LOG_BYTES
 from core.config import Array, BoolSource, Checked, Field, IntSource, StringSource
 

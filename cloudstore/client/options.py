@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cloudstore.option_types import ENDPOINT, NAME, SECONDS, TAGS, one_of, text, whole_number
+from cloudstore.client.option_types import ENDPOINT, NAME, SECONDS, TAGS, one_of, text, whole_number
 from core.config import BoolSource, Field
 
 _SIGNING_OPTIONS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "role_arn")

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cloudstore.lean_requests import read_times_quickly, send_small_bodies_at_once
-from cloudstore.object_options import add_object_options
-from cloudstore.options import S3_OPTIONS
-from cloudstore.role import assume_role
+from cloudstore.client.counting import count_requests
+from cloudstore.client.lean_requests import read_times_quickly, send_small_bodies_at_once
+from cloudstore.client.object_options import add_object_options
+from cloudstore.client.options import S3_OPTIONS
+from cloudstore.client.role import assume_role
+from cloudstore.client.secrecy import refuse_line_breaks, refuse_user_in
+from cloudstore.client.upload_journal import journal_uploads
 from cloudstore.s3.errors import unusable_options
-from cloudstore.secrecy import refuse_line_breaks, refuse_user_in
-from cloudstore.upload_journal import journal_uploads
 from core.config import resolve_config
 from core.errors import DagsterResourceUnavailableError
 from core.process.leftovers import Clearer, Leftovers
@@ -25,12 +24,6 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from botocore.loaders import Loader
     from types_boto3_s3 import S3Client
-
-
-__all__ = ["S3_OPTIONS", "make_client"]
-
-# Operations that are PUT, COPY, POST or LIST requests on the bill (https://aws.amazon.com/s3/pricing/).
-_CHARGED_AS_WRITES = ("Put", "Copy", "Create", "Complete", "UploadPart", "List")
 
 
 def make_client(
@@ -80,7 +73,7 @@ def make_client(
     send_small_bodies_at_once(client)
     add_object_options(client, given)
     if usage is not None:
-        _count_requests(client, usage)
+        count_requests(client, usage)
     if leftovers is not None:
         journal_uploads(client, leftovers.journal(_clearer(given)))
     return client
@@ -133,30 +126,3 @@ def _shared_loader(data_path: str | None) -> Loader:
     from botocore.loaders import create_loader  # lazy, as in make_client
 
     return create_loader(data_path)
-
-
-def _count_requests(client: S3Client, usage: UsageMeter) -> None:
-    """Adds each HTTP request of `client` to `usage`. Both events come once an attempt, in the attempt's thread."""
-    sent = threading.local()
-
-    def before_send(request: Any, event_name: str, **_: Any) -> None:
-        sent.at = time.perf_counter()
-        writes = int(event_name.rpartition(".")[2].startswith(_CHARGED_AS_WRITES))
-        usage.add(requests=1, bytes_sent=_body_bytes(request.headers), write_requests=writes)
-
-    def response_received(response_dict: Mapping[str, Any] | None, **_: Any) -> None:
-        received = 0 if response_dict is None else _received_bytes(response_dict)
-        usage.add(bytes_received=received, seconds=time.perf_counter() - sent.at)
-
-    client.meta.events.register_first("before-send.s3", before_send)
-    client.meta.events.register_first("response-received.s3", response_received)
-
-
-def _body_bytes(headers: Mapping[str, Any]) -> int:
-    # A body with a trailing checksum is sent in chunks; then this header has the length of what is in them.
-    return int(headers.get("X-Amz-Decoded-Content-Length") or headers.get("Content-Length") or 0)
-
-
-def _received_bytes(response: Mapping[str, Any]) -> int:
-    body = response["body"]  # bytes where they were read already, else a stream that the caller reads
-    return len(body) if isinstance(body, bytes) else int(response["headers"].get("Content-Length") or 0)

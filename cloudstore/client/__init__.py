@@ -1,0 +1,6 @@
+"""The client of everything that talks to S3, made from one schema of options."""
+
+from cloudstore.client.make import make_client
+from cloudstore.client.options import S3_OPTIONS
+
+__all__ = ["S3_OPTIONS", "make_client"]
