@@ -21,21 +21,21 @@ from cloudstore.compute_log_manager import S3ComputeLogManager
 from cloudstore.file_cache import S3FileCache, s3_file_cache
 from cloudstore.file_manager import S3FileHandle, S3FileManager
 from cloudstore.fingerprint import S3ObjectFingerprint
-from cloudstore.intermediate_storage import (
+from cloudstore.resource import s3_file_manager, s3_resource
+from cloudstore.solids import S3Coordinate, file_handle_to_s3
+from cloudstore.values.intermediate_storage import (
     S3IntermediateStorage,
     s3_intermediate_storage,
     s3_plus_default_intermediate_storage_defs,
 )
-from cloudstore.io_manager import (
+from cloudstore.values.io_manager import (
     PickledObjectS3IOManager,
     VersionedPickledObjectS3IOManager,
     s3_pickle_io_manager,
     versioned_s3_io_manager,
 )
-from cloudstore.object_store import S3ObjectStore
-from cloudstore.resource import s3_file_manager, s3_resource
-from cloudstore.solids import S3Coordinate, file_handle_to_s3
-from cloudstore.values import S3UntrustedValueError
+from cloudstore.values.object_store import S3ObjectStore
+from cloudstore.values.objects import S3UntrustedValueError
 
 __all__ = [
     "PickledObjectS3IOManager",

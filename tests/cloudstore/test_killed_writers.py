@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from cloudstore.transfer import list_objects
-from cloudstore.values import Place, load
+from cloudstore.values.objects import Place, load
 from core import DagsterInstance
 from core.retention.prune import prune
 

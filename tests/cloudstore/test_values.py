@@ -18,11 +18,13 @@ from typing import IO, Any
 
 import pytest
 
-from cloudstore import found_values, transfer, values
-from cloudstore.signing import Signer, signer_of
+from cloudstore import transfer
 from cloudstore.testing import EmbeddedS3Server, Fault, FaultProxy
 from cloudstore.transfer.pieces import PIECE_BYTES, RANGE_BYTES
-from cloudstore.values import Place, S3UntrustedValueError
+from cloudstore.values import found as found_values
+from cloudstore.values import objects
+from cloudstore.values.objects import Place, S3UntrustedValueError
+from cloudstore.values.signing import Signer, signer_of
 from core.errors import (
     DagsterInvalidConfigError,
     DagsterInvariantViolationError,
@@ -48,7 +50,7 @@ def place(store: Any, key: str = "values/k", secret: str | None = None, former: 
 
 
 def put(at: Place, value: object, codec: str = "pickle", **details: Any) -> bool:
-    return values.store(at, value, codec_named(codec), **details).is_new
+    return objects.store(at, value, codec_named(codec), **details).is_new
 
 
 def has(at: Place) -> bool:
@@ -102,7 +104,7 @@ def test_a_value_comes_back_in_one_request_each_way(store: Any, codec: str, valu
     before = store.usage.read()
     assert put(at, value, codec, run_id="r 1", once=once)
     stored = store.usage.read()
-    assert values.load(at) == value
+    assert objects.load(at) == value
     assert ((stored - before).requests, (store.usage.read() - stored).requests) == (1, 1)
 
 
@@ -140,7 +142,7 @@ def test_content_of_any_size_comes_back(store: Any, size: int, once: bool) -> No
     before = store.usage.read()
     assert put(at, data, "bytes", once=once)
     stored = store.usage.read()
-    assert values.load(at) == data
+    assert objects.load(at) == data
     sent, read = (stored - before).requests, (store.usage.read() - stored).requests
     assert sent == (1 if once or size <= 16 * MIB else 2 + -(-size // (16 * MIB)))
     assert read == (max(1, -(-size // RANGE_BYTES)) if size else 2)  # an empty object has no range to ask for
@@ -151,7 +153,7 @@ def test_content_of_any_size_comes_back(store: Any, size: int, once: bool) -> No
 def test_pickles_read_pieces_as_they_need(store: Any, size: int) -> None:
     value = [bytearray(pattern(size)), pattern(size // 3), "é" * (size // 7), list(range(size // 100))]
     put(place(store), value)
-    assert values.load(place(store)) == value
+    assert objects.load(place(store)) == value
 
 
 def test_a_value_of_the_former_release_loads_unless_values_are_signed(store: Any) -> None:
@@ -160,21 +162,21 @@ def test_a_value_of_the_former_release_loads_unless_values_are_signed(store: Any
         transfer.put_bytes(
             store.client, store.bucket, at.key, pickle.dumps(b"x" * size, 5), metadata={transfer.WRITE_ID: "1"}
         )
-        assert values.load(at) == b"x" * size
+        assert objects.load(at) == b"x" * size
         assert has(at)
         with pytest.raises(S3UntrustedValueError, match=f"s3://{store.bucket}/k{number} is unsigned"):
-            values.load(place(store, f"k{number}", SECRET))
+            objects.load(place(store, f"k{number}", SECRET))
 
 
 def test_a_value_that_is_not_there(store: Any) -> None:
     with pytest.raises(DagsterObjectNotFoundError, match=r"no object at s3://.*/values/k"):
-        values.load(place(store))
+        objects.load(place(store))
     assert not has(place(store))
 
 
 def test_a_refusal_is_no_answer(embedded: Any) -> None:
     refused = replace(place(embedded), client=embedded.client_with(aws_secret_access_key="wrong"))
-    for ask in (has, values.load):
+    for ask in (has, objects.load):
         with pytest.raises(DagsterObjectAccessError):
             ask(refused)
 
@@ -183,11 +185,11 @@ def test_an_unknown_codec_is_named(store: Any) -> None:
     put(place(store), b"x", "test-fuse")
     rewrite(place(store), codec="theirs")
     with pytest.raises(DagsterInvariantViolationError, match=r"no codec 'theirs'.*register_codec"):
-        values.load(place(store))
+        objects.load(place(store))
 
 
 def test_the_example_of_the_page_about_values_runs(s3_server: EmbeddedS3Server, bucket: str) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "values.md").read_text("utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "objects.md").read_text("utf-8")
     (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     script, environment = example.replace("my-bucket", bucket), {**os.environ, **s3_server.environment()}
     environment.pop("DAGSTER_HOME", None)
@@ -210,7 +212,7 @@ def test_altered_content_is_never_decoded(store: Any, size: int) -> None:
     altered = data[:-1] + bytes([data[-1] ^ 1])
     rewrite(at, altered)
     with pytest.raises(DagsterObjectCorruptError) as caught:
-        values.load(at)
+        objects.load(at)
     for said in (at.url, *(hashlib.sha256(each).hexdigest() for each in (data, altered)), "run run-1"):
         assert said in str(caught.value)
     assert Fuse.decoded == 0
@@ -222,7 +224,7 @@ def test_cut_content_is_never_decoded_and_no_value(store: Any) -> None:
     rewrite(at, b"1234")
     assert not has(at)
     with pytest.raises(DagsterObjectCorruptError, match=r"has 4 bytes, and 5 .* were stored by run run-1"):
-        values.load(at)
+        objects.load(at)
     assert Fuse.decoded == 0
 
 
@@ -233,7 +235,7 @@ def test_lost_metadata_is_no_value(store: Any, name: str) -> None:
     rewrite(at, **{name: None})
     assert not has(at)
     with pytest.raises(DagsterObjectCorruptError, match="lost some of its metadata"):
-        values.load(at)
+        objects.load(at)
     assert Fuse.decoded == 0
 
 
@@ -241,7 +243,7 @@ def test_an_empty_object_without_metadata_is_no_value(store: Any) -> None:
     store.client.put_object(Bucket=store.bucket, Key="values/k", Body=b"")
     assert not has(place(store))
     with pytest.raises(DagsterObjectCorruptError, match="is empty"):
-        values.load(place(store))
+        objects.load(place(store))
 
 
 @pytest.mark.parametrize("cuts", [1, 3])
@@ -250,7 +252,7 @@ def test_reading_goes_on_where_a_connection_broke(proxy: Any, cuts: int) -> None
     put(place(proxy.store), data, "bytes")
     at = replace(place(proxy.store), client=proxy.client())
     proxy.fail(*["cut the answer"] * cuts, method="GET")
-    assert values.load(at) == data
+    assert objects.load(at) == data
     assert proxy.seen.count("GET") == 3 + cuts
 
 
@@ -264,7 +266,7 @@ def test_one_object_is_read_though_it_is_replaced_meanwhile(proxy: Any) -> None:
 
     proxy.decide = replace_after_the_first
     with pytest.raises(DagsterObjectStoreError, match="was replaced or deleted while it was read"):
-        values.load(at)
+        objects.load(at)
     assert Fuse.decoded == 0
 
 
@@ -291,7 +293,7 @@ def test_loading_trusts_no_headers_that_were_cut(
     put(at, value, codec)
     for at_byte in CUTS:
         proxy.inject(Fault.cut(at_byte), operations="GetObject", times=2 if value == b"" else 1)
-        assert values.load(at) == value
+        assert objects.load(at) == value
         proxy.clear()
     assert len(proxy.faults) >= len(CUTS)
 
@@ -308,7 +310,7 @@ def test_existence_is_judged_by_no_headers_that_were_cut(cutting: tuple[FaultPro
         assert not put(at, "second", once=True)
         proxy.clear()
     assert len(proxy.faults) == 2 * len(CUTS)
-    assert values.load(at) == "first"
+    assert objects.load(at) == "first"
 
 
 def test_what_is_at_fault_is_asked_for_twice_and_what_is_not_once(store: Any) -> None:
@@ -327,9 +329,9 @@ def test_what_is_at_fault_is_asked_for_twice_and_what_is_not_once(store: Any) ->
 @pytest.mark.parametrize("size", [5, RANGE_BYTES + 5])
 def test_a_signed_value_comes_back(store: Any, size: int) -> None:
     put(place(store, secret=SECRET), pattern(size), "bytes")
-    assert values.load(place(store, secret=SECRET)) == pattern(size)
+    assert objects.load(place(store, secret=SECRET)) == pattern(size)
     assert has(place(store, secret=SECRET))
-    assert values.load(place(store)) == pattern(size)  # who has no key reads too, on trust
+    assert objects.load(place(store)) == pattern(size)  # who has no key reads too, on trust
 
 
 def unsigned(at: Place) -> None:
@@ -361,7 +363,7 @@ def test_what_has_no_right_signature_is_refused_before_it_is_decoded(
     put(at, b"12345", "test-fuse")
     attack(at)
     with pytest.raises(S3UntrustedValueError, match=r"s3://.*/values/k is (unsigned|signed with no known key)"):
-        values.load(at)
+        objects.load(at)
     assert not has(at)
     assert Fuse.decoded == 0
 
@@ -371,18 +373,18 @@ def test_altered_content_under_a_right_signature_is_refused(store: Any) -> None:
     put(at, b"12345", "test-fuse")
     rewrite(at, b"evil!")
     with pytest.raises(DagsterObjectCorruptError, match="SHA-256"):
-        values.load(at)
+        objects.load(at)
     assert Fuse.decoded == 0
 
 
 def test_a_former_key_is_accepted_and_not_signed_with(store: Any) -> None:
     put(place(store, secret=SECRET), b"1", "bytes")
     both = place(store, secret=OTHER_SECRET, former=SECRET)
-    assert values.load(both) == b"1"
+    assert objects.load(both) == b"1"
     put(both, b"2", "bytes")
-    assert values.load(place(store, secret=OTHER_SECRET)) == b"2"
+    assert objects.load(place(store, secret=OTHER_SECRET)) == b"2"
     with pytest.raises(S3UntrustedValueError):
-        values.load(place(store, secret=SECRET))
+        objects.load(place(store, secret=SECRET))
 
 
 def test_keys_come_from_the_environment_and_are_never_weak(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -417,7 +419,7 @@ def test_no_two_texts_have_one_signature() -> None:
 def test_a_whole_value_is_kept(store: Any) -> None:
     assert put(place(store), "first", once=True)
     assert not put(place(store), "second", once=True)
-    assert values.load(place(store)) == "first"
+    assert objects.load(place(store)) == "first"
 
 
 def test_what_is_no_whole_value_is_replaced(store: Any) -> None:
@@ -425,11 +427,11 @@ def test_what_is_no_whole_value_is_replaced(store: Any) -> None:
         put(place(store), "first", once=False)
         spoil(place(store))
         assert put(place(store), "second", once=True)
-        assert values.load(place(store)) == "second"
+        assert objects.load(place(store)) == "second"
     signed = place(store, secret=SECRET)
     assert put(signed, "third", once=True)  # the second is not signed
     assert not put(signed, "fourth", once=True)
-    assert values.load(signed) == "third"
+    assert objects.load(signed) == "third"
 
 
 # --- memory --------------------------------------------------------------------------------------------------
@@ -437,22 +439,22 @@ def test_what_is_no_whole_value_is_replaced(store: Any) -> None:
 MEASURE = """
 import json, resource, sys
 import numpy
-from cloudstore import values
+from cloudstore.values import objects
 from cloudstore.client import make_client
 from core.values.codecs import codec_named
 direction, codec, once, size, bucket, options = *sys.argv[1:3], sys.argv[3] == "once", *map(json.loads, sys.argv[4:])
 client = make_client(options)
-small, large = (values.Place(client, bucket, f"{codec}/{name}") for name in ("small", "large"))
-values.store(small, numpy.zeros(9), codec_named(codec))
-values.load(small)
+small, large = (objects.Place(client, bucket, f"{codec}/{name}") for name in ("small", "large"))
+objects.store(small, numpy.zeros(9), codec_named(codec))
+objects.load(small)
 if direction == "store":
     array = numpy.empty(size // 8)
     array[:] = 1.5
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 if direction == "store":
-    values.store(large, array, codec_named(codec), once=once)
+    objects.store(large, array, codec_named(codec), once=once)
 else:
-    array = values.load(large)
+    array = objects.load(large)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
 assert array.nbytes == size and (array == 1.5).all()
 print(peak * (1 if sys.platform == "darwin" else 1024))
@@ -473,7 +475,7 @@ def test_a_large_array_takes_its_own_size_once_more(embedded: Any, codec: str, o
 
 WRITE_ON = """
 import json, random, sys
-from cloudstore import values
+from cloudstore.values import objects
 from cloudstore.client import make_client
 from core.values.codecs import codec_named
 bucket, seed, options = map(json.loads, sys.argv[1:])
@@ -481,8 +483,8 @@ client, dice = make_client(options), random.Random(seed)
 for number in range(1_000_000):
     size = dice.choice([0, 10, 100_000, 3 << 20, 17 << 20, 40 << 20])
     value = [number, bytes([number % 256]) * size]
-    place = values.Place(client, bucket, f"{seed}/{number}")
-    values.store(place, value, codec_named("pickle"), once=dice.random() < 0.5)
+    place = objects.Place(client, bucket, f"{seed}/{number}")
+    objects.store(place, value, codec_named("pickle"), once=dice.random() < 0.5)
     print(number, flush=True)
 """
 
@@ -499,7 +501,7 @@ def test_killing_the_writer_leaves_each_value_whole_or_absent(embedded: Any) -> 
             writer.kill()
         for found in transfer.list_objects(embedded.client, embedded.bucket, f"{seed}/"):
             at = place(embedded, found.key)
-            number, content = values.load(at)
+            number, content = objects.load(at)
             assert has(at)
             assert found.key == f"{seed}/{number}"
             assert content == bytes([number % 256]) * len(content)

@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 
-from cloudstore import VersionedPickledObjectS3IOManager, found_values, transfer
+from cloudstore import VersionedPickledObjectS3IOManager, transfer
 from cloudstore.client import make_client
 from cloudstore.s3.keys import split_s3_url
-from cloudstore.signing import signer_of
 from cloudstore.testing import Fault, FaultProxy
-from cloudstore.values import Place
+from cloudstore.values import found as found_values
+from cloudstore.values.objects import Place
+from cloudstore.values.signing import signer_of
 from core.errors import DagsterObjectAccessError
 from core.values.io_context import OutputContext, build_input_context, build_output_context
 

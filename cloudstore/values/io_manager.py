@@ -6,13 +6,14 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cloudstore import found_values, values
-from cloudstore.found_values import FoundValue
 from cloudstore.resource import BUCKET_OPTIONS
 from cloudstore.s3.errors import check_bucket
 from cloudstore.s3.keys import join_key, s3_url
-from cloudstore.signing import signer_of
-from cloudstore.stored_versions import delete_in_bucket, is_in_bucket, versions_in_bucket
+from cloudstore.values import found as found_values
+from cloudstore.values import objects
+from cloudstore.values.found import FoundValue
+from cloudstore.values.signing import signer_of
+from cloudstore.values.versions import delete_in_bucket, is_in_bucket, versions_in_bucket
 from core.config import Field, StringSource
 from core.definitions.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
@@ -76,22 +77,22 @@ class _StoredObjects(IOManager):
     def handle_output(self, context: OutputContext, obj: Any) -> None:
         self._store(context, obj, once=False)
 
-    def _store(self, context: OutputContext, obj: Any, once: bool) -> values.StoredValue:
+    def _store(self, context: OutputContext, obj: Any, once: bool) -> objects.StoredValue:
         codec = codec_for(context.metadata, context.dagster_type, obj)
         try:
-            return values.store(self._place(context), obj, codec, run_id=context.run_id, once=once)
+            return objects.store(self._place(context), obj, codec, run_id=context.run_id, once=once)
         except ValueNotKeptError as error:
             raise ValueNotKeptError(f"Output {context.name!r} of step {context.step_key!r}: {error}") from error
 
     def load_input(self, context: InputContext) -> Any:
         assert context.upstream_output is not None
-        return values.load(self._place(context.upstream_output))
+        return objects.load(self._place(context.upstream_output))
 
     def get_address(self, context: OutputContext) -> str | None:
         return s3_url(self._bucket, self._key(context))
 
-    def _place(self, context: OutputContext) -> values.Place:
-        return values.Place(self._client, self._bucket, self._key(context), self._signer)
+    def _place(self, context: OutputContext) -> objects.Place:
+        return objects.Place(self._client, self._bucket, self._key(context), self._signer)
 
     def _key(self, context: OutputContext) -> str:
         return join_key(self._prefix, *self._names(context))
@@ -125,7 +126,7 @@ class VersionedPickledObjectS3IOManager(_StoredObjects, MemoizableIOManager):
     asked for, signed or not: the instance's own database says that a run has stored or verified these very bytes, and
     under which signing key. (A stamp of another key, or of none, does not count.) An object of unknown stamp is
     verified by a HEAD; one with another ETag or size than is known, by reading it. What has the known ETag and has lost
-    its metadata is told when it is loaded. See `cloudstore.found_values`.
+    its metadata is told when it is loaded. See `cloudstore.values.found`.
 
     Args:
         s3_bucket: the bucket.

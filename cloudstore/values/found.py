@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from cloudstore import transfer, values
-from cloudstore.values import Place
+from cloudstore import transfer
+from cloudstore.values import objects
+from cloudstore.values.objects import Place
 from core.errors import DagsterInvariantViolationError, DagsterObjectCorruptError, DagsterObjectNotFoundError
 
 _QUESTIONS_AT_ONCE = 64
@@ -30,7 +31,7 @@ class FoundValue:
     """What there is at a place.
 
     Attributes:
-        stamp: of a whole value, by `values.stamp_of`; None where there is none.
+        stamp: of a whole value, by `objects.stamp_of`; None where there is none.
         fault: what is wrong with the object that is there, if it is no whole value.
     """
 
@@ -55,14 +56,14 @@ def find(place: Place, known: str | None = None) -> FoundValue:
     Raises:
         DagsterObjectAccessError: when the store refuses to say.
     """
-    found = values.head(place)
+    found = objects.head(place)
     if found is None:
         return _NOTHING
     if found.fault is not None:
         return FoundValue(fault=found.fault)
     if _is_altered(known, found.etag, found.size_bytes):
         return _read(place, found.etag, found.size_bytes)
-    return FoundValue(values.stamp_of(place, found.etag, found.size_bytes))
+    return FoundValue(objects.stamp_of(place, found.etag, found.size_bytes))
 
 
 def find_all(wanted: Sequence[tuple[Place, str | None]]) -> list[FoundValue]:
@@ -105,7 +106,7 @@ def _settled(place: Place, known: str | None, entry: transfer.ListedObject | Non
     """What a listing tells for certain; None where it does not."""
     if entry is None:
         return _NOTHING
-    return FoundValue(known) if known == values.stamp_of(place, entry.etag, entry.size_bytes) else None
+    return FoundValue(known) if known == objects.stamp_of(place, entry.etag, entry.size_bytes) else None
 
 
 def _ask_all(left: Sequence[_Question]) -> dict[str, FoundValue]:
@@ -129,13 +130,13 @@ def _ask(question: _Question) -> FoundValue:
 
 def _is_altered(known: str | None, etag: str, size_bytes: int) -> bool:
     """Whether the bytes are others than those that are known."""
-    content = values.content_stamp(etag, size_bytes)
+    content = objects.content_stamp(etag, size_bytes)
     return known is not None and known != content and not known.startswith(f"{content} ")
 
 
 def _check(place: Place) -> None:
-    content, _ = values.checked_content(place)
-    if values.SHA256 not in content.metadata:  # nothing tells that it is a value, and it is not the one that was there
+    content, _ = objects.checked_content(place)
+    if objects.SHA256 not in content.metadata:  # nothing tells that it is a value, and it is not the one that was there
         raise DagsterObjectCorruptError(f"{place.url} was replaced by something that is no value of ours.")
 
 
@@ -153,4 +154,4 @@ def _read(place: Place, etag: str, size_bytes: int) -> FoundValue:
         return FoundValue(fault=fault)
     except DagsterInvariantViolationError:  # of a codec that this process does not know; the content is right
         pass
-    return FoundValue(values.stamp_of(place, etag, size_bytes))
+    return FoundValue(objects.stamp_of(place, etag, size_bytes))

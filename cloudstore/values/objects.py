@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from cloudstore import transfer
 from cloudstore.s3.keys import decode_name, encode_name, s3_url
-from cloudstore.signing import Signer
+from cloudstore.values.signing import Signer
 from core.errors import (
     DagsterInvariantViolationError,
     DagsterObjectCorruptError,

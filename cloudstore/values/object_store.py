@@ -6,12 +6,13 @@ import io
 from collections.abc import Iterable
 from typing import IO, TYPE_CHECKING, Any
 
-from cloudstore import transfer, values
+from cloudstore import transfer
 from cloudstore.client import make_client
 from cloudstore.s3.errors import translate_errors
 from cloudstore.s3.keys import join_key, s3_url
-from cloudstore.signing import signer_of
-from cloudstore.values import CODEC, SHA256, SIGNATURE, S3UntrustedValueError
+from cloudstore.values import objects
+from cloudstore.values.objects import CODEC, SHA256, SIGNATURE, S3UntrustedValueError
+from cloudstore.values.signing import signer_of
 from core.errors import DagsterObjectStoreError
 from core.types import PickleSerializationStrategy, SerializationStrategy
 from core.values.codecs import Codec, codec_named
@@ -55,11 +56,11 @@ class S3ObjectStore(ObjectStore):
     def set_object(self, key: str, obj: Any, serialization_strategy: SerializationStrategy | None = None) -> str:
         strategy = _own_format(serialization_strategy)
         codec = codec_named("pickle") if strategy is None else _Written(strategy)
-        values.store(self._place(key), obj, codec, run_id=self._run_id)
+        objects.store(self._place(key), obj, codec, run_id=self._run_id)
         return self.uri_for_key(key)
 
     def get_object(self, key: str, serialization_strategy: SerializationStrategy | None = None) -> tuple[Any, str]:
-        loaded, uri = values.load(self._place(key)), self.uri_for_key(key)
+        loaded, uri = objects.load(self._place(key)), self.uri_for_key(key)
         strategy = _own_format(serialization_strategy)
         if strategy is None:
             return loaded, uri
@@ -100,8 +101,8 @@ class S3ObjectStore(ObjectStore):
     def key_for_paths(self, path_fragments: Iterable[str]) -> str:
         return checked_key(join_key("", *path_fragments))
 
-    def _place(self, key: str) -> values.Place:
-        return values.Place(self._client, self.bucket, checked_key(key), self._signer)
+    def _place(self, key: str) -> objects.Place:
+        return objects.Place(self._client, self.bucket, checked_key(key), self._signer)
 
 
 class _Written(Codec):
@@ -124,7 +125,7 @@ def _own_format(strategy: SerializationStrategy | None) -> SerializationStrategy
     return None if type(strategy) is PickleSerializationStrategy else strategy
 
 
-def _metadata_of_copy(source: values.Place, target: values.Place, metadata: dict[str, str]) -> dict[str, str]:
+def _metadata_of_copy(source: objects.Place, target: objects.Place, metadata: dict[str, str]) -> dict[str, str]:
     """What an object says of itself under another key: the same, but its signature, which is for its key."""
     signature, codec, sha256 = (metadata.get(name, "") for name in (SIGNATURE, CODEC, SHA256))
     unsigned = {name: value for name, value in metadata.items() if name != SIGNATURE}

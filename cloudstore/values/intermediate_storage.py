@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloudstore.io_manager import VALUE_OPTIONS
-from cloudstore.object_store import S3ObjectStore
 from cloudstore.s3.errors import check_bucket
 from cloudstore.s3.keys import join_key
+from cloudstore.values.io_manager import VALUE_OPTIONS
+from cloudstore.values.object_store import S3ObjectStore
 from core.definitions.intermediate_storage import InitIntermediateStorageContext, intermediate_storage
 from core.resources.intermediate_storages import default_intermediate_storage_defs
 from core.values.intermediate_storage import TypeStoragePluginRegistry
