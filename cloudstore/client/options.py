@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cloudstore.client.option_types import ENDPOINT, NAME, SECONDS, TAGS, one_of, text, whole_number
+from cloudstore.client.option_types import BUCKET, ENDPOINT, NAME, PREFIX, SECONDS, TAGS, one_of, text, whole_number
 from core.config import BoolSource, Field
 
 _SIGNING_OPTIONS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "role_arn")
@@ -213,3 +213,8 @@ _OBJECTS: dict[str, Field] = {
 }
 
 S3_OPTIONS: dict[str, Field] = {**_CONNECTION, **_CREDENTIALS, **_OBJECTS}
+
+BUCKET_OPTIONS: dict[str, Field] = {
+    "s3_bucket": Field(BUCKET, description="The bucket."),
+    "s3_prefix": Field(PREFIX, default_value="dagster", description="Where in the bucket, as a path."),
+}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudstore.client import S3_OPTIONS, make_client
-from cloudstore.compute_log_manager import S3ComputeLogManager
+from cloudstore.compute_logs.manager import S3ComputeLogManager
 from cloudstore.s3.keys import join_key
 from core.config import Field, Shape, resolve_config
 from core.definitions.configurable import DefinitionField

@@ -25,7 +25,7 @@ from cloudstore import (
     s3_file_manager,
     s3_resource,
 )
-from cloudstore.solids import S3Coordinate as SameCoordinate
+from cloudstore.files.solids import S3Coordinate as SameCoordinate
 from core import (
     AssetKey,
     DagsterInvalidConfigError,

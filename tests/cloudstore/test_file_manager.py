@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from cloudstore import file_manager as s3_file_manager_module
-from cloudstore.file_manager import S3FileHandle, S3FileManager
+from cloudstore.files import manager as s3_file_manager_module
+from cloudstore.files.manager import S3FileHandle, S3FileManager
 from cloudstore.testing import Fault, FaultProxy
 from cloudstore.transfer import PART_BYTES, RANGE_BYTES, put_bytes
 from core import ModeDefinition, execute_pipeline, mem_file_manager, pipeline, solid
@@ -275,7 +275,7 @@ elif kind == "local":
     manager = LocalFileManager(folder)
 else:
     from cloudstore.client import make_client
-    from cloudstore.file_manager import S3FileManager
+    from cloudstore.files.manager import S3FileManager
     manager = S3FileManager(make_client(options), bucket, "elsewhere")
 sys.stdout.buffer.write(pickle.dumps(manager.write_data(b"theirs", ext="txt")))
 """

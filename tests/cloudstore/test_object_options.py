@@ -11,7 +11,7 @@ import pytest
 import urllib3
 
 from cloudstore import transfer
-from cloudstore.file_manager import S3FileManager
+from cloudstore.files.manager import S3FileManager
 
 KEY_ID = "1234abcd-12ab-34cd-56ef-1234567890ab"
 TAGS = {"env": "prod", "a b": "1+1=2", "empty": ""}

@@ -32,7 +32,7 @@ import cloudstore
 from cloudstore import transfer
 from cloudstore.cli import main
 from cloudstore.client import make_client
-from cloudstore.compute_log_manager import S3ComputeLogManager
+from cloudstore.compute_logs.manager import S3ComputeLogManager
 from cloudstore.doctor import READING, ModeTargets, Target, probe
 from cloudstore.s3.errors import translate_errors
 from core import ModeDefinition, execute_pipeline, pipeline, solid

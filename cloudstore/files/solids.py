@@ -7,7 +7,7 @@ from typing import Any
 
 from cloudstore import transfer
 from cloudstore.client.option_types import BUCKET
-from cloudstore.file_manager import S3FileHandle
+from cloudstore.files.manager import S3FileHandle
 from core.config import Field, StringSource
 from core.definitions.input_output import InputDefinition, OutputDefinition
 from core.definitions.solid import solid

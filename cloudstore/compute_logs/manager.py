@@ -1,0 +1,280 @@
+"""Compute logs in a bucket."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import tempfile
+import threading
+import weakref
+from collections.abc import Collection
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cloudstore import transfer
+from cloudstore.client import S3_OPTIONS, make_client
+from cloudstore.client.option_types import BUCKET, PREFIX
+from cloudstore.compute_logs.masking import Masker
+from cloudstore.compute_logs.objects import LogPlaces, are_complete, fetch_log, read_segments
+from cloudstore.compute_logs.options import LOG_OPTIONS
+from cloudstore.compute_logs.shipper import Pace, Shipper
+from cloudstore.compute_logs.spool import Spool
+from cloudstore.s3.errors import translate_errors
+from cloudstore.s3.keys import s3_url
+from core.compute_logs.capture import OutputCapture
+from core.compute_logs.local import LogName
+from core.compute_logs.manager import (
+    MAX_BYTES_FILE_READ,
+    ComputeIOType,
+    ComputeLogFileData,
+    ComputeLogManager,
+)
+from core.compute_logs.pieces import check_piece, decoded, read_piece
+from core.config import Field, Secret, StringSource, resolve_config
+from core.disk.paths import can_name_file
+from core.errors import DagsterInvalidConfigError
+from core.process.forks import begins_anew_in_children
+from core.records.pipeline_run import PipelineRun
+from core.records.removal import Removal
+from core.serdes import ConfigurableClass, ConfigurableClassData
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+_FORMER = "FORMER_"  # before the name of an option: the variable that holds what it was when a process was killed
+_SECRET_OPTIONS = [name for name, option in S3_OPTIONS.items() if option.is_secret]
+
+
+class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
+    """Keeps the stdout and stderr of each step at `{prefix}/storage/{run_id}/compute_logs/{step_key}.out` and `.err`.
+
+    Steps write to files on the local disk, which are shipped from there in the background: while a step runs its new
+    bytes, as segments, and when the run has ended each log as one object. Then the files are deleted. A log that cannot
+    be shipped stays on the disk, and the run has a warning event; it is shipped later, by this process, by one that
+    opens the instance, or by `cloudstore logs drain`, also when this process is killed.
+
+    In `dagster.yaml`:
+
+        compute_logs:
+          module: cloudstore.compute_log_manager
+          class: S3ComputeLogManager
+          config:
+            bucket: my-bucket
+            prefix: teams/data
+
+    Args:
+        bucket: the bucket.
+        local_dir: where logs are staged; a folder in the system's temporary directory by default.
+        inst_data: what it was configured with.
+        prefix: where in the bucket.
+        skip_empty_files: do not ship files that hold nothing.
+        options: those of `LOG_OPTIONS` (`upload_interval`, `gzip`, ...) and those of `s3_resource`.
+
+    Raises:
+        DagsterInvalidConfigError: an option is none, or has a wrong value.
+    """
+
+    follow_interval_seconds = 1.0
+
+    def __init__(
+        self,
+        bucket: str,
+        local_dir: str | None = None,
+        inst_data: ConfigurableClassData | None = None,
+        prefix: str = "dagster",
+        skip_empty_files: bool = False,
+        **options: Any,
+    ) -> None:
+        given = resolve_config({**LOG_OPTIONS, **S3_OPTIONS}, options, "options of S3ComputeLogManager")
+        self._options = given
+        self._inst_data = inst_data
+        self._places = LogPlaces(bucket, prefix)
+        always_masked = {_FORMER + name.upper(): str(given[name]) for name in _SECRET_OPTIONS if given.get(name)}
+        pace = Pace(
+            interval_seconds=given["upload_interval"],
+            most_bytes=given["upload_bytes"],
+            threads=given["max_pool_connections"],
+            patience_seconds=given["exit_timeout_seconds"],
+        )
+        self._shipper = Shipper(lambda: self._client, bucket, pace, self._warn)
+        self._spool = Spool(
+            local_dir or _own_staging_folder(),
+            given.get("max_log_bytes"),
+            self._places,
+            self._shipper,
+            always_masked,
+            lambda texts: Masker(texts, given["mask_patterns"]),
+            is_gzipped=given["gzip"],
+            skips_empty=skip_empty_files,
+            warn=self._warn,
+        )
+        self._active: set[str] = set()
+        self.begin_anew()
+        begins_anew_in_children(self)
+        _close_at_exit(self)
+
+    def begin_anew(self) -> None:
+        """As `core.process.forks` says: the connections of the parent's client are the parent's."""
+        self._lock = threading.Lock()
+        self.__dict__.pop("_client", None)
+
+    @property
+    def inst_data(self) -> ConfigurableClassData | None:
+        return self._inst_data
+
+    @classmethod
+    def config_type(cls) -> Any:
+        return {
+            "bucket": Field(BUCKET, description="The bucket."),
+            "local_dir": Field(StringSource, is_required=False, description="Where logs are staged."),
+            "prefix": Field(PREFIX, default_value="dagster", description="Where in the bucket, as a path."),
+            "skip_empty_files": Field(bool, default_value=False, description="Do not ship files that hold nothing."),
+            **LOG_OPTIONS,
+            **S3_OPTIONS,
+        }
+
+    @staticmethod
+    def from_config_value(inst_data: ConfigurableClassData, config_value: dict[str, Any]) -> S3ComputeLogManager:
+        return S3ComputeLogManager(inst_data=inst_data, **config_value)
+
+    @cached_property
+    def _client(self) -> S3Client:
+        return make_client(self._options)
+
+    @cached_property
+    def output_capture(self) -> OutputCapture:
+        return self._spool.output_capture
+
+    def get_local_path(self, run_id: str, key: str, io_type: ComputeIOType, attempt: int = 1) -> str:
+        return self._spool.get_local_path(run_id, key, io_type, attempt)
+
+    def hide(self, run_id: str, secrets: Collection[Secret]) -> None:
+        self._spool.hide(run_id, secrets)
+
+    def on_watch_start(self, pipeline_run: PipelineRun, step_key: str | None, attempt: int = 1) -> None:
+        self._active.add(pipeline_run.run_id)
+        self._spool.on_watch_start(pipeline_run, step_key, attempt)
+
+    def on_watch_finish(self, pipeline_run: PipelineRun, step_key: str | None, attempt: int = 1) -> None:
+        self._spool.on_watch_finish(pipeline_run, step_key, attempt)
+
+    def finish_run(self, pipeline_run: PipelineRun) -> list[str]:
+        with self._lock:
+            self._active.discard(pipeline_run.run_id)  # what goes wrong from here on is reported
+        warnings = super().finish_run(pipeline_run)
+        self._spool.end_run(pipeline_run.run_id)
+        self._shipper.hurry()
+        return warnings
+
+    def recover(self) -> None:
+        self._spool.recover()
+
+    def drain(self) -> list[str]:
+        self._spool.recover()
+        why = self._shipper.wait()
+        left = [f"Compute logs stay in {self._spool.base_dir}: {why}"] if why else []
+        return left + self._spool.withheld
+
+    def dispose(self) -> None:
+        super().dispose()
+        self._shipper.close()
+        self._spool.dispose()
+
+    def _warn(self, run_id: str, message: str) -> None:
+        with self._lock:
+            if run_id in self._active:
+                self._warnings.setdefault(run_id, []).append(message)
+                return
+        if self.report is not None:
+            self.report(run_id, message)
+
+    def is_watch_completed(self, run_id: str, key: str, attempt: int = 1) -> bool:
+        log = LogName(run_id, key, attempt)
+        noted = self._spool.noted_completion(*log)
+        if noted is None:
+            self._spool.recover()  # its process may have been killed
+            noted = self._spool.noted_completion(*log)
+        if noted is None and self._spool.has_files(log):
+            return False  # a process of this machine is writing it
+        return self._is_shipped(run_id, key, attempt) if noted is None else noted
+
+    def _is_shipped(self, run_id: str, key: str, attempt: int) -> bool:
+        keys = [self._places.of_log(run_id, key, io_type, attempt) for io_type in ComputeIOType]
+        return are_complete(self._client, self._places.bucket, keys)
+
+    def download_url(self, run_id: str, key: str, io_type: ComputeIOType, attempt: int = 1) -> str | None:
+        object_key = self._places.of_log(run_id, key, io_type, attempt)
+        with translate_errors("GetObject", self._places.bucket, object_key):
+            return self._client.generate_presigned_url(
+                "get_object",
+                Params={"Bucket": self._places.bucket, "Key": object_key},
+                ExpiresIn=self._options["url_expiry_seconds"],
+            )
+
+    def read_logs_file(
+        self,
+        run_id: str,
+        key: str,
+        io_type: ComputeIOType,
+        cursor: int = 0,
+        max_bytes: int = MAX_BYTES_FILE_READ,
+        attempt: int = 1,
+    ) -> ComputeLogFileData:
+        check_piece(cursor, max_bytes)
+        log, path = LogName(run_id, key, attempt), Path(self.get_local_path(run_id, key, io_type, attempt))
+        if path.exists() or self._spool.is_here(log, io_type):
+            piece = self._spool.read_logs_file(run_id, key, io_type, cursor, max_bytes, attempt)
+            if piece.path is not None or self._spool.is_here(log, io_type):
+                return piece  # else it was shipped just now
+        bucket, object_key = self._places.bucket, self._places.of_log(run_id, key, io_type, attempt)
+        copy = fetch_log(self._client, bucket, object_key, path)
+        if copy is None:
+            segments = read_segments(self._client, bucket, object_key, cursor, max_bytes)
+            if segments is not None:
+                raw, size = segments
+                text, used = decoded(raw, is_last=False)
+                return ComputeLogFileData(None, text, cursor + used, size, None)
+            copy = fetch_log(self._client, bucket, object_key, path)  # it may have taken their place meanwhile
+        if copy is None:
+            return self._spool.read_logs_file(run_id, key, io_type, cursor, max_bytes, attempt)
+        return read_piece(copy, cursor, max_bytes, is_complete=True)
+
+    def delete_logs(self, run_id: str, dry_run: bool = False) -> list[Removal]:
+        if not can_name_file(run_id):  # so nothing of it was staged, or shipped
+            return []
+        bucket = self._places.bucket
+        if not dry_run:
+            self._shipper.wait()  # or a log might arrive when those in the bucket have gone
+        found = transfer.list_objects(self._client, bucket, self._places.of_run(run_id))
+        shipped = [each for each in found if self._places.is_log(each.key)]
+        if not dry_run:  # the bucket first: logs that are on the disk alone stay when it cannot be reached
+            transfer.delete_objects(self._client, bucket, [each.key for each in shipped])
+        removed = self._spool.delete_logs(run_id, dry_run)
+        return removed + [Removal("compute log", s3_url(bucket, each.key), each.size_bytes) for each in shipped]
+
+
+def _close_at_exit(manager: S3ComputeLogManager) -> None:
+    """Ships what is left when the process ends by itself, where nobody disposed of the manager."""
+    reference = weakref.ref(manager)
+
+    def close() -> None:
+        left = reference()
+        if left is not None:
+            left.dispose()
+
+    atexit.register(close)
+    weakref.finalize(manager, atexit.unregister, close).atexit = False
+
+
+def _own_staging_folder() -> str:
+    """A folder in the system's temporary directory that is this user's alone.
+
+    Raises:
+        DagsterInvalidConfigError: it belongs to someone else.
+    """
+    folder = Path(tempfile.gettempdir(), f"cloudstore-compute-logs-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        raise DagsterInvalidConfigError(f"{folder} belongs to another user; set local_dir of S3ComputeLogManager.")
+    return str(folder)
