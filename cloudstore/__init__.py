@@ -17,11 +17,11 @@ def _check_core() -> None:
 
 _check_core()
 
+from cloudstore.client.resource import s3_resource
 from cloudstore.compute_logs.manager import S3ComputeLogManager
 from cloudstore.files.cache import S3FileCache, s3_file_cache
-from cloudstore.files.manager import S3FileHandle, S3FileManager
 from cloudstore.files.fingerprint import S3ObjectFingerprint
-from cloudstore.client.resource import s3_resource
+from cloudstore.files.manager import S3FileHandle, S3FileManager
 from cloudstore.files.resource import s3_file_manager
 from cloudstore.files.solids import S3Coordinate, file_handle_to_s3
 from cloudstore.values.intermediate_storage import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from core.cli.explanations import show_explanations
 from core.cli.failures import clear_failures
+from core.cli.output.explanations import show_explanations
 from core.cli.runs import find_run
 from core.config import unknown_name
 from core.errors import DagsterExecutionStepNotFoundError

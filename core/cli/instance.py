@@ -7,7 +7,7 @@ from itertools import chain, islice
 import click
 
 from core.cli.failures import clear_failures
-from core.cli.removals import show_removals
+from core.cli.output.removals import show_removals
 from core.instance import persistent_instance, persistent_ref
 from core.instance.migrate import migrate_instance
 from core.records.schema_migration import Migration

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from core.cli.failures import clear_failures
-from core.cli.memo_report import ValueLine, counted, note_kept, note_unknown_steps, show_values
 from core.cli.options import ChosenPipeline, pipeline_options
+from core.cli.output.memo_report import ValueLine, counted, note_kept, note_unknown_steps, show_values
+from core.cli.output.removals import show_removals
 from core.cli.quantities import age, size
-from core.cli.removals import show_removals
 from core.execution.memoizable import memoizable_managers
 from core.execution.prepare import prepare_run
 from core.executors import in_process_executor

@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from core.api import plan_pipeline
-from core.cli.explanations import show_explanations
 from core.cli.failures import clear_failures
 from core.cli.options import ChosenPipeline, pipeline_options, refresh_option
+from core.cli.output.explanations import show_explanations
 from core.definitions.pipeline import PipelineDefinition
 from core.events.payloads import VersionedStep
 from core.execution.preview import PlannedRun

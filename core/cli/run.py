@@ -8,9 +8,9 @@ from rich.console import Console
 from core.api import execute_pipeline
 from core.cli.failures import clear_failures
 from core.cli.options import ChosenPipeline, pipeline_options, refresh_option
+from core.cli.output.progress import show_progress
+from core.cli.output.report import failures, run_table
 from core.cli.plan import show_plan
-from core.cli.progress import show_progress
-from core.cli.report import failures, run_table
 from core.instance import DagsterInstance
 
 

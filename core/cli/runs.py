@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from core.cli.failures import clear_failures
-from core.cli.prices import prices_from
-from core.cli.removals import show_removals
-from core.cli.report import failures, run_table
+from core.cli.output.prices import prices_from
+from core.cli.output.removals import show_removals
+from core.cli.output.report import failures, run_table
 from core.errors import DagsterInvariantViolationError, DagsterRunNotFoundError
 from core.instance import DagsterInstance, persistent_instance
 from core.records.pipeline_run import IN_PROGRESS_STATUSES, PipelineRun, PipelineRunsFilter, PipelineRunStatus

@@ -20,8 +20,8 @@ from cloudstore.testing import EmbeddedS3Server, embedded_s3_server
 from core import DagsterInstance, PipelineDefinition, PipelineExecutionResult, execute_pipeline
 from core.cli.failures import clear_failures
 from core.cli.loading import load_pipeline, load_run_config
-from core.cli.progress import show_progress
-from core.cli.report import human_bytes, run_table
+from core.cli.output.progress import show_progress
+from core.cli.output.report import human_bytes, run_table
 from core.compute_logs.manager import ComputeIOType
 
 HERE = Path(__file__).parent

@@ -20,7 +20,7 @@ import pytest
 from click.testing import CliRunner
 
 from cloudstore.cli import main
-from core.cli.report import human_bytes
+from core.cli.output.report import human_bytes
 
 if TYPE_CHECKING:
     from conftest import Project

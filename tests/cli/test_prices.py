@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from core.cli.prices import Prices, dollars, prices_from
-from core.cli.report import run_table
+from core.cli.output.prices import Prices, dollars, prices_from
+from core.cli.output.report import run_table
 from core.errors import DagsterInvalidConfigError
 from core.events import DagsterEvent
 from core.events.payloads import PipelineSuccessData, StepSuccessData

@@ -10,9 +10,9 @@ import pytest
 from botocore.config import Config
 
 from cloudstore.client import S3_OPTIONS, make_client
-from cloudstore.compute_logs.manager import S3ComputeLogManager
 from cloudstore.client.options import BUCKET_OPTIONS
 from cloudstore.client.resource import s3_resource
+from cloudstore.compute_logs.manager import S3ComputeLogManager
 from cloudstore.files.resource import s3_file_manager
 from cloudstore.files.solids import file_handle_to_s3
 from core.config import resolve_config

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from core.cli.removals import printable
-from core.cli.report import human_bytes
+from core.cli.output.removals import printable
+from core.cli.output.report import human_bytes
 from core.retention.versions import Criteria, Held, Kept, Selection
 from core.serdes import to_json
 from core.values.stored_version import StoredVersion

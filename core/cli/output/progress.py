@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from core.cli.report import human_bytes
+from core.cli.output.report import human_bytes
 from core.compute_logs.capture import Echo
 from core.compute_logs.manager import ComputeLogManager
 from core.events.records import DagsterEvent

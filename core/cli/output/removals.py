@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import click
 
-from core.cli.report import human_bytes
+from core.cli.output.report import human_bytes
 from core.records.removal import Removal
 from core.serdes import to_json
 

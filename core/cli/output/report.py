@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from rich.table import Table
 
-from core.cli.prices import Prices, dollars
+from core.cli.output.prices import Prices, dollars
 from core.events.payloads import (
     PipelineFailureData,
     PipelineSuccessData,
