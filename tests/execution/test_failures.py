@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import _thread
 import logging
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -330,9 +330,7 @@ def test_a_failed_expectation_does_not_fail_the_step() -> None:
 
 def interrupted(ran: list[str]) -> PipelineDefinition:
     def stop(_context: Any, _inputs: Any) -> None:
-        _thread.interrupt_main()  # as Ctrl-C does
-        while True:
-            ran.append("spin")
+        signal.raise_signal(signal.SIGINT)  # as Ctrl-C does
 
     def never(_context: Any, _inputs: Any) -> None:
         ran.append("never")
@@ -349,6 +347,15 @@ def interrupted(ran: list[str]) -> PipelineDefinition:
     return PipelineDefinition(solids, "interrupted", dependencies=feeds)
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Python's own handler of SIGINT, which a shell has ignored in the processes of its background jobs."""
+    found = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, found)
+
+
+@pytest.mark.usefixtures("_interruptible")
 @pytest.mark.parametrize("raise_on_error", [True, False])
 def test_an_interruption_ends_the_run_as_canceled_and_is_raised(
     instance: DagsterInstance, raise_on_error: bool
