@@ -61,4 +61,4 @@ lock:  ## write constraints.txt anew (needs uv)
 	uv pip compile --quiet --universal --all-extras --python-version 3.11 --no-annotate --no-header pyproject.toml --output-file constraints.txt
 
 clean:  ## remove the environments and caches
-	rm -rf .venv .venv-* .mypy_cache .ruff_cache .import_linter_cache .hypothesis .demo
+	rm -rf .venv .venv-* .pycache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .demo

@@ -4,6 +4,7 @@ import itertools
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,6 +15,26 @@ import psycopg
 import pytest
 
 from cloudstore.testing import EmbeddedS3Server, embedded_s3_server
+
+BYTECODE = Path(__file__).parents[1] / ".pycache"
+
+
+def pytest_configure() -> None:
+    """Lets the hundreds of processes that tests start find compiled modules, whatever the shell says about them.
+
+    With PYTHONDONTWRITEBYTECODE, which many containers set, each of them would compile all that it imports.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(BYTECODE))
+    sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Removes what was compiled of the modules that tests wrote to their temporary folders."""
+    if not hasattr(config, "workerinput"):
+        temporary = Path(os.environ["PYTHONPYCACHEPREFIX"], *Path(tempfile.gettempdir()).absolute().parts[1:])
+        for compiled in temporary.glob("pytest-of-*"):
+            shutil.rmtree(compiled, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ import pytest
 from cloudstore.testing import EmbeddedS3Server
 
 COMMAND = Path(sys.executable).parent / "cloudstore"
+KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TMPDIR", "PYTHONPYCACHEPREFIX")
 
 PIPELINE = """
 import sys
@@ -92,7 +93,7 @@ class Project:
         return path
 
     def environment(self, with_home: bool = True) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TMPDIR") if name in os.environ}
+        kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
         home = {"DAGSTER_HOME": str(self.home)} if with_home else {}
         return {**kept, "HOME": str(self.folder), "COLUMNS": "200", **home, **self.variables}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -251,9 +252,9 @@ def test_another_process_folder_and_hash_seed_change_nothing(tmp_path: Any) -> N
         folder.mkdir()
         code = FROM_ANOTHER_PLACE.format(folder=str(folder), path=[__file__.rpartition("/")[0], *sys.path])
         command = [sys.executable, "-c", code]
-        done = subprocess.run(
-            command, env={"PYTHONHASHSEED": seed, "HOME": str(folder)}, capture_output=True, text=True, check=False
-        )
+        compiled = {"PYTHONPYCACHEPREFIX": os.environ["PYTHONPYCACHEPREFIX"]}
+        environment = {**compiled, "PYTHONHASHSEED": seed, "HOME": str(folder)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         found.append(json.loads(done.stdout))
     assert len(found[0]) == 4
