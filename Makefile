@@ -32,14 +32,14 @@ lint: $(INSTALLED)  ## ruff, mypy --strict, import-linter
 	$(BIN)/lint-imports
 
 test: lint  ## lint, then pytest on two cores
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-faults: $(INSTALLED)  ## S3 parts under injected faults, and killed at 100 random moments; five minutes
-	CLOUDSTORE_TEST_FAULTS=1 $(BIN)/python -m pytest -n 2 tests/cloudstore/test_under_faults.py tests/cloudstore/test_killed_writers.py tests/cloudstore/compute_logs/test_killed.py
+	CLOUDSTORE_TEST_FAULTS=1 $(BIN)/python -m pytest -n 2 --dist worksteal tests/cloudstore/test_under_faults.py tests/cloudstore/test_killed_writers.py tests/cloudstore/compute_logs/test_killed.py
 
 # The script sets up .venv-localstack, of the versions in localstack/constraints.txt, when it is not there yet.
 test-localstack: $(INSTALLED)  ## run the integration tests on LocalStack, without docker
-	$(BIN)/python localstack/run_host.py -- $(BIN)/python -m pytest -n 2 tests/localstack
+	$(BIN)/python localstack/run_host.py -- $(BIN)/python -m pytest -n 2 --dist worksteal tests/localstack
 
 bench: $(INSTALLED)  ## print the figures that benchmarks/README.md holds
 	$(BIN)/python -m benchmarks

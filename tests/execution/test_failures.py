@@ -331,6 +331,7 @@ def test_a_failed_expectation_does_not_fail_the_step() -> None:
 def interrupted(ran: list[str]) -> PipelineDefinition:
     def stop(_context: Any, _inputs: Any) -> None:
         signal.raise_signal(signal.SIGINT)  # as Ctrl-C does
+        ran.append("never")
 
     def never(_context: Any, _inputs: Any) -> None:
         ran.append("never")
@@ -347,22 +348,17 @@ def interrupted(ran: list[str]) -> PipelineDefinition:
     return PipelineDefinition(solids, "interrupted", dependencies=feeds)
 
 
-@pytest.fixture
-def _interruptible() -> Iterator[None]:
-    """Python's own handler of SIGINT, which a shell has ignored in the processes of its background jobs."""
-    found = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, found)
-
-
-@pytest.mark.usefixtures("_interruptible")
 @pytest.mark.parametrize("raise_on_error", [True, False])
 def test_an_interruption_ends_the_run_as_canceled_and_is_raised(
     instance: DagsterInstance, raise_on_error: bool
 ) -> None:
     ran: list[str] = []
-    with pytest.raises(KeyboardInterrupt):
-        execute_pipeline(interrupted(ran), instance=instance, raise_on_error=raise_on_error)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            execute_pipeline(interrupted(ran), instance=instance, raise_on_error=raise_on_error)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert "never" not in ran
     [run] = instance.get_runs()
     assert run.status.value == "CANCELED"

@@ -63,7 +63,12 @@ def running(*options: str) -> Iterator[Running]:
     """A ready `dev-server` in a session of its own; killed at the end if the test did not stop it."""
     command = [sys.executable, "-c", START, *options]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # ignored by what nohup starts
     ) as process:
         try:
             yield Running(process)
