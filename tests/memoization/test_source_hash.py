@@ -27,17 +27,26 @@ project = _load_projects()
 Edit = tuple[str, str, str]
 
 
+def described(folder: Path, *edits: Edit, solid: str = "count") -> tuple[str, Mapping[str, str]]:
+    """The version of a solid of the project, written to a new folder with edits, and the parts of that version."""
+    with project.imported(project.write_project(folder, *edits)) as module:
+        strategy = SourceHashVersionStrategy()
+        version, parts = (
+            strategy.get_solid_version(getattr(module, solid)),
+            strategy.solid_parts(getattr(module, solid)),
+        )
+    assert version is not None
+    return version, parts
+
+
 def version_of(folder: Path, *edits: Edit, solid: str = "count") -> str:
-    """The version of a solid of the project, written to a new folder with edits."""
-    with project.imported(project.write_project(folder, *edits)) as module:
-        found = SourceHashVersionStrategy().get_solid_version(getattr(module, solid))
-    assert found is not None
-    return str(found)
+    return described(folder, *edits, solid=solid)[0]
 
 
-def parts_of(folder: Path, *edits: Edit, solid: str = "count") -> Mapping[str, str]:
-    with project.imported(project.write_project(folder, *edits)) as module:
-        return SourceHashVersionStrategy().solid_parts(getattr(module, solid))
+@pytest.fixture(scope="module")
+def unedited(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Mapping[str, str]]:
+    """The version of `count` in the project as it is, and its parts."""
+    return described(tmp_path_factory.mktemp("unedited"))
 
 
 CHANGES: dict[str, tuple[Edit, str]] = {
@@ -96,23 +105,21 @@ KEEPS: dict[str, Edit] = {
 
 
 @pytest.mark.parametrize("case", CHANGES)
-def test_changes_the_version(case: str, tmp_path: Path) -> None:
+def test_changes_the_version(case: str, unedited: tuple[str, Mapping[str, str]], tmp_path: Path) -> None:
     edit, part = CHANGES[case]
-    assert version_of(tmp_path / "a") != version_of(tmp_path / "b", edit)
-    before, after = parts_of(tmp_path / "c"), parts_of(tmp_path / "d", edit)
-    assert part in after
-    assert before.get(part) != after[part]
+    (before, parts_before), (after, parts_after) = unedited, described(tmp_path, edit)
+    assert before != after
+    assert part in parts_after
+    assert parts_before.get(part) != parts_after[part]
 
 
 @pytest.mark.parametrize("case", KEEPS)
-def test_does_not_change_the_version(case: str, tmp_path: Path) -> None:
-    edit = KEEPS[case]
-    assert version_of(tmp_path / "a") == version_of(tmp_path / "b", edit)
-    assert parts_of(tmp_path / "c") == parts_of(tmp_path / "d", edit)
+def test_does_not_change_the_version(case: str, unedited: tuple[str, Mapping[str, str]], tmp_path: Path) -> None:
+    assert described(tmp_path, KEEPS[case]) == unedited
 
 
 def test_parts_have_the_names_people_know(tmp_path: Path) -> None:
-    parts = parts_of(tmp_path)
+    _, parts = described(tmp_path)
     assert {"pipeline.count", "helpers.parse_time", "helpers.LIMIT", "late.entry.convert"} <= parts.keys()
     assert not any("unrelated" in name.lower() for name in parts)
 

@@ -21,14 +21,13 @@ COMMAND = Path(sys.executable).parent / "cloudstore"
 RUN = PipelineRun("flights", "run-1")
 STEPS, LINES = 4, 2000
 TEXT = "".join(f"line {number}\n" for number in range(LINES)).encode()
-# Three seconds of each step under the outage would be one request that it waited for.
-MOST_SECONDS = 3.0
-PATIENCE_SECONDS = 20.0
+# How long a request may take that nobody may wait for, and what an undisturbed run or end takes on the busiest machine.
+LONG_SECONDS, MOST_SECONDS = 120.0, 60.0
 OUTAGES = {
     "503": Fault.error("SlowDown"),
     "403": Fault.error("AccessDenied"),
     "reset": Fault.reset(),
-    "stall": Fault.stall(60),
+    "stall": Fault.stall(LONG_SECONDS),
 }
 NAMED = {"503": "SlowDown", "403": "AccessDenied", "reset": "onnection", "stall": "imeout"}
 Until = Callable[..., None]
@@ -47,11 +46,9 @@ def printing() -> None:
 
 
 def run_in(instance: DagsterInstance) -> str:
-    """The id of a run whose steps were not slowed."""
-    started = time.monotonic()
+    """The id of a run that succeeded."""
     result = execute_pipeline(printing, instance=instance)
     assert result.success
-    assert time.monotonic() - started < MOST_SECONDS * STEPS
     return result.run_id
 
 
@@ -77,6 +74,17 @@ def closed_port() -> Iterator[int]:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield bound.getsockname()[1]
+
+
+def test_steps_do_not_wait_for_a_store_that_is_silent(lab: Any, until: Until) -> None:
+    lab.proxy.inject(Fault.stall(LONG_SECONDS))
+    options = {"read_timeout_seconds": LONG_SECONDS, "exit_timeout_seconds": 0.1}
+    with lab.instance(upload_interval=0.01, **options) as instance:
+        started = time.monotonic()
+        run_in(instance)
+        until(lambda: lab.proxy.records)
+        run_in(instance)
+        assert time.monotonic() - started < MOST_SECONDS
 
 
 @pytest.mark.parametrize("outage", OUTAGES)
@@ -114,7 +122,7 @@ def test_the_end_does_not_wait_longer_than_it_may(lab: Any, outage: str) -> None
     started = time.monotonic()
     instance.dispose()
     instance.dispose()  # as at the end of the process again
-    assert time.monotonic() - started < 6
+    assert time.monotonic() - started < MOST_SECONDS
     (warning,) = warnings_of(lab.folder / "here" / "home", run_id)
     assert "stay on the local disk" in warning
     lab.proxy.clear()
@@ -124,7 +132,7 @@ def test_the_end_does_not_wait_longer_than_it_may(lab: Any, outage: str) -> None
 
 
 def test_a_new_process_ships_it(lab: Any, closed_port: int) -> None:
-    with lab.instance(endpoint_url=f"http://127.0.0.1:{closed_port}", exit_timeout_seconds=5) as instance:
+    with lab.instance(endpoint_url=f"http://127.0.0.1:{closed_port}", exit_timeout_seconds=1) as instance:
         run_id = run_in(instance)
     (warning,) = warnings_of(lab.folder / "here" / "home", run_id)
     assert str(closed_port) in warning
@@ -220,7 +228,7 @@ def test_drain_passes_over_one_log_whose_requests_break_off(lab: Any) -> None:
 
 
 def test_the_end_waits_for_a_store_that_comes_back(lab: Any) -> None:
-    lab.proxy.inject(Fault.error("SlowDown"), times=3)
+    lab.proxy.inject(Fault.error("SlowDown"), times=2)
     manager = lab.manager(upload_interval=3600, skip_empty_files=True)
     many(manager, ["step"])
     manager.dispose()
@@ -236,16 +244,17 @@ def test_drain_takes_as_long_as_the_store_does(lab: Any) -> None:
     assert list(lab.logs()) == ["step.out"]
 
 
-def test_the_end_does_not_wait_for_what_others_left(lab: Any, until: Until) -> None:
+def test_the_end_does_not_wait_for_what_others_left(monkeypatch: pytest.MonkeyPatch, lab: Any, until: Until) -> None:
+    monkeypatch.setattr("cloudstore.compute_logs.shipper._SECONDS_FOR_LEFTOVERS", 0.5)
     lab.proxy.inject(Fault.error("AccessDenied"))
     earlier = lab.manager(skip_empty_files=True)
     many(earlier, ["left"])
     earlier.dispose()
     lab.proxy.clear()
-    lab.proxy.inject(Fault.stall(PATIENCE_SECONDS))
-    later = lab.manager(exit_timeout_seconds=PATIENCE_SECONDS)
+    lab.proxy.inject(Fault.stall(LONG_SECONDS))
+    later = lab.manager(exit_timeout_seconds=LONG_SECONDS, read_timeout_seconds=LONG_SECONDS)
     later.recover()
     until(lambda: later._shipper._state.busy)
     started = time.monotonic()
     later.dispose()
-    assert time.monotonic() - started < PATIENCE_SECONDS / 2
+    assert time.monotonic() - started < MOST_SECONDS
