@@ -11,17 +11,25 @@ from core.usage import Usage
 
 
 class StepOutputHandle(msgspec.Struct, frozen=True, order=True):
-    """One output of one step of a run.
+    """One output of one step of a run; of a dynamic output, one of its values.
 
     Attributes:
         step_key: the step.
         output_name: the output.
-        mapping_key: which of a dynamic output's values.
+        mapping_key: which value of a dynamic output; None for an output that is not dynamic.
     """
 
     step_key: str
     output_name: str = DEFAULT_OUTPUT
     mapping_key: str | None = None
+
+    @property
+    def name_in_step(self) -> str:
+        """str: which of its step's values it is, for people: `result`, or `result[key]` of a dynamic output."""
+        return self.output_name if self.mapping_key is None else f"{self.output_name}[{self.mapping_key}]"
+
+    def __str__(self) -> str:
+        return f"{self.step_key}.{self.name_in_step}"
 
 
 class StepInputData(msgspec.Struct, frozen=True, tag=True):
@@ -46,12 +54,24 @@ class StepOutputData(msgspec.Struct, frozen=True, tag=True):
         """str: the output."""
         return self.step_output_handle.output_name
 
+    @property
+    def mapping_key(self) -> str | None:
+        """str | None: which value of a dynamic output."""
+        return self.step_output_handle.mapping_key
+
 
 class HandledOutputData(msgspec.Struct, frozen=True, tag=True):
     """HANDLED_OUTPUT: an IO manager stored a value.
 
-    `address` says where (a path or URL) and `stamp` what tells it from another there, if the IO manager told. Where
-    `is_given` is False, what it stored is that the solid did not give this output in that version.
+    Attributes:
+        output_name: the output, of the event's step.
+        manager_key: the resource key of the IO manager.
+        version: of the output; None where it has none.
+        address: where the value is, as a path or URL, if the IO manager told.
+        metadata_entries: what the IO manager yielded.
+        stamp: what tells the value from another at its address, if the IO manager told.
+        is_given: False where what was stored is that the solid did not give this output in that version.
+        mapping_key: which value of a dynamic output.
     """
 
     output_name: str
@@ -61,15 +81,29 @@ class HandledOutputData(msgspec.Struct, frozen=True, tag=True):
     metadata_entries: tuple[EventMetadataEntry, ...] = ()
     stamp: str | None = None
     is_given: bool = True
+    mapping_key: str | None = None
+
+    def handle(self, step_key: str) -> StepOutputHandle:
+        """The output, given the step that its event is about."""
+        return StepOutputHandle(step_key, self.output_name, self.mapping_key)
 
 
 class LoadedInputData(msgspec.Struct, frozen=True, tag=True):
-    """LOADED_INPUT: an IO manager gave an input's value back."""
+    """LOADED_INPUT: an IO manager gave an input's value back.
+
+    Attributes:
+        input_name: the input, of the event's step.
+        manager_key: the resource key of the IO manager.
+        upstream_output_name: the output that feeds it.
+        upstream_step_key: the step of that output.
+        upstream_mapping_key: which value of it, where it is dynamic.
+    """
 
     input_name: str
     manager_key: str
     upstream_output_name: str | None = None
     upstream_step_key: str | None = None
+    upstream_mapping_key: str | None = None
 
 
 class StepSuccessData(msgspec.Struct, frozen=True, tag=True):
@@ -100,12 +134,13 @@ class MemoizedOutput(msgspec.Struct, frozen=True):
     """An output that was found instead of computed.
 
     Attributes:
-        output_name: the output.
+        output_name: the output, of the event's step.
         version: which version of it.
         address: where, as a path or URL.
         run_id: of the run that made it, where known.
         stamp: what tells the value from another at its address, if the IO manager told.
         is_given: False where what was found is that the solid did not give this output.
+        mapping_key: which value of a dynamic output.
     """
 
     output_name: str
@@ -114,6 +149,11 @@ class MemoizedOutput(msgspec.Struct, frozen=True):
     run_id: str | None = None
     stamp: str | None = None
     is_given: bool = True
+    mapping_key: str | None = None
+
+    def handle(self, step_key: str) -> StepOutputHandle:
+        """The output, given the step that its event is about."""
+        return StepOutputHandle(step_key, self.output_name, self.mapping_key)
 
 
 class StepMemoizedData(msgspec.Struct, frozen=True, tag=True):

@@ -200,7 +200,7 @@ def test_migrating(project: Project) -> None:
     assert "cloudstore instance migrate" in refused.stderr
     done = project.command("instance", "migrate")
     assert (done.returncode, done.stderr) == (0, "")
-    told_of = re.findall(r"^(.+): (\w+) 0001 -> 0002 \(backup: (.+)\)$", done.stdout, re.MULTILINE)
+    told_of = re.findall(r"^(.+): (\w+) 0001 -> \d{4} \(backup: (.+)\)$", done.stdout, re.MULTILINE)
     assert len(told_of) == len(done.stdout.splitlines())
     history = str(project.home / "history")
     assert {(database, schema) for database, schema, _ in told_of} == {

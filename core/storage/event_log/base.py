@@ -195,7 +195,9 @@ class EventLogStorage(ABC):
             What went, or would go.
         """
         if not dry_run:
-            self.forget_known(run_id)  # first: when this is cut short, the log is still there to be deleted again
+            self.forget_index_entries(
+                run_id
+            )  # first: when this is cut short, the log is still there to be deleted again
         return self.delete_log(run_id, dry_run)
 
     @abstractmethod
@@ -203,7 +205,7 @@ class EventLogStorage(ABC):
         """Forgets the log of a run, and keeps what is known from it across runs; otherwise as `delete_events`."""
 
     @abstractmethod
-    def forget_known(self, run_id: str) -> None:
+    def forget_index_entries(self, run_id: str) -> None:
         """Forgets what is known across runs from the log of a run: its assets, and the values it stored and found.
 
         Where a value was stored, and its stamp, stay known while it is known of another run that it used the value.

@@ -13,7 +13,7 @@ from core.events.user_events import AssetKey
 from core.records.limit import check_limit
 from core.records.removal import Removal
 from core.storage.event_log.base import EventLogRecord, EventLogStorage, StepOutputAddress, StepOutputKey
-from core.storage.event_log.index import AssetEvent, StoredValue, known_from
+from core.storage.event_log.index import AssetEvent, StoredOutput, entries_from_log
 
 
 class InMemoryEventLogStorage(EventLogStorage):
@@ -22,21 +22,21 @@ class InMemoryEventLogStorage(EventLogStorage):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._logs: dict[str, list[EventLogEntry]] = {}
-        self._values: list[StoredValue] = []
+        self._outputs: list[StoredOutput] = []
         self._uses: set[tuple[str, str]] = set()
         self._stamps: dict[str, str] = {}
         self._assets: dict[int, AssetEvent] = {}
         self._asset_events_ever = 0
 
     def store_events(self, events: Sequence[EventLogEntry]) -> None:
-        known = known_from(events)
+        index_entries = entries_from_log(events)
         with self._lock:
             for entry in events:
                 self._logs.setdefault(entry.run_id, []).append(entry)
-            self._values.extend(known.values)
-            self._uses.update(known.uses)
-            self._stamps.update(known.stamps)
-            for made in known.assets:
+            self._outputs.extend(index_entries.outputs)
+            self._uses.update(index_entries.uses)
+            self._stamps.update(index_entries.stamps)
+            for made in index_entries.assets:
                 self._asset_events_ever += 1
                 self._assets[self._asset_events_ever] = made
 
@@ -58,11 +58,11 @@ class InMemoryEventLogStorage(EventLogStorage):
     ) -> dict[StepOutputKey, StepOutputAddress]:
         found: dict[StepOutputKey, StepOutputAddress] = {}
         with self._lock:
-            values = list(self._values)
-        for value in values:
-            key = (value.pipeline_name, value.handle)
-            if step_output_versions.get(key) == value.version:
-                found[key] = StepOutputAddress(value.address, value.run_id)
+            outputs = list(self._outputs)
+        for output in outputs:
+            key = (output.pipeline_name, output.handle)
+            if step_output_versions.get(key) == output.version:
+                found[key] = StepOutputAddress(output.address, output.run_id)
         return found
 
     def get_used_addresses(
@@ -118,17 +118,17 @@ class InMemoryEventLogStorage(EventLogStorage):
             log = self._logs.get(run_id) if dry_run else self._logs.pop(run_id, None)
         return [] if log is None else [Removal("events", f"{len(log)} events of run {run_id} in memory")]
 
-    def forget_known(self, run_id: str) -> None:
+    def forget_index_entries(self, run_id: str) -> None:
         with self._lock:
             self._uses = {use for use in self._uses if use[1] != run_id}
             used = {address for address, _ in self._uses}
-            self._values = [value for value in self._values if value.address in used]
+            self._outputs = [output for output in self._outputs if output.address in used]
             self._stamps = {address: stamp for address, stamp in self._stamps.items() if address in used}
             self._assets = {place: made for place, made in self._assets.items() if made.entry.run_id != run_id}
 
     def wipe(self) -> None:
         with self._lock:
-            for kept in (self._logs, self._values, self._uses, self._stamps, self._assets):
+            for kept in (self._logs, self._outputs, self._uses, self._stamps, self._assets):
                 kept.clear()
 
     @property

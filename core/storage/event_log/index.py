@@ -1,4 +1,4 @@
-"""What the entries of a log make known across runs: stored values, who used them, and assets."""
+"""What the index across runs holds of a log's entries: stored outputs, which runs used values, and assets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.events.records import EventLogEntry
 from core.events.user_events import AssetKey
 
 
-class StoredValue(msgspec.Struct, frozen=True):
+class StoredOutput(msgspec.Struct, frozen=True):
     """A version of a step's output was stored at an address."""
 
     pipeline_name: str
@@ -29,30 +29,30 @@ class AssetEvent(msgspec.Struct, frozen=True):
     entry: EventLogEntry
 
 
-class Known(msgspec.Struct, frozen=True):
-    """What some entries make known.
+class IndexEntries(msgspec.Struct, frozen=True):
+    """What is added to the index.
 
     Attributes:
-        values: that were stored, in order.
-        uses: (address, run id) of values that a run stored or found, each once.
-        stamps: address -> what its IO manager said last that tells the value there from others.
-        assets: that were materialized, in order.
+        outputs: those that were stored, in order.
+        uses: (address, run id) for each value that a run stored or found, without duplicates.
+        stamps: address -> the last stamp by which its IO manager tells the value there from others.
+        assets: those that were materialized, in order.
     """
 
-    values: Sequence[StoredValue]
+    outputs: Sequence[StoredOutput]
     uses: Sequence[tuple[str, str]]
     stamps: Mapping[str, str]
     assets: Sequence[AssetEvent]
 
     @property
-    def is_something(self) -> bool:
-        """bool: whether there is anything to know."""
-        return bool(self.values or self.uses or self.assets)
+    def is_empty(self) -> bool:
+        """bool: whether there is nothing to add."""
+        return not (self.outputs or self.uses or self.assets)
 
 
-def known_from(entries: Iterable[EventLogEntry]) -> Known:
-    """What `entries` make known."""
-    values: list[StoredValue] = []
+def entries_from_log(entries: Iterable[EventLogEntry]) -> IndexEntries:
+    """The index entries that follow from entries of logs."""
+    outputs: list[StoredOutput] = []
     uses: dict[tuple[str, str], None] = {}
     stamps: dict[str, str] = {}
     assets: list[AssetEvent] = []
@@ -61,8 +61,8 @@ def known_from(entries: Iterable[EventLogEntry]) -> Known:
         data = event.event_specific_data if event is not None else None
         if isinstance(data, HandledOutputData) and event is not None and event.step_key is not None:
             if data.version is not None and data.address is not None:
-                handle = StepOutputHandle(event.step_key, data.output_name)
-                values.append(StoredValue(entry.pipeline_name or "", handle, data.version, data.address, entry.run_id))
+                handle, name = data.handle(event.step_key), entry.pipeline_name or ""
+                outputs.append(StoredOutput(name, handle, data.version, data.address, entry.run_id))
                 uses[data.address, entry.run_id] = None
                 if data.stamp is not None:
                     stamps[data.address] = data.stamp
@@ -74,4 +74,4 @@ def known_from(entries: Iterable[EventLogEntry]) -> Known:
                         stamps[output.address] = output.stamp
         elif isinstance(data, StepMaterializationData):
             assets.append(AssetEvent(AssetKey(data.asset_path), data.partition, entry))
-    return Known(values, list(uses), stamps, assets)
+    return IndexEntries(outputs, list(uses), stamps, assets)

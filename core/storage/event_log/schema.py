@@ -28,10 +28,11 @@ step_output_addresses = sa.Table(
     sa.Column("pipeline_name", sa.String, nullable=False),
     sa.Column("step_key", sa.String, nullable=False),
     sa.Column("output_name", sa.String, nullable=False),
+    sa.Column("mapping_key", sa.String, comment="which value of a dynamic output; null for other outputs"),
     sa.Column("version", sa.String, nullable=False),
     sa.Column("address", sa.String, nullable=False),
     sa.Column("run_id", sa.String, nullable=False),
-    sa.Index("addresses_by_version", "version", "pipeline_name", "step_key", "output_name", "id"),
+    sa.Index("addresses_by_version", "version", "pipeline_name", "step_key", "output_name", "mapping_key", "id"),
     sa.Index("addresses_by_address", "address"),
 )
 
@@ -63,8 +64,8 @@ asset_events = sa.Table(
     sa.Column("body", sa.Text, nullable=False, comment="the EventLogEntry as JSON"),
     sa.Index("asset_events_by_asset", "asset_key", "id"),
     sa.Index("asset_events_by_run", "run_id"),
-    sqlite_autoincrement=True,  # a number is given once, so that who follows an asset by it misses nothing
+    sqlite_autoincrement=True,  # a number is given once, so that a reader who follows an asset by it misses nothing
 )
 
 LOG_SCHEMA = Schema("event_log", log_metadata, "0001", frozenset({"events"}))
-INDEX_SCHEMA = Schema("event_index", index_metadata, "0002", frozenset({"step_output_addresses"}))
+INDEX_SCHEMA = Schema("event_index", index_metadata, "0003", frozenset({"step_output_addresses"}))

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from core.events.records import EventLogEntry
 from core.records.removal import Removal
-from core.storage.event_log.index import known_from
+from core.storage.event_log.index import entries_from_log
 from core.storage.event_log.schema import events
-from core.storage.event_log.sql import SqlEventLogStorage, insert_events, insert_known, wipe_index
+from core.storage.event_log.sql import SqlEventLogStorage, insert_events, insert_index_entries, wipe_index
 from core.storage.sql.one_database import OneDatabase
 
 
@@ -39,13 +39,13 @@ class SingleDatabaseEventLogStorage(OneDatabase, SqlEventLogStorage):
     def store_events(self, events: Sequence[EventLogEntry]) -> None:
         if not events:
             return
-        known = known_from(events)
+        index_entries = entries_from_log(events)
         with self.write() as connection:
             self.lock_runs(connection, {entry.run_id for entry in events})
             insert_events(connection, events)
-            if known.assets:
+            if index_entries.assets:
                 self.lock_assets(connection)
-            insert_known(connection, known)
+            insert_index_entries(connection, index_entries)
 
     def delete_log(self, run_id: str, dry_run: bool = False) -> list[Removal]:
         of_run = events.c.run_id == run_id

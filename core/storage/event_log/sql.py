@@ -18,7 +18,7 @@ from core.events.user_events import AssetKey
 from core.records.limit import check_limit
 from core.serdes import from_json, to_json
 from core.storage.event_log.base import EventLogRecord, EventLogStorage, StepOutputAddress, StepOutputKey
-from core.storage.event_log.index import AssetEvent, Known, StoredValue, known_from
+from core.storage.event_log.index import AssetEvent, IndexEntries, StoredOutput, entries_from_log
 from core.storage.event_log.schema import asset_events, assets, step_output_addresses, value_stamps, value_uses
 from core.storage.event_log.schema import events as events_table
 from core.storage.sql.in_lists import batches
@@ -62,10 +62,10 @@ class SqlEventLogStorage(EventLogStorage):
         for run_id, entries in by_run.items():
             with self.write_run(run_id) as connection:
                 insert_events(connection, entries)
-        known = known_from(events)
-        if known.is_something:
+        index_entries = entries_from_log(events)
+        if not index_entries.is_empty:
             with self.write_index() as connection:
-                insert_known(connection, known)
+                insert_index_entries(connection, index_entries)
 
     def get_records_for_run(
         self,
@@ -97,7 +97,7 @@ class SqlEventLogStorage(EventLogStorage):
                 wanted = step_output_addresses.c.version.in_(batch)
                 query = sa.select(step_output_addresses).where(wanted).order_by(step_output_addresses.c.id)
                 for row in connection.execute(query):
-                    key = (row.pipeline_name, StepOutputHandle(row.step_key, row.output_name))
+                    key = (row.pipeline_name, StepOutputHandle(row.step_key, row.output_name, row.mapping_key))
                     if step_output_versions.get(key) == row.version:
                         found[key] = StepOutputAddress(row.address, row.run_id)
         return found
@@ -183,7 +183,7 @@ class SqlEventLogStorage(EventLogStorage):
             connection.execute(asset_events.delete().where(asset_events.c.asset_key == key_text(asset_key)))
             connection.execute(assets.delete().where(assets.c.asset_key == key_text(asset_key)))
 
-    def forget_known(self, run_id: str) -> None:
+    def forget_index_entries(self, run_id: str) -> None:
         of_run = sa.select(value_uses.c.address).where(value_uses.c.run_id == run_id)
         by_others = value_uses.c.run_id != run_id
         materialized = sa.select(asset_events.c.asset_key).where(asset_events.c.run_id == run_id).distinct()
@@ -208,16 +208,16 @@ def insert_events(connection: sa.Connection, entries: Sequence[EventLogEntry]) -
     connection.execute(events_table.insert(), [_event_row(entry) for entry in entries])
 
 
-def insert_known(connection: sa.Connection, known: Known) -> None:
-    """Adds to the index what entries make known."""
-    if known.values:
-        connection.execute(step_output_addresses.insert(), [_address_row(value) for value in known.values])
-    insert_missing(connection, value_uses, [{"address": address, "run_id": run_id} for address, run_id in known.uses])
-    stamps = [{"address": address, "stamp": stamp} for address, stamp in sorted(known.stamps.items())]
+def insert_index_entries(connection: sa.Connection, entries: IndexEntries) -> None:
+    """Adds entries to the index."""
+    if entries.outputs:
+        connection.execute(step_output_addresses.insert(), [_output_row(output) for output in entries.outputs])
+    insert_missing(connection, value_uses, [{"address": address, "run_id": run_id} for address, run_id in entries.uses])
+    stamps = [{"address": address, "stamp": stamp} for address, stamp in sorted(entries.stamps.items())]
     insert_or_replace(connection, value_stamps, stamps)
-    if known.assets:
-        connection.execute(asset_events.insert(), [_asset_row(made) for made in known.assets])
-        keys = dict.fromkeys(key_text(made.asset_key) for made in known.assets)
+    if entries.assets:
+        connection.execute(asset_events.insert(), [_asset_row(made) for made in entries.assets])
+        keys = dict.fromkeys(key_text(made.asset_key) for made in entries.assets)
         insert_missing(connection, assets, [{"asset_key": key} for key in keys])
 
 
@@ -243,14 +243,15 @@ def _event_row(entry: EventLogEntry) -> dict[str, Any]:
     }
 
 
-def _address_row(value: StoredValue) -> dict[str, Any]:
+def _output_row(output: StoredOutput) -> dict[str, Any]:
     return {
-        "pipeline_name": value.pipeline_name,
-        "step_key": value.handle.step_key,
-        "output_name": value.handle.output_name,
-        "version": value.version,
-        "address": value.address,
-        "run_id": value.run_id,
+        "pipeline_name": output.pipeline_name,
+        "step_key": output.handle.step_key,
+        "output_name": output.handle.output_name,
+        "mapping_key": output.handle.mapping_key,
+        "version": output.version,
+        "address": output.address,
+        "run_id": output.run_id,
     }
 
 

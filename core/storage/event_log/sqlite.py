@@ -127,9 +127,9 @@ class SqliteEventLogStorage(SqlEventLogStorage, ConfigurableClass):
             _unlink_all(files)
         return [Removal("events", str(each), size_bytes) for each, size_bytes in files.items()]
 
-    def forget_known(self, run_id: str) -> None:
+    def forget_index_entries(self, run_id: str) -> None:
         if can_name_file(run_id) and self._index_path.exists():
-            super().forget_known(run_id)
+            super().forget_index_entries(run_id)
 
     def wipe(self) -> None:
         if self._index_path.exists():

@@ -90,7 +90,8 @@ def test_outputs() -> None:
     assert Output(3).output_name == "result"
     assert (Output(3, "other").value, Output(3, "other").output_name) == (3, "other")
     assert StepOutputHandle("s") == StepOutputHandle("s", "result")
-    assert StepOutputData(StepOutputHandle("s", "o")).output_name == "o"
+    given = StepOutputData(StepOutputHandle("s", "o", "k"))
+    assert (given.output_name, given.mapping_key) == ("o", "k")
     assert sorted([StepOutputHandle("b"), StepOutputHandle("a", "z"), StepOutputHandle("a", "y")])[0].output_name == "y"
 
 
@@ -144,3 +145,13 @@ def test_tags_become_strings() -> None:
     for bad in ({1: "x"}, {"a": object()}):
         with pytest.raises(DagsterInvalidDefinitionError, match="Invalid tags of solid s"):
             normalize_tags(bad, "solid s")  # type: ignore[arg-type]
+
+
+def test_an_output_is_shown_with_its_step_and_its_mapping_key() -> None:
+    plain, mapped, of_mapped_step = (
+        StepOutputHandle("s"),
+        StepOutputHandle("s", "o", "k"),
+        StepOutputHandle("s[k]", "o"),
+    )
+    assert [str(each) for each in (plain, mapped, of_mapped_step)] == ["s.result", "s.o[k]", "s[k].o"]
+    assert [each.name_in_step for each in (plain, mapped, of_mapped_step)] == ["result", "o[k]", "o"]

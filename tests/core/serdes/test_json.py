@@ -69,9 +69,9 @@ FIELDS: dict[Any, st.SearchStrategy[Any]] = {
     SerializableErrorInfo | None: st.none() | ERRORS,
     Usage: st.builds(Usage, st.integers(0, 9), st.integers(0, 2**40), st.integers(0, 9), NUMBERS),
     tuple[EventMetadataEntry, ...]: st.lists(ENTRIES, max_size=3).map(tuple),
-    tuple[MemoizedOutput, ...]: st.lists(st.builds(MemoizedOutput, TEXT, TEXT, MAYBE_TEXT, MAYBE_TEXT), max_size=3).map(
-        tuple
-    ),
+    tuple[MemoizedOutput, ...]: st.lists(
+        st.builds(MemoizedOutput, TEXT, TEXT, MAYBE_TEXT, MAYBE_TEXT, MAYBE_TEXT, st.booleans(), MAYBE_TEXT), max_size=3
+    ).map(tuple),
     dict[str, str]: TAGS,
     dict[str, dict[str, str]]: st.dictionaries(TEXT, TAGS, max_size=3),
     tuple[VersionedStep, ...]: st.lists(

@@ -71,8 +71,16 @@ def event(run_id: str, event_type: str, data: object = None, step_key: str | Non
     return EventLogEntry(None, "m", logging.DEBUG, "m", run_id, 1.5, step_key, "p", happened)
 
 
-def stored(run_id: str, version: str | None, address: str | None, step_key: str | None = "s") -> EventLogEntry:
-    return event(run_id, "HANDLED_OUTPUT", HandledOutputData("result", "io_manager", version, address), step_key)
+def stored(
+    run_id: str,
+    version: str | None,
+    address: str | None,
+    step_key: str | None = "s",
+    mapping_key: str | None = None,
+    stamp: str | None = None,
+) -> EventLogEntry:
+    data = HandledOutputData("result", "io_manager", version, address, stamp=stamp, mapping_key=mapping_key)
+    return event(run_id, "HANDLED_OUTPUT", data, step_key)
 
 
 def messages(storage: EventLogStorage, run_id: str) -> list[str]:
@@ -144,8 +152,8 @@ def test_a_reader_that_follows_sees_each_entry_once(storage: EventLogStorage) ->
     assert seen == [f"{number}{letter}" for number in range(7) for letter in "ab"]
 
 
-def key(step_key: str = "s", pipeline: str = "p") -> tuple[str, StepOutputHandle]:
-    return pipeline, StepOutputHandle(step_key)
+def key(step_key: str = "s", pipeline: str = "p", mapping_key: str | None = None) -> tuple[str, StepOutputHandle]:
+    return pipeline, StepOutputHandle(step_key, mapping_key=mapping_key)
 
 
 def test_addresses_of_versions(storage: EventLogStorage) -> None:
@@ -174,6 +182,71 @@ def test_the_address_stored_last_counts_whichever_run_began_first(storage: Event
 def test_what_makes_no_address_known(entry: EventLogEntry, storage: EventLogStorage) -> None:
     storage.store_event(entry)
     assert storage.get_step_output_addresses({key(): "v"}) == {}
+
+
+MAPPING_KEYS = [
+    None,
+    "",
+    "a",
+    "A",
+    "a ",
+    "b",
+    "a/b",
+    "..",
+    "a[b]",
+    "[a]",
+    "None",
+    "null",
+    "é🦆",
+    "'; --",
+    "%",
+    "k" * 1000,
+]
+
+
+def test_the_values_of_a_dynamic_output_are_told_apart(storage: EventLogStorage) -> None:
+    keys = dict(enumerate(MAPPING_KEYS))
+    entries = [stored("r", "v", f"/{number}", mapping_key=keys[number], stamp=f"#{number}") for number in keys]
+    storage.store_events(entries)
+    assert storage.get_logs_for_run("r") == entries
+    addresses = {key(mapping_key=keys[number]): StepOutputAddress(f"/{number}", "r") for number in keys}
+    assert storage.get_step_output_addresses(dict.fromkeys(addresses, "v")) == addresses
+    for asked, address in addresses.items():
+        assert storage.get_step_output_addresses({asked: "v"}) == {asked: address}
+    assert storage.get_step_output_addresses({key(mapping_key="c"): "v", key("t", mapping_key="a"): "v"}) == {}
+    assert storage.get_used_addresses([f"/{number}" for number in keys]) == {f"/{number}" for number in keys}
+    assert storage.get_value_stamps([f"/{number}" for number in keys]) == {f"/{each}": f"#{each}" for each in keys}
+
+
+def test_each_value_of_a_dynamic_output_has_versions_of_its_own(storage: EventLogStorage) -> None:
+    storage.store_events([stored("1", "v", "/a", mapping_key="a"), stored("1", "w", "/b", mapping_key="b")])
+    a, b, plain = key(mapping_key="a"), key(mapping_key="b"), key()
+    assert storage.get_step_output_addresses({a: "w", b: "v", plain: "v"}) == {}
+    storage.store_events([stored("2", "v", "/a2", mapping_key="a"), stored("2", "v", "/plain")])
+    assert storage.get_step_output_addresses({a: "v", b: "w", plain: "v"}) == {
+        a: StepOutputAddress("/a2", "2"),
+        b: StepOutputAddress("/b", "1"),
+        plain: StepOutputAddress("/plain", "2"),
+    }
+    storage.delete_events("2")
+    assert storage.get_step_output_addresses({a: "v", b: "w", plain: "v"}) == {
+        a: StepOutputAddress("/a", "1"),
+        b: StepOutputAddress("/b", "1"),
+    }
+
+
+def test_a_found_value_of_a_dynamic_output_is_used_for_itself_alone(storage: EventLogStorage) -> None:
+    storage.store_events([stored("maker", "v", f"/{each}", mapping_key=each) for each in "abc"])
+    outputs = tuple(MemoizedOutput("result", "v", f"/{each}", mapping_key=each) for each in "ab")
+    user = event("user", "STEP_MEMOIZED", StepMemoizedData(outputs), "s")
+    storage.store_event(user)
+    assert storage.get_logs_for_run("user") == [user]
+    assert storage.count_users(["/a", "/b", "/c"]) == {"/a": 2, "/b": 2, "/c": 1}
+    storage.delete_events("maker")
+    asked = {key(mapping_key=each): "v" for each in "abc"}
+    assert storage.get_step_output_addresses(asked) == {
+        key(mapping_key=each): StepOutputAddress(f"/{each}", "maker") for each in "ab"
+    }
 
 
 def test_many_versions_at_once(storage: EventLogStorage) -> None:
@@ -242,8 +315,7 @@ def test_many_addresses_at_once(storage: EventLogStorage) -> None:
 
 
 def stamped(run_id: str, address: str, stamp: str | None, version: str | None = "v") -> EventLogEntry:
-    data = HandledOutputData("result", "io_manager", version, address, stamp=stamp)
-    return event(run_id, "HANDLED_OUTPUT", data, "s")
+    return stored(run_id, version, address, stamp=stamp)
 
 
 def found(run_id: str, *outputs: tuple[str | None, str | None]) -> EventLogEntry:
@@ -525,7 +597,7 @@ def is_no_file_name(text: str) -> bool:
 def test_hostile_texts_come_back_or_are_refused(kind: str, hostile: str, fenced: Path, make: Make) -> None:
     storage = make(kind, fenced)
     storage.store_event(logged("bystander", "here"))
-    entries = [logged(hostile, hostile), stored(hostile, hostile, hostile, hostile)]
+    entries = [logged(hostile, hostile), stored(hostile, hostile, hostile, hostile, hostile)]
     if kind == "sqlite" and is_no_file_name(hostile):
         for refused in (
             lambda: storage.store_events(entries),
@@ -547,7 +619,7 @@ def test_hostile_texts_come_back_or_are_refused(kind: str, hostile: str, fenced:
     else:
         storage.store_events(entries)
         assert storage.get_logs_for_run(hostile) == entries
-        asked = ("p", StepOutputHandle(hostile))
+        asked = ("p", StepOutputHandle(hostile, mapping_key=hostile))
         assert storage.get_step_output_addresses({asked: hostile}) == {asked: StepOutputAddress(hostile, hostile)}
         storage.delete_events(hostile)
         assert storage.get_logs_for_run(hostile) == []

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -20,14 +21,15 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 
 from core.errors import DagsterSchemaError, DagsterStorageError
-from core.events import AssetKey, DagsterEvent, EventLogEntry, StepOutputHandle
+from core.events import AssetKey, DagsterEvent, DagsterEventType, EventLogEntry, StepOutputHandle
+from core.events.payloads import HandledOutputData
 from core.instance import DagsterInstance, InstanceRef
 from core.instance.migrate import migrate_instance
 from core.records.daemon_heartbeat import DaemonHeartbeat
 from core.records.pipeline_run import PipelineRunsFilter
-from core.storage.event_log import ConsolidatedSqliteEventLogStorage, SqliteEventLogStorage
+from core.storage.event_log import ConsolidatedSqliteEventLogStorage, SqliteEventLogStorage, StepOutputAddress
 from core.storage.event_log.schema import INDEX_SCHEMA, LOG_SCHEMA
-from core.storage.postgres import PostgresRunStorage
+from core.storage.postgres import PostgresEventLogStorage, PostgresRunStorage
 from core.storage.runs import SqliteRunStorage
 from core.storage.runs.schema import SCHEMA as RUN_SCHEMA
 from core.storage.schedules.schema import SCHEMA as SCHEDULE_SCHEMA
@@ -36,15 +38,12 @@ from core.storage.sql.schema import Schema
 
 SCHEMAS = [RUN_SCHEMA, LOG_SCHEMA, INDEX_SCHEMA, SCHEDULE_SCHEMA]
 RELEASED = Path(__file__).parent / "released"
-FIRST, SECOND, THIRD = (
-    "85ac260a-7aa7-4a75-92fb-6cc85e517cc0",
-    "b86ace96-12a1-4e3e-86ed-c6f012e8f2fd",
-    "2f05121d-eec2-4d3a-acbc-dc0e759b0028",
-)
-VALUE = (
-    "/tmp/t/home010/storage/versioned_outputs/count/result/"
-    "377855c2a5a9baaa4cbcfb9bf0469f9d64ba7627e4ee54cff476e0d47c993b37"
-)
+FIRST = "85ac260a-7aa7-4a75-92fb-6cc85e517cc0"  # of the runs of release 0.1.0
+OLD_SCHEMAS = {
+    "0.1.0": {("runs.db", "runs", "0001", RUN_SCHEMA.head), ("index.db", "event_index", "0001", INDEX_SCHEMA.head)},
+    "0.2.0": {("index.db", "event_index", "0002", INDEX_SCHEMA.head)},
+}
+"""Of each release in the folder `released`: database, schema, its revision then and now."""
 
 
 def revisions_of(schema: Schema) -> list[ModuleType]:
@@ -115,16 +114,14 @@ def contents_under(folder: Path) -> dict[str, list[str]]:
 def test_an_instance_of_every_release_says_that_it_is_old_and_is_migrated(release: str, tmp_path: Path) -> None:
     home = home_of_release(release, tmp_path)
     before = contents_under(home)
-    with pytest.raises(DagsterSchemaError, match=r"runs\.db was made by an older .*`cloudstore instance migrate`"):
+    with pytest.raises(DagsterSchemaError, match=r"\.db was made by an older .*`cloudstore instance migrate`"):
         DagsterInstance.from_config(str(home))
     assert contents_under(home) == before
 
     ref = InstanceRef.from_dir(str(home))
     done = migrate_instance(ref)
-    assert {(Path(each.database).name, each.schema, each.before, each.after) for each in done} == {
-        ("runs.db", "runs", "0001", RUN_SCHEMA.head),
-        ("index.db", "event_index", "0001", INDEX_SCHEMA.head),
-    }
+    changed = {(Path(each.database).name, each.schema, each.before, each.after) for each in done}
+    assert changed == OLD_SCHEMAS[release]
     for each in done:
         assert each.backup is not None
         assert contents(Path(each.backup)) == before[str(Path(each.database).relative_to(home))]
@@ -132,30 +129,61 @@ def test_an_instance_of_every_release_says_that_it_is_old_and_is_migrated(releas
 
     with DagsterInstance.from_config(str(home)) as instance:
         runs = instance.get_runs()
-        assert [run.run_id for run in runs] == ["it's; drop table", THIRD, SECOND, FIRST]
+        odd, third, second, first = (run.run_id for run in runs)
+        assert odd == "it's; drop table"
         assert runs[0].tags == {"k": "🦆"}
-        assert (runs[1].root_run_id, runs[1].parent_run_id, runs[1].tags["n"]) == (SECOND, SECOND, "2")
+        assert (runs[1].root_run_id, runs[1].parent_run_id, runs[1].tags["n"]) == (second, second, "2")
         for filters, found in (
-            (PipelineRunsFilter(parent_run_id=SECOND), [THIRD]),
-            (PipelineRunsFilter(root_run_id=SECOND), [THIRD]),
-            (PipelineRunsFilter(tags={"team": "data"}), [THIRD, SECOND, FIRST]),
+            (PipelineRunsFilter(parent_run_id=second), [third]),
+            (PipelineRunsFilter(root_run_id=second), [third]),
+            (PipelineRunsFilter(tags={"team": "data"}), [third, second, first]),
         ):
             assert [run.run_id for run in instance.get_runs(filters)] == found
         assert instance.get_daemon_heartbeats() == {"SCHEDULER": DaemonHeartbeat(1.5, "SCHEDULER", "d")}
-        types = [entry.dagster_event.event_type_value for entry in instance.all_logs(SECOND) if entry.dagster_event]
+        types = [entry.dagster_event.event_type_value for entry in instance.all_logs(second) if entry.dagster_event]
         assert types.count("STEP_MEMOIZED") == 2
         key = AssetKey(["warehouse", "étable"])
         assert instance.all_asset_keys() == [key]
         ((_, made),) = instance.events_for_asset_key(key, partitions=["2026-01"])
-        assert made == next(each for each in instance.all_logs(FIRST) if "MATERIAL" in str(each.dagster_event))
-        asked = ("tables", StepOutputHandle("count"))
-        version = VALUE.rpartition("/")[2]
-        assert instance.get_addresses_for_step_output_versions({asked: version}) == {asked: VALUE}
-        instance.delete_run(FIRST)  # the others found its value, so it stays known
-        assert instance.get_addresses_for_step_output_versions({asked: version}) == {asked: VALUE}
-        for run_id in (SECOND, THIRD):
+        assert made == next(each for each in instance.all_logs(first) if "MATERIAL" in str(each.dagster_event))
+        of_table, of_count = stored_in(instance, first)
+        assert of_table[0] == StepOutputHandle("make_table")
+        assert loaded_in(instance, first) == [StepOutputHandle("make_table")]
+        assert found_in(instance, second) == [of_table[0], of_count[0]] == [of_table[0], StepOutputHandle("count")]
+        asked, keyed = ("tables", of_count[0]), ("tables", StepOutputHandle("count", mapping_key="result"))
+        _, version, address = of_count
+        assert instance.get_addresses_for_step_output_versions({asked: version, keyed: version}) == {
+            asked: address,
+            keyed: None,
+        }
+        instance.delete_run(first)  # the others found its value, so it stays known
+        assert instance.get_addresses_for_step_output_versions({asked: version}) == {asked: address}
+        for run_id in (second, third):
             instance.delete_run(run_id)
         assert instance.get_addresses_for_step_output_versions({asked: version}) == {asked: None}
+
+
+def payloads_in(instance: DagsterInstance, run_id: str, of_type: DagsterEventType) -> list[tuple[str, Any]]:
+    events = [entry.dagster_event for entry in instance.all_logs(run_id, of_type)]
+    return [(event.step_key or "", event.event_specific_data) for event in events if event is not None]
+
+
+def stored_in(instance: DagsterInstance, run_id: str) -> list[tuple[StepOutputHandle, str, str]]:
+    stored = payloads_in(instance, run_id, DagsterEventType.HANDLED_OUTPUT)
+    return [(data.handle(step_key), data.version, data.address) for step_key, data in stored]
+
+
+def found_in(instance: DagsterInstance, run_id: str) -> list[StepOutputHandle]:
+    memoized = payloads_in(instance, run_id, DagsterEventType.STEP_MEMOIZED)
+    return [output.handle(step_key) for step_key, data in memoized for output in data.outputs]
+
+
+def loaded_in(instance: DagsterInstance, run_id: str) -> list[StepOutputHandle]:
+    loaded = [data for _, data in payloads_in(instance, run_id, DagsterEventType.LOADED_INPUT)]
+    return [
+        StepOutputHandle(data.upstream_step_key, data.upstream_output_name, data.upstream_mapping_key)
+        for data in loaded
+    ]
 
 
 def postgres_of_first_revision(url: str) -> str:
@@ -197,6 +225,40 @@ def test_runs_in_postgresql_are_migrated(new_postgres_url: Callable[[], str]) ->
     (record,) = storage.get_run_records(PipelineRunsFilter(root_run_id="r0", tags={"a": "b"}))
     assert (record.pipeline_run.run_id, record.update_timestamp.timestamp()) == ("r1", 2.5)
     assert storage.migrate() == []
+    storage.dispose()
+
+
+def test_an_index_in_postgresql_is_migrated_and_tells_mapping_keys_apart(new_postgres_url: Callable[[], str]) -> None:
+    url = new_postgres_url()
+    engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
+    columns = "pipeline_name, step_key, output_name, version, address, run_id"
+    insert = sa.text(f"INSERT INTO step_output_addresses ({columns}) VALUES ('p', 's', 'result', 'v', '/old', 'r0')")
+    with engine.begin() as connection:
+        with Operations.context(MigrationContext.configure(connection)):
+            for module in (*revisions_of(LOG_SCHEMA), *revisions_of(INDEX_SCHEMA)[:2]):  # as release 0.2.0 had them
+                module.upgrade()
+        connection.execute(insert)
+        for schema, revision in ((LOG_SCHEMA, "0001"), (INDEX_SCHEMA, "0002")):
+            schema.version_table.create(connection)
+            connection.execute(schema.version_table.insert(), {"version_num": revision})
+    engine.dispose()
+
+    storage = PostgresEventLogStorage(url)
+    with pytest.raises(
+        DagsterSchemaError, match=r"schema event_index is at revision 0002.*`cloudstore instance migrate`"
+    ):
+        storage.check()
+    (done,) = storage.migrate()
+    assert (done.schema, done.before, done.after) == ("event_index", "0002", INDEX_SCHEMA.head)
+    old, keyed = ("p", StepOutputHandle("s")), ("p", StepOutputHandle("s", mapping_key="a"))
+    assert storage.get_step_output_addresses({old: "v", keyed: "v"}) == {old: StepOutputAddress("/old", "r0")}
+    data = HandledOutputData("result", "io_manager", "v", "/a", mapping_key="a")
+    stored = DagsterEvent("HANDLED_OUTPUT", "p", step_key="s", event_specific_data=data)
+    storage.store_event(EventLogEntry(None, "", 20, "", "r1", 0.0, "s", "p", stored))
+    assert storage.get_step_output_addresses({old: "v", keyed: "v"}) == {
+        old: StepOutputAddress("/old", "r0"),
+        keyed: StepOutputAddress("/a", "r1"),
+    }
     storage.dispose()
 
 

@@ -25,8 +25,8 @@ from core.events.payloads import StepMaterializationData
 from core.instance import DagsterInstance
 from core.records.pipeline_run import PipelineRun, PipelineRunsFilter
 from core.serdes import ConfigurableClassData
-from core.storage.event_log.index import known_from
-from core.storage.event_log.sql import insert_events, insert_known
+from core.storage.event_log.index import entries_from_log
+from core.storage.event_log.sql import insert_events, insert_index_entries
 from core.storage.postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
 
 StartPython = Callable[..., "subprocess.Popen[str]"]
@@ -239,7 +239,7 @@ def while_one_stores(storage: PostgresEventLogStorage, entries: list[EventLogEnt
         with storage.write() as connection:
             storage.lock_assets(connection)
             insert_events(connection, entries)
-            insert_known(connection, known_from(entries))
+            insert_index_entries(connection, entries_from_log(entries))
             done = pool.submit(do)
             assert not wait([done], timeout=0.5).done
         done.result(timeout=30)
