@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 
-from core.definitions.configurable import check_name
 from core.definitions.dependency import DependencyDefinition, Feed, MultiDependencyDefinition, SolidInvocation
+from core.definitions.solid import CompositionCall, SolidComposer, SolidDefinition, composer
 from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
-from core.events.user_events import normalize_tags
 
 
 class PlacedOutput(msgspec.Struct, frozen=True):
@@ -53,39 +51,26 @@ class PlacedOutputs:
             raise AttributeError(f"Solid {self._solid_name!r} has no output {name!r}; it has {known}.") from None
 
 
-class CompositionCall:
-    """A solid about to be placed, under its own name or an alias, with tags of its own."""
-
-    def __init__(self, definition: Any, given_alias: str | None = None, tags: Mapping[str, str] | None = None) -> None:
-        self.definition = definition
-        self.given_alias = given_alias
-        self.tags = dict(tags or {})
-
-    def alias(self, name: str) -> CompositionCall:
-        """The same under another name."""
-        return CompositionCall(self.definition, check_name(name, "solid"), self.tags)
-
-    def tag(self, tags: Mapping[str, Any]) -> CompositionCall:
-        """The same with more tags."""
-        return CompositionCall(
-            self.definition, self.given_alias, {**self.tags, **normalize_tags(tags, f"solid {self.definition.name!r}")}
-        )
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return compose_call(self, args, kwargs)
-
-
-class Composition:
+class Composition(SolidComposer):
     """The solids placed so far in one pipeline, and their dependencies."""
 
     def __init__(self, pipeline_name: str) -> None:
         self._pipeline_name = pipeline_name
-        self.definitions: dict[str, Any] = {}
+        self.definitions: dict[str, SolidDefinition] = {}
         self.dependencies: dict[SolidInvocation, dict[str, Feed]] = {}
         self._names: set[str] = set()
 
-    def place(self, call: CompositionCall, inputs: dict[str, Feed]) -> str:
-        """Adds a solid; returns the name it is placed under."""
+    def place(
+        self, call: CompositionCall, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> PlacedOutput | PlacedOutputs:
+        definition = call.definition
+        given = _given_inputs(definition, args, kwargs)
+        inputs = {name: _feed(definition.name, name, value) for name, value in given.items()}
+        placed_name = self._placed(call, inputs)
+        outputs = [each.name for each in definition.output_defs]
+        return PlacedOutput(placed_name, outputs[0]) if len(outputs) == 1 else PlacedOutputs(placed_name, outputs)
+
+    def _placed(self, call: CompositionCall, inputs: dict[str, Feed]) -> str:
         definition = call.definition
         if self.definitions.setdefault(definition.name, definition) is not definition:
             raise DagsterInvalidDefinitionError(
@@ -109,34 +94,18 @@ class Composition:
         return candidate
 
 
-_active = threading.local()
-
-
 @contextmanager
 def composing(pipeline_name: str) -> Iterator[Composition]:
-    """Within it, calls of solids are placed in the composition that it gives."""
-    before = getattr(_active, "composition", None)
-    _active.composition = Composition(pipeline_name)
+    """Within it, calls of solids in this thread are placed in the composition that it gives."""
+    composition = Composition(pipeline_name)
+    token = composer.set(composition)
     try:
-        yield _active.composition
+        yield composition
     finally:
-        _active.composition = before
+        composer.reset(token)
 
 
-def compose_call(call: CompositionCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Places a solid in the pipeline whose body is being run, fed by the given outputs.
-
-    Raises:
-        DagsterInvariantViolationError: no pipeline's body is being run.
-        DagsterInvalidDefinitionError: an argument is no output, or fits no input.
-    """
-    composition: Composition | None = getattr(_active, "composition", None)
-    definition = call.definition
-    if composition is None:
-        raise DagsterInvariantViolationError(
-            f"Solid {definition.name!r} was called outside the body of a @pipeline function. Call it there, and run "
-            "the pipeline with execute_pipeline."
-        )
+def _given_inputs(definition: SolidDefinition, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     names = [each.name for each in definition.input_defs]
     if len(args) > len(names):
         raise DagsterInvalidDefinitionError(
@@ -144,17 +113,17 @@ def compose_call(call: CompositionCall, args: tuple[Any, ...], kwargs: dict[str,
         )
     given = dict(zip(names, args, strict=False))
     for name, value in kwargs.items():
-        if name not in names or name in given:
-            problem = "twice" if name in given else "but it is none of its inputs"
+        if name not in names:
             known = ", ".join(names) or "none"
             raise DagsterInvalidDefinitionError(
-                f"Solid {definition.name!r} was given {name!r} {problem}. Its inputs: {known}."
+                f"Solid {definition.name!r} has no input {name!r}, which it was given. Its inputs: {known}."
+            )
+        if name in given:
+            raise DagsterInvalidDefinitionError(
+                f"Solid {definition.name!r} was given its input {name!r} twice, by position and by name."
             )
         given[name] = value
-    inputs = {name: _feed(definition.name, name, value) for name, value in given.items()}
-    placed_name = composition.place(call, inputs)
-    outputs = [each.name for each in definition.output_defs]
-    return PlacedOutput(placed_name, outputs[0]) if len(outputs) == 1 else PlacedOutputs(placed_name, outputs)
+    return given
 
 
 def _feed(solid_name: str, input_name: str, value: Any) -> Feed:
@@ -165,5 +134,5 @@ def _feed(solid_name: str, input_name: str, value: Any) -> Feed:
     what = "a solid with several outputs; pick one" if isinstance(value, PlacedOutputs) else f"a {type(value).__name__}"
     raise DagsterInvalidDefinitionError(
         f"Input {input_name!r} of solid {solid_name!r} was given {what}. In the body of a pipeline an input is fed by "
-        "an output of another solid, or a list of them; constants come from config or default values."
+        "an output of another solid, or by a list of them; constants come from config or default values."
     )

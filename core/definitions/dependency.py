@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
 
+from core.definitions.solid import SolidDefinition
 from core.events.user_events import DEFAULT_OUTPUT
 
 
@@ -62,7 +62,9 @@ class SolidInvocation:
 class Solid:
     """A solid in its place in a pipeline: its name there, its definition, its tags, and what feeds its inputs."""
 
-    def __init__(self, name: str, definition: Any, tags: Mapping[str, str], feeds: Mapping[str, Feed]) -> None:
+    def __init__(
+        self, name: str, definition: SolidDefinition, tags: Mapping[str, str], feeds: Mapping[str, Feed]
+    ) -> None:
         self.name = name
         self.definition = definition
         self.tags = dict(tags)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any, overload
 
 from core.config import Fingerprint
-from core.definitions.composition import CompositionCall, compose_call
 from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name, key_set
 from core.definitions.input_output import NO_VALUE, InputDefinition, OutputDefinition
-from core.errors import DagsterInvalidDefinitionError
+from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
 from core.events.user_events import normalize_tags
 
 ComputeFn = Callable[..., Any]
@@ -61,7 +62,7 @@ class SolidDefinition(ConfigurableDefinition):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """In the body of a pipeline: places the solid there, fed by the given outputs of others."""
-        return compose_call(CompositionCall(self), args, kwargs)
+        return CompositionCall(self)(*args, **kwargs)
 
     def alias(self, name: str) -> CompositionCall:
         """To place the solid in a pipeline under another name: `clean.alias("clean_again")(rows)`."""
@@ -70,6 +71,60 @@ class SolidDefinition(ConfigurableDefinition):
     def tag(self, tags: Mapping[str, Any]) -> CompositionCall:
         """To place the solid in a pipeline with more tags."""
         return CompositionCall(self).tag(tags)
+
+
+class CompositionCall:
+    """A solid about to be placed in a pipeline, under its own name or an alias, with tags of its own."""
+
+    def __init__(
+        self, definition: SolidDefinition, given_alias: str | None = None, tags: Mapping[str, str] | None = None
+    ) -> None:
+        self.definition = definition
+        self.given_alias = given_alias
+        self.tags = dict(tags or {})
+
+    def alias(self, name: str) -> CompositionCall:
+        """The same under another name."""
+        return CompositionCall(self.definition, check_name(name, "solid"), self.tags)
+
+    def tag(self, tags: Mapping[str, Any]) -> CompositionCall:
+        """The same with more tags."""
+        return CompositionCall(
+            self.definition, self.given_alias, {**self.tags, **normalize_tags(tags, f"solid {self.definition.name!r}")}
+        )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Places the solid, fed by the given outputs; see `SolidComposer.place`.
+
+        Raises:
+            DagsterInvariantViolationError: the call is not in the body of a pipeline.
+        """
+        active = composer.get()
+        if active is None:
+            raise DagsterInvariantViolationError(
+                f"Solid {self.definition.name!r} was called outside the body of a @pipeline function. Call it there, "
+                "and run the pipeline with execute_pipeline."
+            )
+        return active.place(self, args, kwargs)
+
+
+class SolidComposer(ABC):
+    """Takes the calls of solids in the body of a `@pipeline` function."""
+
+    @abstractmethod
+    def place(self, call: CompositionCall, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Adds a solid, fed by the given outputs of others.
+
+        Returns:
+            What stands for its outputs in the body.
+
+        Raises:
+            DagsterInvalidDefinitionError: an argument is not an output, or does not fit an input.
+        """
+
+
+composer: ContextVar[SolidComposer | None] = ContextVar("composer", default=None)
+"""The composer of the pipeline whose body is running in this thread."""
 
 
 @overload

@@ -42,8 +42,7 @@ class ExecutionPlan(msgspec.Struct, frozen=True, eq=False):
 
     def output_def(self, handle: StepOutputHandle) -> OutputDefinition:
         """The definition of an output."""
-        output: OutputDefinition = self.steps[handle.step_key].solid.definition.output_dict[handle.output_name]
-        return output
+        return self.steps[handle.step_key].solid.definition.output_dict[handle.output_name]
 
     @property
     def not_given(self) -> set[StepOutputHandle]:

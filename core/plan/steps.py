@@ -75,8 +75,7 @@ class ExecutionStep(msgspec.Struct, frozen=True, eq=False):
     @property
     def outputs(self) -> tuple[OutputDefinition, ...]:
         """tuple[OutputDefinition, ...]: its outputs."""
-        outputs: tuple[OutputDefinition, ...] = self.solid.definition.output_defs
-        return outputs
+        return self.solid.definition.output_defs
 
     def handle(self, output_name: str) -> StepOutputHandle:
         """The handle of one of its outputs."""
