@@ -5,14 +5,14 @@ The names and fields are those of Dagster 0.11 (there in `dagster.core.scheduler
 
 from __future__ import annotations
 
-import hashlib
 from enum import Enum
 from typing import TypeAlias
 
 import msgspec
 
 from core.errors import DagsterInvariantViolationError
-from core.serdes import SerializableErrorInfo, to_json
+from core.records.origin import JobOrigin
+from core.serdes import SerializableErrorInfo
 
 _YEAR_10000 = 253_402_300_800  # in Unix seconds
 
@@ -52,29 +52,6 @@ class JobTickStatus(Enum):
     SKIPPED = "SKIPPED"
     SUCCESS = "SUCCESS"
     FAILURE = "FAILURE"
-
-
-class JobOrigin(msgspec.Struct, frozen=True):
-    """Says which job is meant, in any process and after any restart: storages know jobs by its id.
-
-    It is the address of a definition, not the definition: a stored state outlives the process that loaded the code,
-    and is found again by whoever loads the same repository and asks for the job of the same name.
-
-    Attributes:
-        repository_origin_id: which repository; any text that is the same each time its code is loaded.
-        job_name: the name of the schedule or sensor, unique in the repository.
-    """
-
-    repository_origin_id: str
-    job_name: str
-
-    def get_id(self) -> str:
-        """64 hexadecimal digits, the SHA-256 of both fields as a JSON list. Stable: databases are full of them.
-
-        Raises:
-            DagsterInvariantViolationError: a field is not valid Unicode text.
-        """
-        return hashlib.sha256(to_json([self.repository_origin_id, self.job_name]).encode()).hexdigest()
 
 
 class ScheduleJobData(msgspec.Struct, frozen=True, tag=True):

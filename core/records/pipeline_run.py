@@ -12,7 +12,9 @@ import msgspec
 
 from core.errors import DagsterInvariantViolationError
 from core.events.event_types import DagsterEventType
+from core.records.origin import ExternalPipelineOrigin
 from core.records.tags import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG
+from core.serdes import from_json, to_json
 
 
 class PipelineRunStatus(Enum):
@@ -88,7 +90,7 @@ class PipelineRun(msgspec.Struct, frozen=True):
         external_pipeline_origin: where the pipeline's code is, for launching it elsewhere.
 
     Raises:
-        DagsterInvariantViolationError: a name or a tag is no text.
+        DagsterInvariantViolationError: a name or a tag is not text, or the origin is something else.
     """
 
     pipeline_name: str = ""
@@ -104,12 +106,18 @@ class PipelineRun(msgspec.Struct, frozen=True):
     parent_run_id: str | None = None
     pipeline_snapshot_id: str | None = None
     execution_plan_snapshot_id: str | None = None
-    external_pipeline_origin: Any = None
+    external_pipeline_origin: ExternalPipelineOrigin | None = None
 
     def __post_init__(self) -> None:
         for name, value in (("pipeline_name", self.pipeline_name), ("run_id", self.run_id), ("mode", self.mode)):
             _check_text(name, value)
         check_tags(self.tags)
+        origin = self.external_pipeline_origin
+        if not isinstance(origin, ExternalPipelineOrigin | None):
+            raise DagsterInvariantViolationError(
+                "external_pipeline_origin of a run must be an ExternalPipelineOrigin or None; "
+                f"it is of type {type(origin).__name__}."
+            )
 
     def __repr__(self) -> str:  # without the config, in which users may have written a secret
         return (
@@ -139,6 +147,22 @@ class PipelineRun(msgspec.Struct, frozen=True):
     def with_tags(self, tags: dict[str, str]) -> PipelineRun:
         """The same run with exactly these tags."""
         return msgspec.structs.replace(self, tags=tags)
+
+
+def run_from_json(text: str) -> PipelineRun:
+    """The run that `to_json` wrote, in this release or another.
+
+    Until 0.2 the origin could be anything, and nothing read it. One that this release does not know is left out.
+
+    Raises:
+        msgspec.ValidationError, msgspec.DecodeError: the text is not a run.
+    """
+    try:
+        return from_json(PipelineRun, text)
+    except (msgspec.ValidationError, DagsterInvariantViolationError):
+        fields = from_json(dict[str, Any], text)
+        fields["external_pipeline_origin"] = None
+        return from_json(PipelineRun, to_json(fields))
 
 
 class RunRecord(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ from core.records.pipeline_run import (
     PipelineRunStatus,
     RunRecord,
     check_tags,
+    run_from_json,
 )
 from core.serdes import from_json, to_json
 from core.storage.runs.base import RunStorage
@@ -139,6 +140,6 @@ def _records(connection: sa.Connection, ids: Sequence[int]) -> list[RunRecord]:
 
 
 def _record_from(row: Any, tags: dict[str, str]) -> RunRecord:
-    run = msgspec.structs.replace(from_json(PipelineRun, row.body), status=PipelineRunStatus(row.status), tags=tags)
+    run = msgspec.structs.replace(run_from_json(row.body), status=PipelineRunStatus(row.status), tags=tags)
     created, updated = (datetime.fromtimestamp(each, UTC) for each in (row.created_at, row.updated_at))
     return RunRecord(row.id, run, created, updated)

@@ -23,6 +23,14 @@ from core.events.records import DagsterEvent, EventLogEntry
 from core.events.user_events import AssetMaterialization, ExpectationResult
 from core.instance import InstanceRef
 from core.records.daemon_heartbeat import DaemonHeartbeat
+from core.records.origin import (
+    ExternalPipelineOrigin,
+    ExternalRepositoryOrigin,
+    GrpcServerRepositoryLocationOrigin,
+    InProcessRepositoryLocationOrigin,
+    LoadableTargetOrigin,
+    ManagedGrpcPythonEnvRepositoryLocationOrigin,
+)
 from core.records.pipeline_run import PipelineRun, PipelineRunStatus
 from core.serdes import ConfigurableClassData, SerializableErrorInfo, from_json, to_json
 from core.usage import Usage
@@ -118,6 +126,12 @@ def entries(payload: st.SearchStrategy[Any]) -> st.SearchStrategy[EventLogEntry]
 
 CLASS_DATA = st.builds(ConfigurableClassData, TEXT, TEXT, TEXT)
 MAYBE_CLASS_DATA = st.none() | CLASS_DATA
+CODE = st.builds(LoadableTargetOrigin, MAYBE_TEXT, python_file=TEXT, working_directory=MAYBE_TEXT)
+LOCATIONS = st.one_of(
+    st.builds(InProcessRepositoryLocationOrigin, CODE),
+    st.builds(ManagedGrpcPythonEnvRepositoryLocationOrigin, CODE, MAYBE_TEXT),
+    st.builds(GrpcServerRepositoryLocationOrigin, TEXT, st.integers(0, 65535)),
+)
 RUNS = st.builds(
     PipelineRun,
     TEXT,
@@ -133,7 +147,7 @@ RUNS = st.builds(
     MAYBE_TEXT,
     MAYBE_TEXT,
     MAYBE_TEXT,
-    JSON,
+    st.none() | st.builds(ExternalPipelineOrigin, st.builds(ExternalRepositoryOrigin, LOCATIONS, TEXT), TEXT),
 )
 
 

@@ -5,21 +5,35 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import DagsterInvariantViolationError, DagsterRunAlreadyExists, DagsterRunNotFoundError
 from core.events import DagsterEvent, DagsterEventType
 from core.records.daemon_heartbeat import DaemonHeartbeat
+from core.records.origin import (
+    ExternalPipelineOrigin,
+    ExternalRepositoryOrigin,
+    GrpcServerRepositoryLocationOrigin,
+    InProcessRepositoryLocationOrigin,
+    LoadableTargetOrigin,
+    ManagedGrpcPythonEnvRepositoryLocationOrigin,
+)
 from core.records.pipeline_run import PipelineRun, PipelineRunsFilter, PipelineRunStatus
-from core.serdes import SerializableErrorInfo
+from core.serdes import SerializableErrorInfo, to_json
 from core.storage.postgres import PostgresRunStorage
-from core.storage.runs import InMemoryRunStorage, RunStorage, SqliteRunStorage
+from core.storage.runs import InMemoryRunStorage, RunStorage, SqliteRunStorage, SqlRunStorage
+from core.storage.runs.schema import runs
 
 Make = Callable[[str, Path], RunStorage]
 KINDS = ["in_memory", "sqlite", "postgres"]
+CODE = LoadableTargetOrigin(python_file="x.py", attribute="repo")
+LOCATION = ManagedGrpcPythonEnvRepositoryLocationOrigin(CODE, "here")
+ORIGIN = ExternalPipelineOrigin(ExternalRepositoryOrigin(LOCATION, "prices"), "flights")
 SUCCESS, FAILURE, STARTED = PipelineRunStatus.SUCCESS, PipelineRunStatus.FAILURE, PipelineRunStatus.STARTED
 
 
@@ -71,7 +85,7 @@ def test_a_run_comes_back_whole(storage: RunStorage) -> None:
         "parent",
         "snap",
         "plan",
-        {"file": "x.py"},
+        ORIGIN,
     )
     assert storage.add_run(run) == run
     assert storage.get_run_by_id("r1") == run
@@ -430,3 +444,74 @@ def test_tags_behave_as_a_dict(storage: RunStorage, given_tags: list[tuple[str, 
         storage.add_run_tags(run_id, {key: value})
         expected[run_id][key] = value
     assert {run.run_id: run.tags for run in storage.get_runs()} == expected
+
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False, allow_infinity=False) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=5,
+)
+LOCATIONS = [
+    InProcessRepositoryLocationOrigin(LoadableTargetOrigin("/usr/bin/python", module_name="é🦆", attribute="")),
+    ManagedGrpcPythonEnvRepositoryLocationOrigin(LoadableTargetOrigin(package_name="p", working_directory="/")),
+    LOCATION,
+    GrpcServerRepositoryLocationOrigin("db-1", 4266, location_name="'; drop table runs; --"),
+    GrpcServerRepositoryLocationOrigin("db-1", socket="/run/code.sock", use_ssl=False),
+]  # tests/core/records/test_origin.py has any
+REPOSITORIES = st.builds(ExternalRepositoryOrigin, st.sampled_from(LOCATIONS), WORDS)
+NAMES = st.none() | st.lists(WORDS, max_size=3)
+RUNS = st.builds(
+    PipelineRun,
+    pipeline_name=WORDS,
+    run_config=st.dictionaries(WORDS, JSON, max_size=3),
+    mode=WORDS,
+    solid_selection=NAMES,
+    solids_to_execute=st.none() | st.frozensets(WORDS, max_size=3),
+    step_keys_to_execute=NAMES,
+    status=st.sampled_from(PipelineRunStatus),
+    tags=st.dictionaries(WORDS, WORDS, max_size=3),
+    root_run_id=st.none() | WORDS,
+    parent_run_id=st.none() | WORDS,
+    external_pipeline_origin=st.none() | st.builds(ExternalPipelineOrigin, REPOSITORIES, WORDS),
+)
+
+
+@given(RUNS)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_run_comes_back_equal_and_of_the_same_types(storage: RunStorage, run: PipelineRun) -> None:
+    storage.add_run(run)
+    found = storage.get_run_by_id(run.run_id)
+    assert found == run
+    assert _types_in(found) == _types_in(run)
+
+
+def _types_in(value: Any) -> Any:
+    """The types of a value and of all that is in it: 1 and True and 1.0 are equal, and so may two records be."""
+    if isinstance(value, dict):
+        return {key: _types_in(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [type(value), *map(_types_in, value)]
+    fields = getattr(value, "__struct_fields__", ())
+    return type(value), {name: _types_in(getattr(value, name)) for name in fields}
+
+
+@pytest.mark.parametrize("origin", [{"file": "x.py"}, {}, "x.py", [1], {"pipeline_name": "p"}, None])
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_a_run_that_an_older_release_stored_loads_without_the_origin_it_had(
+    kind: str, origin: Any, make: Make, tmp_path: Path
+) -> None:
+    storage = make(kind, tmp_path)
+    assert isinstance(storage, SqlRunStorage)
+    storage.add_run(run := PipelineRun("p", "r", {"a": [1]}, tags={"a": "b"}))
+    body = to_json(
+        {"pipeline_name": "p", "run_id": "r", "run_config": {"a": [1]}, "tags": {}, "external_pipeline_origin": origin}
+    )
+    with storage.write() as connection:
+        connection.execute(sa.update(runs).values(body=body))
+    assert storage.get_runs() == [run]
+
+
+@pytest.mark.parametrize("origin", [{"file": "x.py"}, "x.py", LOCATION])
+def test_a_run_takes_no_origin_of_another_kind(origin: Any) -> None:
+    with pytest.raises(DagsterInvariantViolationError, match="must be an ExternalPipelineOrigin or None; it is of"):
+        PipelineRun("p", external_pipeline_origin=origin)

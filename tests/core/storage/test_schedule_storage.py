@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from core.errors import DagsterInvariantViolationError, DagsterStorageError
 from core.records.job import (
-    JobOrigin,
     JobState,
     JobStatus,
     JobTick,
@@ -25,6 +24,7 @@ from core.records.job import (
     ScheduleJobData,
     SensorJobData,
 )
+from core.records.origin import JobOrigin
 from core.serdes import ConfigurableClassData, SerializableErrorInfo
 from core.storage.postgres import PostgresScheduleStorage
 from core.storage.schedules import InMemoryScheduleStorage, ScheduleStorage, SqliteScheduleStorage
