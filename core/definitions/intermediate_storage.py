@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import msgspec
 
 from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name, key_set
 from core.errors import DagsterInvalidDefinitionError
+from core.instance import DagsterInstance
 from core.records.pipeline_run import PipelineRun
 from core.values.intermediate_storage import IntermediateStorage, TypeStoragePluginRegistry
+
+if TYPE_CHECKING:  # a pipeline has modes, which have storages, which are told of the pipeline
+    from core.definitions.mode import ModeDefinition
+    from core.definitions.pipeline import PipelineDefinition
+    from core.definitions.run_config import EnvironmentConfig
 
 
 class InitIntermediateStorageContext(msgspec.Struct, frozen=True):
@@ -28,12 +34,12 @@ class InitIntermediateStorageContext(msgspec.Struct, frozen=True):
         intermediate_storage_config: its own config.
     """
 
-    pipeline_def: Any
-    mode_def: Any
+    pipeline_def: PipelineDefinition
+    mode_def: ModeDefinition
     intermediate_storage_def: IntermediateStorageDefinition
     pipeline_run: PipelineRun
-    instance: Any
-    environment_config: Any
+    instance: DagsterInstance
+    environment_config: EnvironmentConfig
     type_storage_plugin_registry: TypeStoragePluginRegistry
     resources: Any
     intermediate_storage_config: dict[str, Any]

@@ -9,7 +9,8 @@ from typing import Any, overload
 import msgspec
 
 from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, key_set
-from core.errors import DagsterInvalidDefinitionError
+from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
+from core.instance import DagsterInstance
 from core.log_manager import DagsterLogManager
 from core.process.leftovers import Leftovers
 from core.records.pipeline_run import PipelineRun
@@ -37,7 +38,7 @@ class InitResourceContext(msgspec.Struct, frozen=True):
     resource_def: ResourceDefinition | None = None
     pipeline_run: PipelineRun | None = None
     log: DagsterLogManager | None = None
-    instance: Any = None
+    instance: DagsterInstance | None = None
     resources: Any = None
     usage: UsageMeter = msgspec.field(default_factory=UsageMeter)
     leftovers: Leftovers | None = None
@@ -52,8 +53,23 @@ class InitResourceContext(msgspec.Struct, frozen=True):
         """DagsterLogManager | None: the same as `log`."""
         return self.log
 
+    def storage_directory(self) -> str:
+        """Where the instance keeps values and files that need a local disk.
 
-def build_init_resource_context(config: Any = None, resources: Any = None, instance: Any = None) -> InitResourceContext:
+        Raises:
+            DagsterInvariantViolationError: there is no instance, outside a run.
+        """
+        if self.instance is None:
+            raise DagsterInvariantViolationError(
+                "Without base_dir in its config, this resource keeps its values in the directory of an instance, and "
+                "there is none outside a run. Give it a base_dir, or build_init_resource_context(instance=...)."
+            )
+        return self.instance.storage_directory()
+
+
+def build_init_resource_context(
+    config: Any = None, resources: Any = None, instance: DagsterInstance | None = None
+) -> InitResourceContext:
     """An InitResourceContext to call a resource function with, outside a run."""
     return InitResourceContext(resource_config=config, resources=resources, instance=instance)
 

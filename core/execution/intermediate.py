@@ -52,6 +52,7 @@ def as_io_manager(
 
     def create(init_context: InitResourceContext) -> IntermediateStorageIOManager:
         assert init_context.pipeline_run is not None
+        assert init_context.instance is not None
         storage = definition.create(
             InitIntermediateStorageContext(
                 pipeline_def=pipeline,

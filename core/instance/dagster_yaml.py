@@ -24,7 +24,10 @@ from core.config import (
     raise_faults,
 )
 from core.errors import DagsterInvalidConfigError
-from core.serdes import ConfigurableClass, ConfigurableClassData
+from core.launcher import RunLauncher
+from core.run_coordinator import RunCoordinator
+from core.scheduler import Scheduler
+from core.serdes import ConfigurableClassData
 from core.serdes.yaml_file import YamlFile, read_yaml_file
 from core.storage.event_log import EventLogStorage
 from core.storage.root import LocalArtifactStorage
@@ -37,9 +40,9 @@ _KINDS: dict[str, type] = {
     "event_log_storage": EventLogStorage,
     "compute_logs": ComputeLogManager,
     "schedule_storage": ScheduleStorage,
-    "scheduler": ConfigurableClass,
-    "run_coordinator": ConfigurableClass,
-    "run_launcher": ConfigurableClass,
+    "scheduler": Scheduler,
+    "run_coordinator": RunCoordinator,
+    "run_launcher": RunLauncher,
 }
 _MOST_DAYS = 100_000  # the calendar of Python's dates ends not far beyond
 _MOST_ITEMS = 10**15  # what a database can count
@@ -101,7 +104,7 @@ def _check_class(section: str, config: Mapping[str, Any], faults: list[ConfigFau
         return
     if not issubclass(loaded, kind):
         base = f"{kind.__module__.removesuffix('.base')}.{kind.__name__}"
-        message = f"{data.module_name}.{data.class_name} is no {kind.__name__}; this section takes a subclass of {base}"
+        message = f"{data.module_name}.{data.class_name} is not a subclass of {base}, which this section requires"
         faults.append(ConfigFault((section, "class"), message))
         return
     schema.resolve(given["config"], (section, "config"), faults)

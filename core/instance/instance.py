@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
-from types import TracebackType
+from types import NoneType, TracebackType
 from typing import Any, Self
 
 from core.compute_logs.manager import ComputeLogManager, NoOpComputeLogManager
@@ -19,8 +19,11 @@ from core.instance.dagster_yaml import resolve_retention, resolve_settings
 from core.instance.events import EventsOfInstance
 from core.instance.ref import InstanceRef
 from core.instance.runs import RunsOfInstance
+from core.launcher import RunLauncher
 from core.process.leftovers import Leftovers
 from core.records.daemon_heartbeat import DaemonHeartbeat
+from core.run_coordinator import RunCoordinator
+from core.scheduler import Scheduler
 from core.serdes import ConfigurableClassData
 from core.storage.event_log import EventLogStorage, InMemoryEventLogStorage
 from core.storage.root import LocalArtifactStorage
@@ -55,6 +58,9 @@ class DagsterInstance(RunsOfInstance, EventsOfInstance):
         settings: flags of this instance.
         ref: what it can be made from again in another process.
         retention: how long things are kept, as in `dagster.yaml`.
+
+    Raises:
+        DagsterInvariantViolationError: one of its parts is an object of another kind.
     """
 
     def __init__(
@@ -65,13 +71,21 @@ class DagsterInstance(RunsOfInstance, EventsOfInstance):
         event_storage: EventLogStorage,
         compute_log_manager: ComputeLogManager,
         schedule_storage: ScheduleStorage | None = None,
-        scheduler: Any = None,
-        run_coordinator: Any = None,
-        run_launcher: Any = None,
+        scheduler: Scheduler | None = None,
+        run_coordinator: RunCoordinator | None = None,
+        run_launcher: RunLauncher | None = None,
         settings: Mapping[str, Any] | None = None,
         ref: InstanceRef | None = None,
         retention: Mapping[str, Any] | None = None,
     ) -> None:
+        _check_kind("local_artifact_storage", local_artifact_storage, LocalArtifactStorage)
+        _check_kind("run_storage", run_storage, RunStorage)
+        _check_kind("event_storage", event_storage, EventLogStorage)
+        _check_kind("compute_log_manager", compute_log_manager, ComputeLogManager)
+        _check_kind("schedule_storage", schedule_storage, ScheduleStorage, NoneType)
+        _check_kind("scheduler", scheduler, Scheduler, NoneType)
+        _check_kind("run_coordinator", run_coordinator, RunCoordinator, NoneType)
+        _check_kind("run_launcher", run_launcher, RunLauncher, NoneType)
         self.instance_type = instance_type
         self.local_artifact_storage = local_artifact_storage
         self.run_storage = run_storage
@@ -212,6 +226,8 @@ class DagsterInstance(RunsOfInstance, EventsOfInstance):
 
     def dispose(self) -> None:
         """Lets go of connections and threads; finishes what is under way."""
+        if self.run_launcher is not None:
+            self.run_launcher.dispose()
         self.compute_log_manager.dispose()
         for storage in self._databases():
             storage.dispose()
@@ -227,6 +243,13 @@ class DagsterInstance(RunsOfInstance, EventsOfInstance):
     def get_daemon_heartbeats(self) -> dict[str, DaemonHeartbeat]:
         """The latest heartbeat of each daemon type."""
         return self.run_storage.get_daemon_heartbeats()
+
+
+def _check_kind(name: str, part: object, *kinds: type) -> None:
+    if not isinstance(part, kinds):
+        raise DagsterInvariantViolationError(
+            f"The {name} of an instance is of type {type(part).__name__}; give one of type {kinds[0].__name__}."
+        )
 
 
 def _reporter_to(reference: weakref.ref[DagsterInstance]) -> Callable[[str, str], None]:

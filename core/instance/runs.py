@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from core.compute_logs.manager import ComputeLogManager
 from core.errors import DagsterInvariantViolationError, DagsterRunNotFoundError
 from core.instance.deletion import delete_whole_run
+from core.launcher import RunLauncher
+from core.records.origin import ExternalPipeline, ExternalPipelineOrigin
 from core.records.pipeline_run import (
     PipelineRun,
     PipelineRunsFilter,
@@ -16,9 +18,12 @@ from core.records.pipeline_run import (
     make_new_run_id,
 )
 from core.records.removal import Removal
+from core.run_coordinator import RunCoordinator
 from core.storage.event_log import EventLogStorage
 from core.storage.root import LocalArtifactStorage
 from core.storage.runs import RunStorage
+
+Part = TypeVar("Part")
 
 
 class RunsOfInstance:
@@ -28,8 +33,8 @@ class RunsOfInstance:
     event_log_storage: EventLogStorage
     compute_log_manager: ComputeLogManager
     local_artifact_storage: LocalArtifactStorage
-    run_coordinator: Any
-    run_launcher: Any
+    run_coordinator: RunCoordinator | None
+    run_launcher: RunLauncher | None
 
     def create_run(
         self,
@@ -44,7 +49,7 @@ class RunsOfInstance:
         root_run_id: str | None = None,
         parent_run_id: str | None = None,
         solid_selection: Sequence[str] | None = None,
-        external_pipeline_origin: Any = None,
+        external_pipeline_origin: ExternalPipelineOrigin | None = None,
     ) -> PipelineRun:
         """Stores a new run that has not begun; the parameters are the fields of `PipelineRun`.
 
@@ -135,32 +140,32 @@ class RunsOfInstance:
             dry_run,
         )
 
-    def submit_run(self, run_id: str, external_pipeline: Any) -> PipelineRun:
-        """Hands a stored run to the run coordinator.
+    def submit_run(self, run_id: str, external_pipeline: ExternalPipeline) -> PipelineRun:
+        """Hands a stored run to the run coordinator, and returns what that returns.
 
         Raises:
             DagsterInvariantViolationError: the instance has no run coordinator.
             DagsterRunNotFoundError: there is no such run.
+            Exception: what the run coordinator raises.
         """
         run = self.get_existing_run(run_id)
         coordinator = _required(self.run_coordinator, "run_coordinator")
-        submitted: PipelineRun = coordinator.submit_run(run, external_pipeline=external_pipeline)
-        return submitted
+        return coordinator.submit_run(run, external_pipeline=external_pipeline)
 
-    def launch_run(self, run_id: str, external_pipeline: Any) -> PipelineRun:
-        """Hands a stored run to the run launcher.
+    def launch_run(self, run_id: str, external_pipeline: ExternalPipeline) -> PipelineRun:
+        """Hands a stored run to the run launcher, and returns what that returns.
 
         Raises:
             DagsterInvariantViolationError: the instance has no run launcher.
             DagsterRunNotFoundError: there is no such run.
+            Exception: what the run launcher raises.
         """
         run = self.get_existing_run(run_id)
         launcher = _required(self.run_launcher, "run_launcher")
-        launched: PipelineRun = launcher.launch_run(run, external_pipeline=external_pipeline)
-        return launched
+        return launcher.launch_run(run, external_pipeline=external_pipeline)
 
 
-def _required(part: Any, section: str) -> Any:
+def _required(part: Part | None, section: str) -> Part:
     if part is None:
         raise DagsterInvariantViolationError(
             f"This instance has no {section}; name a class for it in the section {section} of dagster.yaml."

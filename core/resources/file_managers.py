@@ -26,7 +26,7 @@ def local_file_manager(init_context: InitResourceContext) -> LocalFileManager:
     Files belong to no run, because the handles of a memoized run may outlive the run that wrote the files.
     """
     base_dir = init_context.resource_config.get("base_dir")
-    return LocalFileManager(base_dir or str(Path(init_context.instance.storage_directory()) / "files"))
+    return LocalFileManager(base_dir or str(Path(init_context.storage_directory()) / "files"))
 
 
 @resource(version="1")

@@ -79,4 +79,4 @@ def load_file(path: Path, context: InputContext) -> Any:
 def fs_io_manager(init_context: InitResourceContext) -> PickledObjectFilesystemIOManager:
     """IO manager that keeps the values of each run on the local disk, as pickles where no codec is chosen."""
     base_dir = init_context.resource_config.get("base_dir")
-    return PickledObjectFilesystemIOManager(base_dir or init_context.instance.storage_directory())
+    return PickledObjectFilesystemIOManager(base_dir or init_context.storage_directory())

@@ -216,7 +216,7 @@ def _matches_digest(stream: IO[bytes]) -> bool:
 def versioned_filesystem_io_manager(init_context: InitResourceContext) -> VersionedPickledObjectFilesystemIOManager:
     """IO manager that keeps values by version on the local disk, for memoized runs."""
     base_dir = init_context.resource_config.get("base_dir")
-    return VersionedPickledObjectFilesystemIOManager(base_dir or init_context.instance.storage_directory())
+    return VersionedPickledObjectFilesystemIOManager(base_dir or init_context.storage_directory())
 
 
 __all__ = [

@@ -64,7 +64,7 @@ class ConfigurableClassData(msgspec.Struct, frozen=True):
         """Imports the class, checks its config and makes the object.
 
         Raises:
-            DagsterInvalidConfigError: the module or class does not exist, is no ConfigurableClass, or its config
+            DagsterInvalidConfigError: the module or class does not exist or is not a ConfigurableClass, or its config
                 does not fit.
         """
         loaded, schema = self.load_class(), self.load_schema()
@@ -86,7 +86,7 @@ class ConfigurableClassData(msgspec.Struct, frozen=True):
             raise DagsterInvalidConfigError(f"Module {self.module_name!r} has no class {self.class_name!r}.")
         if not isinstance(loaded, type) or not issubclass(loaded, ConfigurableClass):
             raise DagsterInvalidConfigError(
-                f"{self.module_name}.{self.class_name} is no ConfigurableClass.{self._hint()}"
+                f"{self.module_name}.{self.class_name} is not a ConfigurableClass.{self._hint()}"
             )
         if missing := sorted(loaded.__abstractmethods__):
             raise DagsterInvalidConfigError(

@@ -169,7 +169,7 @@ def test_a_dagster_yaml_that_is_no_yaml(project: Project) -> None:
     [
         ("core.storage.nowhere", "Logs", "Cannot import module 'core.storage.nowhere'"),
         ("core.storage.runs", "Logs", "Module 'core.storage.runs' has no class 'Logs'"),
-        ("pathlib", "Path", "pathlib.Path is no ConfigurableClass"),
+        ("pathlib", "Path", "pathlib.Path is not a ConfigurableClass"),
     ],
 )
 def test_a_dagster_yaml_that_names_a_class_that_does_not_exist(

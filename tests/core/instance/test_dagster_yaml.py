@@ -141,7 +141,7 @@ BAD = {
     ),
     "class of another kind": (
         "run_launcher: {module: pathlib, class: Path}",
-        ["run_launcher.class: pathlib.Path is no ConfigurableClass"],
+        ["run_launcher.class: pathlib.Path is not a ConfigurableClass"],
     ),
     "wrong config": (RUNS + "{base_dirr: x}}", ["run_storage.config.base_dirr: unknown key", "'base_dir'?"]),
     "config of a wrong type": (RUNS + "{base_dir: 3}}", ["run_storage.config.base_dir: expected StringSource"]),
@@ -150,7 +150,19 @@ BAD = {
     "settings": ("settings: [1]", ["settings: expected a mapping"]),
     "storage of another kind": (
         "event_log_storage:\n  module: core.storage.runs\n  class: SqliteRunStorage\n  config: {base_dir: x}",
-        ["line 3: event_log_storage.class: core.storage.runs.SqliteRunStorage is no EventLogStorage", "a subclass of"],
+        ["line 3: event_log_storage.class: core.storage.runs.SqliteRunStorage is not a subclass of core"],
+    ),
+    "launcher that is another part": (
+        RUNS.replace("run_storage", "run_launcher") + "{base_dir: x}}",
+        ["core.storage.runs.SqliteRunStorage is not a subclass of core.launcher.RunLauncher, which"],
+    ),
+    "coordinator that is another part": (
+        RUNS.replace("run_storage", "run_coordinator") + "{base_dir: x}}",
+        ["SqliteRunStorage is not a subclass of core.run_coordinator.RunCoordinator, which"],
+    ),
+    "scheduler that is another part": (
+        RUNS.replace("run_storage", "scheduler") + "{base_dir: x}}",
+        ["SqliteRunStorage is not a subclass of core.scheduler.Scheduler, which"],
     ),
     "storage of newer releases": ("storage: {sqlite: {}}", ["line 1: storage: this is written here as run_storage, "]),
     "all at once": (
@@ -159,7 +171,7 @@ BAD = {
     ),
     "all classes at once": (
         "scheduler: {module: nowhere, class: X}\nrun_launcher: {module: pathlib, class: Path}",
-        ["line 1: scheduler.module: Cannot import", "line 2: run_launcher.class: pathlib.Path is no", "2 errors"],
+        ["line 1: scheduler.module: Cannot import", "line 2: run_launcher.class: pathlib.Path is not", "2 errors"],
     ),
     "sections and classes at once": (
         "a: 1\nscheduler: {module: nowhere, class: X}",
@@ -255,11 +267,11 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_overrides(tmp_path: Path) -> None:
-    home(tmp_path, "settings: {a: 1}\nrun_launcher: {module: nowhere, class: X}")
-    launcher = {"module": "core.storage.root", "class": "LocalArtifactStorage", "config": {"base_dir": "x"}}
-    ref = InstanceRef.from_dir(str(tmp_path), {"settings": {"b": 2}, "run_launcher": launcher})
+    home(tmp_path, "settings: {a: 1}\nlocal_artifact_storage: {module: nowhere, class: X}")
+    storage = {"module": "core.storage.root", "class": "LocalArtifactStorage", "config": {"base_dir": "x"}}
+    ref = InstanceRef.from_dir(str(tmp_path), {"settings": {"b": 2}, "local_artifact_storage": storage})
     assert ref.settings == {"b": 2}
-    assert ref.run_launcher_data == ConfigurableClassData(
+    assert ref.local_artifact_storage_data == ConfigurableClassData(
         "core.storage.root", "LocalArtifactStorage", '{"base_dir":"x"}'
     )
 
@@ -298,7 +310,9 @@ class TestOwnPackage:
 
     def test_of_another_kind(self, own: str, tmp_path: Path) -> None:
         home(tmp_path, run_storage(own, "MemoryRuns", "{postgres_url: x}").replace("run_storage", "schedule_storage"))
-        with pytest.raises(DagsterInvalidConfigError, match=r"line 3: schedule_storage\.class: .* no ScheduleStorage"):
+        with pytest.raises(
+            DagsterInvalidConfigError, match=r"line 3: schedule_storage\.class: .* subclass of .*ScheduleSt"
+        ):
             InstanceRef.from_dir(str(tmp_path))
 
     def test_that_lacks_methods(self, own: str, tmp_path: Path) -> None:

@@ -19,6 +19,37 @@ VARIABLES = {
     "KEEP_VALUES_DAYS": "0.5",
     "RUNS_AT_ONCE": "2",
 }
+OTHER_KINDS = """
+from core.config import Field, IntSource
+from core.run_coordinator import RunCoordinator
+from core.scheduler import Scheduler
+from core.serdes import ConfigurableClass
+
+class Configured(ConfigurableClass):
+    inst_data = None
+
+    @classmethod
+    def config_type(cls):
+        return {"workers": Field(IntSource, default_value=4)}
+
+class ClusterScheduler(Scheduler, Configured):
+    from_config_value = staticmethod(lambda inst_data, config_value: ClusterScheduler())
+
+    def debug_info(self):
+        return ""
+
+class QueuedCoordinator(RunCoordinator, Configured):
+    from_config_value = staticmethod(lambda inst_data, config_value: QueuedCoordinator())
+
+    def submit_run(self, pipeline_run, external_pipeline):
+        return pipeline_run
+
+    def can_cancel_run(self, run_id):
+        return False
+
+    def cancel_run(self, run_id):
+        return False
+"""
 
 
 @pytest.fixture
@@ -30,12 +61,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     package = tmp_path / "packages" / "my_company"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
-    for module, name in (
-        ("launcher", "Launcher"),
-        ("scheduler", "ClusterScheduler"),
-        ("coordinator", "QueuedCoordinator"),
-    ):
-        (package / f"{module}.py").write_text(launcher.replace("Launcher", name))
+    (package / "launcher.py").write_text(launcher)
+    (package / "scheduler.py").write_text(OTHER_KINDS)
+    (package / "coordinator.py").write_text(OTHER_KINDS)
     monkeypatch.syspath_prepend(str(package.parent))
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     return tmp_path / "srv"

@@ -215,26 +215,6 @@ def test_without_launcher_or_coordinator_it_says_what_to_do(
         getattr(instance, method)("run-2", None)
 
 
-def test_launcher_and_coordinator_get_the_run(tmp_path: Path) -> None:
-    class Recorder:
-        def __init__(self) -> None:
-            self.given: list[tuple[str, PipelineRun, Any]] = []
-
-        def launch_run(self, run: PipelineRun, external_pipeline: Any) -> PipelineRun:
-            self.given.append(("launch", run, external_pipeline))
-            return run
-
-        def submit_run(self, run: PipelineRun, external_pipeline: Any) -> PipelineRun:
-            self.given.append(("submit", run, external_pipeline))
-            return run
-
-    instance, recorder = DagsterInstance.ephemeral(str(tmp_path)), Recorder()
-    instance.run_launcher = instance.run_coordinator = recorder
-    instance.add_run(RUN)
-    assert instance.launch_run("run-1", "code") == instance.submit_run("run-1", "code") == RUN
-    assert recorder.given == [("launch", RUN, "code"), ("submit", RUN, "code")]
-
-
 def test_where_things_are(instance: DagsterInstance, tmp_path: Path) -> None:
     assert instance.root_directory == str(tmp_path)
     assert Path(instance.storage_directory()).is_relative_to(tmp_path)

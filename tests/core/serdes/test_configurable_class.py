@@ -81,8 +81,8 @@ def test_without_a_schema_any_mapping_goes(text: str) -> None:
         (".relative", "Part", "{}", ["odule '.relative'"]),
         (f"{MODULE}.sub", "Part", "{}", [f"Cannot import module '{MODULE}.sub'"]),
         (MODULE, "Nope", "{}", [f"Module '{MODULE}' has no class 'Nope'."]),
-        (MODULE, "Other", "{}", [f"{MODULE}.Other is no ConfigurableClass."]),
-        (MODULE, "VALUE", "{}", [f"{MODULE}.VALUE is no ConfigurableClass."]),
+        (MODULE, "Other", "{}", [f"{MODULE}.Other is not a ConfigurableClass."]),
+        (MODULE, "VALUE", "{}", [f"{MODULE}.VALUE is not a ConfigurableClass."]),
         (MODULE, "Part", "{nam: x}", [f"Invalid config of {MODULE}.Part, 2 errors", "did you mean 'name'?"]),
         (MODULE, "Part", "{name: x, size: y}", ["size: expected IntSource or {env: NAME}, got 'y' (str)"]),
         (MODULE, "Part", "[1]", ["expected a mapping with keys name, size"]),
@@ -121,7 +121,7 @@ def test_the_module_of_another_project_that_is_installed_gets_the_hint(monkeypat
     installed = types.ModuleType("dagster_postgres")
     vars(installed)["PostgresRunStorage"] = dict
     monkeypatch.setitem(sys.modules, "dagster_postgres", installed)
-    with pytest.raises(DagsterInvalidConfigError, match=r"no ConfigurableClass\. Here that module is called"):
+    with pytest.raises(DagsterInvalidConfigError, match=r"not a ConfigurableClass\. Here that module is called"):
         ConfigurableClassData("dagster_postgres", "PostgresRunStorage", "{}").rehydrate()
 
 

@@ -1,0 +1,48 @@
+"""What a run launcher does."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from core.records.origin import ExternalPipeline
+from core.records.pipeline_run import PipelineRun
+
+
+class RunLauncher(ABC):
+    """Starts stored runs somewhere else than in the process that asks for it.
+
+    A launcher is made once an instance, which calls it, and is used by many threads.
+    """
+
+    @abstractmethod
+    def launch_run(self, run: PipelineRun, external_pipeline: ExternalPipeline) -> PipelineRun:
+        """Starts a run and returns without waiting for its end.
+
+        Args:
+            run: the run, which is stored and has not begun.
+            external_pipeline: its pipeline, whose code the process that executes the run has to load.
+
+        Returns:
+            The run as it is stored after that.
+
+        Raises:
+            Exception: the run was not started.
+        """
+
+    @abstractmethod
+    def can_terminate(self, run_id: str) -> bool:
+        """Whether `terminate` could end the run: the launcher started it, and it has not ended."""
+
+    @abstractmethod
+    def terminate(self, run_id: str) -> bool:
+        """Asks a run to end.
+
+        Returns:
+            True when it was asked; False where it has ended already.
+        """
+
+    def join(self, timeout: float = 30) -> None:  # noqa: B027  a launcher that keeps nothing has nothing to wait for
+        """Waits until the runs that it started have ended, `timeout` seconds at most."""
+
+    def dispose(self) -> None:  # noqa: B027  as above
+        """Lets go of what it holds here; runs go on. The instance calls it when it is disposed of."""

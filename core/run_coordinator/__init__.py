@@ -1,0 +1,5 @@
+"""What decides when submitted runs are launched."""
+
+from core.run_coordinator.base import RunCoordinator
+
+__all__ = ["RunCoordinator"]

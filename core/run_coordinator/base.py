@@ -1,0 +1,42 @@
+"""What a run coordinator does."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from core.records.origin import ExternalPipeline
+from core.records.pipeline_run import PipelineRun
+
+
+class RunCoordinator(ABC):
+    """Takes submitted runs and has them launched: at once, or in an order and number of its own.
+
+    A coordinator is made once an instance, which calls it, and is used by many threads.
+    """
+
+    @abstractmethod
+    def submit_run(self, pipeline_run: PipelineRun, external_pipeline: ExternalPipeline) -> PipelineRun:
+        """Takes a run and returns without waiting for its end, or even for its launch.
+
+        Args:
+            pipeline_run: the run, which is stored and has not begun.
+            external_pipeline: its pipeline, for the launcher.
+
+        Returns:
+            The run as it is stored after that.
+
+        Raises:
+            Exception: the run was not taken.
+        """
+
+    @abstractmethod
+    def can_cancel_run(self, run_id: str) -> bool:
+        """Whether `cancel_run` could end the run, launched or not."""
+
+    @abstractmethod
+    def cancel_run(self, run_id: str) -> bool:
+        """Ends a run: one that waits is not launched, and one that was launched is asked to end.
+
+        Returns:
+            True when that was done; False where it has ended already.
+        """
