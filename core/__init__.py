@@ -88,7 +88,7 @@ from core.events import (
     TypeCheck,
 )
 from core.execution.context import SolidExecutionContext
-from core.execution.preview import PlannedRun
+from core.execution.memo.preview import PlannedRun
 from core.execution.results import PipelineExecutionResult, SolidExecutionResult
 from core.executors import in_process_executor
 from core.files.local import LocalFileHandle

@@ -8,14 +8,14 @@ from typing import Any
 from core.definitions.pipeline import PipelineDefinition
 from core.errors import DagsterInvariantViolationError
 from core.events.records import DagsterEvent
+from core.execution.ancestors import Ancestors, find_ancestors
+from core.execution.memo.preview import PlannedRun, preview
 from core.execution.prepare import PreparedRun, prepare_run
-from core.execution.preview import PlannedRun, preview
 from core.execution.results import PipelineExecutionResult
 from core.execution.run import execute_run
-from core.execution.sources import Sources, find_sources
 from core.executors import in_process_executor
 from core.instance import DagsterInstance
-from core.plan.subset import select_steps
+from core.plan.selection import select_steps
 from core.records.pipeline_run import lineage_tags
 from core.records.tags import HIDDEN_TAG_PREFIX
 
@@ -140,8 +140,8 @@ def reexecute_pipeline(
     prepared = prepare(None)
     if step_selection is not None:
         prepared = prepare(select_steps(prepared.plan.steps, step_selection))
-    sources = find_sources(instance, parent, prepared.plan)
-    return _execute(prepared, instance, raise_on_error, sources, on_event)
+    ancestors = find_ancestors(instance, parent, prepared.plan)
+    return _execute(prepared, instance, raise_on_error, ancestors, on_event)
 
 
 def _checked(pipeline: PipelineDefinition) -> PipelineDefinition:
@@ -156,7 +156,7 @@ def _execute(
     prepared: PreparedRun,
     instance: DagsterInstance | None,
     raise_on_error: bool,
-    sources: Sources | None,
+    ancestors: Ancestors | None,
     on_event: Callable[[DagsterEvent], None] | None,
 ) -> PipelineExecutionResult:
-    return execute_run(prepared, instance or DagsterInstance.ephemeral(), raise_on_error, sources, on_event)
+    return execute_run(prepared, instance or DagsterInstance.ephemeral(), raise_on_error, ancestors, on_event)

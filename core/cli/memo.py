@@ -14,7 +14,7 @@ from core.cli.options import ChosenPipeline, pipeline_options
 from core.cli.output.memo_report import ValueLine, counted, note_kept, note_unknown_steps, show_values
 from core.cli.output.removals import show_removals
 from core.cli.quantities import age, size
-from core.execution.memoizable import memoizable_managers
+from core.execution.memo.managers import memoizable_managers
 from core.execution.prepare import prepare_run
 from core.executors import in_process_executor
 from core.instance import DagsterInstance, persistent_instance

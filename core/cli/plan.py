@@ -13,7 +13,7 @@ from core.cli.options import ChosenPipeline, pipeline_options, refresh_option
 from core.cli.output.explanations import show_explanations
 from core.definitions.pipeline import PipelineDefinition
 from core.events.payloads import VersionedStep
-from core.execution.preview import PlannedRun
+from core.execution.memo.preview import PlannedRun
 from core.instance import DagsterInstance
 from core.records.tags import MEMOIZED_RUN_TAG
 from core.versions.differences import inputs_from_outputs

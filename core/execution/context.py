@@ -12,8 +12,8 @@ from core.definitions.solid import SolidDefinition
 from core.errors import DagsterInvariantViolationError
 from core.events.payloads import EventSpecificData, StepOutputHandle
 from core.events.records import DagsterEvent
+from core.execution.ancestors import Ancestors
 from core.execution.resources import Resources, RunResources
-from core.execution.sources import Sources
 from core.instance import DagsterInstance
 from core.log_manager import DagsterLogManager
 from core.plan.plan import ExecutionPlan
@@ -41,7 +41,7 @@ class PipelineContext:
         resources: its resources.
         usage: what it asks of remote storage.
         raise_on_error: whether the first error ends the run and is raised.
-        sources: what stands for the steps that this run does not execute.
+        ancestors: what stands for the steps that this run does not execute.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class PipelineContext:
         resources: RunResources,
         usage: UsageMeter,
         raise_on_error: bool,
-        sources: Sources,
+        ancestors: Ancestors,
     ) -> None:
         self.pipeline_def = pipeline_def
         self.mode_def = mode_def
@@ -68,7 +68,7 @@ class PipelineContext:
         self.resources = resources
         self.usage = usage
         self.raise_on_error = raise_on_error
-        self.sources = sources
+        self.ancestors = ancestors
 
     @property
     def run_id(self) -> str:
@@ -115,7 +115,7 @@ class PipelineContext:
             step_key=handle.step_key,
             name=handle.output_name,
             pipeline_name=self.pipeline_name,
-            run_id=self.sources.run_ids.get(handle.step_key, self.run_id),
+            run_id=self.ancestors.run_ids.get(handle.step_key, self.run_id),
             metadata=output_def.metadata,
             mapping_key=handle.mapping_key,
             config=step.solid_config.outputs.get(handle.output_name),

@@ -18,7 +18,7 @@ from core.events.user_events import normalize_tags
 from core.execution.defaults import executors_of, intermediate_storages_of, resources_of
 from core.execution.intermediate import as_io_manager
 from core.plan import ExecutionPlan, Versioning, build_plan
-from core.plan.subset import select_steps
+from core.plan.selection import select_steps
 from core.records.pipeline_run import PipelineRun
 from core.records.tags import MEMOIZED_RUN_TAG
 

@@ -27,14 +27,14 @@ from core.events.payloads import (
     PlanVersionedData,
 )
 from core.events.records import DagsterEvent, EventLogEntry
+from core.execution.ancestors import Ancestors
 from core.execution.context import PipelineContext
-from core.execution.decide import decide
-from core.execution.fingerprints import fingerprints_of
-from core.execution.loop import users_own
+from core.execution.memo.decide import decide
+from core.execution.memo.fingerprints import fingerprints_of
 from core.execution.prepare import PreparedRun
 from core.execution.resources import Resources, RunResources, keys_of
 from core.execution.results import PipelineExecutionResult
-from core.execution.sources import Sources
+from core.execution.steps.in_turn import users_own
 from core.instance import DagsterInstance
 from core.instance.event_writer import EventWriter
 from core.log_manager import DagsterLogManager, EventSink
@@ -53,7 +53,7 @@ def execute_run(
     prepared: PreparedRun,
     instance: DagsterInstance,
     raise_on_error: bool,
-    sources: Sources | None = None,
+    ancestors: Ancestors | None = None,
     on_event: OnEvent | None = None,
 ) -> PipelineExecutionResult:
     """Executes a prepared run.
@@ -65,7 +65,7 @@ def execute_run(
         prepared: the run.
         instance: where it is recorded.
         raise_on_error: whether the first error ends the run and is raised.
-        sources: what stands for the steps that it does not execute.
+        ancestors: what stands for the steps that it does not execute.
         on_event: called with each event of the run when it happens.
 
     Raises:
@@ -74,7 +74,7 @@ def execute_run(
     """
     writer = EventWriter(instance.handle_new_events)
     sink = _event_sink(writer, on_event)
-    context = pipeline_context(prepared, instance, raise_on_error, sources or Sources(), sink)
+    context = pipeline_context(prepared, instance, raise_on_error, ancestors or Ancestors(), sink)
     run = _Run(prepared, context, writer)
     try:
         return run.execute()
@@ -265,7 +265,7 @@ def pipeline_context(
     prepared: PreparedRun,
     instance: DagsterInstance,
     raise_on_error: bool,
-    sources: Sources,
+    ancestors: Ancestors,
     event_sink: EventSink,
 ) -> PipelineContext:
     """The context of a run that has not begun."""
@@ -289,7 +289,7 @@ def pipeline_context(
         RunResources(prepared.resource_defs, prepared.environment.resources, init_context),
         usage,
         raise_on_error,
-        sources,
+        ancestors,
     )
 
 

@@ -13,7 +13,7 @@ from core.definitions.executor import (
     executor,
 )
 from core.events.records import DagsterEvent
-from core.execution.loop import execute_steps
+from core.execution.steps.in_turn import execute_steps
 
 
 class InProcessExecutor(Executor):

@@ -27,17 +27,17 @@ def _flattened(path: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 def input_fact(step_input: StepInput, versions: Mapping[StepOutputHandle, str | None]) -> str:
     """`from join.result 5c1f…` with the version, or `value 5`."""
-    match step_input.source:
+    match step_input.value_from:
         case FromStepOutput(handle):
-            return f"from {_source(handle, versions)}"
+            return f"from {_described(handle, versions)}"
         case FromStepOutputs(handles):
-            return f"from {', '.join(_source(each, versions) for each in handles)}"
+            return f"from {', '.join(_described(each, versions) for each in handles)}"
         case FromConfig(value) | FromDefault(value):
             return f"value {shown(value)}"
     return "nothing"
 
 
-def _source(handle: StepOutputHandle, versions: Mapping[StepOutputHandle, str | None]) -> str:
+def _described(handle: StepOutputHandle, versions: Mapping[StepOutputHandle, str | None]) -> str:
     return f"{handle.step_key}.{handle.output_name} {versions[handle] or 'unversioned'}"
 
 

@@ -37,19 +37,19 @@ class FromDefault(msgspec.Struct, frozen=True):
     value: Any
 
 
-InputSource = FromStepOutput | FromStepOutputs | FromConfig | FromDefault
+ValueFrom = FromStepOutput | FromStepOutputs | FromConfig | FromDefault
 
 
 class StepInput(msgspec.Struct, frozen=True):
-    """An input and where its value comes from; `source` is None for an input without a value that nothing feeds."""
+    """An input and where its value comes from; `value_from` is None for an input without a value that nothing feeds."""
 
     definition: InputDefinition
-    source: InputSource | None
+    value_from: ValueFrom | None
 
     @property
     def upstream_handles(self) -> tuple[StepOutputHandle, ...]:
         """tuple[StepOutputHandle, ...]: the outputs that feed it."""
-        match self.source:
+        match self.value_from:
             case FromStepOutput(handle):
                 return (handle,)
             case FromStepOutputs(handles):
@@ -86,7 +86,7 @@ class ExecutionStep(msgspec.Struct, frozen=True, eq=False):
         for step_input in self.inputs:
             handles = step_input.upstream_handles
             missing = [handle for handle in handles if handle in not_given]
-            is_fan_in = isinstance(step_input.source, FromStepOutputs)
+            is_fan_in = isinstance(step_input.value_from, FromStepOutputs)
             if missing and (not is_fan_in or len(missing) == len(handles)):
                 return True
         return False

@@ -20,11 +20,11 @@ from core.events.payloads import PlanVersionedData, StepOutputHandle, VersionedS
 from core.plan.canonical import NoDigestError, digest
 from core.plan.facts import config_facts, input_fact, part_facts
 from core.plan.plan import ExecutionPlan
-from core.plan.sources import Source, SourceKey, sources_of_resource, sources_of_step
+from core.plan.pointers import Pointer, PointerKey, pointers_of_resource, pointers_of_step
 from core.plan.steps import ExecutionStep, FromConfig, FromDefault, FromStepOutput, FromStepOutputs, StepInput
 
 Versions = dict[StepOutputHandle, str | None]
-Fingerprints = Mapping[SourceKey, str]
+Fingerprints = Mapping[PointerKey, str]
 
 
 def version_of_absence(version: str) -> str:
@@ -92,7 +92,7 @@ class Versioning:
     def _step_version(self, step: ExecutionStep) -> str | None:
         definition = step.solid.definition
         try:
-            fingerprints = _fingerprints_of(sources_of_step(step), self._fingerprints)
+            fingerprints = _fingerprints_of(pointers_of_step(step), self._fingerprints)
             parts = (
                 "step",
                 self._code.of_solid(definition),
@@ -108,7 +108,7 @@ class Versioning:
             return None
 
     def _input_version(self, step_input: StepInput) -> Any:
-        match step_input.source:
+        match step_input.value_from:
             case FromStepOutput(handle):
                 return ("from output", *self._known([handle], step_input))
             case FromStepOutputs(handles):
@@ -130,7 +130,7 @@ class Versioning:
     def _described_step(self, step: ExecutionStep) -> VersionedStep:
         facts = {
             **config_facts(step.solid.definition.config_schema.without_secrets(step.solid_config.config)),
-            **_source_facts(sources_of_step(step), self._fingerprints),
+            **_pointer_facts(pointers_of_step(step), self._fingerprints),
             **{f"input {each.definition.name}": input_fact(each, self._versions) for each in step.inputs},
         }
         return VersionedStep(
@@ -143,17 +143,17 @@ class Versioning:
         )
 
 
-def _fingerprints_of(sources: Iterable[Source], fingerprints: Fingerprints) -> dict[str, str]:
+def _fingerprints_of(pointers: Iterable[Pointer], fingerprints: Fingerprints) -> dict[str, str]:
     known = {}
-    for source in sources:
-        if source.key not in fingerprints:
-            raise _Unversioned(f"what the config of {source.key} points at was not looked at")
-        known[source.key.path] = fingerprints[source.key]
+    for pointer in pointers:
+        if pointer.key not in fingerprints:
+            raise _Unversioned(f"what the config of {pointer.key} points at was not looked at")
+        known[pointer.key.path] = fingerprints[pointer.key]
     return known
 
 
-def _source_facts(sources: Iterable[Source], fingerprints: Fingerprints) -> dict[str, str]:
-    return {f"source {each.key.path}".rstrip(): fingerprints.get(each.key, "unknown") for each in sources}
+def _pointer_facts(pointers: Iterable[Pointer], fingerprints: Fingerprints) -> dict[str, str]:
+    return {f"source {each.key.path}".rstrip(): fingerprints.get(each.key, "unknown") for each in pointers}
 
 
 class _CodeVersions:
@@ -231,8 +231,8 @@ class _ResourceVersions:
         version = self._code.of_resource(key, definition)
         required = {each: self.version(each) for each in definition.required_resource_keys}
         config = definition.config_schema.without_secrets(self._config.get(key))
-        sources = sources_of_resource(key, definition, self._config.get(key))
-        fingerprints = _fingerprints_of(sources, self._fingerprints)
+        pointers = pointers_of_resource(key, definition, self._config.get(key))
+        fingerprints = _fingerprints_of(pointers, self._fingerprints)
         parts = ("resource", key, definition.name, version, config, required)
         return digest((*parts, fingerprints) if fingerprints else parts)
 
@@ -253,5 +253,5 @@ class _ResourceVersions:
             **self._code.resource_facts(definition),
             "definition": definition.name,
             **config_facts(definition.config_schema.without_secrets(config)),
-            **_source_facts(sources_of_resource(key, definition, config), self._fingerprints),
+            **_pointer_facts(pointers_of_resource(key, definition, config), self._fingerprints),
         }

@@ -194,7 +194,7 @@ def test_retries_can_be_disabled() -> None:
 
 def test_a_retry_waits_as_long_as_it_was_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
-    monkeypatch.setattr("core.execution.loop.time.sleep", waited.append)
+    monkeypatch.setattr("core.execution.steps.in_turn.time.sleep", waited.append)
     execute_pipeline(alone(flaky(2, 2, [], seconds_to_wait=7.5)))
     assert waited == [7.5, 7.5]
 

@@ -36,7 +36,7 @@ from core import (
 )
 from core.definitions.executor import RetryMode
 from core.events import DagsterEvent
-from core.execution.loop import execute_steps
+from core.execution.steps.in_turn import execute_steps
 
 
 def chain(*modes: ModeDefinition) -> PipelineDefinition:

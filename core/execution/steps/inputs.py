@@ -60,7 +60,7 @@ def _value(
     step_context: StepContext, step_input: StepInput, skipped: frozenset[StepOutputHandle], events: list[DagsterEvent]
 ) -> Any:
     name = step_input.definition.name
-    match step_input.source:
+    match step_input.value_from:
         case FromStepOutput(handle):
             return _load(step_context, name, handle, events)
         case FromStepOutputs(handles):

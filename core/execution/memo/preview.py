@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import msgspec
 
 from core.events.payloads import PlanVersionedData, StepMemoizedData
-from core.execution.decide import decide
-from core.execution.fingerprints import fingerprints_of
+from core.execution.ancestors import Ancestors
+from core.execution.memo.decide import decide
+from core.execution.memo.fingerprints import fingerprints_of
 from core.execution.prepare import PreparedRun
 from core.execution.run import pipeline_context
-from core.execution.sources import Sources
 from core.instance import DagsterInstance
 
 
@@ -37,7 +37,7 @@ def preview(prepared: PreparedRun, instance: DagsterInstance) -> PlannedRun:
     Raises:
         DagsterResourceFunctionError: an IO manager could not be started, or could not say what it has stored.
     """
-    context = pipeline_context(prepared, instance, True, Sources(), lambda entry: None)
+    context = pipeline_context(prepared, instance, True, Ancestors(), lambda entry: None)
     try:
         versioning = prepared.versioning.with_fingerprints(fingerprints_of(context.execution_plan, context.resources))
         context.execution_plan = versioning.versioned_plan()

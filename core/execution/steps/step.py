@@ -25,8 +25,8 @@ from core.events.payloads import (
 from core.events.records import DagsterEvent
 from core.events.user_events import Failure, RetryRequested, UserEvent
 from core.execution.context import SolidExecutionContext, StepContext
-from core.execution.inputs import LostValueError, load_inputs
-from core.execution.outputs import OutputHandler, as_user_events
+from core.execution.steps.inputs import LostValueError, load_inputs
+from core.execution.steps.outputs import OutputHandler, as_user_events
 from core.serdes import error_info
 from core.usage import Usage
 

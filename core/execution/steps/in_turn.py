@@ -14,7 +14,7 @@ from core.events.payloads import StepOutputHandle
 from core.events.records import DagsterEvent
 from core.execution.context import PipelineContext
 from core.execution.resources import keys_of
-from core.execution.step import StepResult, execute_step
+from core.execution.steps.step import StepResult, execute_step
 from core.plan.plan import ExecutionPlan
 from core.plan.steps import ExecutionStep
 
@@ -33,7 +33,7 @@ def execute_steps(
         Exception: the first error, where `pipeline_context.raise_on_error`; the user's own where user code raised.
     """
     unavailable: set[str] = set()
-    not_given = {*pipeline_context.sources.not_given, *execution_plan.not_given}
+    not_given = {*pipeline_context.ancestors.not_given, *execution_plan.not_given}
     for step in execution_plan.steps_to_execute:
         failed_sources = {handle.step_key for handle in step.upstream_handles} & unavailable
         if failed_sources:

@@ -12,7 +12,7 @@ from core.plan import ExecutionPlan
 from core.records.pipeline_run import PipelineRun
 
 
-class Sources(msgspec.Struct, frozen=True):
+class Ancestors(msgspec.Struct, frozen=True):
     """What stands for the steps that a run does not execute.
 
     Attributes:
@@ -24,7 +24,7 @@ class Sources(msgspec.Struct, frozen=True):
     not_given: frozenset[StepOutputHandle] = frozenset()
 
 
-def find_sources(instance: DagsterInstance, parent: PipelineRun, plan: ExecutionPlan) -> Sources:
+def find_ancestors(instance: DagsterInstance, parent: PipelineRun, plan: ExecutionPlan) -> Ancestors:
     """For each step that the plan leaves out and a step to execute needs, the nearest ancestor that executed it.
 
     Args:
@@ -33,7 +33,7 @@ def find_sources(instance: DagsterInstance, parent: PipelineRun, plan: Execution
         plan: the plan of the re-execution.
 
     Returns:
-        The sources. Steps that no ancestor executed or skipped are left out.
+        The ancestors. Steps that no ancestor executed or skipped are left out.
     """
     executed_now = set(plan.step_keys_to_execute)
     wanted = {handle.step_key for step in plan.steps_to_execute for handle in step.upstream_handles} - executed_now
@@ -48,7 +48,7 @@ def find_sources(instance: DagsterInstance, parent: PipelineRun, plan: Execution
             not_given.update({step.handle(output.name) for output in step.outputs} - given)
         wanted -= ended
         ancestor = instance.get_run_by_id(ancestor.parent_run_id) if ancestor.parent_run_id else None
-    return Sources(run_ids, frozenset(not_given))
+    return Ancestors(run_ids, frozenset(not_given))
 
 
 def _ended_steps(instance: DagsterInstance, run_id: str) -> tuple[set[str], set[StepOutputHandle]]:

@@ -11,7 +11,7 @@ from core.definitions.resource import ResourceDefinition
 from core.plan.steps import ExecutionStep
 
 
-class SourceKey(msgspec.Struct, frozen=True):
+class PointerKey(msgspec.Struct, frozen=True):
     """Where something outside is pointed at.
 
     Attributes:
@@ -26,7 +26,7 @@ class SourceKey(msgspec.Struct, frozen=True):
         return f"{self.owner} {self.path}".rstrip()
 
 
-class Source(msgspec.Struct, frozen=True, eq=False):
+class Pointer(msgspec.Struct, frozen=True, eq=False):
     """What is to be asked for a fingerprint.
 
     Attributes:
@@ -35,20 +35,20 @@ class Source(msgspec.Struct, frozen=True, eq=False):
         value: of the field.
     """
 
-    key: SourceKey
+    key: PointerKey
     fingerprint: Fingerprint
     value: Any
 
 
-def sources_of_step(step: ExecutionStep) -> list[Source]:
+def pointers_of_step(step: ExecutionStep) -> list[Pointer]:
     """What the config of a step points at."""
     definition, config = step.solid.definition, step.solid_config.config
     fields = definition.config_schema.fingerprinted(config)
     whole = [] if definition.fingerprint is None else [("", definition.fingerprint, config)]
-    return [Source(SourceKey(step.key, path), fingerprint, value) for path, fingerprint, value in [*whole, *fields]]
+    return [Pointer(PointerKey(step.key, path), fingerprint, value) for path, fingerprint, value in [*whole, *fields]]
 
 
-def sources_of_resource(key: str, definition: ResourceDefinition, config: Any) -> list[Source]:
+def pointers_of_resource(key: str, definition: ResourceDefinition, config: Any) -> list[Pointer]:
     """What the config of a resource points at."""
     fields = definition.config_schema.fingerprinted(config)
-    return [Source(SourceKey(f"resource {key}", path), fingerprint, value) for path, fingerprint, value in fields]
+    return [Pointer(PointerKey(f"resource {key}", path), fingerprint, value) for path, fingerprint, value in fields]

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from core.errors import DagsterInvariantViolationError
+from core.execution.ancestors import Ancestors
 from core.execution.prepare import PreparedRun
 from core.execution.run import pipeline_context
-from core.execution.sources import Sources
 from core.instance import DagsterInstance
 from core.values.io_manager import MemoizableIOManager
 
@@ -24,7 +24,7 @@ def memoizable_managers(prepared: PreparedRun, instance: DagsterInstance) -> Ite
         DagsterResourceFunctionError: a resource could not be started, or not be stopped.
         DagsterResourceUnavailableError: what a resource needs is not there.
     """
-    context = pipeline_context(prepared, instance, True, Sources(), event_sink=lambda entry: None)
+    context = pipeline_context(prepared, instance, True, Ancestors(), event_sink=lambda entry: None)
     keys = sorted({output.io_manager_key for step in prepared.plan.steps.values() for output in step.outputs})
     try:
         managers = [manager for key in keys if isinstance(manager := context.io_manager(key), MemoizableIOManager)]

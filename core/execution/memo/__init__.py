@@ -1,0 +1,1 @@
+"""Memoized runs: which steps need not be executed, and why."""

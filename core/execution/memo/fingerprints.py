@@ -1,0 +1,39 @@
+"""Asking for the fingerprints of what a run's config points at outside."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from core.errors import DagsterResourceFunctionError, user_code_error_boundary
+from core.execution.resources import RunResources
+from core.plan import ExecutionPlan
+from core.plan.pointers import Pointer, PointerKey, pointers_of_resource, pointers_of_step
+
+_QUESTIONS_AT_ONCE = 16
+
+
+def fingerprints_of(plan: ExecutionPlan, resources: RunResources) -> dict[PointerKey, str]:
+    """The fingerprint of each thing that the config of a step of the plan, or of its resources, points at.
+
+    Raises:
+        DagsterResourceFunctionError: one could not be had.
+    """
+    pointers = [pointer for step in plan.steps.values() for pointer in pointers_of_step(step)]
+    pointers += [
+        pointer
+        for key in sorted({key for step in plan.steps.values() for key in step.solid.definition.required_resource_keys})
+        if (definition := resources.definition(key)) is not None
+        for pointer in pointers_of_resource(key, definition, resources.config(key))
+    ]
+    if not pointers:
+        return {}
+    scopes = {id(pointer): resources.scope(pointer.fingerprint.required_resource_keys) for pointer in pointers}
+
+    def ask(pointer: Pointer) -> str:
+        with user_code_error_boundary(
+            DagsterResourceFunctionError, f"What the config of {pointer.key} points at has no fingerprint"
+        ):
+            return pointer.fingerprint.of(pointer.value, scopes[id(pointer)])
+
+    with ThreadPoolExecutor(min(len(pointers), _QUESTIONS_AT_ONCE), thread_name_prefix="fingerprints") as pool:
+        return dict(zip([pointer.key for pointer in pointers], pool.map(ask, pointers), strict=True))
