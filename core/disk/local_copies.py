@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import tempfile
 import threading
 import uuid
-import weakref
 from collections.abc import Callable, Hashable
 from pathlib import Path, PurePosixPath
+
+from core.disk.temporary import make_directory_of
 
 
 class LocalCopies:
@@ -27,7 +25,7 @@ class LocalCopies:
         self._lock = threading.Lock()
         self._copies: dict[Hashable, _Copy] = {}
         self._directory = ""
-        self._remove: weakref.finalize[[str, int], LocalCopies] | None = None
+        self._remove: Callable[[], object] | None = None
 
     def get(self, handle: Hashable, name: str, fetch: Callable[[str], None]) -> str:
         """The path of the copy; fetched unless it is there. Threads that ask for the same one wait for each other.
@@ -72,8 +70,7 @@ class LocalCopies:
 
     def _open_directory(self) -> None:
         """The first one, or another where what cleans up temporary files has taken it."""
-        self._directory = tempfile.mkdtemp(prefix=self._prefix)
-        self._remove = weakref.finalize(self, _remove_own, self._directory, os.getpid())
+        self._directory, self._remove = make_directory_of(self, self._prefix)
         self._copies = {}
 
 
@@ -84,11 +81,6 @@ class _Copy:
         self.path = path
         self.lock = threading.Lock()
         self.is_deleted = False
-
-
-def _remove_own(directory: str, owner_pid: int) -> None:
-    if os.getpid() == owner_pid:  # a forked child has a copy of the object, but the files are its parent's
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _plain_suffix(name: str) -> str:

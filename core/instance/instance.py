@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
-import tempfile
 import weakref
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -26,7 +24,7 @@ from core.run_coordinator import RunCoordinator
 from core.scheduler import Scheduler
 from core.serdes import ConfigurableClassData
 from core.storage.event_log import EventLogStorage, InMemoryEventLogStorage
-from core.storage.root import LocalArtifactStorage
+from core.storage.root import LocalArtifactStorage, TemporaryArtifactStorage
 from core.storage.runs import InMemoryRunStorage, RunStorage
 from core.storage.schedules import InMemoryScheduleStorage, ScheduleStorage
 
@@ -98,6 +96,7 @@ class DagsterInstance(RunsOfInstance, EventsOfInstance):
         self.settings = dict(settings or {})
         self.retention = dict(retention or {})
         self._ref = ref
+        self._own_directory: TemporaryArtifactStorage | None = None  # held, since it goes with what it belongs to
         compute_log_manager.report = _reporter_to(weakref.ref(self))
         compute_log_manager.recover()
 
@@ -119,20 +118,17 @@ class DagsterInstance(RunsOfInstance, EventsOfInstance):
         """An instance whose runs and events are gone with the process.
 
         Args:
-            tempdir: where values and files go; by default a directory that is deleted with the instance.
+            tempdir: where values and files go; by default a directory that is made when something needs it, and
+                deleted with the instance.
         """
-        directory = tempdir or tempfile.mkdtemp(prefix="cloudstore-")
-        instance = DagsterInstance(
+        return DagsterInstance(
             InstanceType.EPHEMERAL,
-            LocalArtifactStorage(directory),
+            TemporaryArtifactStorage() if tempdir is None else LocalArtifactStorage(tempdir),
             InMemoryRunStorage(),
             InMemoryEventLogStorage(),
             NoOpComputeLogManager(),
             InMemoryScheduleStorage(),
         )
-        if tempdir is None:
-            weakref.finalize(instance, _delete_directory, directory, os.getpid())
-        return instance
 
     @staticmethod
     def local_temp(tempdir: str | None = None, overrides: Mapping[str, Any] | None = None) -> DagsterInstance:
@@ -142,10 +138,11 @@ class DagsterInstance(RunsOfInstance, EventsOfInstance):
             tempdir: the directory; by default one that is deleted with the instance.
             overrides: sections of `dagster.yaml`.
         """
-        directory = tempdir or tempfile.mkdtemp(prefix="cloudstore-")
-        instance = DagsterInstance.from_ref(InstanceRef.from_dir(directory, overrides))
-        if tempdir is None:
-            weakref.finalize(instance, _delete_directory, directory, os.getpid())
+        if tempdir is not None:
+            return DagsterInstance.from_ref(InstanceRef.from_dir(tempdir, overrides))
+        own = TemporaryArtifactStorage()
+        instance = DagsterInstance.from_ref(InstanceRef.from_dir(own.base_dir, overrides))
+        instance._own_directory = own
         return instance
 
     @staticmethod
@@ -297,8 +294,3 @@ def _checked_home(home: str) -> str:
     if not path.is_absolute():
         raise DagsterInvariantViolationError(f"${HOME_VARIABLE} must be an absolute path; it is {home!r}.")
     return str(path)
-
-
-def _delete_directory(directory: str, owner_pid: int) -> None:
-    if os.getpid() == owner_pid:  # a forked child has a copy of the instance, but the directory is its parent's
-        shutil.rmtree(directory, ignore_errors=True)

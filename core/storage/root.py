@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
 from core.config import StringSource
+from core.disk.temporary import make_directory_of
 from core.serdes import ConfigurableClass, ConfigurableClassData
 
 
@@ -41,4 +43,23 @@ class LocalArtifactStorage(ConfigurableClass):
     @property
     def storage_dir(self) -> str:
         """str: of values and files."""
-        return str(Path(self._base_dir) / "storage")
+        return str(Path(self.base_dir) / "storage")
+
+
+class TemporaryArtifactStorage(LocalArtifactStorage):
+    """A directory of its own among the temporary files. It is made when it is first asked for.
+
+    It is deleted when this object is collected, or the process ends.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("")
+        self._lock = threading.Lock()
+
+    @property
+    def base_dir(self) -> str:
+        """str: the directory."""
+        with self._lock:
+            if not self._base_dir:
+                self._base_dir, _ = make_directory_of(self, "cloudstore-")
+            return self._base_dir

@@ -13,6 +13,7 @@ import pytest
 from core.compute_logs.manager import ComputeIOType
 from core.errors import (
     DagsterHomeNotSetError,
+    DagsterInvalidConfigError,
     DagsterInvariantViolationError,
     DagsterRunAlreadyExists,
     DagsterRunNotFoundError,
@@ -289,6 +290,25 @@ def test_a_directory_of_its_own_is_deleted_with_the_instance(make: Callable[[], 
     del instance
     gc.collect()
     assert not directory.exists()
+
+
+def test_an_ephemeral_instance_makes_no_directory_before_something_needs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with DagsterInstance.ephemeral() as instance:
+        instance.add_run(RUN)
+        assert list(tmp_path.iterdir()) == []
+        directory = Path(instance.storage_directory()).parent
+        assert list(tmp_path.iterdir()) == [directory]
+
+
+def test_an_instance_that_cannot_be_made_leaves_no_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(DagsterInvalidConfigError):
+        DagsterInstance.local_temp(overrides={"no such section": {}})
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_directory_of_its_own_is_deleted_at_the_end_of_the_process() -> None:
