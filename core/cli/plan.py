@@ -76,7 +76,7 @@ def _outcomes(planned: PlannedRun) -> dict[str, Outcome]:
     outcomes: dict[str, Outcome] = dict.fromkeys(planned.memoized, "hit")
     to_execute = set(planned.step_keys_to_execute)
     not_given = {
-        f"{key}.{output.output_name}"
+        str(output.handle(key))
         for key, data in planned.memoized.items()
         for output in data.outputs
         if not output.is_given

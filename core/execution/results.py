@@ -7,7 +7,7 @@ from typing import Any
 
 from core.config import unknown_name
 from core.errors import DagsterInvariantViolationError
-from core.events.payloads import HandledOutputData, StepFailureData, StepMaterializationData
+from core.events.payloads import HandledOutputData, StepFailureData, StepMaterializationData, StepOutputHandle
 from core.events.records import DagsterEvent
 from core.events.user_events import DEFAULT_OUTPUT, AssetMaterialization
 from core.execution.context import PipelineContext
@@ -54,36 +54,40 @@ class SolidExecutionResult:
     @property
     def output_values(self) -> dict[str, Any]:
         """dict[str, Any]: the values of its outputs that were given, by output; loaded when asked for."""
-        return {name: self.output_value(name) for name in self._given_outputs()}
+        return {name: self.output_value(name) for name in dict.fromkeys(each.output_name for each in self._given())}
 
     def output_value(self, output_name: str = DEFAULT_OUTPUT) -> Any:
         """The value of an output, loaded now with its IO manager; None where it was not given.
+
+        Of a dynamic output, a dict of mapping key to value, in the order in which they were given.
 
         Raises:
             DagsterInvariantViolationError: there is no such output.
             DagsterObjectNotFoundError: the value is no longer stored.
         """
-        step = self._context.execution_plan.steps[self.solid_name]
-        outputs = step.solid.definition.output_dict
+        outputs = self._context.execution_plan.steps[self.solid_name].solid.definition.output_dict
         if output_name not in outputs:
             raise DagsterInvariantViolationError(
                 f"Solid {self.solid_name!r}: {unknown_name('output', output_name, outputs)}"
             )
-        if output_name not in self._given_outputs():
+        given = [handle for handle in self._given() if handle.output_name == output_name]
+        if not given:
             return None
         try:
             manager = self._context.io_manager(outputs[output_name].io_manager_key)
-            return manager.load_input(self._context.input_context(step.handle(output_name)))
+            values = {each.mapping_key: manager.load_input(self._context.input_context(each)) for each in given}
         finally:
             self._context.resources.close()
+        return values.get(None, values)  # an output that is not dynamic has one value, and no mapping key
 
-    def _given_outputs(self) -> list[str]:
+    def _given(self) -> list[StepOutputHandle]:
         if self.memoized:
             plan = self._context.execution_plan
             step, not_given = plan.steps[self.solid_name], plan.not_given
-            return [output.name for output in step.outputs if step.handle(output.name) not in not_given]
-        data = (event.event_specific_data for event in self.compute_step_events)
-        return [each.output_name for each in data if isinstance(each, HandledOutputData) and each.is_given]
+            return [handle for output in step.outputs if (handle := step.handle(output.name)) not in not_given]
+        events = ((event.step_key or "", event.event_specific_data) for event in self.compute_step_events)
+        given = (data.handle(key) for key, data in events if isinstance(data, HandledOutputData) and data.is_given)
+        return list(dict.fromkeys(given))  # a step that was executed twice gave them twice
 
 
 class PipelineExecutionResult:

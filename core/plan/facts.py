@@ -38,7 +38,7 @@ def input_fact(step_input: StepInput, versions: Mapping[StepOutputHandle, str | 
 
 
 def _described(handle: StepOutputHandle, versions: Mapping[StepOutputHandle, str | None]) -> str:
-    return f"{handle.step_key}.{handle.output_name} {versions[handle] or 'unversioned'}"
+    return f"{handle} {versions[handle] or 'unversioned'}"
 
 
 def part_facts(version: str | None, parts: Mapping[str, str]) -> dict[str, str]:

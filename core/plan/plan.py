@@ -48,10 +48,7 @@ class ExecutionPlan(msgspec.Struct, frozen=True, eq=False):
     def not_given(self) -> set[StepOutputHandle]:
         """set[StepOutputHandle]: outputs of skipped steps of which it is stored that the solid did not give them."""
         return {
-            StepOutputHandle(key, found.output_name)
-            for key, data in self.memoized.items()
-            for found in data.outputs
-            if not found.is_given
+            found.handle(key) for key, data in self.memoized.items() for found in data.outputs if not found.is_given
         }
 
     def restricted_to(self, step_keys: Collection[str]) -> ExecutionPlan:

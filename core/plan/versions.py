@@ -122,8 +122,7 @@ class Versioning:
         for handle in handles:
             version = self._versions[handle]
             if version is None:
-                source = f"{handle.step_key}.{handle.output_name}"
-                raise _Unversioned(f"input {step_input.definition.name!r} is fed by {source}, which has no version")
+                raise _Unversioned(f"input {step_input.definition.name!r} is fed by {handle}, which has no version")
             known.append(version)
         return known
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from core.events.payloads import MemoizedOutput, PlanVersionedData, StepMemoizedData, VersionedStep
+from core.events.payloads import MemoizedOutput, PlanVersionedData, StepMemoizedData, StepOutputHandle, VersionedStep
 from core.versions.differences import all_facts, differences, inputs_from_outputs
 
 Outcome = Literal[
@@ -54,7 +54,7 @@ class MemoizedRun:
         data: what its versions were made of.
         outcomes: what became of steps, by key; others were not executed.
         found: for steps that were not executed, which of their outputs were found, by step key.
-        stored: step key -> output -> address, of what the run itself stored.
+        stored: output -> address, of what the run itself stored.
         is_ended: whether nothing more will happen in it.
     """
 
@@ -64,7 +64,7 @@ class MemoizedRun:
         data: PlanVersionedData,
         outcomes: Mapping[str, Outcome],
         found: Mapping[str, StepMemoizedData] | None = None,
-        stored: Mapping[str, Mapping[str, str | None]] | None = None,
+        stored: Mapping[StepOutputHandle, str | None] | None = None,
         is_ended: bool = True,
     ) -> None:
         self.run_id = run_id
@@ -72,8 +72,11 @@ class MemoizedRun:
         self.steps: dict[str, VersionedStep] = {step.step_key: step for step in data.steps}
         self.outcomes = outcomes
         self.found = found or {}
-        self.stored = stored or {}
         self.is_ended = is_ended
+        self._addresses: dict[str, dict[StepOutputHandle, str | None]] = {}
+        of_found = {output.handle(key): output.address for key, data in self.found.items() for output in data.outputs}
+        for handle, address in {**of_found, **(stored or {})}.items():
+            self._addresses.setdefault(handle.step_key, {})[handle] = address
         self._refreshed = frozenset(data.refreshed)
 
     def outcome(self, step_key: str) -> Outcome:
@@ -90,10 +93,9 @@ class MemoizedRun:
         """Those of the steps that were to be refreshed."""
         return [key for key in step_keys if key in self._refreshed]
 
-    def addresses(self, step_key: str) -> dict[str, str | None]:
+    def addresses(self, step_key: str) -> Mapping[StepOutputHandle, str | None]:
         """output -> address, of the step's outputs that the run found or stored."""
-        found = self.found[step_key].outputs if step_key in self.found else ()
-        return {**{each.output_name: each.address for each in found}, **self.stored.get(step_key, {})}
+        return self._addresses.get(step_key, {})
 
     def takers(self, step_key: str) -> list[str]:
         """Keys of the executed steps that a step's outputs feed."""
@@ -127,7 +129,7 @@ def explain_step(step_key: str, now: MemoizedRun, before: MemoizedRun | None = N
 def _uncompared(step_key: str, outcome: Outcome, now: MemoizedRun) -> list[str]:
     step = now.steps[step_key]
     if outcome == "hit":
-        return _hits(now.found[step_key].outputs, len(step.outputs) > 1)
+        return _hits(step_key, now.found[step_key], len(step.outputs) > 1)
     if outcome in ("skipped", "would be skipped"):
         return ["an output that feeds it was not given"]
     if outcome == "not executed":
@@ -151,14 +153,17 @@ def _found_and_lost(step_key: str, now: MemoizedRun) -> str:
     return f"its value at {' or at '.join(addresses)} was found, and was gone or damaged when it was loaded{needed}"
 
 
-def _hits(outputs: Sequence[MemoizedOutput], is_named: bool) -> list[str]:
+def _hits(step_key: str, found: StepMemoizedData, is_one_of_many: bool) -> list[str]:
+    def is_named(output: MemoizedOutput) -> bool:
+        return is_one_of_many or not output.is_given or output.mapping_key is not None
+
     return [
-        (f"output `{each.output_name}`: " if is_named or not each.is_given else "")
+        (f"output `{each.handle(step_key).name_in_step}`: " if is_named(each) else "")
         + ("value" if each.is_given else "not given, by the mark")
         + f" of version {each.version[:_SHORT]}…"
         + (f" made by run {each.run_id[:_SHORT]}" if each.run_id else "")
         + (f" at {each.address}" if each.address else "")
-        for each in outputs
+        for each in found.outputs
     ] or ["its outputs are needed by nobody"]
 
 
@@ -184,11 +189,12 @@ def _why_not_found(step_key: str, now: MemoizedRun, before: MemoizedRun) -> str:
     """Why a step was executed whose outputs have the versions that they had when they were found or stored."""
     then, here = before.addresses(step_key), now.addresses(step_key)
     needed = _needed(step_key, now)
-    addresses = {output: address for output, address in then.items() if address}
-    for output, address in addresses.items():
-        if here.get(output) not in (None, address):
-            return f"its value was at {address}, and this run keeps it at {here[output]}{needed}"
-    missing = [output for output in now.steps[step_key].outputs if output not in addresses]
+    addresses = {handle: address for handle, address in then.items() if address}
+    for handle, address in addresses.items():
+        if here.get(handle) not in (None, address):
+            return f"its value was at {address}, and this run keeps it at {here[handle]}{needed}"
+    stored = {handle.output_name for handle in addresses}
+    missing = [output for output in now.steps[step_key].outputs if output not in stored]
     if not addresses:
         return f"an output that is needed was not stored{needed}"
     gone = f"its value at {' or at '.join(addresses.values())} is gone or damaged"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from core.events.event_types import DagsterEventType
-from core.events.payloads import HandledOutputData, PlanVersionedData, StepMemoizedData
+from core.events.payloads import HandledOutputData, PlanVersionedData, StepMemoizedData, StepOutputHandle
 from core.events.records import EventLogEntry
 from core.instance import DagsterInstance
 from core.records.pipeline_run import PipelineRun, PipelineRunsFilter
@@ -106,7 +106,7 @@ def _from_log(run: PipelineRun, entries: Iterable[EventLogEntry]) -> MemoizedRun
     plan: PlanVersionedData | None = None
     outcomes: dict[str, Outcome] = {}
     found: dict[str, StepMemoizedData] = {}
-    stored: dict[str, dict[str, str | None]] = {}
+    stored: dict[StepOutputHandle, str | None] = {}
     for entry in entries:
         event = entry.dagster_event
         data = event.event_specific_data if event is not None else None
@@ -118,7 +118,7 @@ def _from_log(run: PipelineRun, entries: Iterable[EventLogEntry]) -> MemoizedRun
             if isinstance(data, StepMemoizedData):
                 found[event.step_key] = data
             elif isinstance(data, HandledOutputData):
-                stored.setdefault(event.step_key, {})[data.output_name] = data.address
+                stored[data.handle(event.step_key)] = data.address
     if plan is None:
         return None
     outcomes |= {key: "refreshed" for key in plan.refreshed if outcomes.get(key) == "executed"}

@@ -11,6 +11,7 @@ import pytest
 from core import (
     AssetKey,
     AssetMaterialization,
+    DagsterEvent,
     DagsterEventType,
     DagsterInstance,
     DagsterInvariantViolationError,
@@ -22,6 +23,8 @@ from core import (
     OutputContext,
     OutputDefinition,
     PipelineDefinition,
+    SolidExecutionResult,
+    StepOutputHandle,
     execute_pipeline,
     fs_io_manager,
     io_manager,
@@ -29,6 +32,7 @@ from core import (
     resource,
     solid,
 )
+from core.events.payloads import HandledOutputData
 
 
 @solid(output_defs=[OutputDefinition(name="left"), OutputDefinition(name="right", is_required=False)])
@@ -139,6 +143,26 @@ def test_values_are_loaded_after_the_resources_were_stopped() -> None:
 def test_values_in_memory_stay_as_long_as_the_result() -> None:
     result = execute_pipeline(small)
     assert [result.output_for_solid("takes") for _ in range(3)] == ["l"] * 3
+
+
+def test_the_values_of_a_dynamic_output_come_by_their_mapping_keys(instance: DagsterInstance) -> None:
+    mode = ModeDefinition(resource_defs={"io_manager": fs_io_manager})
+
+    @pipeline(mode_defs=[mode])
+    def on_disk() -> None:
+        gives()
+
+    # What a step with a dynamic output records and stores, without one.
+    context = execute_pipeline(on_disk, instance=instance).result_for_solid("gives")._context
+    handles = [StepOutputHandle("gives", "right", key) for key in ("b", "a")]
+    for number, handle in enumerate(handles):
+        context.io_manager("io_manager").handle_output(context.output_context(handle), number)
+    stored = [HandledOutputData(each.output_name, "io_manager", mapping_key=each.mapping_key) for each in handles]
+    events = [DagsterEvent("HANDLED_OUTPUT", "on_disk", None, "gives", "gives", data) for data in [*stored, *stored]]
+    result = SolidExecutionResult(context, "gives", events)
+    assert list(result.output_value("right").items()) == [("b", 0), ("a", 1)]
+    assert result.output_values == {"right": {"b": 0, "a": 1}}
+    assert result.output_value("left") is None
 
 
 def test_a_value_that_was_deleted_is_not_found(instance: DagsterInstance) -> None:

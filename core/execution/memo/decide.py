@@ -64,7 +64,7 @@ def _with_stamps(
     """With what tells each value that was found, as far as it was verified."""
     found = {handle: each for question in questions for handle, each in question.found().items()}
     return {
-        key: StepMemoizedData(tuple(found[StepOutputHandle(key, output.output_name)] for output in data.outputs))
+        key: StepMemoizedData(tuple(found[output.handle(key)] for output in data.outputs))
         for key, data in memoized.items()
     }
 
@@ -107,7 +107,7 @@ class _Question:
 
     def verify(self, handles: Collection[StepOutputHandle]) -> bool:
         """Makes sure of those of `handles` that were found and not verified; whether one of them is not whole."""
-        wanted = sorted(self._unverified & set(handles))
+        wanted = [handle for handle in self._contexts if handle in self._unverified and handle in handles]
         if not wanted:
             return False
         with self._boundary():
@@ -123,7 +123,12 @@ class _Question:
     def stored(self) -> Stored:
         """Stored: what is there, as far as it was verified."""
         return {
-            handle: MemoizedOutput(handle.output_name, context.version or "", is_given=context is self._values[handle])
+            handle: MemoizedOutput(
+                handle.output_name,
+                context.version or "",
+                is_given=context is self._values[handle],
+                mapping_key=handle.mapping_key,
+            )
             for handle, context in self._contexts.items()
         }
 
@@ -141,7 +146,7 @@ class _Question:
             origin = self._origins.get(handle)
             if origin is not None and origin.address == address:
                 self._pipeline_context.log.warning(
-                    f"Output {handle.output_name!r} of step {handle.step_key!r}: the value that run {origin.run_id} "
+                    f"Output {handle.name_in_step!r} of step {handle.step_key!r}: the value that run {origin.run_id} "
                     f"stored at {address} is gone, or is another than was stored. It is computed again where needed."
                 )
                 yield handle.step_key, address
@@ -180,4 +185,5 @@ def _found(
         origin.run_id if origin is not None and is_given else None,
         manager.get_stamp(context),
         is_given,
+        context.mapping_key,
     )

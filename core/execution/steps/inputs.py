@@ -26,7 +26,7 @@ class LostValueError(Exception):
 
     def __init__(self, handle: StepOutputHandle) -> None:
         super().__init__(
-            f"The value of output {handle.output_name!r} of step {handle.step_key!r} is gone or damaged; that step is "
+            f"The value of output {handle.name_in_step!r} of step {handle.step_key!r} is gone or damaged; that step is "
             "executed first."
         )
         self.handle = handle
@@ -81,7 +81,7 @@ def _load(step_context: StepContext, name: str, handle: StepOutputHandle, events
     with user_code_error_boundary(
         DagsterExecutionLoadInputError,
         lambda: (
-            f"Loading input {name!r} of step {step_key!r} from output {handle.output_name!r} of step "
+            f"Loading input {name!r} of step {step_key!r} from output {handle.name_in_step!r} of step "
             f"{handle.step_key!r} failed"
         ),
         control_flow_exceptions=(LostValueError,),
@@ -99,7 +99,7 @@ def _load(step_context: StepContext, name: str, handle: StepOutputHandle, events
         step_context.record(
             "LOADED_INPUT",
             f"Loaded input {name!r} with {key!r}.",
-            LoadedInputData(name, key, handle.output_name, handle.step_key),
+            LoadedInputData(name, key, handle.output_name, handle.step_key, handle.mapping_key),
         )
     )
     return value

@@ -23,6 +23,7 @@ from core.events.payloads import (
     StepExpectationResultData,
     StepMaterializationData,
     StepOutputData,
+    StepOutputHandle,
 )
 from core.events.records import DagsterEvent
 from core.events.user_events import USER_EVENT_TYPES, AssetMaterialization, ExpectationResult, Output, UserEvent
@@ -70,7 +71,7 @@ class OutputHandler:
     def __init__(self, step_context: StepContext, events: list[DagsterEvent]) -> None:
         self._context = step_context
         self._events = events
-        self._given: set[str] = set()
+        self._given: set[StepOutputHandle] = set()
 
     def handle(self, event: UserEvent) -> None:
         """Takes one event of the solid's function."""
@@ -89,8 +90,9 @@ class OutputHandler:
         Raises:
             DagsterStepOutputNotFoundError: it did not give a required output.
         """
+        given = {handle.output_name for handle in self._given}
         for output_def in self._context.step.outputs:
-            if output_def.name in self._given:
+            if output_def.name in given:
                 continue
             if not output_def.is_required:
                 self._remember_absence(output_def)
@@ -114,7 +116,7 @@ class OutputHandler:
         if context.version is None or not isinstance(io_manager, MemoizableIOManager):
             return
         is_refreshed, context.replaces_stored = context.replaces_stored, True  # one that is there says the same
-        with self._storing(output_def):
+        with self._storing(handle, key):
             given = io_manager.handle_output(context, False)
             for _ in given if inspect.isgenerator(given) else ():
                 pass
@@ -127,53 +129,54 @@ class OutputHandler:
             HandledOutputData(output_def.name, key, context.version, address, (), stamp, is_given=False),
         )
 
-    def _storing(self, output_def: OutputDefinition) -> Any:
-        step_key, name = self._context.step.key, output_def.name
+    def _storing(self, handle: StepOutputHandle, io_manager_key: str) -> Any:
         return user_code_error_boundary(
             DagsterExecutionHandleOutputError,
-            lambda: f"Storing output {name!r} of step {step_key!r} with {output_def.io_manager_key!r} failed",
-            step_key=step_key,
-            output_name=name,
+            lambda: (
+                f"Storing output {handle.name_in_step!r} of step {handle.step_key!r} with {io_manager_key!r} failed"
+            ),
+            step_key=handle.step_key,
+            output_name=handle.output_name,
         )
 
     def _handle_output(self, output: Output) -> None:
-        output_def = self._definition(output)
-        step = self._context.step
+        handle = self._context.step.handle(output.output_name)
+        output_def = self._definition(handle)
         check = output_def.dagster_type.type_check(self._context, output.value)
-        handle = step.handle(output.output_name)
         version = self._context.pipeline_context.execution_plan.versions.get(handle)
         self._record(
             "STEP_OUTPUT",
-            f"Gave output {output.output_name!r}.",
+            f"Gave output {handle.name_in_step!r}.",
             StepOutputData(handle, check.success, check.description, version, output.metadata_entries),
         )
         if not check.success:
             raise DagsterTypeCheckDidNotPass(
-                f"Output {output.output_name!r} of step {step.key!r}: {check.description}.",
+                f"Output {handle.name_in_step!r} of step {handle.step_key!r}: {check.description}.",
                 check.metadata_entries,
                 output_def.dagster_type,
             )
-        self._store(output, output_def, version)
+        self._store(handle, output.value, output_def.io_manager_key, version)
 
-    def _definition(self, output: Output) -> OutputDefinition:
-        solid_def, name = self._context.solid_def, output.output_name
+    def _definition(self, handle: StepOutputHandle) -> OutputDefinition:
+        solid_def, name = self._context.solid_def, handle.output_name
         if name not in solid_def.output_dict:
             raise DagsterInvariantViolationError(
                 f"Solid {solid_def.name!r}: {unknown_name('output', name, solid_def.output_dict)}"
             )
-        if name in self._given:
-            raise DagsterInvariantViolationError(f"Solid {solid_def.name!r} gave its output {name!r} twice.")
-        self._given.add(name)
+        if handle in self._given:
+            raise DagsterInvariantViolationError(
+                f"Solid {solid_def.name!r} gave its output {handle.name_in_step!r} twice."
+            )
+        self._given.add(handle)
         return solid_def.output_dict[name]
 
-    def _store(self, output: Output, output_def: OutputDefinition, version: str | None) -> None:
-        pipeline_context, step = self._context.pipeline_context, self._context.step
-        key = output_def.io_manager_key
+    def _store(self, handle: StepOutputHandle, value: Any, key: str, version: str | None) -> None:
+        pipeline_context = self._context.pipeline_context
         io_manager = pipeline_context.io_manager(key)
-        output_context = pipeline_context.output_context(step.handle(output.output_name), self._context.log)
+        output_context = pipeline_context.output_context(handle, self._context.log)
         entries: list[EventMetadataEntry] = []
-        with self._storing(output_def):
-            given = io_manager.handle_output(output_context, output.value)
+        with self._storing(handle, key):
+            given = io_manager.handle_output(output_context, value)
             for item in given if inspect.isgenerator(given) else ():
                 if isinstance(item, AssetMaterialization):
                     self._record_materialization(item)
@@ -183,8 +186,10 @@ class OutputHandler:
         stamp = io_manager.get_stamp(output_context) if isinstance(io_manager, MemoizableIOManager) else None
         self._record(
             "HANDLED_OUTPUT",
-            f"Stored output {output.output_name!r} with {key!r}" + (f" at {address}." if address else "."),
-            HandledOutputData(output.output_name, key, version, address, tuple(entries), stamp),
+            f"Stored output {handle.name_in_step!r} with {key!r}" + (f" at {address}." if address else "."),
+            HandledOutputData(
+                handle.output_name, key, version, address, tuple(entries), stamp, mapping_key=handle.mapping_key
+            ),
         )
 
     def _record_materialization(self, materialization: AssetMaterialization) -> None:

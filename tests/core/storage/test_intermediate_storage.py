@@ -139,7 +139,7 @@ HANDLES = [
     for step, output, mapping_key in [
         *itertools.product(["1", "10"], ["1", "10"], [None, "1", "10"]),
         *((name, "1", None) for name in ("1/1", "a b", "a%20b", "a+b", "[?]", "..", "")),
-        *(("1", "1", name) for name in ("", "1/10", "%")),
+        *(("1", "1", name) for name in ("", "1/10", "%", "..", "1[10]")),
     ]
 ]
 

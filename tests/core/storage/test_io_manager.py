@@ -102,6 +102,10 @@ def test_values_come_back(manager: IOManager) -> None:
         (output("é"), output("e\u0301")),
         (output("s[1]"), output("s[2]")),
         (output("s", mapping_key="1"), output("s", mapping_key="2")),
+        (output("s", mapping_key="a/b"), output("s", "result/a", mapping_key="b")),
+        (output("s", mapping_key="a[b]"), output("s[a]", mapping_key="b")),
+        (output("s", mapping_key="a[b]"), output("s", "result[a]", mapping_key="b")),
+        (output("s", mapping_key="10", at="1"), output("s", mapping_key="1", at="10")),
     ],
 )
 def test_no_two_outputs_mix(first: OutputContext, second: OutputContext, manager: IOManager) -> None:
@@ -143,6 +147,19 @@ def test_addresses_are_known_before_and_differ(kind: str, manager: IOManager) ->
         assert all(Path(str(address)).is_file() for address in addresses)
 
 
+MAPPING_KEYS = [None, "a", "b", "a/b", "..", ".", "a[b]", "[a]", "a b", "a%2Fb", "result", "1", "None", "é", "e\u0301"]
+
+
+def test_no_two_values_of_a_dynamic_output_share_an_address(kind: str, manager: IOManager) -> None:
+    outputs = [output(mapping_key=each, at=at) for each in MAPPING_KEYS for at in ("1", "2")]
+    unversioned = [build_output_context("s", run_id="1", mapping_key=each) for each in MAPPING_KEYS]
+    addresses = [manager.get_address(each) for each in [*outputs, *(unversioned if kind.startswith("v") else [])]]
+    if kind == "mem":
+        assert set(addresses) == {None}
+    else:
+        assert len(set(addresses)) == len(addresses)
+
+
 class Explosive:
     """Cannot be pickled, which turns out in the middle."""
 
@@ -174,7 +191,7 @@ def test_hostile_names_come_back_or_are_refused(
     kind: str, hostile: str, fenced: Path, request: pytest.FixtureRequest
 ) -> None:
     manager = make_manager(kind, fenced, request)
-    outputs = [output(hostile), output(name=hostile), output(at=hostile)]
+    outputs = [output(hostile), output(name=hostile), output(at=hostile), output("t", mapping_key=hostile)]
     for number, each in enumerate(outputs):
         try:
             manager.handle_output(each, number)
@@ -188,7 +205,7 @@ def test_hostile_names_come_back_or_are_refused(
         else:
             assert manager.load_input(input_of(each)) == number
     if len(hostile) < 50 and hostile not in ("", "\udce9"):
-        assert [manager.load_input(input_of(each)) for each in outputs] == [0, 1, 2]
+        assert [manager.load_input(input_of(each)) for each in outputs] == [0, 1, 2, 3]
     manager.handle_output(output(), "bystander")
     assert manager.load_input(input_of(output())) == "bystander"
 
@@ -208,6 +225,7 @@ AWKWARD = [
     "/a/",
     "a//b",
     "a\\b",
+    "a[b]",
     "a?b=c#d",
     "A",
     "a",
