@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+import msgspec
+
 from core.definitions.configurable import check_name
 from core.definitions.executor import ExecutorDefinition
 from core.definitions.intermediate_storage import IntermediateStorageDefinition
@@ -54,6 +56,22 @@ class ModeDefinition:
         self.intermediate_storage_defs = (
             None if intermediate_storage_defs is None else _by_name(self.name, intermediate_storage_defs)
         )
+
+
+class CompleteMode(msgspec.Struct, frozen=True, eq=False):
+    """What a run in a mode has and can choose from, with the defaults of the package where the mode says nothing.
+
+    Attributes:
+        definition: the mode.
+        resource_defs: by key.
+        executor_defs: by name; the first runs the steps where the run config chooses none.
+        intermediate_storage_defs: by name.
+    """
+
+    definition: ModeDefinition
+    resource_defs: Mapping[str, ResourceDefinition]
+    executor_defs: Mapping[str, ExecutorDefinition]
+    intermediate_storage_defs: Mapping[str, IntermediateStorageDefinition]
 
 
 def _as_resource(value: Any) -> ResourceDefinition:

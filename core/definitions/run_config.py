@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -20,9 +20,7 @@ from core.config import (
 )
 from core.definitions.configurable import ConfigurableDefinition, DefinitionConfig, DefinitionField
 from core.definitions.dependency import Solid
-from core.definitions.executor import ExecutorDefinition
-from core.definitions.intermediate_storage import IntermediateStorageDefinition
-from core.definitions.mode import ModeDefinition
+from core.definitions.mode import CompleteMode, ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.resource import ResourceDefinition
 
@@ -62,12 +60,7 @@ class EnvironmentConfig(msgspec.Struct, frozen=True):
 
     @staticmethod
     def build(
-        pipeline: PipelineDefinition,
-        mode: ModeDefinition,
-        run_config: Mapping[str, Any] | None,
-        resources: Mapping[str, ResourceDefinition],
-        executors: Mapping[str, ExecutorDefinition],
-        storages: Mapping[str, IntermediateStorageDefinition],
+        pipeline: PipelineDefinition, mode: CompleteMode, run_config: Mapping[str, Any] | None
     ) -> EnvironmentConfig:
         """Checks a run config.
 
@@ -75,18 +68,16 @@ class EnvironmentConfig(msgspec.Struct, frozen=True):
             pipeline: the pipeline.
             mode: its mode.
             run_config: as the user gave it.
-            resources: those of the mode, with the defaults of the package.
-            executors: those to choose from, the default one first.
-            storages: the intermediate storages to choose from.
 
         Raises:
             DagsterInvalidConfigError: with every fault.
         """
         faults: list[ConfigFault] = []
         given: dict[str, Any] = own_copy(dict(run_config or {}))
-        schema = run_config_schema(pipeline, mode, resources, executors, storages)
-        resolved = schema.resolve({"execution": {next(iter(executors)): {}}, **own_copy(given)}, (), faults)
-        raise_faults(faults, given, f"run config of pipeline {pipeline.name!r} in mode {mode.name!r}")
+        default_executor = next(iter(mode.executor_defs))
+        schema = _run_config_schema(pipeline, mode)
+        resolved = schema.resolve({"execution": {default_executor: {}}, **own_copy(given)}, (), faults)
+        raise_faults(faults, given, f"run config of pipeline {pipeline.name!r} in mode {mode.definition.name!r}")
         ((executor_name, executor_config),) = resolved["execution"].items()
         return EnvironmentConfig(
             solids={name: SolidConfig(**value) for name, value in resolved["solids"].items()},
@@ -102,23 +93,17 @@ def _only_choice(chosen: dict[str, Any] | None) -> tuple[str, Any] | None:
     return next(((name, value.get("config")) for name, value in (chosen or {}).items()), None)
 
 
-def run_config_schema(
-    pipeline: PipelineDefinition,
-    mode: ModeDefinition,
-    resources: Mapping[str, ResourceDefinition],
-    executors: Mapping[str, ExecutorDefinition],
-    storages: Mapping[str, IntermediateStorageDefinition],
-) -> Shape:
-    """The schema of run configs of a pipeline in a mode."""
-    used = _used_resources(pipeline, [*storages.values(), *executors.values()], resources)
+def _run_config_schema(pipeline: PipelineDefinition, mode: CompleteMode) -> Shape:
+    used = _used_resources(pipeline, mode)
+    resources = {key: _resource_field(each, key in used) for key, each in mode.resource_defs.items()}
     sections: dict[str, Field] = {
         "solids": Field(Shape({name: _solid_schema(solid) for name, solid in pipeline.solid_dict.items()})),
-        "resources": Field(Shape({key: _resource_field(each, key in used) for key, each in resources.items()})),
-        "loggers": Field(_Loggers(mode), is_required=False, default_value={}),
-        "execution": Field(_choice_of(executors), is_required=False),
+        "resources": Field(Shape(resources)),
+        "loggers": Field(_Loggers(mode.definition), is_required=False, default_value={}),
+        "execution": Field(_choice_of(mode.executor_defs), is_required=False),
     }
-    if storages:
-        sections["intermediate_storage"] = Field(_choice_of(storages), is_required=False)
+    if mode.intermediate_storage_defs:
+        sections["intermediate_storage"] = Field(_choice_of(mode.intermediate_storage_defs), is_required=False)
     return Shape(sections)
 
 
@@ -126,15 +111,13 @@ def _choice_of(definitions: Mapping[str, ConfigurableDefinition]) -> Selector:
     return Selector({name: _config_only(each.config_schema) for name, each in definitions.items()})
 
 
-def _used_resources(
-    pipeline: PipelineDefinition,
-    others: Sequence[IntermediateStorageDefinition | ExecutorDefinition],
-    resources: Mapping[str, ResourceDefinition],
-) -> set[str]:
+def _used_resources(pipeline: PipelineDefinition, mode: CompleteMode) -> set[str]:
     """Keys that something requires, directly or through other resources; the config of the rest may be left out."""
+    resources = mode.resource_defs
     waiting = [key for solid in pipeline.solids for key in solid.definition.required_resource_keys]
     waiting += [output.io_manager_key for solid in pipeline.solids for output in solid.definition.output_defs]
-    waiting += [key for definition in others for key in definition.required_resource_keys]
+    waiting += [key for each in mode.intermediate_storage_defs.values() for key in each.required_resource_keys]
+    waiting += [key for each in mode.executor_defs.values() for key in each.required_resource_keys]
     used: set[str] = set()
     while waiting:
         key = waiting.pop()
@@ -221,4 +204,4 @@ def _resource_field(resource: ResourceDefinition, is_used: bool) -> Field:
     return field if is_used or not field.is_required else Field(field.config_type, is_required=False)
 
 
-__all__ = ["EnvironmentConfig", "SolidConfig", "run_config_schema"]
+__all__ = ["EnvironmentConfig", "SolidConfig"]

@@ -10,12 +10,12 @@ import msgspec
 from core.config import Secret, collecting_secrets
 from core.definitions.executor import ExecutorDefinition
 from core.definitions.input_output import DEFAULT_IO_MANAGER_KEY
-from core.definitions.mode import ModeDefinition
+from core.definitions.mode import CompleteMode, ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.resource import ResourceDefinition
 from core.definitions.run_config import EnvironmentConfig
 from core.events.user_events import normalize_tags
-from core.execution.defaults import executors_of, intermediate_storages_of, resources_of
+from core.execution.defaults import complete_mode
 from core.execution.intermediate import as_io_manager
 from core.plan import ExecutionPlan, Versioning, build_plan
 from core.plan.selection import select_steps
@@ -87,15 +87,13 @@ def prepare_run(
         DagsterExecutionStepNotFoundError: there is no such step.
     """
     mode_def = pipeline.get_mode_definition(mode)
-    resource_defs = resources_of(mode_def)
-    executors = executors_of(mode_def, default_executor)
-    storages = intermediate_storages_of(mode_def)
+    complete = complete_mode(mode_def, default_executor)
     with collecting_secrets() as secrets:
-        environment = EnvironmentConfig.build(pipeline, mode_def, run_config, resource_defs, executors, storages)
+        environment = EnvironmentConfig.build(pipeline, complete, run_config)
     plan = build_plan(pipeline, environment, step_keys)
     plan = msgspec.structs.replace(plan, refreshed=_refreshed(plan, refresh))
     strategy = mode_def.version_strategy or pipeline.version_strategy
-    versioning = Versioning(plan, resource_defs, environment.resources, strategy)
+    versioning = Versioning(plan, complete.resource_defs, environment.resources, strategy)
     run = PipelineRun(
         pipeline_name=pipeline.name,
         run_config=environment.original_config_dict,
@@ -109,8 +107,8 @@ def prepare_run(
         pipeline,
         mode_def,
         environment,
-        _with_intermediate_storage(resource_defs, pipeline, mode_def, environment),
-        executors[environment.execution[0]],
+        _resource_defs(pipeline, complete, environment),
+        complete.executor_defs[environment.execution[0]],
         versioning.versioned_plan(),
         versioning,
         run,
@@ -133,17 +131,13 @@ def _run_tags(pipeline: PipelineDefinition, tags: Mapping[str, Any] | None, memo
     return merged
 
 
-def _with_intermediate_storage(
-    resource_defs: dict[str, ResourceDefinition],
-    pipeline: PipelineDefinition,
-    mode: ModeDefinition,
-    environment: EnvironmentConfig,
+def _resource_defs(
+    pipeline: PipelineDefinition, mode: CompleteMode, environment: EnvironmentConfig
 ) -> dict[str, ResourceDefinition]:
+    """Those of the mode, with the intermediate storage that the run config chooses as the default IO manager."""
     if environment.intermediate_storage is None:
-        return resource_defs
+        return dict(mode.resource_defs)
     name, config = environment.intermediate_storage
-    definition = intermediate_storages_of(mode)[name]
-    return {
-        **resource_defs,
-        DEFAULT_IO_MANAGER_KEY: as_io_manager(definition, config, pipeline, mode, environment),
-    }
+    definition = mode.intermediate_storage_defs[name]
+    io_manager = as_io_manager(definition, config, pipeline, mode.definition, environment)
+    return {**mode.resource_defs, DEFAULT_IO_MANAGER_KEY: io_manager}
