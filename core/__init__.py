@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from core import lazy
-from core.api import execute_pipeline, plan_pipeline, reexecute_pipeline
+from core.api import execute_pipeline, execute_run, plan_pipeline, reexecute_pipeline
 from core.builtins import Any, Bool, Float, Int, Nothing, String
 from core.config import (
     Array,
@@ -64,6 +64,7 @@ from core.errors import (
     DagsterObjectNotFoundError,
     DagsterResourceFunctionError,
     DagsterResourceUnavailableError,
+    DagsterRunConflict,
     DagsterRunNotFoundError,
     DagsterStepOutputNotFoundError,
     DagsterTypeCheckDidNotPass,
@@ -223,6 +224,7 @@ __all__ = [
     "build_input_context",
     "build_output_context",
     "execute_pipeline",
+    "execute_run",
     "plan_pipeline",
     "in_process_executor",
     "reexecute_pipeline",
@@ -272,6 +274,7 @@ __all__ = [
     "DagsterObjectNotFoundError",
     "DagsterResourceFunctionError",
     "DagsterResourceUnavailableError",
+    "DagsterRunConflict",
     "DagsterRunNotFoundError",
     "DagsterStepOutputNotFoundError",
     "DagsterTypeCheckDidNotPass",

@@ -8,15 +8,15 @@ from typing import Any
 from core.definitions.pipeline import PipelineDefinition
 from core.errors import DagsterInvariantViolationError
 from core.events.records import DagsterEvent
-from core.execution.ancestors import Ancestors, find_ancestors
 from core.execution.memo.preview import PlannedRun, preview
-from core.execution.prepare import PreparedRun, prepare_run
+from core.execution.prepare import prepare_run
 from core.execution.results import PipelineExecutionResult
-from core.execution.run import execute_run
+from core.execution.run import execute_prepared
+from core.execution.spec import RunSpec
 from core.executors import in_process_executor
 from core.instance import DagsterInstance
-from core.plan.selection import select_steps
-from core.records.pipeline_run import lineage_tags
+from core.instance.runs import check_not_begun
+from core.records.pipeline_run import PipelineRun, lineage_tags
 from core.records.tags import HIDDEN_TAG_PREFIX
 
 
@@ -52,8 +52,44 @@ def execute_pipeline(
         DagsterResourceUnavailableError: what a resource needs is not there. Nothing has been recorded.
         Exception: where `raise_on_error`, what the user's code raised, or what else failed the run.
     """
-    prepared = prepare_run(_checked(pipeline), in_process_executor, run_config, mode, tags, memoize, refresh=refresh)
-    return _execute(prepared, instance, raise_on_error, None, on_event)
+    spec = RunSpec(run_config=run_config, mode=mode, tags=tags, memoize=memoize, refresh=refresh)
+    prepared = prepare_run(_checked(pipeline), in_process_executor, spec)
+    return execute_prepared(prepared, instance or DagsterInstance.ephemeral(), raise_on_error, on_event)
+
+
+def execute_run(
+    pipeline: PipelineDefinition,
+    pipeline_run: PipelineRun,
+    instance: DagsterInstance,
+    raise_on_error: bool = False,
+    *,
+    on_event: Callable[[DagsterEvent], None] | None = None,
+) -> PipelineExecutionResult:
+    """Executes a run that is stored and has not begun: one made by `DagsterInstance.create_run`, queued or launched.
+
+    What is executed is what the stored record says: its config, mode, tags and steps. Of several processes that
+    execute one run at the same time, one does.
+
+    Args:
+        pipeline: the run's pipeline.
+        pipeline_run: the run.
+        instance: where it is stored.
+        raise_on_error: whether the first error ends the run and is raised; otherwise the result says what failed.
+        on_event: called with each event of the run.
+
+    Raises:
+        DagsterRunNotFoundError: the instance has no such run.
+        DagsterRunConflict: the run is being executed already, or has ended. Nothing has been recorded.
+        DagsterInvariantViolationError: it is a run of another pipeline.
+        DagsterInvalidConfigError: its config does not fit; with every fault. Nothing has been recorded, and the run is
+            stored as it was.
+        DagsterResourceUnavailableError: what a resource needs is not there. The same holds.
+        Exception: where `raise_on_error`, what the user's code raised, or what else failed the run.
+    """
+    stored = instance.get_existing_run(pipeline_run.run_id)
+    check_not_begun(stored)
+    prepared = prepare_run(_checked(pipeline), in_process_executor, stored)
+    return execute_prepared(prepared, instance, raise_on_error, on_event)
 
 
 def plan_pipeline(
@@ -77,7 +113,8 @@ def plan_pipeline(
         DagsterInvalidConfigError: the run config does not fit; with every fault.
         DagsterResourceFunctionError: an IO manager could not be started, or could not say what it has stored.
     """
-    prepared = prepare_run(_checked(pipeline), in_process_executor, run_config, mode, memoize=True, refresh=refresh)
+    spec = RunSpec(run_config=run_config, mode=mode, memoize=True, refresh=refresh)
+    prepared = prepare_run(_checked(pipeline), in_process_executor, spec)
     return preview(prepared, instance or DagsterInstance.ephemeral())
 
 
@@ -120,28 +157,18 @@ def reexecute_pipeline(
         )
     parent = instance.get_existing_run(parent_run_id)
     root_run_id = parent.root_run_id or parent.run_id
-    config = parent.run_config if run_config is None else run_config
     parent_tags = {key: value for key, value in parent.tags.items() if not key.startswith(HIDDEN_TAG_PREFIX)}
-    all_tags = {**parent_tags, **(tags or {}), **lineage_tags(root_run_id, parent.run_id)}
-
-    def prepare(step_keys: Sequence[str] | None) -> PreparedRun:
-        return prepare_run(
-            _checked(pipeline),
-            in_process_executor,
-            config,
-            mode or parent.mode,
-            all_tags,
-            memoize,
-            step_keys,
-            root_run_id,
-            parent.run_id,
-        )
-
-    prepared = prepare(None)
-    if step_selection is not None:
-        prepared = prepare(select_steps(prepared.plan.steps, step_selection))
-    ancestors = find_ancestors(instance, parent, prepared.plan)
-    return _execute(prepared, instance, raise_on_error, ancestors, on_event)
+    spec = RunSpec(
+        run_config=parent.run_config if run_config is None else run_config,
+        mode=mode or parent.mode,
+        tags={**parent_tags, **(tags or {}), **lineage_tags(root_run_id, parent.run_id)},
+        step_selection=step_selection,
+        memoize=memoize,
+        root_run_id=root_run_id,
+        parent_run_id=parent.run_id,
+    )
+    prepared = prepare_run(_checked(pipeline), in_process_executor, spec)
+    return execute_prepared(prepared, instance, raise_on_error, on_event)
 
 
 def _checked(pipeline: PipelineDefinition) -> PipelineDefinition:
@@ -150,13 +177,3 @@ def _checked(pipeline: PipelineDefinition) -> PipelineDefinition:
             f"Expected a pipeline, got a {type(pipeline).__name__}. Decorate the function with @pipeline."
         )
     return pipeline
-
-
-def _execute(
-    prepared: PreparedRun,
-    instance: DagsterInstance | None,
-    raise_on_error: bool,
-    ancestors: Ancestors | None,
-    on_event: Callable[[DagsterEvent], None] | None,
-) -> PipelineExecutionResult:
-    return execute_run(prepared, instance or DagsterInstance.ephemeral(), raise_on_error, ancestors, on_event)

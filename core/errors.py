@@ -9,6 +9,7 @@ DagsterError
 ├── DagsterResourceUnavailableError          what a resource needs is not there; the run is refused
 ├── DagsterRunNotFoundError                  (also a LookupError)
 ├── DagsterRunAlreadyExists
+├── DagsterRunConflict                       a stored run is being executed already, or has ended
 ├── DagsterExecutionStepNotFoundError        (also a LookupError)
 ├── DagsterStepOutputNotFoundError           (also a LookupError)
 ├── DagsterUnknownResourceError              (also an AttributeError)
@@ -101,6 +102,10 @@ class DagsterRunNotFoundError(DagsterError, LookupError):
 
 class DagsterRunAlreadyExists(DagsterError):
     """A run with this id is stored already."""
+
+
+class DagsterRunConflict(DagsterError):
+    """A stored run cannot be executed, because it is being executed or has ended."""
 
 
 class DagsterExecutionStepNotFoundError(DagsterError, LookupError):

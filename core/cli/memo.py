@@ -16,6 +16,7 @@ from core.cli.output.removals import show_removals
 from core.cli.quantities import age, size
 from core.execution.memo.managers import memoizable_managers
 from core.execution.prepare import prepare_run
+from core.execution.spec import RunSpec
 from core.executors import in_process_executor
 from core.instance import DagsterInstance, persistent_instance
 from core.retention.value_users import count_users
@@ -134,7 +135,9 @@ def wipe(
 @contextmanager
 def _what_is_held(chosen: ChosenPipeline) -> Iterator[tuple[DagsterInstance, list[Held]]]:
     """The instance, and all that the pipeline's IO managers have stored; they are there until the block ends."""
-    prepared = prepare_run(chosen.load(), in_process_executor, chosen.run_config(), chosen.mode)
+    prepared = prepare_run(
+        chosen.load(), in_process_executor, RunSpec(run_config=chosen.run_config(), mode=chosen.mode)
+    )
     with persistent_instance() as instance, memoizable_managers(prepared, instance) as managers:
         yield instance, held_by(managers)
 

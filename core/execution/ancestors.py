@@ -24,13 +24,13 @@ class Ancestors(msgspec.Struct, frozen=True):
     not_given: frozenset[StepOutputHandle] = frozenset()
 
 
-def find_ancestors(instance: DagsterInstance, parent: PipelineRun, plan: ExecutionPlan) -> Ancestors:
+def find_ancestors(instance: DagsterInstance, run: PipelineRun, plan: ExecutionPlan) -> Ancestors:
     """For each step that the plan leaves out and a step to execute needs, the nearest ancestor that executed it.
 
     Args:
         instance: where the ancestors are recorded.
-        parent: the nearest ancestor.
-        plan: the plan of the re-execution.
+        run: a run; only one that executes another again has ancestors.
+        plan: its plan.
 
     Returns:
         The ancestors. Steps that no ancestor executed or skipped are left out.
@@ -39,7 +39,7 @@ def find_ancestors(instance: DagsterInstance, parent: PipelineRun, plan: Executi
     wanted = {handle.step_key for step in plan.steps_to_execute for handle in step.upstream_handles} - executed_now
     run_ids: dict[str, str] = {}
     not_given: set[StepOutputHandle] = set()
-    ancestor: PipelineRun | None = parent
+    ancestor = _parent(instance, run)
     while wanted and ancestor is not None:
         ended, given = _ended_steps(instance, ancestor.run_id)
         for key in wanted & ended:
@@ -47,8 +47,12 @@ def find_ancestors(instance: DagsterInstance, parent: PipelineRun, plan: Executi
             step = plan.steps[key]
             not_given.update({step.handle(output.name) for output in step.outputs} - given)
         wanted -= ended
-        ancestor = instance.get_run_by_id(ancestor.parent_run_id) if ancestor.parent_run_id else None
+        ancestor = _parent(instance, ancestor)
     return Ancestors(run_ids, frozenset(not_given))
+
+
+def _parent(instance: DagsterInstance, run: PipelineRun) -> PipelineRun | None:
+    return instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
 
 
 def _ended_steps(instance: DagsterInstance, run_id: str) -> tuple[set[str], set[StepOutputHandle]]:

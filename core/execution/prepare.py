@@ -14,12 +14,14 @@ from core.definitions.mode import CompleteMode, ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.resource import ResourceDefinition
 from core.definitions.run_config import EnvironmentConfig
+from core.errors import DagsterInvariantViolationError
 from core.events.user_events import normalize_tags
 from core.execution.defaults import complete_mode
 from core.execution.intermediate import as_io_manager
+from core.execution.spec import RunSpec
 from core.plan import ExecutionPlan, Versioning, build_plan
 from core.plan.selection import select_steps
-from core.records.pipeline_run import PipelineRun
+from core.records.pipeline_run import PipelineRun, make_new_run_id
 from core.records.tags import MEMOIZED_RUN_TAG
 
 
@@ -34,7 +36,8 @@ class PreparedRun(msgspec.Struct, frozen=True, eq=False):
         executor_def: the executor that the run config chooses.
         plan: its steps, with versions but for those of steps whose config points at something outside.
         versioning: what worked out these versions.
-        run: its record; not stored yet.
+        run: its record.
+        is_stored: whether the record is stored already.
         secrets: what its config holds that is not for others.
     """
 
@@ -46,63 +49,43 @@ class PreparedRun(msgspec.Struct, frozen=True, eq=False):
     plan: ExecutionPlan
     versioning: Versioning
     run: PipelineRun
+    is_stored: bool = False
     secrets: frozenset[Secret] = frozenset()
 
     @property
     def is_memoized(self) -> bool:
         """bool: whether steps whose outputs are stored are to be skipped."""
-        return self.run.tags.get(MEMOIZED_RUN_TAG) == "true"
+        return self.run.tags.get(MEMOIZED_RUN_TAG, "").lower() == "true"
 
 
 def prepare_run(
-    pipeline: PipelineDefinition,
-    default_executor: ExecutorDefinition,
-    run_config: Mapping[str, Any] | None = None,
-    mode: str | None = None,
-    tags: Mapping[str, Any] | None = None,
-    memoize: bool | None = None,
-    step_keys: Sequence[str] | None = None,
-    root_run_id: str | None = None,
-    parent_run_id: str | None = None,
-    refresh: Sequence[str] = (),
+    pipeline: PipelineDefinition, default_executor: ExecutorDefinition, asked: RunSpec | PipelineRun
 ) -> PreparedRun:
     """Checks a run against its pipeline and plans it.
 
     Args:
         pipeline: the pipeline.
         default_executor: for modes that name none.
-        run_config: as the user gave it.
-        mode: the name of the mode; the first by default.
-        tags: added to those of the pipeline.
-        memoize: sets or clears the tag of memoized runs; None leaves it to the tags.
-        step_keys: only these steps; all by default.
-        root_run_id: the first of a chain of re-executions.
-        parent_run_id: the run that is re-executed.
-        refresh: steps that are executed whatever is stored, with all that they feed; queries as `select_steps` takes.
+        asked: what is asked of a new run; or the record of a stored one that has not begun, which says all of it.
 
     Raises:
-        DagsterInvariantViolationError: there is no such mode.
-        DagsterInvalidSubsetError: `refresh` names no step.
+        DagsterInvariantViolationError: there is no such mode, or the stored run is one of another pipeline or of some
+            of its solids.
+        DagsterInvalidSubsetError: the selection, or `refresh`, names no step.
         DagsterInvalidConfigError: the run config does not fit; with every fault.
-        DagsterExecutionStepNotFoundError: there is no such step.
+        DagsterExecutionStepNotFoundError: the stored run names a step that the pipeline does not have.
     """
-    mode_def = pipeline.get_mode_definition(mode)
+    mode_def = pipeline.get_mode_definition(asked.mode)
     complete = complete_mode(mode_def, default_executor)
     with collecting_secrets() as secrets:
-        environment = EnvironmentConfig.build(pipeline, complete, run_config)
-    plan = build_plan(pipeline, environment, step_keys)
-    plan = msgspec.structs.replace(plan, refreshed=_refreshed(plan, refresh))
+        environment = EnvironmentConfig.build(pipeline, complete, asked.run_config)
+    if isinstance(asked, PipelineRun):
+        _check_stored(asked, pipeline)
+        run, plan = asked, build_plan(pipeline, environment, asked.step_keys_to_execute)
+    else:
+        run, plan = _new_run(pipeline, mode_def, environment, asked)
     strategy = mode_def.version_strategy or pipeline.version_strategy
     versioning = Versioning(plan, complete.resource_defs, environment.resources, strategy)
-    run = PipelineRun(
-        pipeline_name=pipeline.name,
-        run_config=environment.original_config_dict,
-        mode=mode_def.name,
-        tags=_run_tags(pipeline, tags, memoize),
-        step_keys_to_execute=None if step_keys is None else list(step_keys),
-        root_run_id=root_run_id,
-        parent_run_id=parent_run_id,
-    )
     return PreparedRun(
         pipeline,
         mode_def,
@@ -112,8 +95,41 @@ def prepare_run(
         versioning.versioned_plan(),
         versioning,
         run,
+        isinstance(asked, PipelineRun),
         frozenset(secrets),
     )
+
+
+def _check_stored(run: PipelineRun, pipeline: PipelineDefinition) -> None:
+    if run.pipeline_name != pipeline.name:
+        raise DagsterInvariantViolationError(
+            f"Run {run.run_id} is a run of pipeline {run.pipeline_name!r} and cannot be executed with pipeline "
+            f"{pipeline.name!r}."
+        )
+    if run.solids_to_execute is not None and run.step_keys_to_execute is None:
+        raise DagsterInvariantViolationError(
+            f"Run {run.run_id} is to execute only some solids of its pipeline, which is not supported; create it with "
+            "step_keys_to_execute instead of solids_to_execute."
+        )
+
+
+def _new_run(
+    pipeline: PipelineDefinition, mode: ModeDefinition, environment: EnvironmentConfig, spec: RunSpec
+) -> tuple[PipelineRun, ExecutionPlan]:
+    plan = build_plan(pipeline, environment)
+    step_keys = None if spec.step_selection is None else select_steps(plan.steps, spec.step_selection)
+    plan = msgspec.structs.replace(plan, refreshed=_refreshed(plan, spec.refresh))
+    run = PipelineRun(
+        pipeline_name=pipeline.name,
+        run_id=spec.run_id or make_new_run_id(),
+        run_config=environment.original_config_dict,
+        mode=mode.name,
+        tags=_run_tags(pipeline, spec.tags, spec.memoize),
+        step_keys_to_execute=step_keys,
+        root_run_id=spec.root_run_id,
+        parent_run_id=spec.parent_run_id,
+    )
+    return run, plan if step_keys is None else plan.restricted_to(set(step_keys))
 
 
 def _refreshed(plan: ExecutionPlan, refresh: Sequence[str]) -> frozenset[str]:
@@ -127,7 +143,7 @@ def _run_tags(pipeline: PipelineDefinition, tags: Mapping[str, Any] | None, memo
     if memoize is not None:
         merged[MEMOIZED_RUN_TAG] = str(memoize)
     if MEMOIZED_RUN_TAG in merged:
-        merged[MEMOIZED_RUN_TAG] = merged[MEMOIZED_RUN_TAG].lower()  # in one spelling, for who looks for such runs
+        merged[MEMOIZED_RUN_TAG] = merged[MEMOIZED_RUN_TAG].lower()  # in one spelling, so that such runs are found
     return merged
 
 

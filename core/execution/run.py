@@ -27,7 +27,7 @@ from core.events.payloads import (
     PlanVersionedData,
 )
 from core.events.records import DagsterEvent, EventLogEntry
-from core.execution.ancestors import Ancestors
+from core.execution.ancestors import Ancestors, find_ancestors
 from core.execution.context import PipelineContext
 from core.execution.memo.decide import decide
 from core.execution.memo.fingerprints import fingerprints_of
@@ -38,7 +38,6 @@ from core.execution.steps.in_turn import users_own
 from core.instance import DagsterInstance
 from core.instance.event_writer import EventWriter
 from core.log_manager import DagsterLogManager, EventSink
-from core.records.pipeline_run import PipelineRunStatus
 from core.resources.mem_io_manager import mem_io_manager
 from core.serdes import SerializableErrorInfo, error_info
 from core.usage import Usage, UsageMeter
@@ -49,11 +48,10 @@ _CONTEXT_TAGS = {"pipeline", "solid", "solid_definition", "step_key"}
 OnEvent = Callable[[DagsterEvent], None]
 
 
-def execute_run(
+def execute_prepared(
     prepared: PreparedRun,
     instance: DagsterInstance,
     raise_on_error: bool,
-    ancestors: Ancestors | None = None,
     on_event: OnEvent | None = None,
 ) -> PipelineExecutionResult:
     """Executes a prepared run.
@@ -65,16 +63,17 @@ def execute_run(
         prepared: the run.
         instance: where it is recorded.
         raise_on_error: whether the first error ends the run and is raised.
-        ancestors: what stands for the steps that it does not execute.
         on_event: called with each event of the run when it happens.
 
     Raises:
+        DagsterRunConflict: another process executes the run, which is stored, or it has ended; the run is refused.
         DagsterResourceUnavailableError: what a resource needs is not there; the run is refused.
         Exception: where `raise_on_error`, what failed it.
     """
     writer = EventWriter(instance.handle_new_events)
     sink = _event_sink(writer, on_event)
-    context = pipeline_context(prepared, instance, raise_on_error, ancestors or Ancestors(), sink)
+    ancestors = find_ancestors(instance, prepared.run, prepared.plan)
+    context = pipeline_context(prepared, instance, raise_on_error, ancestors, sink)
     run = _Run(prepared, context, writer)
     try:
         return run.execute()
@@ -173,8 +172,11 @@ class _Run:
             raise DagsterUnmetExecutorRequirementsError(f"Executor {executor.name!r} needs {' and '.join(missing)}.")
 
     def _accept(self) -> None:
-        """From here on the run exists."""
-        self._context.instance.add_run(self._context.pipeline_run)
+        """From here on the run exists, and this process executes it."""
+        if self._prepared.is_stored:
+            self._context.instance.take_up_run(self._context.run_id)
+        else:
+            self._context.instance.add_run(self._context.pipeline_run)
         name, run_id = self._context.pipeline_name, self._context.run_id
         self._context.instance.compute_log_manager.hide(self._context.run_id, self._prepared.secrets)
         self._record("PIPELINE_START", f"Started run {run_id} of {name!r} in mode {self._prepared.mode.name!r}.")
@@ -271,7 +273,7 @@ def pipeline_context(
     """The context of a run that has not begun."""
     log = _log_manager(prepared, event_sink)
     usage = UsageMeter()
-    run = prepared.run.with_status(PipelineRunStatus.NOT_STARTED)
+    run = prepared.run
 
     def init_context(key: str, required: Resources) -> InitResourceContext:
         config = prepared.environment.resources.get(key)

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from core.compute_logs.manager import ComputeLogManager
-from core.errors import DagsterInvariantViolationError, DagsterRunNotFoundError
+from core.errors import DagsterInvariantViolationError, DagsterRunConflict, DagsterRunNotFoundError
 from core.instance.deletion import delete_whole_run
 from core.launcher import RunLauncher
 from core.records.origin import ExternalPipeline, ExternalPipelineOrigin
 from core.records.pipeline_run import (
+    NOT_BEGUN_STATUSES,
     PipelineRun,
     PipelineRunsFilter,
     PipelineRunStatus,
@@ -75,6 +76,18 @@ class RunsOfInstance:
     def add_run(self, pipeline_run: PipelineRun) -> PipelineRun:
         """Stores a new run; see `RunStorage.add_run`."""
         return self.run_storage.add_run(pipeline_run)
+
+    def take_up_run(self, run_id: str) -> None:
+        """Makes a run that is stored and has not begun one that this process executes, and no other.
+
+        Raises:
+            DagsterRunNotFoundError: there is no such run.
+            DagsterRunConflict: it is being executed already, or has ended.
+        """
+        if not self.run_storage.change_status(run_id, NOT_BEGUN_STATUSES, PipelineRunStatus.STARTED):
+            run = self.get_existing_run(run_id)
+            check_not_begun(run)
+            raise DagsterRunConflict(f"Run {run_id} was changed by another process at this moment; execute it again.")
 
     def get_run_by_id(self, run_id: str) -> PipelineRun | None:
         """The run, or None."""
@@ -163,6 +176,17 @@ class RunsOfInstance:
         run = self.get_existing_run(run_id)
         launcher = _required(self.run_launcher, "run_launcher")
         return launcher.launch_run(run, external_pipeline=external_pipeline)
+
+
+def check_not_begun(run: PipelineRun) -> None:
+    """Raises DagsterRunConflict where a run cannot be executed: it is being executed, is to stop, or has ended."""
+    if run.status in NOT_BEGUN_STATUSES:
+        return
+    if run.is_finished:
+        state, advice = f"has ended as {run.status.value}", "To execute it again, use reexecute_pipeline."
+    else:
+        state, advice = f"is {run.status.value}", "Another process executes it, or died while it did."
+    raise DagsterRunConflict(f"Run {run.run_id} of pipeline {run.pipeline_name!r} {state}. {advice}")
 
 
 def _required(part: Part | None, section: str) -> Part:

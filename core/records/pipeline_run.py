@@ -40,7 +40,9 @@ IN_PROGRESS_STATUSES = frozenset(
         PipelineRunStatus.CANCELING,
     }
 )
+NOT_BEGUN_STATUSES = frozenset({PipelineRunStatus.NOT_STARTED, PipelineRunStatus.QUEUED, PipelineRunStatus.STARTING})
 FINISHED_STATUSES = frozenset({PipelineRunStatus.SUCCESS, PipelineRunStatus.FAILURE, PipelineRunStatus.CANCELED})
+UNFINISHED_STATUSES = frozenset(PipelineRunStatus) - FINISHED_STATUSES
 
 STATUS_AFTER_EVENT = {
     DagsterEventType.PIPELINE_ENQUEUED.value: PipelineRunStatus.QUEUED,

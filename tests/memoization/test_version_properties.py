@@ -28,6 +28,7 @@ from core import (
     in_process_executor,
 )
 from core.execution.prepare import prepare_run
+from core.execution.spec import RunSpec
 
 many_examples = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=150)
 
@@ -138,7 +139,7 @@ def versions_of(pipeline: Described, order: random.Random | None = None) -> dict
         "solids": dict(shuffled(configs.items())),
         "resources": {key: {"config": reordered(value, shuffled)} for key, value in used.items()},
     }
-    plan = prepare_run(built, in_process_executor, config).plan
+    plan = prepare_run(built, in_process_executor, RunSpec(run_config=config)).plan
     found = {f"{handle.step_key}.{handle.output_name}": version for handle, version in plan.versions.items()}
     assert None not in found.values()
     return {name: version for name, version in found.items() if version is not None}

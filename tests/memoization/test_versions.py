@@ -24,6 +24,7 @@ from core import (
     solid,
 )
 from core.execution.prepare import prepare_run
+from core.execution.spec import RunSpec
 from core.plan import canonical, versions
 from core.plan.canonical import NoDigestError, digest
 from core.resources.versioned_fs_io_manager import VersionedPickledObjectFilesystemIOManager
@@ -159,7 +160,7 @@ def digests_taken(lab: FilesystemLab, monkeypatch: pytest.MonkeyPatch, steps: in
     with monkeypatch.context() as patch:
         patch.setattr(canonical, "digest", counting)
         patch.setattr(versions, "digest", counting)
-        prepared = prepare_run(built, in_process_executor, {"resources": lab.resources})
+        prepared = prepare_run(built, in_process_executor, RunSpec(run_config={"resources": lab.resources}))
     assert None not in prepared.plan.versions.values()
     return calls
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from core.events.records import DagsterEvent
 from core.records.daemon_heartbeat import DaemonHeartbeat
-from core.records.pipeline_run import PipelineRun, PipelineRunsFilter, RunRecord
+from core.records.pipeline_run import PipelineRun, PipelineRunsFilter, PipelineRunStatus, RunRecord
 from core.records.schema_migration import Migration
 
 
@@ -29,7 +29,20 @@ class RunStorage(ABC):
     def handle_run_event(self, run_id: str, event: DagsterEvent) -> None:
         """Sets the run's status to what `event` makes it; other events and unknown runs change nothing.
 
-        A run that has ended does not come to life again: only another end changes its status.
+        The status of a run that has ended is final.
+        """
+
+    @abstractmethod
+    def change_status(self, run_id: str, expected: Collection[PipelineRunStatus], status: PipelineRunStatus) -> bool:
+        """Sets the run's status where it is one of `expected`, in one step.
+
+        Args:
+            run_id: the run; an unknown one is not changed.
+            expected: statuses that may be changed. Where `status` is none of them, one of many callers succeeds.
+            status: the new one.
+
+        Returns:
+            Whether it was changed.
         """
 
     @abstractmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,10 +15,11 @@ from core.events.records import DagsterEvent
 from core.records.daemon_heartbeat import DaemonHeartbeat
 from core.records.limit import check_limit
 from core.records.pipeline_run import (
-    FINISHED_STATUSES,
     STATUS_AFTER_EVENT,
+    UNFINISHED_STATUSES,
     PipelineRun,
     PipelineRunsFilter,
+    PipelineRunStatus,
     RunRecord,
     check_tags,
 )
@@ -45,13 +46,17 @@ class InMemoryRunStorage(RunStorage):
 
     def handle_run_event(self, run_id: str, event: DagsterEvent) -> None:
         status = STATUS_AFTER_EVENT.get(event.event_type_value)
+        if status is not None:
+            self.change_status(run_id, UNFINISHED_STATUSES, status)
+
+    def change_status(self, run_id: str, expected: Collection[PipelineRunStatus], status: PipelineRunStatus) -> bool:
         with self._lock:
             record = self._records.get(run_id)
-            if status is None or record is None:
-                return
-            if status in FINISHED_STATUSES or not record.pipeline_run.is_finished:
-                run = record.pipeline_run.with_status(status)
-                self._records[run_id] = replace(record, pipeline_run=run, update_timestamp=datetime.now(UTC))
+            if record is None or record.pipeline_run.status not in expected:
+                return False
+            run = record.pipeline_run.with_status(status)
+            self._records[run_id] = replace(record, pipeline_run=run, update_timestamp=datetime.now(UTC))
+            return True
 
     def get_run_records(
         self, filters: PipelineRunsFilter | None = None, cursor: str | None = None, limit: int | None = None

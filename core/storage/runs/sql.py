@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,8 +14,8 @@ from core.events.records import DagsterEvent
 from core.records.daemon_heartbeat import DaemonHeartbeat
 from core.records.limit import check_limit
 from core.records.pipeline_run import (
-    FINISHED_STATUSES,
     STATUS_AFTER_EVENT,
+    UNFINISHED_STATUSES,
     PipelineRun,
     PipelineRunsFilter,
     PipelineRunStatus,
@@ -60,13 +60,17 @@ class SqlRunStorage(OneDatabase, RunStorage):
 
     def handle_run_event(self, run_id: str, event: DagsterEvent) -> None:
         status = STATUS_AFTER_EVENT.get(event.event_type_value)
-        if status is None:
-            return
+        if status is not None:
+            self.change_status(run_id, UNFINISHED_STATUSES, status)
+
+    def change_status(self, run_id: str, expected: Collection[PipelineRunStatus], status: PipelineRunStatus) -> bool:
+        changed = (
+            runs.update()
+            .where(runs.c.run_id == run_id, runs.c.status.in_([each.value for each in expected]))
+            .values(status=status.value, updated_at=_now())
+        )
         with self.write() as connection:
-            changed = runs.update().where(runs.c.run_id == run_id)
-            if status not in FINISHED_STATUSES:
-                changed = changed.where(runs.c.status.not_in([ended.value for ended in FINISHED_STATUSES]))
-            connection.execute(changed.values(status=status.value, updated_at=_now()))
+            return connection.execute(changed).rowcount > 0
 
     def get_run_records(
         self, filters: PipelineRunsFilter | None = None, cursor: str | None = None, limit: int | None = None

@@ -271,12 +271,41 @@ def test_a_run_that_has_ended_does_not_come_to_life_again(storage: RunStorage) -
         ("PIPELINE_FAILURE", FAILURE),
         ("PIPELINE_CANCELING", FAILURE),
         ("PIPELINE_START", FAILURE),
-        ("PIPELINE_CANCELED", PipelineRunStatus.CANCELED),
+        ("PIPELINE_CANCELED", FAILURE),
+        ("PIPELINE_SUCCESS", FAILURE),
     ):
         storage.handle_run_event("r", DagsterEvent(event_type, "p"))
         run = storage.get_run_by_id("r")
         assert run is not None
         assert run.status is status
+
+
+def test_a_status_is_changed_where_it_is_one_of_those_expected(storage: RunStorage) -> None:
+    add(storage, "r", "other", status=PipelineRunStatus.QUEUED)
+    expected = {PipelineRunStatus.QUEUED, PipelineRunStatus.NOT_STARTED}
+    assert not storage.change_status("r", {SUCCESS}, STARTED)
+    assert not storage.change_status("r", set(), STARTED)
+    assert not storage.change_status("unknown", expected, STARTED)
+    assert [run.status for run in storage.get_runs()] == [PipelineRunStatus.QUEUED] * 2
+    assert storage.change_status("r", expected, STARTED)
+    assert not storage.change_status("r", expected, STARTED)
+    assert {run.run_id: run.status for run in storage.get_runs()} == {"r": STARTED, "other": PipelineRunStatus.QUEUED}
+    assert not storage.has_run("unknown")
+
+
+def test_of_many_who_change_a_status_at_once_one_does(storage: RunStorage) -> None:
+    barrier = threading.Barrier(6)
+    run_ids = [str(number) for number in range(5)]
+    add(storage, *run_ids)
+
+    def work(_worker: int) -> list[str]:
+        barrier.wait()
+        expected = {PipelineRunStatus.NOT_STARTED}
+        return [run_id for run_id in run_ids if storage.change_status(run_id, expected, STARTED)]
+
+    with ThreadPoolExecutor(6) as pool:
+        changed = [run_id for mine in pool.map(work, range(6)) for run_id in mine]
+    assert sorted(changed) == run_ids
 
 
 def test_what_is_no_text_is_refused_by_name(storage: RunStorage) -> None:

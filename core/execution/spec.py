@@ -1,0 +1,34 @@
+"""What is asked of a new run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+
+class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of a new run.
+
+    Attributes:
+        run_config: config of solids, resources, loggers and execution.
+        mode: the name of the mode; the pipeline's first by default.
+        tags: added to those of the pipeline.
+        step_selection: queries such as `clean*` for the steps to execute; all steps by default. See `select_steps`.
+        memoize: sets or clears the tag of memoized runs; None leaves it to the tags.
+        refresh: queries for the steps that are executed whatever is stored, with all that they feed.
+        root_run_id: the first run of a chain of re-executions.
+        parent_run_id: the run that is executed again.
+        run_id: the id of the new run; one that no other run has by default.
+    """
+
+    run_config: Mapping[str, Any] | None = None
+    mode: str | None = None
+    tags: Mapping[str, Any] | None = None
+    step_selection: Sequence[str] | None = None
+    memoize: bool | None = None
+    refresh: Sequence[str] = ()
+    root_run_id: str | None = None
+    parent_run_id: str | None = None
+    run_id: str | None = None
