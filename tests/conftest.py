@@ -2,20 +2,33 @@
 
 import itertools
 import os
+import secrets
 import shutil
 import signal
 import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from cloudstore.testing import EmbeddedS3Server, embedded_s3_server
 
+# What is there in vain for data that nobody needs tomorrow: it took more time than the statements of the tests.
+POSTGRES_SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "checkpoint_timeout": "'1d'",
+    "max_wal_size": "'4GB'",
+}
 BYTECODE = Path(__file__).parents[1] / ".pycache"
 
 
@@ -44,10 +57,97 @@ def s3_server() -> Iterator[EmbeddedS3Server]:
         yield server
 
 
+class NewBuckets:
+    """New, empty buckets on a server. They are made many at once: SeaweedFS lets the first request of each wait 0.2 s.
+
+    Those that are given back are deleted, since each one costs the server work as long as it is there.
+    """
+
+    AT_ONCE = 16
+
+    def __init__(self, server: EmbeddedS3Server) -> None:
+        self._client = server.client(config=Config(max_pool_connections=self.AT_ONCE))
+        self._new: list[str] = []
+        self._given_back: list[str] = []
+
+    @contextmanager
+    def lent(self) -> Iterator[Callable[[], str]]:
+        """What gives the name of a new one each time; they are given back when the block ends."""
+        taken: list[str] = []
+
+        def take() -> str:
+            if not self._new:
+                self._replace()
+            taken.append(self._new.pop())
+            return taken[-1]
+
+        yield take
+        self._given_back += taken
+
+    def _replace(self) -> None:
+        with ThreadPoolExecutor(self.AT_ONCE) as threads:
+            deleted, self._given_back = threads.map(self._delete, self._given_back), []
+            self._new = list(threads.map(self._make, range(self.AT_ONCE)))
+            list(deleted)
+
+    def _make(self, _number: int) -> str:
+        name = f"bucket-{secrets.token_hex(8)}"
+        self._client.create_bucket(Bucket=name)
+        self._client.put_object(Bucket=name, Key="first", Body=b"1")
+        self._client.delete_object(Bucket=name, Key="first")
+        return name
+
+    def _delete(self, name: str) -> None:
+        with suppress(ClientError):  # a thread or a process of the test may be writing still; then the bucket stays
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=name):
+                for each in page.get("Contents", []):
+                    self._client.delete_object(Bucket=name, Key=each["Key"])
+            self._client.delete_bucket(Bucket=name)
+
+
+@pytest.fixture(scope="session")
+def new_buckets(s3_server: EmbeddedS3Server) -> NewBuckets:
+    """New, empty buckets on `s3_server`."""
+    return NewBuckets(s3_server)
+
+
 @pytest.fixture
-def bucket(s3_server: EmbeddedS3Server) -> str:
+def bucket(new_buckets: NewBuckets) -> Iterator[str]:
     """The name of a new, empty bucket on `s3_server`."""
-    return s3_server.create_bucket()
+    with new_buckets.lent() as take:
+        yield take()
+
+
+@pytest.fixture(scope="session")
+def embedded_options(s3_server: EmbeddedS3Server) -> dict[str, Any]:
+    """Options of a client of `s3_server`."""
+    return {
+        "endpoint_url": s3_server.endpoint_url,
+        "aws_access_key_id": s3_server.access_key,
+        "aws_secret_access_key": s3_server.secret_key,
+        "region_name": s3_server.region,
+        "addressing_style": "path",
+    }
+
+
+@pytest.fixture(scope="session")
+def moto_options() -> Iterator[dict[str, Any]]:
+    """Options of a client of moto, which runs in this process."""
+    from moto.server import ThreadedMotoServer  # heavy: 0.5 s
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        yield {
+            "endpoint_url": f"http://{host}:{port}",
+            "aws_access_key_id": "test",
+            "aws_secret_access_key": "test",
+            "region_name": "us-east-1",
+            "addressing_style": "path",
+        }
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +162,8 @@ def postgres_server() -> Iterator[Any]:
         rules = folder / "pg_hba.conf"
         rules.write_text("local all guest scram-sha-256\n" + rules.read_text())
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            connection.execute("ALTER SYSTEM SET fsync = off")
+            for name, value in POSTGRES_SETTINGS.items():
+                connection.execute(f"ALTER SYSTEM SET {name} = {value}")
             connection.execute("CREATE ROLE guest LOGIN PASSWORD 'right'")
             connection.execute("SELECT pg_reload_conf()")
         yield server

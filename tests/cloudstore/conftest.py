@@ -13,30 +13,37 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from cloudstore.client import make_client
-from cloudstore.testing import EmbeddedS3Server
 from core.usage import UsageMeter
 
 # Three minutes of runs under faults; `make test-faults` asks for them.
 collect_ignore = [] if os.environ.get("CLOUDSTORE_TEST_FAULTS") else ["test_under_faults.py"]
 
 if TYPE_CHECKING:
+    from conftest import NewBuckets
     from types_boto3_s3 import S3Client
 
 
 @dataclass
 class Store:
-    """A bucket of its own, and how to get at it."""
+    """A bucket, and how to get at it.
+
+    Attributes:
+        options: those of its client.
+        bucket: its name; a new one is made where it is not given.
+        usage: what its clients count.
+    """
 
     options: dict[str, Any]
-    bucket: str = field(default_factory=lambda: f"bucket-{uuid.uuid4().hex}")
+    bucket: str = ""
     usage: UsageMeter = field(default_factory=UsageMeter)
 
     def __post_init__(self) -> None:
         self.client = make_client(self.options, self.usage)
-        self.client.create_bucket(Bucket=self.bucket)
+        if not self.bucket:
+            self.bucket = f"bucket-{uuid.uuid4().hex}"
+            self.client.create_bucket(Bucket=self.bucket)
 
     def client_with(self, **options: Any) -> S3Client:
         return make_client({**self.options, **options}, self.usage)
@@ -45,47 +52,24 @@ class Store:
         return list(self.client.list_multipart_uploads(Bucket=self.bucket).get("Uploads", []))
 
 
-@pytest.fixture(scope="session")
-def moto_options() -> Iterator[dict[str, Any]]:
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        yield {
-            "endpoint_url": f"http://{host}:{port}",
-            "aws_access_key_id": "test",
-            "aws_secret_access_key": "test",
-            "region_name": "us-east-1",
-            "addressing_style": "path",
-        }
-    finally:
-        server.stop()
-
-
-@pytest.fixture(scope="session")
-def embedded_options(s3_server: EmbeddedS3Server) -> dict[str, Any]:
-    return {
-        "endpoint_url": s3_server.endpoint_url,
-        "aws_access_key_id": s3_server.access_key,
-        "aws_secret_access_key": s3_server.secret_key,
-        "region_name": s3_server.region,
-        "addressing_style": "path",
-    }
+NewStore = Callable[[dict[str, Any]], Store]
 
 
 @pytest.fixture
-def new_store() -> type[Store]:
-    return Store
+def new_store(embedded_options: dict[str, Any], new_buckets: NewBuckets) -> Iterator[NewStore]:
+    """Makes a store of the options of either server; those of the embedded one end with the test."""
+    with new_buckets.lent() as take:
+        yield lambda options: Store(options, take() if options == embedded_options else "")
 
 
 @pytest.fixture
-def embedded(embedded_options: dict[str, Any]) -> Store:
-    return Store(embedded_options)
+def embedded(new_store: NewStore, embedded_options: dict[str, Any]) -> Store:
+    return new_store(embedded_options)
 
 
 @pytest.fixture(params=["moto", "embedded"])
-def store(request: pytest.FixtureRequest) -> Store:
-    return Store(request.getfixturevalue(f"{request.param}_options"))
+def store(request: pytest.FixtureRequest, new_store: NewStore) -> Store:
+    return new_store(request.getfixturevalue(f"{request.param}_options"))
 
 
 # What may become of a request: an answer of the proxy's own (status, body); "lose the answer" of the store;

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from cloudstore.client import make_client
 from cloudstore.testing import EmbeddedS3Server
@@ -99,34 +98,9 @@ def start_python() -> Iterator[StartPython]:
 
 
 @pytest.fixture(scope="session")
-def moto_client() -> Iterator[S3Client]:
-    """A client of a moto server."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        options: dict[str, Any] = {
-            "endpoint_url": f"http://{host}:{port}",
-            "aws_access_key_id": "test",
-            "aws_secret_access_key": "test",
-            "region_name": "us-east-1",
-            "addressing_style": "path",
-        }
-        yield make_client(options)
-    finally:
-        server.stop()
-
-
-@pytest.fixture(scope="session")
-def embedded_options(s3_server: EmbeddedS3Server) -> dict[str, Any]:
-    """Options of a client of the embedded server."""
-    return {
-        "endpoint_url": s3_server.endpoint_url,
-        "aws_access_key_id": s3_server.access_key,
-        "aws_secret_access_key": s3_server.secret_key,
-        "region_name": s3_server.region,
-        "addressing_style": "path",
-    }
+def moto_client(moto_options: dict[str, Any]) -> S3Client:
+    """A client of moto."""
+    return make_client(moto_options)
 
 
 @pytest.fixture(scope="session")
@@ -136,11 +110,21 @@ def embedded_client(embedded_options: dict[str, Any]) -> S3Client:
 
 
 @pytest.fixture(scope="session")
-def moto_bucket(moto_client: S3Client) -> str:
+def new_moto_bucket(moto_client: S3Client) -> Callable[[], str]:
+    """Makes a bucket on moto and returns its name."""
+
+    def new() -> str:
+        name = f"bucket-{uuid.uuid4().hex}"
+        moto_client.create_bucket(Bucket=name)
+        return name
+
+    return new
+
+
+@pytest.fixture(scope="session")
+def moto_bucket(new_moto_bucket: Callable[[], str]) -> str:
     """A bucket on moto for many tests; each takes a prefix of its own."""
-    name = f"bucket-{uuid.uuid4().hex}"
-    moto_client.create_bucket(Bucket=name)
-    return name
+    return new_moto_bucket()
 
 
 @pytest.fixture(scope="session")

@@ -92,20 +92,19 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def make(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Make:
+def make(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Make]:
     """Makes an empty store."""
     if kind == "memory":
-        return InMemoryObjectStore
-    if kind == "filesystem":
-        return lambda: FilesystemObjectStore(str(tmp_path / uuid.uuid4().hex))
-    client = request.getfixturevalue(f"{kind}_client")
-
-    def new() -> ObjectStore:
-        bucket = f"objects-{uuid.uuid4().hex}"
-        client.create_bucket(Bucket=bucket)
-        return S3ObjectStore(bucket, client)
-
-    return new
+        yield InMemoryObjectStore
+    elif kind == "filesystem":
+        yield lambda: FilesystemObjectStore(str(tmp_path / uuid.uuid4().hex))
+    elif kind == "moto":
+        moto = request.getfixturevalue("new_moto_bucket")
+        yield lambda: S3ObjectStore(moto(), request.getfixturevalue("moto_client"))
+    else:
+        client = request.getfixturevalue("embedded_client")
+        with request.getfixturevalue("new_buckets").lent() as take:
+            yield lambda: S3ObjectStore(take(), client)
 
 
 @pytest.fixture
