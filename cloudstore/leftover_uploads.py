@@ -11,7 +11,7 @@ from cloudstore.client import make_client
 from cloudstore.client.upload_journal import UploadEntry
 from cloudstore.s3.errors import answer_to, code_of, translate_errors
 from cloudstore.s3.keys import s3_url
-from cloudstore.transfer.common import require
+from cloudstore.transfer.asking import require
 from cloudstore.transfer.lost_uploads import begun_lately
 from core.errors import DagsterObjectAccessError, DagsterObjectStoreError
 from core.process.dead_journals import read_entry

@@ -1,11 +1,13 @@
 """Bytes into S3 and out of it."""
 
-from cloudstore.transfer.common import ask, exists
+from cloudstore.transfer.asking import ask, exists
+from cloudstore.transfer.content import Content
 from cloudstore.transfer.delete import StoredObject, delete_objects, list_objects
 from cloudstore.transfer.find import ListedObject, find_listed
-from cloudstore.transfer.pieces import Content, get_content
+from cloudstore.transfer.ranges import get_content
 from cloudstore.transfer.read import download, get_bytes
-from cloudstore.transfer.stream import RANGE_BYTES, open_stream
+from cloudstore.transfer.resuming import RANGE_BYTES
+from cloudstore.transfer.stream import open_stream
 from cloudstore.transfer.write import PART_BYTES, WRITE_ID, WrittenObject, part_bytes, put_bytes, put_file, put_stream
 
 __all__ = [

@@ -1,7 +1,8 @@
-"""What an answer to GetObject or HeadObject tells of the object, and of the bytes that came with it."""
+"""What an answer to GetObject or HeadObject says about the object, and about the bytes that came with it."""
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -10,10 +11,26 @@ from typing import Any
 from cloudstore.s3.keys import s3_url
 from core.errors import DagsterObjectCorruptError
 
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/\d+")
+
 
 def is_range(answer: Mapping[str, Any]) -> bool:
-    """Whether it has the range that was asked for; a server that knows no ranges sends everything."""
+    """Whether it has the range that was asked for; a server that does not know ranges sends everything."""
     return bool(answer["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.PARTIAL_CONTENT)
+
+
+def bytes_in(answer: Mapping[str, Any]) -> range:
+    """The positions of the object's bytes that the answer has.
+
+    Raises:
+        ValueError: the header that says so was cut.
+    """
+    if not is_range(answer):
+        return range(answer["ContentLength"])
+    span = _RANGE.fullmatch(answer.get("ContentRange", ""))
+    if span is None:
+        raise ValueError(f"the range is {answer.get('ContentRange', '')!r}")
+    return range(int(span[1]), int(span[2]) + 1)
 
 
 def whole_bytes(answer: Mapping[str, Any]) -> int:
@@ -22,12 +39,12 @@ def whole_bytes(answer: Mapping[str, Any]) -> int:
 
 
 def whole_crc32(answer: Mapping[str, Any]) -> str:
-    """The CRC32 of the whole object, in base64; "" where the answer tells none.
+    """The CRC32 of the whole object, in base64; "" where the answer has none.
 
-    SeaweedFS 4.48 tells none with a range, even with one that is the whole object. The sums of objects stored in
-    parts may be sums of the parts' sums, which no bytes can be held against; they end in "-" and the number of parts:
+    SeaweedFS 4.48 sends none with a range, even with one that is the whole object. The sum of an object stored in
+    parts may be a sum of the parts' sums, which cannot be compared with bytes; it ends in "-" and the number of parts:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
-    moto 5.2 leaves that end away in answers to HEAD, but keeps it in the ETag.
+    moto 5.2 leaves that ending out in answers to HEAD, but keeps it in the ETag.
     """
     told: str = answer.get("ChecksumCRC32", "")
     has_all_bytes = answer["ContentLength"] == whole_bytes(answer)
@@ -36,7 +53,7 @@ def whole_crc32(answer: Mapping[str, Any]) -> str:
 
 
 def check_crc32(stored: str, checksum: int, bucket: str, key: str) -> None:
-    """Holds the sum of the bytes received against the one that the store tells, in base64; "" fits all.
+    """Compares the sum of the bytes received with the one that the store has, in base64; "" fits all.
 
     Raises:
         DagsterObjectCorruptError: they differ.
@@ -44,6 +61,6 @@ def check_crc32(stored: str, checksum: int, bucket: str, key: str) -> None:
     received = b64encode(checksum.to_bytes(4, "big")).decode()
     if stored and received != stored:
         raise DagsterObjectCorruptError(
-            f"GetObject on {s3_url(bucket, key)}: the bytes received have the CRC32 {received}, those that were stored "
-            f"have {stored} (in base64). Read it again; if the sums still differ, the object is damaged in the store."
+            f"GetObject on {s3_url(bucket, key)}: the bytes received have the CRC32 {received}, but {stored} was "
+            "stored (in base64). Read it again; if the sums still differ, the object is damaged in the store."
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cloudstore.s3.errors import translate_errors
 from cloudstore.s3.keys import s3_url
-from cloudstore.transfer.common import S3AnswerCut, pause, require
+from cloudstore.transfer.asking import Attempts, S3AnswerCut, require
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 _MOST_KEYS = 1000
-_ATTEMPTS = 5
 
 
 class StoredObject(NamedTuple):
@@ -60,22 +59,22 @@ def delete_objects(client: S3Client, bucket: str, keys: Sequence[str]) -> None:
 
 
 def _delete_batch(client: S3Client, bucket: str, batch: Sequence[str]) -> None:
-    for attempt in range(1, _ATTEMPTS + 1):
+    attempts = Attempts()
+    while True:
         with translate_errors("DeleteObjects", bucket, batch[0]):
             # Not "Quiet": an answer that was cut within its headers looks like one that names no key.
             answer = client.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key} for key in batch]})
         refusals = answer.get("Errors", [])
         for refused in refusals:
             _raise_refusal(refused, bucket)
-        # Counted, because a key that no XML keeps, such as one with a carriage return, may be named as another.
+        # Counted, because a key that XML cannot hold, such as one with a carriage return, may be named as another.
         if len(answer.get("Deleted", [])) + len(refusals) >= len(set(batch)):
             return
-        if attempt < _ATTEMPTS:
-            pause(attempt)
-    raise S3AnswerCut(
-        f"DeleteObjects on {s3_url(bucket, batch[0])} and {len(batch) - 1} more: the store's answers do not name all "
-        "keys, so what it deleted is not known. Try again."
-    )
+        if not attempts.again():
+            raise S3AnswerCut(
+                f"DeleteObjects on {s3_url(bucket, batch[0])} and {len(batch) - 1} more: the store's answers do not "
+                "name all keys, so it is not known which objects it deleted. Try again."
+            )
 
 
 def _raise_refusal(refused: ErrorTypeDef, bucket: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cloudstore.transfer.common import ask
+from cloudstore.transfer.asking import ask
 from core.errors import DagsterObjectStoreError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudstore.s3.errors import answer_to, code_of, translate_errors
 from cloudstore.s3.keys import s3_url
-from cloudstore.transfer.common import ask
+from cloudstore.transfer.asking import ask
 from core.errors import DagsterObjectStoreError
 
 if TYPE_CHECKING:

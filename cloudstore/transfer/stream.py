@@ -8,17 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
-from cloudstore.s3.errors import S3ConditionFailed, translate_errors
+from cloudstore.s3.errors import S3ConditionFailed, answer_to, code_of, translate_errors
 from cloudstore.s3.keys import s3_url
-from cloudstore.transfer.answers import check_crc32, is_range, whole_bytes, whole_crc32
-from cloudstore.transfer.common import ask, pause, require
-from cloudstore.transfer.range_body import BUFFER_BYTES, READ_ATTEMPTS, RangeBody
-from core.errors import DagsterObjectCorruptError, DagsterObjectStoreError
+from cloudstore.transfer.answers import check_crc32, whole_crc32
+from cloudstore.transfer.asking import ask
+from cloudstore.transfer.resuming import RANGE_BYTES, PinnedObject
+from core.errors import DagsterObjectStoreError
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
-RANGE_BYTES = 16 << 20  # of one request of a stream that is read
+_BUFFER_BYTES = 128 << 10
 
 
 def open_stream(client: S3Client, bucket: str, key: str) -> IO[bytes]:
@@ -40,79 +41,53 @@ def open_stream(client: S3Client, bucket: str, key: str) -> IO[bytes]:
     """
     import smart_open.s3  # lazy: it takes 200 ms to import, boto3 included
 
-    same = _SameObject(client, bucket, key)
+    source = PinnedObject(client, bucket, key)
     with translate_errors("GetObject", bucket, key):
         # Not smart_open.open(), which parses a URL: what stands behind "?" in a key would be lost.
         reader = smart_open.s3.open(
-            bucket, key, "rb", client=same, buffer_size=BUFFER_BYTES, range_chunk_size=RANGE_BYTES
+            bucket, key, "rb", client=_PinnedClient(source), buffer_size=_BUFFER_BYTES, range_chunk_size=RANGE_BYTES
         )
-    return io.BufferedReader(_ObjectReader(reader, same, bucket, key), BUFFER_BYTES)
+    return io.BufferedReader(_ObjectReader(reader, source, client), _BUFFER_BYTES)
 
 
-class _SameObject:
-    """As much of a client as smart_open needs: every range comes from the object that the first one came from.
+class _PinnedClient:
+    """As much of a client as smart_open needs: every range comes from one object."""
 
-    Attributes:
-        size_bytes: the object's size; 0 before the first answer.
-    """
+    def __init__(self, source: PinnedObject) -> None:
+        self._source = source
 
-    def __init__(self, client: S3Client, bucket: str, key: str) -> None:
-        self._client, self._bucket, self._key = client, bucket, key
-        self._pin: dict[str, Any] = {}
-        self._crc32 = ""
-        self.size_bytes = 0
-
-    def get_object(self, **request: Any) -> Any:
-        """As the client's, with a body that goes on where its connection broke."""
-        for attempt in range(1, READ_ATTEMPTS + 1):
-            answer = self._client.get_object(**request, **self._pin)
-            try:
-                needed = ("ContentLength", "ETag", *["ContentRange"] * is_range(answer))
-                require(answer, needed, "GetObject", self._bucket, self._key)
-                body = RangeBody(self._client, request, answer)
-            except DagsterObjectCorruptError:
-                raise
-            except DagsterObjectStoreError:
-                if attempt == READ_ATTEMPTS:
-                    raise
-                pause(attempt)
-            else:
-                self._pin = {"IfMatch": answer["ETag"]}
-                self.size_bytes, self._crc32 = whole_bytes(answer), self._crc32 or whole_crc32(answer)
-                return answer | {"Body": body}
-        raise AssertionError("the last attempt returned or raised")
-
-    def check(self, checksum: int) -> None:
-        """Holds the CRC32 of all its bytes against the stored one.
-
-        Raises:
-            DagsterObjectCorruptError: they differ; DagsterObjectStoreError: the store cannot be asked for it.
-        """
-        # Config has it; its stubs do not.
-        mode = self._client.meta.config.response_checksum_validation  # type: ignore[attr-defined]  # its stubs lack it
-        if not self._crc32 and mode != "when_required":
-            self._crc32 = self._stored_crc32()
-        check_crc32(self._crc32, checksum, self._bucket, self._key)
-
-    def _stored_crc32(self) -> str:
-        def head() -> Any:
-            return self._client.head_object(Bucket=self._bucket, Key=self._key, ChecksumMode="ENABLED", **self._pin)
-
+    def get_object(self, *, Bucket: str, Key: str, **request: Any) -> dict[str, Any]:
+        """As the client's, of the source whatever the names are, with a body that resumes."""
         try:
-            return whole_crc32(ask(head, ("ContentLength", "ETag"), "HeadObject", self._bucket, self._key))
-        except S3ConditionFailed as error:
-            raise DagsterObjectStoreError(
-                f"The object {s3_url(self._bucket, self._key)} was replaced while it was read (HeadObject). "
-                "Read it again."
-            ) from error
+            answer, body = self._source.get(**request)
+        except DagsterObjectStoreError as error:
+            if error.__cause__ is not None and code_of(answer_to(error)) == "InvalidRange":
+                raise error.__cause__ from None  # by which smart_open recognises the end of an object
+            raise
+        return {**answer, "Body": body}
+
+
+def _told_crc32(client: S3Client, source: PinnedObject) -> str:
+    """The CRC32 that the store has for the whole object, asked by a HEAD; "" where it has none."""
+
+    def head() -> HeadObjectOutputTypeDef:
+        return client.head_object(Bucket=source.bucket, Key=source.key, ChecksumMode="ENABLED", **source.condition)
+
+    try:
+        return whole_crc32(ask(head, ("ContentLength", "ETag"), "HeadObject", source.bucket, source.key))
+    except S3ConditionFailed as error:
+        raise DagsterObjectStoreError(
+            f"The object {s3_url(source.bucket, source.key)} was replaced while it was read (HeadObject). "
+            "Read it again."
+        ) from error
 
 
 class _ObjectReader(io.RawIOBase):
     """A smart_open reader whose errors are translated, and whose bytes are checked when all were read in order."""
 
-    def __init__(self, reader: io.BufferedIOBase, same: _SameObject, bucket: str, key: str) -> None:
+    def __init__(self, reader: io.BufferedIOBase, source: PinnedObject, client: S3Client) -> None:
         super().__init__()
-        self._reader, self._same, self._bucket, self._key = reader, same, bucket, key
+        self._reader, self._source, self._client = reader, source, client
         self._summed_bytes = self._crc32 = 0
 
     def readable(self) -> bool:
@@ -147,21 +122,27 @@ class _ObjectReader(io.RawIOBase):
             return
         self._crc32 = zlib.crc32(chunk, self._crc32)
         self._summed_bytes += len(chunk)
-        if self._summed_bytes == self._same.size_bytes:
+        if self._summed_bytes == self._source.size_bytes:
             try:
-                self._same.check(self._crc32)
+                check_crc32(self._stored_crc32(), self._crc32, self._source.bucket, self._source.key)
             except BaseException:
-                self.close()  # or who reads on would find the end, as if nothing were wrong
+                self.close()  # or reading on would find the end, as if nothing were wrong
                 raise
+
+    def _stored_crc32(self) -> str:
+        mode = self._client.meta.config.response_checksum_validation  # type: ignore[attr-defined]  # its stubs lack it
+        if not self._source.crc32 and mode != "when_required":
+            self._source.crc32 = _told_crc32(self._client, self._source)
+        return self._source.crc32
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
-            with translate_errors("GetObject", self._bucket, self._key):
+            with translate_errors("GetObject", self._source.bucket, self._source.key):
                 yield
         except DagsterObjectStoreError:
             raise
         except OSError as error:  # what smart_open raises after it reconnected five times
             raise DagsterObjectStoreError(
-                f"Reading {s3_url(self._bucket, self._key)} broke off again and again: {error}"
+                f"Reading {s3_url(self._source.bucket, self._source.key)} broke off again and again: {error}"
             ) from error

@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 from cloudstore.s3.errors import S3ConditionConflict, S3ConditionFailed, answer_to, code_of, translate_errors
 from cloudstore.s3.keys import s3_url
-from cloudstore.transfer.common import CHUNK_BYTES, S3AnswerCut, ask, exists, pause, require
+from cloudstore.transfer.asking import Attempts, S3AnswerCut, ask, exists, require
 from cloudstore.transfer.file_slice import FileSlice
 from cloudstore.transfer.lost_uploads import abort, abort_lost
 from core.errors import DagsterObjectAccessError, DagsterObjectNotFoundError, DagsterObjectStoreError
@@ -38,6 +38,8 @@ PARTS_IN_FLIGHT = 4
 WRITE_ID = "cloudstore-write-id"
 
 _PARTS_OF_ONE_SIZE = 1000
+_CHUNK_BYTES = 1 << 20
+_SMALL_BYTES = 1 << 20
 _CONFLICT_ATTEMPTS = 8
 
 
@@ -192,7 +194,7 @@ def _settings(
 def _read_part(stream: IO[bytes], size: int) -> io.BytesIO:
     """The next `size` bytes of `stream`; fewer at its end only."""
     part = io.BytesIO()
-    while (left := size - part.tell()) and (chunk := stream.read(min(left, CHUNK_BYTES))):
+    while (left := size - part.tell()) and (chunk := stream.read(min(left, _CHUNK_BYTES))):
         part.write(chunk)
     return part
 
@@ -240,7 +242,7 @@ class _Write:
         """Stores it by one PutObject."""
         settings = (self._identified_settings() if self._condition else self._settings) | self._condition
         # botocore sends bytes along with the headers, which copies them, and files after the server said "continue".
-        small = _content(body) if _length(body) < CHUNK_BYTES else None
+        small = _content(body) if _length(body) < _SMALL_BYTES else None
 
         def send() -> None:
             body.seek(0)
@@ -349,34 +351,33 @@ class _Write:
 
     def _create(self, action: str, send: Callable[[], object]) -> bool:
         """Sends the request that makes the object appear; False when a condition kept it from that."""
-        for attempt in range(1, _CONFLICT_ATTEMPTS + 1):
+        attempts, is_first = Attempts(_CONFLICT_ATTEMPTS), True
+        while True:
             try:
                 with translate_errors(action, self._bucket, self._key):
                     send()
             except (S3ConditionConflict, S3AnswerCut):
-                if attempt == _CONFLICT_ATTEMPTS:
+                if not attempts.again():
                     raise
-                pause(attempt)
             except DagsterObjectStoreError as error:
-                repeated = attempt > 1 or _is_repeated(answer_to(error))
+                repeated = not is_first or _is_repeated(answer_to(error))
                 # The first sending may have succeeded with its answer lost. Then the second meets our own object,
                 # or an upload that is completed and gone.
                 taken, gone = isinstance(error, S3ConditionFailed), code_of(answer_to(error)) == "NoSuchUpload"
                 if repeated and (taken or gone) and self._is_ours():
                     return True
                 if taken and self._if_absent and not self._is_taken():
-                    if attempt == _CONFLICT_ATTEMPTS:
+                    if not attempts.again():  # else what was there is gone again
                         raise self._contradiction(action) from error
-                    pause(attempt)  # what was there is gone again
-                    continue
-                if taken and self._condition:
+                elif (taken and self._condition) or (
+                    repeated and gone and self._if_absent and exists(self._client, self._bucket, self._key)
+                ):
                     return False
-                if repeated and gone and self._if_absent and exists(self._client, self._bucket, self._key):
-                    return False
-                raise
+                else:
+                    raise
             else:
                 return True
-        raise AssertionError("the last attempt returned or raised")
+            is_first = False
 
     def _contradiction(self, action: str) -> DagsterObjectStoreError:
         return DagsterObjectStoreError(

@@ -136,7 +136,7 @@ def test_of_writers_of_many_files_at_once_one_wins_each(make_cache: MakeCache) -
 def test_a_file_that_the_store_refuses_to_create_is_not_said_to_be_there(
     embedded: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cloudstore.transfer.common._LONGEST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("cloudstore.transfer.asking._LONGEST_PAUSE_SECONDS", 0.01)
     cache = S3FileCache(embedded.bucket, "cache", embedded.client)
     cache.write_binary_data("a/1", b"one")
     with pytest.raises(DagsterObjectStoreError, match=r"cache/a: .*nothing was stored"):

@@ -86,8 +86,8 @@ def lab(
 ) -> Iterator[Lab]:
     # Pauses shorter than a user's, so that many faults fit into a second.
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda self, context: 0.03)
-    monkeypatch.setattr("cloudstore.transfer.common._FIRST_PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr("cloudstore.transfer.common._LONGEST_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr("cloudstore.transfer.asking._FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("cloudstore.transfer.asking._LONGEST_PAUSE_SECONDS", 0.05)
     monkeypatch.setattr("cloudstore.transfer.write.PART_BYTES", PART)
     monkeypatch.setattr("cloudstore.transfer.stream.RANGE_BYTES", RANGE)
     is_stalled = request.node.callspec.params["fault"].kind == "stall"

@@ -20,7 +20,8 @@ import pytest
 
 from cloudstore import transfer
 from cloudstore.testing import EmbeddedS3Server, Fault, FaultProxy
-from cloudstore.transfer.pieces import PIECE_BYTES, RANGE_BYTES
+from cloudstore.transfer import RANGE_BYTES
+from cloudstore.transfer.content import PIECE_BYTES
 from cloudstore.values import found as found_values
 from cloudstore.values import objects
 from cloudstore.values.objects import Place, S3UntrustedValueError
@@ -189,7 +190,7 @@ def test_an_unknown_codec_is_named(store: Any) -> None:
 
 
 def test_the_example_of_the_page_about_values_runs(s3_server: EmbeddedS3Server, bucket: str) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "objects.md").read_text("utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "values.md").read_text("utf-8")
     (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     script, environment = example.replace("my-bucket", bucket), {**os.environ, **s3_server.environment()}
     environment.pop("DAGSTER_HOME", None)
