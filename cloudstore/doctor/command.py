@@ -14,9 +14,10 @@ from rich.console import Console
 from cloudstore.client import make_client
 from cloudstore.doctor.probe import probe
 from cloudstore.doctor.target import EVERYTHING, READING, ModeTargets, Target, target_of_logs
-from core.cli.checks import Check, check_instance, configured_instance, show_checks
+from core.cli.checks import Check, check_instance, configured_instance
 from core.cli.failures import clear_failures
 from core.cli.loading import load_pipeline, load_run_config
+from core.cli.output.checks import show_checks
 from core.errors import DagsterError
 
 

@@ -1,4 +1,4 @@
-"""The commands that need no cloud."""
+"""The commands that do not need a cloud."""
 
 from core.cli.explain import explain
 from core.cli.instance import instance

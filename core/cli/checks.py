@@ -1,19 +1,14 @@
-"""What was probed, what became of it, and the probes of an instance."""
+"""Checks of what a command depends on, and the checks of an instance."""
 
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import click
 import msgspec
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from core.compute_logs.local import LocalComputeLogManager
 from core.compute_logs.manager import ComputeIOType, ComputeLogManager
@@ -25,17 +20,15 @@ from core.serdes import ConfigurableClassData
 
 State = Literal["ok", "missing", "not tried"]
 
-_STYLES = {"ok": "green", "missing": "bold red", "not tried": "yellow"}
-
 
 class Check(msgspec.Struct, frozen=True):
-    """One thing that was probed.
+    """The outcome of one check.
 
     Attributes:
         part: what it belongs to, such as a resource key.
-        what: the thing.
-        state: "ok"; "missing"; or "not tried", where that was not possible or would have left something behind.
-        detail: what was found, or what mends it.
+        what: what was checked.
+        state: "ok"; "missing"; or "not tried", if that was not possible or would have left something behind.
+        detail: what was found, or how to fix it.
     """
 
     part: str
@@ -44,29 +37,8 @@ class Check(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
-def show_checks(checks: Sequence[Check]) -> None:
-    """A table on a terminal; elsewhere a line a check: state, part, what and detail, with tabs between."""
-    if not sys.stdout.isatty():
-        for check in checks:
-            click.echo(
-                "\t".join(" ".join(cell.split()) for cell in (check.state, check.part, check.what, check.detail))
-            )
-        return
-    table = Table()
-    for name in ("part", "what", "state", "found, or what mends it"):
-        table.add_column(name, overflow="fold")
-    part = ""
-    for check in checks:
-        if check.part != part:
-            table.add_section()
-        told = "" if check.part == part else check.part
-        table.add_row(Text(told), Text(check.what), Text(check.state, _STYLES[check.state]), Text(check.detail))
-        part = check.part
-    Console().print(table)
-
-
 def attempt(part: str, what: str, probe: Callable[[], str]) -> Check:
-    """Probes one thing: "ok" with what `probe` returns, "missing" with what it raises."""
+    """Checks one thing: "ok" with the text that `probe` returns, "missing" with the message of the error it raises."""
     try:
         return Check(part, what, "ok", probe())
     except (DagsterError, OSError) as error:
@@ -74,16 +46,16 @@ def attempt(part: str, what: str, probe: Callable[[], str]) -> Check:
 
 
 def configured_instance() -> InstanceRef | None:
-    """What the instance in `$DAGSTER_HOME` is made from; None where that is not set.
+    """What the instance in `$DAGSTER_HOME` is made from; None if that is not set.
 
     Raises:
-        DagsterInvalidConfigError: `dagster.yaml` is not as it must be.
+        DagsterInvalidConfigError: `dagster.yaml` is invalid.
     """
     return persistent_ref() if os.environ.get(HOME_VARIABLE) else None
 
 
 def check_instance(ref: InstanceRef) -> Iterator[Check]:
-    """Probes the databases of an instance, and the folder of its compute logs where that is on the local disk.
+    """Checks the databases of an instance, and the folder of its compute logs if that is on the local disk.
 
     Args:
         ref: of the instance.
@@ -120,4 +92,4 @@ def _compute_logs(manager: ComputeLogManager) -> str:
 def _check_writable(path: Path) -> None:
     folder: Any = next(each for each in path.parents if each.exists())
     if not os.access(folder, os.W_OK):
-        raise PermissionError(f"{folder} cannot be written to; give this user the right to, or set another base_dir.")
+        raise PermissionError(f"No permission to write to {folder}. Grant it to this user, or set another base_dir.")

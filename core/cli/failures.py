@@ -1,4 +1,4 @@
-"""How commands fail: one clear message on stderr, and the traceback of the user's own code where that failed."""
+"""How commands fail: one clear message on stderr, preceded by a traceback if the user's own code failed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import click
 from core.errors import DagsterError, DagsterUserCodeExecutionError
 from core.serdes import user_traceback
 
-INTERRUPTED_EXIT_CODE = 130  # 128 + SIGINT, as shells have it
+INTERRUPTED_EXIT_CODE = 130  # 128 + SIGINT, the convention of shells
 
 
 @contextmanager
 def clear_failures() -> Iterator[None]:
-    """Within it, an error of this package ends the command with its message and exit code 1."""
+    """Within the block, an error of this package ends the command with its message and exit code 1."""
     try:
         yield
     except DagsterUserCodeExecutionError as error:

@@ -1,4 +1,4 @@
-"""`cloudstore instance`: keeping an instance small, and its databases up to date."""
+"""`cloudstore instance`: keeps an instance small and its databases up to date."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ from core.retention.prune import prune as prune_instance
 
 @click.group()
 def instance() -> None:
-    """Look after the instance in $DAGSTER_HOME."""
+    """Maintain the instance in $DAGSTER_HOME."""
 
 
 @instance.command()
 @click.option("--dry-run", is_flag=True, help="List exactly what would be deleted, and delete nothing.")
 def prune(dry_run: bool) -> None:
-    """Delete what dagster.yaml does not keep, and what killed processes left.
+    """Delete what exceeds the retention limits, and what killed processes left.
 
-    Its section `retention:` says for how long, and how many. Runs that have not ended are never touched. Values are
-    those on the local disk that no run refers to; values in buckets are left alone: give the bucket a lifecycle rule.
+    The section `retention:` of dagster.yaml sets the limits. Runs that have not ended are never deleted. Values are
+    deleted from the local disk if no run uses them; values in buckets are never deleted, so give the bucket a lifecycle
+    rule.
 
-    A process that was killed while it uploaded a large object leaves the parts in the bucket, where they cost. Those of
-    this machine's dead processes are always deleted.
+    A process that is killed while it uploads a large object leaves the parts in the bucket, which cost money. The parts
+    left by dead processes of this machine are always deleted.
 
-    Where the output is no terminal, each thing is a line of JSON: kind, name, size_bytes.
+    If the output is not a terminal, each deleted thing is a line of JSON: kind, name, size_bytes.
 
     \b
     Example of dagster.yaml:
@@ -47,25 +48,25 @@ def prune(dry_run: bool) -> None:
         if first or has_limits(instance):
             show_removals(chain(first, removals), dry_run)
         else:
-            message = "Nothing is deleted: the section `retention:` of $DAGSTER_HOME/dagster.yaml sets no limits."
-            click.echo(f"{message} `cloudstore instance prune --help` shows one.", err=True)
+            message = "Nothing to delete: $DAGSTER_HOME/dagster.yaml sets no limits in a section `retention:`."
+            click.echo(f"{message} `cloudstore instance prune --help` shows an example.", err=True)
 
 
 @instance.command()
 def migrate() -> None:
-    """Bring the databases to the form that this release needs.
+    """Upgrade the databases to the schema that this release needs.
 
-    No other process may use the instance meanwhile. SQLite databases are copied first; of others, make a backup
-    before.
+    No other process may use the instance during the upgrade. SQLite databases are backed up first; back up others
+    yourself.
     """
     with clear_failures():
         done = migrate_instance(persistent_ref())
         for migration in done:
-            click.echo(_told(migration))
+            click.echo(_line(migration))
         if not done:
             click.echo("Every database is up to date.")
 
 
-def _told(migration: Migration) -> str:
+def _line(migration: Migration) -> str:
     backup = f"backup: {migration.backup}" if migration.backup else "no backup was made"
     return f"{migration.database}: {migration.schema} {migration.before} -> {migration.after} ({backup})"

@@ -1,4 +1,4 @@
-"""From what a command is given to a pipeline and a run config."""
+"""What the options and arguments of a command stand for: a pipeline, a run config, a run."""
 
 from __future__ import annotations
 
@@ -14,41 +14,44 @@ from core.definitions.pipeline import PipelineDefinition
 from core.errors import (
     DagsterInvalidConfigError,
     DagsterInvariantViolationError,
+    DagsterRunNotFoundError,
     DagsterUserCodeExecutionError,
     user_code_error_boundary,
 )
+from core.instance import DagsterInstance
+from core.records.pipeline_run import PipelineRun, PipelineRunsFilter
 from core.serdes.yaml_file import read_yaml_mapping
 
 
 class PipelineFileError(DagsterUserCodeExecutionError):
-    """The file of a pipeline raised while it was loaded."""
+    """The file of a pipeline raised an exception while it was loaded."""
 
 
 def load_pipeline(file: Path, attribute: str | None) -> PipelineDefinition:
-    """The pipeline in a Python file. The file's folder can be imported from, as when Python runs the file.
+    """The pipeline in a Python file, which can import modules from its folder, as when Python runs the file.
 
     Args:
         file: the file.
         attribute: the name of the pipeline in it, or of a function that returns it; the only pipeline by default.
 
     Raises:
-        PipelineFileError: loading the file raised, or the function did.
-        DagsterInvariantViolationError: there is no such pipeline in it.
+        PipelineFileError: the file, or the function, raised an exception.
+        DagsterInvariantViolationError: the file has no such pipeline.
     """
     module = _load_module(file)
     pipelines = {name: each for name, each in vars(module).items() if isinstance(each, PipelineDefinition)}
     if attribute is None:
         if not pipelines:
-            raise DagsterInvariantViolationError(f"{file} has no pipeline; decorate a function with @pipeline.")
+            raise DagsterInvariantViolationError(f"{file} defines no pipeline; decorate a function with @pipeline.")
         if len(pipelines) != 1:
             known = ", ".join(sorted(pipelines))
             raise DagsterInvariantViolationError(
-                f"{file} has {len(pipelines)} pipelines; name one with -a. It has: {known}."
+                f"{file} defines {len(pipelines)} pipelines; select one with -a: {known}."
             )
         return next(iter(pipelines.values()))
     found = getattr(module, attribute, None)
     if inspect.isfunction(found):
-        with user_code_error_boundary(PipelineFileError, f"{attribute}() of {file} raised"):
+        with user_code_error_boundary(PipelineFileError, f"{attribute}() of {file} raised an exception"):
             found = found()
     if not isinstance(found, PipelineDefinition):
         raise DagsterInvariantViolationError(f"{file}: {unknown_name('pipeline', attribute, pipelines)}")
@@ -59,7 +62,7 @@ def _load_module(file: Path) -> Any:
     name = _module_name(file)
     spec = importlib.util.spec_from_file_location(name, file.absolute())
     if spec is None or spec.loader is None:
-        raise DagsterInvariantViolationError(f"{file} is no Python file.")
+        raise DagsterInvariantViolationError(f"{file} is not a Python file: its name must end in .py.")
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(file.absolute().parent))
     sys.modules[name] = module  # so that values of classes of the file can be pickled
@@ -72,21 +75,21 @@ def _load_module(file: Path) -> Any:
 
 
 def _module_name(file: Path) -> str:
-    """The file's own name; another where a module of that name is loaded already, from another file."""
+    """The name of the file, unless another module with that name is loaded or belongs to the standard library."""
     loaded = sys.modules.get(file.stem)
     is_free = loaded is None or getattr(loaded, "__file__", None) == str(file.absolute())
     return file.stem if is_free and file.stem not in sys.stdlib_module_names else f"{file.stem}_pipeline_file"
 
 
 def load_run_config(files: Sequence[Path], settings: Sequence[str]) -> dict[str, Any]:
-    """The run config that YAML files and `a.b.c=value` settings come to; what comes later wins.
+    """The run config from YAML files and `a.b.c=value` settings; later ones win, and settings win over files.
 
     Args:
         files: merged in order, mapping by mapping.
         settings: each a path of keys and a YAML value.
 
     Raises:
-        DagsterInvalidConfigError: a file is not YAML or no mapping, or a setting has no "=".
+        DagsterInvalidConfigError: a file is not YAML or not a mapping, or a setting has no "=".
     """
     config: dict[str, Any] = {}
     for file in files:
@@ -102,11 +105,13 @@ def _parse_setting(setting: str) -> Mapping[str, Any]:
     path, separator, text = setting.partition("=")
     keys = path.split(".")
     if not separator or not all(keys):
-        raise DagsterInvalidConfigError(f"--set takes a.b.c=value, got {setting!r}.")
+        raise DagsterInvalidConfigError(f"--set expects a.b.c=value, got {setting!r}.")
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise DagsterInvalidConfigError(f"--set {path}: {text!r} is not YAML; quote it: '{path}=\"...\"'.") from error
+        raise DagsterInvalidConfigError(
+            f"--set {path}: {text!r} is not valid YAML; quote it: '{path}=\"...\"'."
+        ) from error
     for key in reversed(keys):
         value = {key: value}
     settings: Mapping[str, Any] = value
@@ -116,6 +121,26 @@ def _parse_setting(setting: str) -> Mapping[str, Any]:
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(below)
     for key, value in above.items():
-        under = merged.get(key)
-        merged[key] = _merged(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
+        lower = merged.get(key)
+        merged[key] = _merged(lower, value) if isinstance(lower, dict) and isinstance(value, dict) else value
     return merged
+
+
+def find_run(instance: DagsterInstance, run_id: str) -> PipelineRun:
+    """The run with that id, or the only run whose id begins with it.
+
+    Raises:
+        DagsterRunNotFoundError: no run, or more than one, has such an id.
+    """
+    run = instance.get_run_by_id(run_id)
+    if run is not None:
+        return run
+    prefix = PipelineRunsFilter(run_id_prefix=run_id)
+    matches = instance.get_runs(prefix, limit=2)
+    if len(matches) == 1 and run_id:  # an unset shell variable must not select the only run
+        return matches[0]
+    problem = "No run has an id that begins with"
+    if matches:
+        count = instance.get_runs_count(prefix)
+        problem = f"{count} runs have ids that begin with" if count > 1 else "1 run has an id that begins with"
+    raise DagsterRunNotFoundError(f"{problem} {run_id!r}; `cloudstore runs` lists them.", run_id)

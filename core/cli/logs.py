@@ -1,4 +1,4 @@
-"""`cloudstore logs`: what steps printed."""
+"""`cloudstore logs`: prints what steps printed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from core.cli.failures import clear_failures
-from core.cli.runs import find_run
+from core.cli.loading import find_run
 from core.compute_logs.manager import ComputeIOType
 from core.errors import DagsterExecutionStepNotFoundError, DagsterStorageError
 from core.events.payloads import StepMemoizedData
@@ -18,13 +18,13 @@ from core.instance import DagsterInstance, persistent_instance
 from core.records.pipeline_run import IN_PROGRESS_STATUSES, PipelineRun, PipelineRunsFilter
 from core.records.tags import COMPUTE_LOGS_PRUNED_TAG, EVENTS_PRUNED_TAG
 
-_LOOK_SECONDS = 0.5
-_LOOK_FOR_END_SECONDS, _MOST_LOOKS = 0.05, 40  # events of a living process are stored within moments
-_LONGEST_WAY = timedelta(seconds=60)  # what the end of a log may take to its place when its run has ended
+_POLL_SECONDS = 0.5
+_END_POLL_SECONDS, _MAX_END_POLLS = 0.05, 40  # a living process stores its events within milliseconds, so 2 s are ample
+_LOG_ARRIVAL_TIME = timedelta(seconds=60)  # how long the end of a log may take to arrive after its run has ended
 
 
 class _LogsGroup(click.Group):
-    """`cloudstore logs RUN STEP` beside `cloudstore logs drain`."""
+    """Accepts `cloudstore logs RUN STEP` besides `cloudstore logs drain`."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -36,16 +36,18 @@ class _LogsGroup(click.Group):
 def logs() -> None:
     """Print what a step of a run printed: `cloudstore logs RUN STEP [--stderr] [--follow] [--attempt N]`.
 
-    RUN is the run's id, or the beginning of it. `cloudstore logs drain` ships what is not shipped yet.
+    RUN is the run's id, or the beginning of it. `cloudstore logs drain` uploads logs that are not in the bucket yet.
     """
 
 
 @logs.command(hidden=True)
 @click.argument("run_id", metavar="RUN")
 @click.argument("step_key", metavar="STEP")
-@click.option("--stderr", is_flag=True, help="What the step wrote to stderr; its stdout by default.")
-@click.option("--follow", "-f", is_flag=True, help="Go on until the step has ended, on whatever machine it runs.")
-@click.option("--attempt", type=click.IntRange(min=1), help="Only this attempt at the step; the last one by default.")
+@click.option("--stderr", is_flag=True, help="Print the stderr of the step; its stdout by default.")
+@click.option(
+    "--follow", "-f", is_flag=True, help="Keep printing until the step has ended, whichever machine it runs on."
+)
+@click.option("--attempt", type=click.IntRange(min=1), help="Only this attempt at the step; the last by default.")
 def show(run_id: str, step_key: str, stderr: bool, follow: bool, attempt: int | None) -> None:
     """Print what a step of a run printed. RUN is the run's id, or the beginning of it."""
     io_type = ComputeIOType.STDERR if stderr else ComputeIOType.STDOUT
@@ -63,12 +65,12 @@ def show(run_id: str, step_key: str, stderr: bool, follow: bool, attempt: int | 
 
 @logs.command()
 def drain() -> None:
-    """Ship the compute logs that are still on this machine, also those of processes that were killed."""
+    """Upload the compute logs that are still on this machine, including those of killed processes."""
     with clear_failures(), persistent_instance() as instance:
         problems = instance.compute_log_manager.drain()
         if problems:
             raise DagsterStorageError(" ".join(problems))
-        click.echo("No compute log is left on this machine but those of processes that are at work.")
+        click.echo("All compute logs are uploaded, except those of processes that are still running.")
 
 
 def _print_log(
@@ -80,40 +82,40 @@ def _print_log(
     for piece in subscription:
         click.echo(piece.data, nl=False)
     if follow and not manager.is_watch_completed(run.run_id, step_key, attempt):
-        click.echo("The end of this log has not arrived; the machine that wrote it may still have it.", err=True)
+        click.echo("The end of this log has not arrived; it may still be on the machine that wrote it.", err=True)
 
 
 def _ended_long_ago(instance: DagsterInstance, run: PipelineRun) -> bool:
-    """Whether so much time has passed since the end of the run that nothing more of it will come."""
+    """Whether the run ended so long ago that no more of its logs will arrive."""
     (record,) = instance.get_run_records(PipelineRunsFilter(run_ids=(run.run_id,))) or (None,)
-    if record is None:  # deleted meanwhile
+    if record is None:  # deleted in the meantime
         return True
     is_ended = record.pipeline_run.status not in IN_PROGRESS_STATUSES
-    return is_ended and datetime.now(UTC) - record.update_timestamp > _LONGEST_WAY
+    return is_ended and datetime.now(UTC) - record.update_timestamp > _LOG_ARRIVAL_TIME
 
 
 def _wait_for_attempt(instance: DagsterInstance, run: PipelineRun, step_key: str, attempt: int) -> bool:
-    """Returns when the attempt has begun, or cannot begin any more; whether it has begun."""
+    """Waits until the attempt has begun or cannot begin any more; returns whether it has begun."""
     while True:
-        is_going_on = _is_going_on(instance, run)  # first, so that the events are all there are if it is not
+        is_going_on = _is_going_on(instance, run)  # before the events are read, so that none is missed if it has ended
         events = _step_events(instance, run, step_key)
         if events["LOGS_CAPTURED"] >= attempt:
             return True
         if not is_going_on or events["STEP_SUCCESS"] or events["STEP_FAILURE"]:
             return False
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
 def _is_begun_again(instance: DagsterInstance, run: PipelineRun, step_key: str, attempt: int) -> bool:
-    """Whether another attempt follows one whose log has ended; returns when that has begun, if one does."""
-    for _ in range(_MOST_LOOKS):  # a process that was killed says nothing of how the attempt ended
+    """Whether another attempt follows one whose log has ended; if so, waits until it has begun."""
+    for _ in range(_MAX_END_POLLS):  # a limit, since a killed process records no end
         is_going_on = _is_going_on(instance, run)
         events = _step_events(instance, run, step_key)
         if events["LOGS_CAPTURED"] > attempt or events["STEP_UP_FOR_RETRY"] >= attempt:
             return _wait_for_attempt(instance, run, step_key, attempt + 1)
         if not is_going_on or events["STEP_SUCCESS"] or events["STEP_FAILURE"]:
             return False
-        time.sleep(_LOOK_FOR_END_SECONDS)
+        time.sleep(_END_POLL_SECONDS)
     return False
 
 
@@ -123,13 +125,13 @@ def _is_going_on(instance: DagsterInstance, run: PipelineRun) -> bool:
 
 
 def _step_events(instance: DagsterInstance, run: PipelineRun, step_key: str) -> Counter[str]:
-    """How many events of each type there are of a step."""
+    """The number of events of each type that a step has."""
     events = (entry.dagster_event for entry in instance.all_logs(run.run_id))
     return Counter(event.event_type_value for event in events if event is not None and event.step_key == step_key)
 
 
 def _captured(instance: DagsterInstance, run: PipelineRun) -> dict[str, int]:
-    """The steps whose output was captured, with the number of attempts."""
+    """The steps whose output was captured, each with its number of attempts."""
     counts: dict[str, int] = {}
     for entry in instance.all_logs(run.run_id):
         event = entry.dagster_event
@@ -139,10 +141,10 @@ def _captured(instance: DagsterInstance, run: PipelineRun) -> dict[str, int]:
 
 
 def _attempt_to_show(instance: DagsterInstance, run: PipelineRun, step_key: str, attempt: int | None) -> int:
-    """The attempt that was asked for, or else the last one.
+    """The requested attempt, or the last one by default.
 
     Raises:
-        DagsterExecutionStepNotFoundError: there are no logs of it, and why.
+        DagsterExecutionStepNotFoundError: there are no logs of it; the message says why.
     """
     pruned = run.tags.get(COMPUTE_LOGS_PRUNED_TAG)
     if pruned:
@@ -150,7 +152,7 @@ def _attempt_to_show(instance: DagsterInstance, run: PipelineRun, step_key: str,
             f"Run {run.run_id}: its compute logs were pruned ({pruned}).", [step_key]
         )
     pruned = run.tags.get(EVENTS_PRUNED_TAG)
-    if pruned:  # with what tells its steps
+    if pruned:  # and with them the names of its steps, so ask for the log itself
         number = attempt or 1
         if instance.compute_log_manager.is_watch_completed(run.run_id, step_key, number):
             return number
@@ -161,14 +163,14 @@ def _attempt_to_show(instance: DagsterInstance, run: PipelineRun, step_key: str,
     if step_key in captured:
         last = captured[step_key]
         if attempt is not None and attempt > last:
-            message = f"Run {run.run_id} has no attempt {attempt} at step {step_key!r}: the last one is {last}."
+            message = f"Run {run.run_id} has no attempt {attempt} at step {step_key!r}; the last one is {last}."
             raise DagsterExecutionStepNotFoundError(message, [step_key])
         return attempt or last
     for entry in instance.all_logs(run.run_id):
         event: Any = entry.dagster_event
         if event and event.step_key == step_key and isinstance(event.event_specific_data, StepMemoizedData):
             makers = sorted({output.run_id for output in event.event_specific_data.outputs if output.run_id})
-            made = f"; run {' and run '.join(makers)} made its outputs" if makers else ""
+            made = f"; its outputs are from run {' and run '.join(makers)}" if makers else ""
             message = f"Step {step_key!r} was memoized in run {run.run_id}{made}."
             raise DagsterExecutionStepNotFoundError(message, [step_key])
     known = ", ".join(sorted(captured)) or "none"

@@ -1,4 +1,4 @@
-"""The options by which commands are told of a pipeline and its run config."""
+"""The options that select a pipeline and its run config."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from core.definitions.pipeline import PipelineDefinition
 
 
 class ChosenPipeline(msgspec.Struct, frozen=True):
-    """What `pipeline_options` were given.
+    """The values of `pipeline_options`.
 
     Attributes:
         file: the Python file.
         attribute: the name of the pipeline in it; None for the only one.
         mode: the mode's name; None for the first.
-        config_files: YAML files, later ones win.
+        config_files: YAML files; later ones win.
         settings: each `a.b.c=value`; they win over files.
     """
 
@@ -45,7 +45,7 @@ _PIPELINE_OPTIONS = (
         "-f", "--file", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="Python file with the pipeline.",
     ),
-    click.option("-a", "--attribute", help="Name of the pipeline in the file; needed where it has more than one."),
+    click.option("-a", "--attribute", help="Name of the pipeline in the file; required if there are several."),
     click.option("-m", "--mode", help="Mode to run in; the pipeline's first by default."),
     click.option(
         "-c", "--config", "config_files", multiple=True, type=click.Path(path_type=Path),
@@ -53,13 +53,13 @@ _PIPELINE_OPTIONS = (
     ),
     click.option(
         "--set", "settings", multiple=True, metavar="A.B.C=VALUE",
-        help="One value of the run config, such as solids.clean.config.months=[1,2]. Wins over files.",
+        help="One value of the run config, such as solids.clean.config.months=[1,2]. Overrides the files.",
     ),
 )  # fmt: skip
 
 
 def pipeline_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Decorates the function of a command, which gets a `ChosenPipeline` first and its other options by name."""
+    """Decorates the function of a command, which gets a `ChosenPipeline`, and its other options by name."""
 
     @functools.wraps(command)
     def with_pipeline(
@@ -80,6 +80,5 @@ def pipeline_options(command: Callable[..., None]) -> Callable[..., None]:
 
 refresh_option = click.option(
     "--refresh", multiple=True, metavar="STEP",
-    help="Run this step although its value is stored, and store the new value in its place. May be given several "
-    "times.",
+    help="Execute this step even if its value is stored, and replace that value. May be given several times.",
 )  # fmt: skip

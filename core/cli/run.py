@@ -1,4 +1,4 @@
-"""`cloudstore run`."""
+"""`cloudstore run`: runs a pipeline."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from core.api import execute_pipeline
 from core.cli.failures import clear_failures
 from core.cli.options import ChosenPipeline, pipeline_options, refresh_option
 from core.cli.output.progress import show_progress
-from core.cli.output.report import failures, run_table
+from core.cli.output.runs import run_table
 from core.cli.plan import show_plan
 from core.instance import DagsterInstance
+from core.views.runs import report_run
 
 
 @click.command()
 @pipeline_options
 @click.option(
     "--memoize/--no-memoize", default=None,
-    help="Skip steps whose outputs are stored already, or not; by default as the pipeline's tags say.",
+    help="Whether to skip steps whose outputs are stored already; by default the pipeline's tags decide.",
 )  # fmt: skip
 @refresh_option
-@click.option("--dry-run", is_flag=True, help="Say what a memoized run would execute and why, as `cloudstore plan`.")
+@click.option("--dry-run", is_flag=True, help="Say what would be executed and why, like `cloudstore plan`.")
 def run(chosen: ChosenPipeline, memoize: bool | None, refresh: tuple[str, ...], dry_run: bool) -> None:
     """Run a pipeline in this process.
 
-    The run is kept in the instance in $DAGSTER_HOME, where that is set, for `cloudstore runs` and `cloudstore logs`.
+    If $DAGSTER_HOME is set, the run is kept in the instance there, for `cloudstore runs` and `cloudstore logs`.
 
     \b
     Example:
@@ -49,7 +50,7 @@ def run(chosen: ChosenPipeline, memoize: bool | None, refresh: tuple[str, ...], 
                     refresh=refresh,
                     on_event=progress.on_event,
                 )
-            step_keys = [solid.name for solid in pipeline.solids]
-            Console().print(run_table(f"{pipeline.name}, run {result.run_id}", result.event_list, step_keys))
+            report = report_run(result.event_list, [solid.name for solid in pipeline.solids])
+            Console().print(run_table(f"{pipeline.name}, run {result.run_id}", report))
     if not result.success:
-        raise click.ClickException("\n  ".join(failures(result.event_list)))
+        raise click.ClickException("\n  ".join(report.failures))

@@ -1,4 +1,4 @@
-"""In which of its facts a step's version differs from another of its versions, in sentences."""
+"""How two versions of a step differ: the facts that changed, one phrase each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BY_ITS_CODE = "that of its code"
 
 
 def all_facts(data: PlanVersionedData, step: VersionedStep) -> dict[str, str]:
-    """Everything that went into the version of a step.
+    """All facts that the version of a step is made of.
 
     Args:
         data: of the run.
@@ -32,17 +32,17 @@ def all_facts(data: PlanVersionedData, step: VersionedStep) -> dict[str, str]:
 
 
 def inputs_from_outputs(facts: Facts) -> list[list[str]]:
-    """For each input that is fed by outputs, those outputs, such as `join.result`."""
+    """For each input that outputs feed, those outputs, such as `join.result`."""
     found = (_sources(fact) for name, fact in facts.items() if name.startswith("input "))
     return [[output for output, _version in sources] for sources in found if sources]
 
 
 def differences(before: Facts, now: Facts) -> list[str]:
-    """What changed from one version of a step to another; nothing where the facts are equal.
+    """What changed from one version of a step to another; empty if the facts are equal.
 
     Args:
-        before: what `all_facts` gave for the one.
-        now: what it gave for the other.
+        before: `all_facts` of the earlier version.
+        now: `all_facts` of the later one.
     """
     old_resources, new_resources = _by_resource(before), _by_resource(now)
     old_name, name = before["definition"], now["definition"]
@@ -63,7 +63,13 @@ def differences(before: Facts, now: Facts) -> list[str]:
 
 
 class _Owner(msgspec.Struct, frozen=True):
-    """Whose facts they are: how it is called, what its facts are called after, and what its version is called."""
+    """A solid or resource to which facts belong.
+
+    Attributes:
+        name: what to call it.
+        prefix: what the names of its facts begin with.
+        version: what to call its version.
+    """
 
     name: str
     prefix: str
@@ -80,10 +86,10 @@ def _by_resource(facts: Facts) -> dict[str, dict[str, str]]:
 
 
 def _code_changes(owner: _Owner, before: Facts, now: Facts) -> list[str]:
-    """Of the version, and of what a strategy made it of."""
+    """Changes of the version, or of the parts that a version strategy made it of."""
     old_version, new_version = before.get("version"), now.get("version")
     old_code, new_code = _named("code", before), _named("code", now)
-    if bool(old_code) != bool(new_code):  # the version was written by hand, and now is not; or the other way round
+    if bool(old_code) != bool(new_code):  # one version was written by hand and the other computed from the code
         old, new = _BY_ITS_CODE if old_code else old_version, _BY_ITS_CODE if new_code else new_version
         return [_change(owner.version, old, new)]
     packages = _changes(f"{owner.prefix}package", _named("package", before), _named("package", now))
@@ -92,8 +98,8 @@ def _code_changes(owner: _Owner, before: Facts, now: Facts) -> list[str]:
     parts = [_part(part, old_code, new_code) for part in _changed(old_code, new_code)]
     if parts:
         return [f"code of {owner.name} changed ({', '.join(parts)})", *packages]
-    is_untold = old_version != new_version and not packages
-    return [f"code of {owner.name} changed"] if is_untold else packages
+    is_unexplained = old_version != new_version and not packages
+    return [f"code of {owner.name} changed"] if is_unexplained else packages
 
 
 def _part(name: str, before: Facts, now: Facts) -> str:
@@ -128,7 +134,7 @@ def _input_changes(title: str, before: str | None, now: str | None) -> list[str]
 
 
 def _sources(fact: str | None) -> list[tuple[str, str]]:
-    """Outputs and their versions, from `from a.result <version>, b.result <version>`; none where it is a value."""
+    """Outputs and versions, parsed from `from a.result <version>, b.result <version>`; empty for a value."""
     if fact is None or not fact.startswith("from "):
         return []
     parts = (each.rpartition(" ") for each in fact.removeprefix("from ").split(", "))
@@ -136,7 +142,7 @@ def _sources(fact: str | None) -> list[tuple[str, str]]:
 
 
 def _input(fact: str | None) -> str | None:
-    """An input's fact without what only versions need."""
+    """The fact of an input as people read it, without versions."""
     if fact is None:
         return None
     return ", ".join(output for output, _version in _sources(fact)) or fact.removeprefix("value ")

@@ -1,4 +1,4 @@
-"""Why each step of a memoized run was executed, or was not."""
+"""Why each step of a memoized run was executed or not."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from core.events.payloads import MemoizedOutput, PlanVersionedData, StepMemoized
 from core.versions.differences import all_facts, differences, inputs_from_outputs
 
 Outcome = Literal[
-    "hit",  # its outputs were found, or are needed by nobody
+    "hit",  # its outputs were found, or no step needs them
     "executed",
-    "refreshed",  # executed because that was asked for
+    "refreshed",  # executed because of --refresh
     "failed",
-    "begun",  # and not ended, or its process was killed
-    "skipped",  # an output that feeds it was not given
+    "begun",  # it has not ended, or its process was killed
+    "skipped",  # an optional output that feeds it was not given
     "not executed",
     "would run",
     "would be skipped",
@@ -25,19 +25,19 @@ Outcome = Literal[
 
 NEVER_BEFORE = "no earlier memoized run of this pipeline has a value of this step"
 
-_SHORT = 8  # characters of a version or run id: enough to tell them apart, and commands take the beginning of an id
-_MOST_LISTED = 3
+_SHORT = 8  # characters of a version or run id: enough to tell them apart, and commands accept a prefix
+_MAX_LISTED = 3
 _RAN: frozenset[Outcome] = frozenset({"executed", "refreshed", "failed", "begun", "would run"})
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """Why a step was executed, or was not.
+    """Why a step was executed or not.
 
     Attributes:
         step_key: the step.
-        outcome: what became of it.
-        reasons: a sentence each.
-        compared_with: id of the run from which the reasons tell the difference.
+        outcome: what happened to it.
+        reasons: one phrase each.
+        compared_with: id of the earlier run that the reasons compare with; None if they compare with none.
     """
 
     step_key: str
@@ -47,15 +47,15 @@ class Explanation(msgspec.Struct, frozen=True):
 
 
 class MemoizedRun:
-    """What is known of a memoized run, or of one that is only planned.
+    """A memoized run, or one that is only planned.
 
     Args:
-        run_id: of the run; None of one that is only planned.
+        run_id: its id; None if it is only planned.
         data: what its versions were made of.
-        outcomes: what became of steps, by key; others were not executed.
-        found: for steps that were not executed, which of their outputs were found, by step key.
-        stored: output -> address, of what the run itself stored.
-        is_ended: whether nothing more will happen in it.
+        outcomes: step key -> what happened to the step; steps that are missing here were not executed.
+        found: step key -> the outputs that were found, for steps that were not executed.
+        stored: output -> address, for outputs that the run itself stored.
+        is_ended: whether the run has ended.
     """
 
     def __init__(
@@ -80,25 +80,25 @@ class MemoizedRun:
         self._refreshed = frozenset(data.refreshed)
 
     def outcome(self, step_key: str) -> Outcome:
-        """What became of a step."""
+        """What happened to a step."""
         return self.outcomes.get(step_key, "not executed")
 
     def is_to_be_compared(self, step_key: str) -> bool:
-        """Whether why the step ran is told by how it differs from an earlier run of it."""
+        """Whether a comparison with an earlier run of the step says why it was executed."""
         step = self.steps[step_key]
-        is_told_here = any(step_key in each for each in (self.found, self.data.lost, self._refreshed))
-        return self.outcome(step_key) in _RAN and bool(step.outputs) and not (step.unversioned or is_told_here)
+        is_explained_here = any(step_key in each for each in (self.found, self.data.lost, self._refreshed))
+        return self.outcome(step_key) in _RAN and bool(step.outputs) and not (step.unversioned or is_explained_here)
 
     def refreshed(self, step_keys: Iterable[str]) -> list[str]:
-        """Those of the steps that were to be refreshed."""
+        """Those of the steps that --refresh applies to."""
         return [key for key in step_keys if key in self._refreshed]
 
     def addresses(self, step_key: str) -> Mapping[StepOutputHandle, str | None]:
-        """output -> address, of the step's outputs that the run found or stored."""
+        """output -> address, for the outputs of the step that the run found or stored."""
         return self._addresses.get(step_key, {})
 
     def takers(self, step_key: str) -> list[str]:
-        """Keys of the executed steps that a step's outputs feed."""
+        """Keys of the executed steps that the step's outputs feed."""
         return [taker for taker in self._takers.get(step_key, ()) if self.outcome(taker) in _RAN]
 
     @cached_property
@@ -111,12 +111,12 @@ class MemoizedRun:
 
 
 def explain_step(step_key: str, now: MemoizedRun, before: MemoizedRun | None = None) -> Explanation:
-    """Why a step was executed, or was not.
+    """Why a step was executed or not.
 
     Args:
         step_key: a step of the run.
         now: the run.
-        before: the earlier run that `is_to_be_compared` steps are compared with; None where no run has the step.
+        before: the earlier run to compare with if the step `is_to_be_compared`; None if there is none.
     """
     outcome = now.outcome(step_key)
     if now.is_to_be_compared(step_key):
@@ -131,26 +131,26 @@ def _uncompared(step_key: str, outcome: Outcome, now: MemoizedRun) -> list[str]:
     if outcome == "hit":
         return _hits(step_key, now.found[step_key], len(step.outputs) > 1)
     if outcome in ("skipped", "would be skipped"):
-        return ["an output that feeds it was not given"]
+        return ["an optional output that feeds it was not given"]
     if outcome == "not executed":
         return [_why_not(step, now)]
     if now.refreshed([step_key]):
         feeding = now.refreshed(_upstream_steps(step))
         return [f"fed by {_listed(feeding)}, which is refreshed" if feeding else "asked for by --refresh"]
     if step.unversioned or not step.outputs:
-        return [step.unversioned or "it has no outputs, so nothing of it can be stored"]
+        return [step.unversioned or "it has no outputs, so there is nothing to store"]
     if step_key in now.data.lost:
         return [f"its value at {now.data.lost[step_key]} is gone or damaged{_needed(step_key, now)}"]
     return [_found_and_lost(step_key, now)]
 
 
 def _found_and_lost(step_key: str, now: MemoizedRun) -> str:
-    """Of a step whose outputs were found, and that was executed all the same."""
+    """For a step whose outputs were found, but that was executed anyway."""
     addresses = [each.address for each in now.found[step_key].outputs if each.address]
     needed = _needed(step_key, now)
     if not addresses:
-        return f"an output that is needed was not stored{needed}"
-    return f"its value at {' or at '.join(addresses)} was found, and was gone or damaged when it was loaded{needed}"
+        return f"a needed output was not stored{needed}"
+    return f"its value at {' or at '.join(addresses)} was found, but was gone or damaged when it was loaded{needed}"
 
 
 def _hits(step_key: str, found: StepMemoizedData, is_one_of_many: bool) -> list[str]:
@@ -159,12 +159,12 @@ def _hits(step_key: str, found: StepMemoizedData, is_one_of_many: bool) -> list[
 
     return [
         (f"output `{each.handle(step_key).name_in_step}`: " if is_named(each) else "")
-        + ("value" if each.is_given else "not given, by the mark")
+        + ("value" if each.is_given else "record that it was not given,")
         + f" of version {each.version[:_SHORT]}…"
         + (f" made by run {each.run_id[:_SHORT]}" if each.run_id else "")
         + (f" at {each.address}" if each.address else "")
         for each in found.outputs
-    ] or ["its outputs are needed by nobody"]
+    ] or ["no step needs its outputs"]
 
 
 def _why_not(step: VersionedStep, now: MemoizedRun) -> str:
@@ -172,7 +172,7 @@ def _why_not(step: VersionedStep, now: MemoizedRun) -> str:
     blocking = [key for key in missing if key in now.steps]
     if blocking:
         return f"steps that feed it failed or were not executed: {_listed(blocking)}"
-    return "the run ended before it came to it" if now.is_ended else "the run has not come to it"
+    return "the run ended before reaching it" if now.is_ended else "the run has not reached it yet"
 
 
 def _compared(step_key: str, now: MemoizedRun, before: MemoizedRun) -> list[str]:
@@ -182,21 +182,21 @@ def _compared(step_key: str, now: MemoizedRun, before: MemoizedRun) -> list[str]
     if step.outputs == earlier.outputs:
         return [_why_not_found(step_key, now, before)]
     found = differences(all_facts(before.data, earlier), all_facts(now.data, step))
-    return found or ["its version changed by something that is not recorded, such as a secret"]
+    return found or ["its version changed because of something that is not recorded, such as a secret"]
 
 
 def _why_not_found(step_key: str, now: MemoizedRun, before: MemoizedRun) -> str:
-    """Why a step was executed whose outputs have the versions that they had when they were found or stored."""
+    """Why a step was executed although its outputs have the same versions as when they were found or stored."""
     then, here = before.addresses(step_key), now.addresses(step_key)
     needed = _needed(step_key, now)
     addresses = {handle: address for handle, address in then.items() if address}
     for handle, address in addresses.items():
         if here.get(handle) not in (None, address):
-            return f"its value was at {address}, and this run keeps it at {here[handle]}{needed}"
+            return f"its value was at {address}, but this run keeps it at {here[handle]}{needed}"
     stored = {handle.output_name for handle in addresses}
     missing = [output for output in now.steps[step_key].outputs if output not in stored]
     if not addresses:
-        return f"an output that is needed was not stored{needed}"
+        return f"a needed output was not stored{needed}"
     gone = f"its value at {' or at '.join(addresses.values())} is gone or damaged"
     if missing:
         return f"its output {_listed(missing)} was not stored, or {gone}{needed}"
@@ -214,7 +214,7 @@ def _upstream_steps(step: VersionedStep) -> list[str]:
 
 
 def _listed(keys: Sequence[str]) -> str:
-    shown = [f"`{key}`" for key in keys[:_MOST_LISTED]]
+    shown = [f"`{key}`" for key in keys[:_MAX_LISTED]]
     more = [f"{len(keys) - len(shown)} more"] if len(keys) > len(shown) else []
     *first, last = [*shown, *more]
     return f"{', '.join(first)} and {last}" if first else last

@@ -1,1 +1,6 @@
-"""What a person is shown of runs, for the command line and for pages: read from an instance, drawn by nobody here."""
+"""What people are shown, as records: read from an instance here, drawn by the command line or a web page.
+
+- `runs`, `steps`: what a run and its steps did; `prices`: what their use of remote storage costs.
+- `memoized_runs`, `explanations`: why the steps of a memoized run were executed or not.
+- `values`: the values that memoized runs find again.
+"""

@@ -1,19 +1,26 @@
-"""Memoized runs, read from an instance."""
+"""Memoized runs, read from the logs of an instance."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from core.events.event_types import DagsterEventType
-from core.events.payloads import HandledOutputData, PlanVersionedData, StepMemoizedData, StepOutputHandle
+from core.events.payloads import (
+    HandledOutputData,
+    PlanVersionedData,
+    StepMemoizedData,
+    StepOutputHandle,
+    VersionedStep,
+)
 from core.events.records import EventLogEntry
 from core.instance import DagsterInstance
 from core.records.pipeline_run import PipelineRun, PipelineRunsFilter
 from core.records.tags import EVENTS_PRUNED_TAG, MEMOIZED_RUN_TAG
+from core.versions.differences import inputs_from_outputs
 from core.versions.explain import MemoizedRun, Outcome
 
-MOST_RUNS_BACK = 50
-"""How many earlier memoized runs are looked at: a step that is never a hit would have all of them read."""
+MAX_RUNS_BACK = 50
+"""How many earlier memoized runs are searched: without a limit, a step that is never a hit would read all of them."""
 
 _PAGE = 10
 
@@ -25,30 +32,58 @@ _OUTCOMES: dict[str, Outcome] = {
     "STEP_MEMOIZED": "hit",
 }
 _DECIDING = (DagsterEventType.STEP_MEMOIZED, DagsterEventType.STEP_SUCCESS)
-_MORE = (DagsterEventType.PLAN_VERSIONED, DagsterEventType.HANDLED_OUTPUT)
+_REST = (DagsterEventType.PLAN_VERSIONED, DagsterEventType.HANDLED_OUTPUT)
 
 
 def read_memoized_run(instance: DagsterInstance, run: PipelineRun) -> MemoizedRun | None:
-    """What is known of a run; None where it did not record what its versions were made of."""
+    """A memoized run from its log; None if the run did not record what its versions were made of."""
     return _from_log(run, instance.all_logs(run.run_id))
+
+
+def planned_run(
+    data: PlanVersionedData, memoized: Mapping[str, StepMemoizedData], step_keys_to_execute: Iterable[str]
+) -> MemoizedRun:
+    """A memoized run that is only planned.
+
+    Args:
+        data: what the versions of its steps are made of.
+        memoized: what was found, for each step that would not be executed.
+        step_keys_to_execute: the other steps that would be reached.
+    """
+    outcomes: dict[str, Outcome] = dict.fromkeys(memoized, "hit")
+    to_execute = set(step_keys_to_execute)
+    not_given = {
+        str(output.handle(key)) for key, found in memoized.items() for output in found.outputs if not output.is_given
+    }
+    for step in data.steps:  # in the order of execution, so what feeds a step comes before it
+        if step.step_key in to_execute:
+            is_skipped = _is_skipped(step, not_given)
+            outcomes[step.step_key] = "would be skipped" if is_skipped else "would run"
+            not_given |= {f"{step.step_key}.{name}" for name in step.outputs} if is_skipped else set()
+    return MemoizedRun(None, data, outcomes, memoized)
+
+
+def _is_skipped(step: VersionedStep, not_given: set[str]) -> bool:
+    """Whether an input would get no value, because it is stored that the outputs that feed it were not given."""
+    return any(set(outputs) <= not_given for outputs in inputs_from_outputs(step.facts))
 
 
 def runs_to_compare_with(
     instance: DagsterInstance, pipeline_name: str, now: MemoizedRun, step_keys: Iterable[str], before: str | None
 ) -> dict[str, MemoizedRun]:
-    """For each step the last run in which it was a hit; where it never was one, the last in which it succeeded.
+    """For each step, the last run in which it was a hit or, if it never was, the last in which it succeeded.
 
-    A later run in which it succeeded in the version that it has now goes before one in which it was a hit.
+    A later run in which the step succeeded with the version it has now takes precedence over one in which it was a hit.
 
     Args:
         instance: has the runs.
         pipeline_name: the pipeline.
-        now: the run that is compared.
-        step_keys: steps of it.
-        before: only runs older than the one with this id; all by default.
+        now: the run to compare.
+        step_keys: some of its steps.
+        before: only runs older than the one with this id; None for all.
 
     Returns:
-        step key -> run, among the last `MOST_RUNS_BACK` memoized ones; steps without one are left out.
+        step key -> run, among the last `MAX_RUNS_BACK` memoized runs; steps for which there is none are left out.
     """
     sought = set(step_keys)
     decided: dict[str, MemoizedRun] = {}
@@ -58,7 +93,7 @@ def runs_to_compare_with(
         entries = _of_types(instance, run, _DECIDING)
         hits, successes = (keys & sought for keys in _ended_steps(entries))
         if hits or not successes <= succeeded.keys():
-            read = _from_log(run, [*entries, *_of_types(instance, run, _MORE)])
+            read = _from_log(run, [*entries, *_of_types(instance, run, _REST)])
             if read is None:
                 continue
             for key in (hits | successes) & read.steps.keys():
@@ -71,10 +106,10 @@ def runs_to_compare_with(
 
 
 def _earlier_runs(instance: DagsterInstance, pipeline_name: str, before: str | None) -> Iterator[PipelineRun]:
-    """Memoized runs with events, the newest first, read as they are asked for."""
+    """Memoized runs whose events are kept, newest first; read page by page as the caller iterates."""
     memoized = PipelineRunsFilter(pipeline_name=pipeline_name, tags={MEMOIZED_RUN_TAG: "true"})
     cursor = before
-    for _page in range(MOST_RUNS_BACK // _PAGE):
+    for _page in range(MAX_RUNS_BACK // _PAGE):
         runs = instance.get_runs(memoized, cursor, _PAGE)
         yield from (run for run in runs if EVENTS_PRUNED_TAG not in run.tags)
         if len(runs) < _PAGE:
@@ -89,7 +124,7 @@ def _of_types(
 
 
 def _ended_steps(entries: Iterable[EventLogEntry]) -> tuple[set[str], set[str]]:
-    """Keys of the steps of which an output was found, and of those that were executed."""
+    """Keys of the steps with an output that was found, and of those that were executed."""
     found: set[str] = set()
     succeeded: set[str] = set()
     for event in (entry.dagster_event for entry in entries):
@@ -97,7 +132,7 @@ def _ended_steps(entries: Iterable[EventLogEntry]) -> tuple[set[str], set[str]]:
             data = event.event_specific_data
             if not isinstance(data, StepMemoizedData):
                 succeeded.add(event.step_key)
-            elif data.outputs:  # else it was not asked what is stored, as its outputs were needed by nobody
+            elif data.outputs:  # empty if no step needed the outputs, so that the store was not asked for them
                 found.add(event.step_key)
     return found, succeeded
 

@@ -1,6 +1,8 @@
-"""What the steps of a run came to."""
+"""How the steps of a run ended."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import msgspec
 
@@ -8,25 +10,27 @@ from core.events.payloads import StepFailureData, StepSuccessData
 from core.events.records import DagsterEvent
 from core.usage import Usage
 
+StepOutcome = Literal["executed", "memoized", "skipped", "failed", "not executed"]
+
 
 class StepReport(msgspec.Struct, frozen=True):
-    """One line of the table.
+    """How a step ended.
 
     Attributes:
         step_key: the step.
-        outcome: "executed", "memoized", "skipped", "failed" or "not executed".
-        seconds: how long it took; None where it was not executed.
-        usage: what it asked of remote storage.
+        outcome: what happened to it.
+        seconds: how long it took; None if it was not executed.
+        usage: its use of remote storage.
     """
 
     step_key: str
-    outcome: str
+    outcome: StepOutcome
     seconds: float | None = None
     usage: Usage = Usage()
 
 
 def step_report(event: DagsterEvent) -> StepReport | None:
-    """The line that an event gives rise to, if it ends a step."""
+    """The report of the step that an event ends; None if it ends no step."""
     if event.step_key is None:
         return None
     data = event.event_specific_data
@@ -34,6 +38,6 @@ def step_report(event: DagsterEvent) -> StepReport | None:
         return StepReport(event.step_key, "executed", data.duration_ms / 1000, data.usage)
     if isinstance(data, StepFailureData):
         return StepReport(event.step_key, "failed", data.duration_ms / 1000, data.usage)
-    simple = {"STEP_MEMOIZED": "memoized", "STEP_SKIPPED": "skipped"}
-    outcome = simple.get(event.event_type_value)
-    return StepReport(event.step_key, outcome) if outcome else None
+    if event.event_type_value == "STEP_MEMOIZED":
+        return StepReport(event.step_key, "memoized")
+    return StepReport(event.step_key, "skipped") if event.event_type_value == "STEP_SKIPPED" else None

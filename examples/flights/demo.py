@@ -1,4 +1,4 @@
-"""`make demo`: the flights pipeline on an S3 server of its own, run four times, and what is in the bucket afterwards.
+"""`make demo`: runs the flights pipeline four times on its own S3 server, and lists what is in the bucket afterwards.
 
 python -m examples.flights.demo
 """
@@ -21,8 +21,10 @@ from core import DagsterInstance, PipelineDefinition, PipelineExecutionResult, e
 from core.cli.failures import clear_failures
 from core.cli.loading import load_pipeline, load_run_config
 from core.cli.output.progress import show_progress
-from core.cli.output.report import human_bytes, run_table
+from core.cli.output.runs import run_table
+from core.cli.output.text import human_bytes
 from core.compute_logs.manager import ComputeIOType
+from core.views.runs import report_run
 
 HERE = Path(__file__).parent
 RESULT_SOLID = "summarize"
@@ -30,21 +32,22 @@ CONFIG_CHANGE = "solids.delays_by_carrier.config.min_flights=5000"
 CHANGED_SOLID = "delays_by_weather"
 LOGGED_STEP = "delays_by_weather"
 QUIET = ["loggers.console.config.log_level=WARNING"]
+MAX_LISTED = 5  # addresses of each kind
 
 
 class DemoRun(NamedTuple):
-    """One of the demo's runs: what it shows, and what it came to."""
+    """One of the demo's runs: what it shows, and its result."""
 
     title: str
     result: PipelineExecutionResult
 
 
 def run_four_times(console: Console, folder: Path) -> list[DemoRun]:
-    """Runs the pipeline cold, unchanged, with one config changed, with one version changed; all in mode `s3`.
+    """Runs the pipeline cold, unchanged, with one config changed and with one version changed; all in mode `s3`.
 
     Args:
         console: where the tables go.
-        folder: for a copy of the pipeline's file, whose version is edited as a user would.
+        folder: for a copy of the pipeline's file in which a version is edited, as a user would do.
     """
     pipeline = load_pipeline(HERE / "pipeline.py", "flights")
     edited = load_pipeline(_edited_copy(folder), "flights")
@@ -60,7 +63,7 @@ def run_four_times(console: Console, folder: Path) -> list[DemoRun]:
 def run_without_memoization() -> PipelineExecutionResult:
     """Runs the pipeline once more with every step executed and its values elsewhere in the bucket."""
     pipeline = load_pipeline(HERE / "pipeline.py", "flights")
-    elsewhere = [f"resources.{key}.config.s3_prefix=anew" for key in ("io_manager", "file_manager")]
+    elsewhere = [f"resources.{key}.config.s3_prefix=unmemoized" for key in ("io_manager", "file_manager")]
     config = load_run_config([HERE / "s3.yaml"], [*elsewhere, *QUIET])
     with DagsterInstance.local_temp() as instance:
         instance.compute_log_manager.echo = lambda _chunk: None
@@ -69,17 +72,18 @@ def run_without_memoization() -> PipelineExecutionResult:
 
 def _run(console: Console, title: str, pipeline: PipelineDefinition, settings: list[str]) -> PipelineExecutionResult:
     config = load_run_config([HERE / "s3.yaml"], [*settings, *QUIET])
+    console.print(f"[bold]{title}[/]")
     with (
         DagsterInstance.get() as instance,
         show_progress(instance, len(pipeline.solids), echo_output=False) as progress,
     ):
         result = execute_pipeline(pipeline, config, "s3", instance=instance, on_event=progress.on_event)
-    console.print(run_table(title, result.event_list), "")
+    console.print(run_table("", report_run(result.event_list)), "")
     return result
 
 
 def _edited_copy(folder: Path) -> Path:
-    """A copy of pipeline.py in which one solid has another version."""
+    """A copy of pipeline.py in which one solid has a different version."""
     before, name, after = (HERE / "pipeline.py").read_text("utf-8").partition(f"def {CHANGED_SOLID}(")
     head, version, tail = before.rpartition('version="1"')
     assert name, f"pipeline.py has no solid {CHANGED_SOLID}"
@@ -107,7 +111,7 @@ def demo_environment(server: EmbeddedS3Server, bucket: str, folder: Path) -> Ite
     (home / "dagster.yaml").write_text(yaml.safe_dump({"compute_logs": compute_logs}), "utf-8")
     before = dict(os.environ)
     for variable in [each for each in os.environ if each.startswith("AWS_")]:
-        del os.environ[variable]  # a profile or token of the user's has no place here
+        del os.environ[variable]  # no profile or token of the user's may interfere
     os.environ.update(
         server.environment(),
         AWS_CONFIG_FILE=os.devnull,
@@ -125,7 +129,7 @@ def demo_environment(server: EmbeddedS3Server, bucket: str, folder: Path) -> Ite
 
 
 def list_bucket(server: EmbeddedS3Server, bucket: str) -> dict[str, list[tuple[str, int]]]:
-    """What is in the bucket: (s3:// address, bytes) of each object, by kind."""
+    """The content of the bucket: (s3:// address, size in bytes) of each object, by kind."""
     kinds: dict[str, list[tuple[str, int]]] = {"values": [], "files": [], "logs": []}
     for page in server.client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="flights/"):
         for item in page.get("Contents", []):
@@ -135,7 +139,7 @@ def list_bucket(server: EmbeddedS3Server, bucket: str) -> dict[str, list[tuple[s
 
 
 def last_lines_from_bucket(bucket: str, run_id: str, folder: Path, count: int = 8) -> list[str]:
-    """The end of one step's stdout, fetched from the bucket by a manager that has nothing on this disk."""
+    """The end of one step's stdout, fetched from the bucket by a manager without local copies."""
     elsewhere = S3ComputeLogManager(bucket, local_dir=str(folder / "elsewhere"), prefix="flights/logs")
     log = elsewhere.read_logs_file(run_id, LOGGED_STEP, ComputeIOType.STDOUT)
     return (log.data or "").splitlines()[-count:]
@@ -149,19 +153,20 @@ def fetch_chart(server: EmbeddedS3Server, result: PipelineExecutionResult, targe
     return target
 
 
-def check_claims(runs: list[DemoRun], anew: PipelineExecutionResult) -> list[str]:
-    """What the demo says and does not hold; empty when all of it holds."""
+def check_claims(runs: list[DemoRun], unmemoized: PipelineExecutionResult) -> list[str]:
+    """The claims of the demo that do not hold; empty if all of them do."""
     downstream = {"draw_chart", RESULT_SOLID}
     cold, unchanged, other_config, other_version = (set(run.result.executed_step_keys) for run in runs)
-    every = {solid.name for solid in anew.pipeline_def.solids}
+    every = {solid.name for solid in unmemoized.pipeline_def.solids}
     claims = {
         "every run succeeded": all(run.result.success for run in runs),
         "the cold run executed every step": cold == every,
         "the unchanged run executed no step": unchanged == set(),
-        "another config executed only what depends on it": other_config == {"delays_by_carrier", *downstream},
-        "another version executed only what depends on it": other_version == {CHANGED_SOLID, *downstream},
-        "the result is that of a run without memoization": _summary(runs[1].result) == _summary(anew)
-        and _summary(runs[3].result) == _summary(anew),
+        "the run with another config executed only what depends on it": other_config
+        == {"delays_by_carrier", *downstream},
+        "the run with another version executed only what depends on it": other_version == {CHANGED_SOLID, *downstream},
+        "the result is that of a run without memoization": _summary(runs[1].result) == _summary(unmemoized)
+        and _summary(runs[3].result) == _summary(unmemoized),
     }
     return [claim for claim, holds in claims.items() if not holds]
 
@@ -171,23 +176,26 @@ def _summary(result: PipelineExecutionResult) -> Any:
 
 
 def show_bucket(console: Console, listed: dict[str, list[tuple[str, int]]]) -> None:
-    """Prints the address of every object, by kind."""
+    """Prints how many objects of each kind there are, and the first addresses."""
     for kind, objects in listed.items():
         total = human_bytes(sum(size for _address, size in objects))
         console.print(f"[bold]{kind}[/] in the bucket: {len(objects)} objects, {total}")
-        for address, size in objects:
+        for address, size in objects[:MAX_LISTED]:
             console.out(f"  {address}  {human_bytes(size)}", highlight=False)
+        if len(objects) > MAX_LISTED:
+            console.out(f"  ... and {len(objects) - MAX_LISTED} more", highlight=False)
         console.print()
 
 
 def demo(chart_path: Path) -> None:
-    """The whole demo; raises click.ClickException when one of its claims does not hold."""
+    """The whole demo; raises click.ClickException if one of its claims does not hold."""
     console = Console()
     with tempfile.TemporaryDirectory(prefix="flights-demo-") as name, embedded_s3_server() as server:
         folder, bucket = Path(name), server.create_bucket("flights")
-        console.print(f"An S3 server is up at {server.endpoint_url}, with an empty bucket [bold]{bucket}[/].\n")
+        console.print(f"An S3 server is running at {server.endpoint_url}, with an empty bucket [bold]{bucket}[/].\n")
         with demo_environment(server, bucket, folder):
             runs = run_four_times(console, folder)
+            console.print("Running it once more without memoization, to compare the results ...\n")
             failed = check_claims(runs, run_without_memoization())
             show_bucket(console, list_bucket(server, bucket))
             console.print(f"The last lines that [bold]{LOGGED_STEP}[/] printed, read from the bucket:")
@@ -201,7 +209,7 @@ def demo(chart_path: Path) -> None:
 
 
 def main() -> None:
-    """Runs the demo; the chart is left in `.demo/` of the working directory."""
+    """Runs the demo, and leaves the chart in `.demo/` of the working directory."""
     try:
         with clear_failures():
             demo(Path(".demo", "flight-delays.png").absolute())

@@ -234,7 +234,7 @@ def test_a_file_that_is_no_python(project: Project) -> None:
     file = project.write("broken.py", "def f(:\n")
     users_failure(project.command("run", "-f", "broken.py"), f'File "{file}", line 1\n', "SyntaxError: invalid syntax")
     project.write("broken.txt", "x = 1\n")
-    refusal(project.command("run", "-f", "broken.txt"), "broken.txt is no Python file")
+    refusal(project.command("run", "-f", "broken.txt"), "broken.txt is not a Python file")
 
 
 def test_a_file_that_exits_by_itself(project: Project) -> None:
@@ -253,15 +253,15 @@ def test_a_pipeline_that_is_not_in_the_file(project: Project) -> None:
 
 def test_a_file_with_no_pipeline_and_one_with_two(project: Project) -> None:
     project.write("none.py", "x = 1\n")
-    refusal(project.command("run", "-f", "none.py"), "none.py has no pipeline", "@pipeline")
+    refusal(project.command("run", "-f", "none.py"), "none.py defines no pipeline", "@pipeline")
     project.write("two.py", "from flights import *\nfrom core import PipelineDefinition\nb = PipelineDefinition([])\n")
-    refusal(project.command("run", "-f", "two.py"), "two.py has 2 pipelines", "-a", "b, flights")
+    refusal(project.command("run", "-f", "two.py"), "two.py defines 2 pipelines", "-a", "b, flights")
 
 
 def test_a_function_that_raises_in_the_place_of_a_pipeline(project: Project) -> None:
     file = project.write("made.py", "def make():\n    return 1 / 0\n")
     done = project.command("run", "-f", "made.py", "-a", "make")
-    users_failure(done, f'File "{file}", line 2, in make\n', "make() of made.py raised: ZeroDivisionError")
+    users_failure(done, f'File "{file}", line 2, in make\n', "make() of made.py raised an exception: ZeroDivisionError")
 
 
 def test_a_pipeline_that_contradicts_itself(project: Project) -> None:
@@ -292,7 +292,7 @@ def test_a_config_file_that_is_no_mapping(project: Project) -> None:
 
 @pytest.mark.parametrize("setting", ["solids", "=1", "solids..clean=1"])
 def test_a_setting_without_a_path_or_value(project: Project, setting: str) -> None:
-    refusal(project.run("--set", setting), "--set takes a.b.c=value", repr(setting))
+    refusal(project.run("--set", setting), "--set expects a.b.c=value", repr(setting))
 
 
 def test_a_setting_that_is_no_yaml(project: Project) -> None:

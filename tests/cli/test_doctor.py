@@ -124,7 +124,7 @@ def test_on_a_terminal_it_is_a_table(s3_project: Project) -> None:
     os.close(reader)
     assert process.wait() == 0
     text = shown.decode()
-    assert "found, or what mends it" in text
+    assert "found, or how to fix it" in text
     assert "┃" in text
     assert text.count("io_manager") == 1
 

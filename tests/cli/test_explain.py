@@ -188,7 +188,7 @@ def test_a_deleted_value_is_said_to_be_gone_and_by_whom_it_is_needed(lab: Lab) -
     [join], [report] = lab.paths("join"), lab.paths("report")
     join.unlink()
     unneeded = lab.said(lab.run(lined()))
-    assert unneeded["join"] == ("hit", ["its outputs are needed by nobody"])
+    assert unneeded["join"] == ("hit", ["no step needs its outputs"])
     report.unlink()
     assert lab.why(lab.run(lined())) == {
         "join": [f"its value at {join} is gone or damaged, and `report` needs it"],
@@ -218,7 +218,7 @@ def test_values_that_are_kept_elsewhere_now_are_told_with_both_places(lab: Lab) 
     [was] = lab.paths("report")
     moved = lab.run(lined(), values=lab.folder / "other")
     here = lab.folder / "other" / was.relative_to(lab.values)
-    assert lab.why(moved)["report"] == [f"its value was at {was}, and this run keeps it at {here}"]
+    assert lab.why(moved)["report"] == [f"its value was at {was}, but this run keeps it at {here}"]
 
 
 def test_the_same_version_elsewhere_is_no_change_although_the_last_hit_was_of_another(lab: Lab) -> None:
@@ -232,9 +232,9 @@ def test_what_was_needed_by_nobody_is_compared_with_the_run_before(lab: Lab) -> 
     lab.run(lined())
     [join] = lab.paths("join")
     join.unlink()
-    assert lab.said(lab.run(lined()))["join"] == ("hit", ["its outputs are needed by nobody"])
+    assert lab.said(lab.run(lined()))["join"] == ("hit", ["no step needs its outputs"])
     [reason] = lab.why(lab.run(lined(), values=lab.folder / "other"))["join"]
-    assert reason.startswith(f"its value was at {join}, and this run keeps it at ")
+    assert reason.startswith(f"its value was at {join}, but this run keeps it at ")
 
 
 def test_values_that_are_not_kept_are_needed_each_time(lab: Lab) -> None:
@@ -245,9 +245,9 @@ def test_values_that_are_not_kept_are_needed_each_time(lab: Lab) -> None:
     )
     pipeline = PipelineDefinition(solids, "mixed", dependencies={"report": {"rows": FROM("a")}}, mode_defs=[mode])
     lab.run(pipeline)
-    assert lab.said(lab.run(pipeline))["a"] == ("hit", ["its outputs are needed by nobody"])
+    assert lab.said(lab.run(pipeline))["a"] == ("hit", ["no step needs its outputs"])
     assert lab.why(lab.run(pipeline, report=1)) == {
-        "a": ["an output that is needed was not stored, and `report` needs it"],
+        "a": ["a needed output was not stored, and `report` needs it"],
         "report": ["config: 0 → 1"],
     }
 
@@ -273,7 +273,7 @@ def test_steps_without_version_or_outputs_say_so(lab: Lab) -> None:
     assert lab.why(lab.run(odd(None))) == {
         "a": ["solid 'a' has no version"],
         "join": ["input 'rows' is fed by a.result, which has no version"],
-        "done": ["it has no outputs, so nothing of it can be stored"],
+        "done": ["it has no outputs, so there is nothing to store"],
     }
     assert lab.why(lab.run(odd("1")))["a"] == ["it had no version then: solid 'a' has no version"]
 
@@ -284,11 +284,11 @@ def test_an_output_that_was_not_given_is_told_from_a_value(lab: Lab) -> None:
     mode = ModeDefinition(resource_defs={"io_manager": versioned_filesystem_io_manager})
     feeds = {"after": {"x": FROM("pair", "maybe")}}
     pipeline = PipelineDefinition(solids, "optional", dependencies=feeds, mode_defs=[mode])
-    assert lab.said(lab.run(pipeline))["after"] == ("skipped", ["an output that feeds it was not given"])
+    assert lab.said(lab.run(pipeline))["after"] == ("skipped", ["an optional output that feeds it was not given"])
     outcome, reasons = lab.said(lab.run(pipeline))["pair"]
     assert outcome == "hit"
     assert [reason.split(" of version ")[0] for reason in reasons] == [
-        "output `maybe`: not given, by the mark",
+        "output `maybe`: record that it was not given,",
         "output `sure`: value",
     ]
 
@@ -321,12 +321,12 @@ def test_runs_of_which_nothing_is_known_say_why(lab: Lab) -> None:
     done = lab.command(plain)
     assert (done.exit_code, done.stdout) == (
         0,
-        f"Run {plain} is not memoized: its steps are executed whatever is stored. "
-        "`cloudstore run --memoize` skips those whose values are.\n",
+        f"Run {plain} is not memoized, so its steps are executed whatever is stored. "
+        "`cloudstore run --memoize` skips the steps whose values are stored.\n",
     )
     assert lab.command(plain, "--json").stdout == ""
     old = lab.instance.create_run("lined", tags={MEMOIZED_RUN_TAG: "true"})
-    assert "has not come to its steps yet" in lab.command(old.run_id).stdout
+    assert "has not reached its steps yet" in lab.command(old.run_id).stdout
     lab.instance.report_run_failed(old)
     assert "did not record what its versions were made of" in lab.command(old.run_id).stdout
     pruned = lab.run(lined())

@@ -117,7 +117,7 @@ def test_without_retention_nothing_is_pruned(project: Project, yaml: str) -> Non
     before = files(project)
     done = project.command("instance", "prune")
     assert (done.returncode, done.stdout) == (0, "")
-    assert "Nothing is deleted: the section `retention:` of $DAGSTER_HOME/dagster.yaml sets no limits." in done.stderr
+    assert "Nothing to delete: $DAGSTER_HOME/dagster.yaml sets no limits in a section `retention:`." in done.stderr
     assert files(project) == before
 
 

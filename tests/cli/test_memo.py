@@ -20,7 +20,7 @@ import pytest
 from click.testing import CliRunner
 
 from cloudstore.cli import main
-from core.cli.output.report import human_bytes
+from core.cli.output.text import human_bytes
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -123,7 +123,7 @@ def test_values_are_listed_with_their_users(place: tuple[Project, tuple[str, ...
     none = memo(project, "list", options, "--step", "claen")
     assert none.stdout == ""
     assert none.stderr == (
-        "0 values, 0 B.\nNo value of a step 'claen' is stored; there are values of check, clean, report.\n"
+        "0 values, 0 B.\nNo value of step 'claen' is stored. Steps with stored values: check, clean, report.\n"
     )
 
 
@@ -165,7 +165,7 @@ def test_what_a_run_in_progress_uses_or_may_use_stays(project: Project) -> None:
     done = memo(project, "wipe", ON_DISK, "--older-than", "1d", "--used", "--dry-run")
     assert len(lines(done)) == 3
     assert (
-        "Kept: 3 values: a run in progress uses them, or may; if its process is gone, say so with `clou" in done.stderr
+        "Kept: 3 values: a run in progress uses them, or may; if its process has died, mark the run wi" in done.stderr
     )
     assert len(wiped(project, ON_DISK, "--older-than", "1d", "--used")) == 3
     # Of another run, deleted, a value was stored just now; the one in progress may have found it.
@@ -186,7 +186,8 @@ def test_what_no_run_is_known_to_have_used_stays_for_a_day(place: tuple[Project,
         count = "3 values" if "--to-size" in criteria else "1 value"
         assert done.stdout == ""
         assert (
-            f"Kept: {count}: they were stored within the last day, and may be of another machine's run; " in done.stderr
+            f"Kept: {count}: they were stored within the last day and may belong to a run on another machine; "
+            in done.stderr
         )
     assert wiped(project, options, "--older-than", "1h") == set()
     assert len(wiped(project, options, "--step", "clean", "--older-than", "0min")) == 1
@@ -305,7 +306,7 @@ def test_wiping_asks_before(project: Project) -> None:
     memoized(project, ON_DISK, 1)
     unasked = invoked(project, "memo", "wipe", *ON_DISK, "--step", "clean", "--used")
     assert (unasked.returncode, unasked.stdout) == (2, "")
-    assert re.search(r"Nothing was deleted\. Say --yes to delete 1 value, \d+ B, or --dry-run to list", unasked.stderr)
+    assert re.search(r"Nothing was deleted\. Add --yes to delete 1 value, \d+ B, or --dry-run to list", unasked.stderr)
     command = ("memo", "wipe", *ON_DISK, "--step", "clean", "--used")
     shown = in_terminal(project, "n\n", *command)
     assert re.search(r"Delete 1 value, \d+ B\? \[y/N\]: ", shown)
@@ -349,15 +350,15 @@ def in_terminal(project: Project, answer: str, *arguments: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "Say which values: --step, --version, --older-than or --to-size."),
-        (("--used", "--yes"), "Say which values: --step, --version, --older-than or --to-size."),
-        (("--step", ""), "Invalid value for '--step': it is empty."),
-        (("--version", ""), "Invalid value for '--version': it is empty."),
-        (("--older-than", "30"), "'30' is no age; write a number with min, h, d or w, such as 12h or 30d."),
-        (("--older-than", "-1d"), "'-1d' is no age"),
-        (("--older-than", "1m"), "'1m' is no age"),
-        (("--to-size", "10"), "'10' is no size; write a number with B, KB, MB, GB, TB, KiB, MiB, GiB or TiB."),
-        (("--to-size", "tenGB"), "'tenGB' is no size"),
+        ((), "Select values with --step, --version, --older-than or --to-size."),
+        (("--used", "--yes"), "Select values with --step, --version, --older-than or --to-size."),
+        (("--step", ""), "Invalid value for '--step': must not be empty."),
+        (("--version", ""), "Invalid value for '--version': must not be empty."),
+        (("--older-than", "30"), "'30' is not an age; write a number with min, h, d or w, such as 12h or 30d."),
+        (("--older-than", "-1d"), "'-1d' is not an age"),
+        (("--older-than", "1m"), "'1m' is not an age"),
+        (("--to-size", "10"), "'10' is not a size; write a number with B, KB, MB, GB, TB, KiB, MiB, GiB or TiB."),
+        (("--to-size", "tenGB"), "'tenGB' is not a size"),
     ],
     ids=repr,
 )

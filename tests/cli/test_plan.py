@@ -107,7 +107,7 @@ def test_what_would_be_skipped_is_said(project: Project) -> None:
     assert project.command("run", *command, "--memoize").returncode == 0
     lines = [line.split("\t")[:3] for line in project.command("plan", *command).stdout.splitlines()]
     assert [line[:2] for line in lines] == [["pair", "hit"], ["one", "would be skipped"], ["two", "would be skipped"]]
-    assert lines[1][2] == "an output that feeds it was not given"
+    assert lines[1][2] == "an optional output that feeds it was not given"
 
 
 def test_a_dry_run_is_a_plan(project: Project) -> None:
@@ -118,7 +118,7 @@ def test_a_dry_run_is_a_plan(project: Project) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout == project.command(*PLAN, *changed).stdout
     assert "clean\twould run\tconfig `title`: 'Months' → 'T'" in done.stdout
-    assert project.run("--dry-run").stdout.startswith("All 3 steps would run: the run would not be memoized.")
+    assert project.run("--dry-run").stdout.startswith("All 3 steps would run, since the run would not be memoized.")
     assert project.run("--dry-run", "--no-memoize").stdout.startswith("All 3 steps would run")
     flights = (project.folder / "flights.py").read_text()
     tagged = flights.replace("s3]", "s3], tags={'dagster/is_memoized_run': 'true'}")

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from core.cli.output.prices import Prices, dollars, prices_from
-from core.cli.output.report import run_table
+from core.cli.output.runs import run_table
+from core.cli.output.text import dollars
 from core.errors import DagsterInvalidConfigError
 from core.events import DagsterEvent
 from core.events.payloads import PipelineSuccessData, StepSuccessData
 from core.usage import Usage, UsageMeter
+from core.views.prices import Prices, prices_from
+from core.views.runs import report_run
 
 
 @pytest.mark.parametrize(
@@ -24,12 +26,12 @@ from core.usage import Usage, UsageMeter
     ],
 )
 def test_requests_cost_by_their_kind(usage: Usage, cost: float) -> None:
-    assert Prices().of(usage) == pytest.approx(cost)
+    assert Prices().cost(usage) == pytest.approx(cost)
 
 
 def test_traffic_costs_where_the_table_says_so() -> None:
     prices = Prices(0, 0, per_gb_sent=0.5, per_gb_received=0.09)
-    assert prices.of(Usage(7, 2 * 10**9, 10**9)) == pytest.approx(1.09)
+    assert prices.cost(Usage(7, 2 * 10**9, 10**9)) == pytest.approx(1.09)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,7 @@ def test_the_table_has_the_estimate_of_each_step_and_of_the_run() -> None:
         DagsterEvent("PIPELINE_SUCCESS", "p", event_specific_data=PipelineSuccessData(20.0, usage + usage)),
     ]
     console = Console(width=140, record=True, file=io.StringIO())
-    console.print(run_table("t", events, prices=Prices()))
+    console.print(run_table("t", report_run(events), Prices()))
     rows = [line for line in console.export_text().splitlines() if line.startswith("│")]
     cells = [[cell.strip() for cell in row.strip("│").split("│")] for row in rows]
     assert cells == [
@@ -79,7 +81,7 @@ def test_nothing_of_the_table_is_cut_in_80_columns() -> None:
     data = StepSuccessData(123_450.0, usage)
     events = [DagsterEvent("STEP_SUCCESS", "p", None, "a_long_name_of_a_step", event_specific_data=data)]
     console = Console(width=80, record=True, file=io.StringIO())
-    console.print(run_table("t", events, prices=Prices()))
+    console.print(run_table("t", report_run(events), Prices()))
     text = console.export_text()
     assert "…" not in text
     assert "executed" in text

@@ -1,1 +1,1 @@
-"""What commands print: tables, progress, lines for other programs."""
+"""What commands print: tables and progress for people, lines of JSON or tabs for other programs."""

@@ -1,4 +1,4 @@
-"""Showing a run while it goes on: a bar on a terminal, a line a step elsewhere."""
+"""The progress of a run: a bar on a terminal, one line per step elsewhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from core.cli.output.report import human_bytes
+from core.cli.output.text import human_bytes
 from core.compute_logs.capture import Echo
 from core.compute_logs.manager import ComputeLogManager
 from core.events.records import DagsterEvent
@@ -22,10 +22,10 @@ from core.views.steps import StepReport, step_report
 
 
 class RunProgress:
-    """Told of each event of a run. This one shows nothing but a line for each step that ended.
+    """Follows the events of a run. This class shows only a line for each step that ends.
 
     Args:
-        console: where to show it.
+        console: where to show them.
         step_count: how many steps the run has.
     """
 
@@ -35,7 +35,7 @@ class RunProgress:
         self._ended = 0
 
     def on_event(self, event: DagsterEvent) -> None:
-        """Takes an event."""
+        """Handles an event of the run."""
         report = step_report(event)
         if report is not None:
             self._ended += 1
@@ -47,7 +47,7 @@ class RunProgress:
 
 
 class _BarProgress(RunProgress):
-    """A bar, with the step that is running; what steps print scrolls by above it."""
+    """A bar with the name of the running step; the output of steps scrolls by above it."""
 
     def __init__(self, console: Console, step_count: int, bar: Progress) -> None:
         super().__init__(console, step_count)
@@ -86,13 +86,13 @@ def _line(report: StepReport) -> str:
 def show_progress(instance: DagsterInstance, step_count: int, echo_output: bool = True) -> Iterator[RunProgress]:
     """Shows a run on stderr while the block runs; give its `on_event` to `execute_pipeline`.
 
-    The display writes to a copy of stderr's descriptor, because while a step runs the descriptor itself points at the
-    step's log. What is printed between steps goes above the bar, as what steps print does.
+    The display writes to a copy of stderr's descriptor, because the descriptor itself points at a step's log while the
+    step runs. The output of steps, and anything printed between steps, appears above the bar.
 
     Args:
-        instance: its compute log manager echoes the output of steps above the bar.
+        instance: its compute log manager echoes the output of steps.
         step_count: how many steps the run has.
-        echo_output: whether what steps print is shown; it is in their compute logs in any case.
+        echo_output: whether the output of steps is shown; it is in their compute logs in any case.
     """
     compute_logs = instance.compute_log_manager
     with _copy_of_stderr() as stream:
@@ -130,7 +130,7 @@ def _drop(chunk: bytes) -> None:
 def _copy_of_stderr() -> Iterator[IO[str]]:
     try:
         copy = os.dup(sys.stderr.fileno())
-    except (OSError, ValueError):  # a test runner's stand-in, which has no descriptor
+    except (OSError, ValueError):  # a test runner's replacement, which has no descriptor
         yield sys.stderr
         return
     with os.fdopen(copy, "w", encoding="utf-8", errors="replace", buffering=1) as stream:

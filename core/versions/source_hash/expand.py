@@ -1,4 +1,4 @@
-"""From what a name stands for to its own content, and to the names it uses in turn."""
+"""One step of the walk: from a target to its own content, and to the targets it uses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from core.versions.source_hash.targets import (
     Binding,
     Code,
     Constant,
-    Held,
+    HeldValue,
     Key,
     LiveScope,
     Package,
@@ -39,13 +39,13 @@ _MADE_BY_PYTHON = {
 
 
 class Piece(NamedTuple):
-    """One thing that a version is made of.
+    """The content of a target.
 
     Attributes:
-        label: its name, as people know it; "" when it is a part of something that has one.
-        content: a digest of it alone.
-        uses: what it uses, by the name it has for it.
-        unseen: why nothing can be told of it; "" when something can.
+        label: its name, as people know it; "" if it is part of something that has a name.
+        content: a digest of the target alone.
+        uses: the targets it uses, each with the name it uses for it.
+        unseen: why it cannot be inspected; "" if it can.
     """
 
     label: str
@@ -55,7 +55,7 @@ class Piece(NamedTuple):
 
 
 class Expanded(NamedTuple):
-    """A target, what it is made of, and what that was read from."""
+    """A target, its content, and what the content was read from."""
 
     target: Target
     piece: Piece
@@ -63,7 +63,7 @@ class Expanded(NamedTuple):
 
 
 class Expander:
-    """Tells what each target is made of."""
+    """Finds the content of targets, and remembers it as long as it holds."""
 
     def __init__(self) -> None:
         self._files = SourceFiles()
@@ -71,7 +71,7 @@ class Expander:
         self._known: dict[Key, Expanded] = {}
 
     def expand(self, target: Target) -> Expanded:
-        """The content and uses of a target; with the very piece that it was last time, when it has not changed."""
+        """The content and uses of a target; the same `Piece` object as last time if nothing has changed."""
         known = self._known.get(target.key)
         if known and _value_of(known.target) is _value_of(target) and known.trace.holds():
             return known
@@ -86,11 +86,11 @@ class Expander:
         return self._known[target.key]
 
     def start(self, function: Any) -> Target:
-        """The target that stands for the function of a definition, or for what was given as one."""
+        """The target for the function of a definition, or for another callable given as one."""
         if is_code(function) and (isinstance(function, FunctionType) or origin_of_code(function).is_project):
             return Code(function) if isinstance(function, FunctionType | type) else self._lookup.code(function)[0]
         wrapped = inspect.getattr_static(function, "__wrapped__", None)
-        return Held(function, type(function).__qualname__, function) if wrapped is None else self.start(wrapped)
+        return HeldValue(function, type(function).__qualname__, function) if wrapped is None else self.start(wrapped)
 
     def _expand(self, target: Target) -> Piece:
         match target:
@@ -100,7 +100,7 @@ class Expander:
                 return self._class(cls)
             case Constant():
                 return self._constant(target)
-            case Held(label=label, value=value):
+            case HeldValue(label=label, value=value):
                 piece = self._plain(label, value)
                 return piece or self._unseen(label, f"a value of type {type(value).__name__} that a function holds")
             case Binding(scope=scope, name=name):
@@ -132,12 +132,12 @@ class Expander:
         return Piece(label, content, [*uses, *self._followed("__wrapped__", wrapped)])
 
     def _function_of_others(self, function: FunctionType, label: str, scope: LiveScope, is_strict: bool) -> Piece:
-        """A function of an installed distribution or the standard library: what it holds of the project's."""
+        """A function from outside the project: only the project's code that it holds counts."""
         uses = self._followed("__wrapped__", function.__dict__.get("__wrapped__"))
         for name in scope.cells:
             targets = self._lookup.resolve(Reference((name,)), scope)
             for target in targets:
-                if isinstance(target, Held) and not is_strict:
+                if isinstance(target, HeldValue) and not is_strict:
                     uses += self._followed(name, target.value)
                 else:
                     uses.append((name, target))
@@ -145,7 +145,7 @@ class Expander:
         return Piece("", digest(("outside", function.__module__, function.__qualname__)), uses)
 
     def _followed(self, name: str, value: Any) -> list[tuple[str, Target]]:
-        """The code in something that another's function holds; its other values are its own affair."""
+        """The code in a value that a function from outside the project holds; its other values do not count."""
         if is_code(value):
             return [(name, each) for each in self._lookup.code(value)]
         if type(value) in (functools.partial, MethodType, dict, list, tuple):
@@ -159,7 +159,7 @@ class Expander:
         return [] if wrapped is None else self._followed(name, wrapped)
 
     def _definition(self, file: SourceFile, node: ast.AST, scope: Scope) -> tuple[str, list[tuple[str, Target]]]:
-        """The content of a definition and what it uses. What our own decorators are told is in the definition."""
+        """The content of a definition and what it uses, without the arguments of our own decorators."""
         syntax = file.syntax(node, leave_decorators=True)
         contents, uses = [syntax.content], self._uses(syntax.references, scope)
         for decorator in getattr(node, "decorator_list", ()):
@@ -175,7 +175,7 @@ class Expander:
         return digest(contents), uses
 
     def _defaults(self, function: FunctionType, node: FunctionNode | None, label: str) -> list[tuple[str, Target]]:
-        """The values of defaults, where the source does not tell them: `lambda x, i=i: ...` in a loop."""
+        """The values of defaults that the source does not determine: `lambda x, i=i: ...` in a loop."""
         if node is not None and "<" not in function.__code__.co_qualname:
             return []
         count = function.__code__.co_argcount
@@ -187,7 +187,7 @@ class Expander:
             if is_code(value):
                 uses += [(name, each) for each in self._lookup.code(value)]
             else:
-                uses.append((name, Held(function, f"{label}.{name}", value)))
+                uses.append((name, HeldValue(function, f"{label}.{name}", value)))
         return uses
 
     def _class(self, cls: type) -> Piece:
@@ -215,7 +215,7 @@ class Expander:
         return self._class_by_members(cls, label, bases)
 
     def _is_current(self, functions: Iterable[FunctionType], file: SourceFile) -> bool:
-        """Whether the methods that the file has are those of the class; they are not when it was edited since."""
+        """Whether the class still has the methods in the file; it has not if the file was edited since."""
         own = [each for each in functions if each.__code__.co_filename == file.path]
         return all(self._files.function(each.__code__) for each in own)
 
@@ -231,14 +231,14 @@ class Expander:
             elif name not in _MADE_BY_PYTHON and not hasattr(value, "__objclass__"):
                 piece = self._plain(f"{label}.{name}", value)
                 if piece is None:
-                    return self._unseen(label, f"a class without source whose attribute {name} is no plain value")
+                    return self._unseen(label, f"a class without source whose attribute {name} is not a plain value")
                 contents.append(piece.content)
                 uses += piece.uses
         return Piece(label, digest(contents), uses)
 
     def _constant(self, constant: Constant) -> Piece:
         label = f"{constant.scope.module_name}.{constant.name}"
-        if not self._lookup.is_of_a_place(constant.scope, constant.name):
+        if not self._lookup.depends_on_folder(constant.scope, constant.name):
             piece = self._plain(label, constant.value)
             if piece:
                 return piece
@@ -297,7 +297,7 @@ class Expander:
 
 
 def _value_of(target: Target) -> object:
-    return target.value if isinstance(target, Constant | Held | Code) else None
+    return target.value if isinstance(target, Constant | HeldValue | Code) else None
 
 
 def _is_same(one: Piece, other: Piece) -> bool:
@@ -322,7 +322,7 @@ def _functions_of(value: Any) -> list[FunctionType]:
 
 
 def _form_of(code: CodeType) -> str:
-    """What a code object does, less its lines and file. Other Python versions compile to something else."""
+    """The content of a code object, without lines and file. Each minor Python version compiles to a different one."""
     signature = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags, code.co_varnames)
     return digest((code.co_code, _constants(code.co_consts), code.co_names, code.co_freevars, signature))
 

@@ -19,7 +19,7 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
 class Syntax(NamedTuple):
-    """A piece of syntax: the digest of its normal form, and the names it takes from outside."""
+    """A piece of syntax: the digest of its normal form, and the names it takes from outside itself."""
 
     content: str
     references: tuple[Reference, ...]
@@ -29,11 +29,11 @@ class SourceFile:
     """A parsed file.
 
     Attributes:
-        path: of the file, or the name that an interactive session gave to a piece of source.
-        bindings: the statements on the file's top level that bind or change a name, other than imports.
-        imports: what is imported on the top level, by the name it is bound to.
-        stars: the modules that all names are imported from.
-        classes: by qualified name; more than one where a class is defined in several ways.
+        path: of the file, or the name that an interactive session gave to the source.
+        bindings: name -> the top-level statements that bind or change it, other than imports.
+        imports: name -> what is imported under it on the top level.
+        stars: the modules from which all names are imported.
+        classes: by qualified name; several if a class is defined more than once, as in an `if` and its `else`.
     """
 
     def __init__(self, path: str, source: bytes) -> None:
@@ -52,17 +52,17 @@ class SourceFile:
             self._index_bindings(statement, statement)
 
     def function(self, code: CodeType) -> FunctionNode | None:
-        """The syntax of a function, if this file is what the function was compiled from.
+        """The syntax of a function, if the function was compiled from this file.
 
-        None where the file was edited after it was imported, where a tool rewrote the function, and for two lambdas on
-        one line, which can not be told apart.
+        None if the file was edited after it was imported, if a tool rewrote the function, and for two lambdas on one
+        line, which cannot be told apart.
         """
         key = (code.co_firstlineno, code.co_name)
         nodes = self._functions.get(key, ())
         return nodes[0] if len(nodes) == 1 and code in self._codes.get(key, ()) else None
 
     def syntax(self, node: ast.AST, leave_decorators: bool = False) -> Syntax:
-        """The digest of a node of this file and the names it takes from outside.
+        """The digest of a node of this file, and the names it takes from outside itself.
 
         Args:
             node: the node.
@@ -97,9 +97,9 @@ class SourceFile:
                 self._index_codes(each)
 
     def _index_bindings(self, statement: ast.stmt, outermost: ast.stmt) -> None:
-        """Notes what a statement binds: for a name bound in an `if` or a loop, the whole of it."""
+        """Records what a statement binds; for a name bound inside an `if` or a loop, the whole compound statement."""
         if _is_main_guard(statement):
-            return  # does not run where the file is imported
+            return  # it does not run when the file is imported
         if isinstance(statement, ast.Import | ast.ImportFrom):
             for name, what in imports_of(statement):
                 if what.name == "*":
@@ -133,7 +133,7 @@ def _is_main_guard(statement: ast.stmt) -> bool:
 
 
 def _is_definition_inside(statement: ast.stmt, name: str) -> bool:
-    """Whether a compound statement has the name from a `def` or `class` in it, which is noted by itself."""
+    """Whether a `def` or `class` inside a compound statement binds the name; that one is recorded by itself."""
     inner = list(_inner_statements(statement))
     return any(
         (isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and each.name == name)
@@ -143,7 +143,7 @@ def _is_definition_inside(statement: ast.stmt, name: str) -> bool:
 
 
 def _inner_statements(statement: ast.stmt) -> Iterator[ast.stmt]:
-    """The statements that stand inside a compound statement of the same scope."""
+    """The statements inside a compound statement that belong to the same scope."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return
     for child in ast.iter_child_nodes(statement):
@@ -169,7 +169,7 @@ def _changed_names(statement: ast.stmt) -> Iterator[str]:
 
 
 def _roots(changed: ast.expr) -> Iterator[str]:
-    """The name that `changed` asks attributes and items of."""
+    """The name whose attributes and items `changed` refers to."""
     match changed:
         case ast.Attribute(value=inner) | ast.Subscript(value=inner):
             yield from _roots(inner)
@@ -178,14 +178,14 @@ def _roots(changed: ast.expr) -> Iterator[str]:
 
 
 class SourceFiles:
-    """The files read so far; each is parsed once, and again only when it is another one."""
+    """The files read so far; each is parsed once, and again only if it has changed."""
 
     def __init__(self) -> None:
         self._files: dict[str, tuple[object, SourceFile | None]] = {}
         self._nodes: dict[int, tuple[CodeType, tuple[SourceFile, FunctionNode] | None]] = {}
 
     def get(self, path: str) -> SourceFile | None:
-        """The file as it was when it was read first; None where there is no source or it is no Python."""
+        """The file as it was when it was first read; None if there is no source or it is not Python."""
         if path not in self._files:
             self._files[path] = (stamp_of(path), _parse(path))
         return self._files[path][1]
@@ -203,7 +203,7 @@ class SourceFiles:
         return self._nodes[id(code)][1]
 
     def _find(self, code: CodeType) -> tuple[SourceFile, FunctionNode] | None:
-        for get in (self.get, self.get_current):  # the first may be from before a reload of the module
+        for get in (self.get, self.get_current):  # the first may date from before the module was reloaded
             file = get(code.co_filename)
             node = file.function(code) if file else None
             if file and node:
@@ -212,7 +212,7 @@ class SourceFiles:
 
 
 def stamp_of(path: str) -> object:
-    """Something that is another one when the file is."""
+    """A value that changes when the file does."""
     try:
         status = os.stat(path)  # noqa: PTH116  a Path takes longer to make than this takes, and there are many
     except (OSError, ValueError):

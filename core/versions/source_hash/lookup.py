@@ -1,4 +1,4 @@
-"""From a name in a scope to what it stands for."""
+"""From a name in a scope to the targets it stands for."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from core.versions.source_hash.targets import (
     Binding,
     Code,
     Constant,
-    Held,
+    HeldValue,
     LiveScope,
     Package,
     Scope,
@@ -37,23 +37,23 @@ from core.versions.source_hash.trace import ABSENT, Trace
 
 Targets = list[Target]
 _Trail = frozenset[tuple[str, ...]]
-_OF_A_PLACE = {"__file__", "__path__", "cwd", "getcwd", "gettempdir", "expanduser"}
-"""Names of what differs between folders and machines, where the project is the same."""
+_FOLDER_NAMES = {"__file__", "__path__", "cwd", "getcwd", "gettempdir", "expanduser"}
+"""Names whose values differ between folders and machines, even if the project is the same."""
 
 
 class Lookup:
-    """Finds what names stand for: in loaded modules as they are, in others by their source. Imports nothing."""
+    """Finds what names stand for: in loaded modules by their values, in others by their source. Imports nothing."""
 
     def __init__(self, files: SourceFiles) -> None:
         self.files = files
         self.trace = Trace()
-        self._of_a_place: dict[tuple[object, ...], bool] = {}
+        self._depends_on_folder_by_name: dict[tuple[object, ...], bool] = {}
 
     def resolve(self, reference: Reference, scope: Scope) -> Targets:
-        """What a reference stands for; nothing for built-ins, the standard library and names that are not there.
+        """What a reference stands for; empty for built-ins, the standard library and undefined names.
 
-        A name that is imported inside a function is looked up in the source, also when the module is loaded: whether
-        it is depends on what ran before in the process.
+        A name that is imported inside a function is looked up in the source even if the module is loaded, because
+        whether it is loaded depends on what ran earlier in the process.
         """
         if reference.imports:
             rest = reference.chain[1:]
@@ -63,9 +63,9 @@ class Lookup:
         return self._live(reference.chain, scope)
 
     def code(self, value: Any) -> Targets:
-        """What stands for a function or class: its code, when it is the project's; else its distribution.
+        """The targets for a function or class: its code if it belongs to the project, else its distribution.
 
-        A function of others may hold one of the project's, as what `contextlib.contextmanager` returns does.
+        A function from outside may hold one of the project's, as does the one that `contextlib.contextmanager` returns.
         """
         origin = origin_of_code(value)
         if origin.is_project:
@@ -76,7 +76,7 @@ class Lookup:
 
     def home(self, scope: LiveScope, name: str, value: object) -> tuple[LiveScope, str]:
         """The module that a value was imported from, and its name there."""
-        for _ in range(50):  # imports in a circle end
+        for _ in range(50):  # a limit, since modules may import a name from each other
             file = self.source(scope)
             if file is None or name in file.bindings:
                 break
@@ -100,29 +100,29 @@ class Lookup:
         self.trace.file(scope.file)
         return self.files.get_current(scope.file)
 
-    def is_of_a_place(self, scope: Scope, name: str) -> bool:
-        """Whether a module's constant is made from where the project lies, as Path(__file__).parent is."""
+    def depends_on_folder(self, scope: Scope, name: str) -> bool:
+        """Whether a module's constant depends on the folder of the project, as Path(__file__).parent does."""
         file = self.source(scope)
         if file is None:
             return False
         key = (id(file), name)
-        if key not in self._of_a_place:
-            self._of_a_place[key] = False  # stands while it is worked out, so circles end
-            self._of_a_place[key] = self._is_of_a_place(scope, file, name)
-        return self._of_a_place[key]
+        if key not in self._depends_on_folder_by_name:
+            self._depends_on_folder_by_name[key] = False  # until it is known, so that recursion through a cycle ends
+            self._depends_on_folder_by_name[key] = self._depends_on_folder(scope, file, name)
+        return self._depends_on_folder_by_name[key]
 
-    def _is_of_a_place(self, scope: Scope, file: SourceFile, name: str) -> bool:
+    def _depends_on_folder(self, scope: Scope, file: SourceFile, name: str) -> bool:
         for statement in file.bindings.get(name, ()):
             for reference in file.syntax(statement).references:
-                if reference.chain[-1] in _OF_A_PLACE:
+                if reference.chain[-1] in _FOLDER_NAMES:
                     return True
                 for target in self.resolve(reference, scope):
-                    if isinstance(target, Constant | Binding) and self.is_of_a_place(target.scope, target.name):
+                    if isinstance(target, Constant | Binding) and self.depends_on_folder(target.scope, target.name):
                         return True
                     if isinstance(target, Code) and isinstance(target.value, FunctionType):
                         found = self.files.function(target.value.__code__)
                         inner = references([found[1]]) if found else ()
-                        if any(each.chain[-1] in _OF_A_PLACE for each in inner):
+                        if any(each.chain[-1] in _FOLDER_NAMES for each in inner):
                             return True
         return False
 
@@ -136,7 +136,7 @@ class Lookup:
                 return self._module(value, rest)
             if is_code(value):
                 return self.code(value)
-            return [Held(scope.cells[name], f"{scope.module_name}.{name}", value)]
+            return [HeldValue(scope.cells[name], f"{scope.module_name}.{name}", value)]
         value = self.trace.name(scope.names, name)
         return self._unbound(name, scope) if value is ABSENT else self._member(scope, name, value, rest)
 
@@ -152,7 +152,7 @@ class Lookup:
             made_here = origin.is_project and not any(isinstance(each, Code) and _is_project(each) for each in targets)
             file = self.source(scope)
             if made_here and file and name in file.bindings:
-                return [*targets, Binding(scope, name)]  # made by a call of others' code
+                return [*targets, Binding(scope, name)]  # made by calling code from outside the project
             return targets
         return [Constant(scope, name, value)] if origin.is_project else packages(origin)
 
@@ -215,12 +215,12 @@ class Lookup:
 
 
 def packages(origin: Origin) -> Targets:
-    """The distributions of an origin."""
+    """The distributions of an origin, as targets."""
     return [Package(*each) for each in origin.distributions] if origin.owner is Owner.INSTALLED else []
 
 
 def absolute_name(imported: Import, package: str) -> str:
-    """The full name of the module that is imported, or imported from, in a module of the given package."""
+    """The full name of the module that an import names, in a module of the given package."""
     if not imported.level:
         return imported.module
     above = package.split(".")

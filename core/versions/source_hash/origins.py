@@ -1,4 +1,4 @@
-"""Whose a module is: the standard library's, an installed distribution's, or the user's own."""
+"""Where a module comes from: the standard library, an installed distribution, or the user's project."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Origin(NamedTuple):
     """Where a module comes from.
 
     Attributes:
-        owner: whose it is.
-        distributions: for an installed one, names and versions of the distributions that have its top-level package.
+        owner: the kind of origin.
+        distributions: for an installed module, names and versions of the distributions with its top-level package.
     """
 
     owner: Owner
@@ -46,7 +46,7 @@ class Origin(NamedTuple):
 
     @property
     def is_own(self) -> bool:
-        """bool: whether it is a part of this package."""
+        """bool: whether it is part of this package."""
         return any(name == _OWN for name, _ in self.distributions)
 
 
@@ -55,12 +55,12 @@ _PROJECT = Origin(Owner.PROJECT)
 
 
 def origin_of_module(module: types.ModuleType) -> Origin:
-    """The origin of a module that is loaded."""
+    """The origin of a loaded module."""
     return origin_of_namespace(vars(module))
 
 
 def origin_of_namespace(namespace: Mapping[str, object]) -> Origin:
-    """The origin of a loaded module by its global names, as a function has them in `__globals__`."""
+    """The origin of a loaded module by its global names, such as `__globals__` of a function."""
     file = namespace.get("__file__")
     if not isinstance(file, str):
         file = next(iter(_strings(namespace.get("__path__"))), None)  # a package without __init__.py
@@ -77,12 +77,12 @@ CODE_TYPES = (
 
 
 def is_code(value: object) -> bool:
-    """Whether a value is a class or function itself; unlike isinstance, it asks nothing of a proxy for one."""
+    """Whether a value is itself a class or function; unlike isinstance, this runs no code of a proxy for one."""
     return issubclass(type(value), CODE_TYPES)
 
 
 def origin_of_code(code: Any) -> Origin:
-    """The origin of a class or function, of one written in C as well."""
+    """The origin of a class or function, including those written in C."""
     if isinstance(code, types.FunctionType):
         return origin_of_namespace(code.__globals__)
     if isinstance(code, types.MethodDescriptorType | types.WrapperDescriptorType):
@@ -96,7 +96,7 @@ def origin_of_code(code: Any) -> Origin:
 
 
 def outside_name(code: Any) -> str:
-    """What tells a class or function of others from the rest of theirs; "" for the project's, which are followed."""
+    """The full name of a class or function from outside the project; "" for the project's own, which is followed."""
     return "" if origin_of_code(code).is_project else f"{getattr(code, '__module__', None)}.{code.__qualname__}"
 
 
@@ -109,8 +109,8 @@ def origin_of(name: str, file: str | None) -> Origin:
     """The origin of a module.
 
     Args:
-        name: dotted.
-        file: it, or the folder of a package without `__init__.py`; None for what has no file.
+        name: its dotted name.
+        file: its file, or the folder of a package without `__init__.py`; None if it has none.
     """
     top = name.partition(".")[0]
     if file is None:
@@ -137,7 +137,7 @@ def _standard_folders() -> tuple[str, ...]:
 
 @cache
 def _site_folders() -> tuple[str, ...]:
-    """Where distributions are installed; an editable one leaves only its metadata there, so its files are not below."""
+    """The folders in which distributions are installed; an editable one has only its metadata there, not its files."""
     known = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages()]
     known += [site.getusersitepackages()]
     known += [each for each in sys.path if Path(each).name in ("site-packages", "dist-packages")]
@@ -155,16 +155,16 @@ def _version(distribution: str) -> str:
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
-        return "not installed"  # a checkout on PYTHONPATH
+        return "not installed"  # such as a checkout on PYTHONPATH
 
 
 class Located(NamedTuple):
     """A module that may not be imported yet.
 
     Attributes:
-        name: dotted.
-        file: of its source; None for a package without `__init__.py` and for what has no file.
-        folders: where its submodules are, for a package.
+        name: its dotted name.
+        file: its source file; None for a package without `__init__.py` and for a module without a file.
+        folders: where its submodules are, if it is a package.
     """
 
     name: str
@@ -173,12 +173,12 @@ class Located(NamedTuple):
 
     @property
     def origin(self) -> Origin:
-        """Origin: whose it is."""
+        """Origin: where it comes from."""
         return origin_of(self.name, self.file or next(iter(self.folders), None))
 
 
 def locate(name: str) -> Located | None:
-    """Finds a module without importing it, nor the packages above it; None where there is none."""
+    """Finds a module without importing it or the packages above it; None if there is no such module."""
     parent, _, _ = name.rpartition(".")
     folders = None
     if parent:

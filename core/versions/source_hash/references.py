@@ -19,11 +19,11 @@ class Import(NamedTuple):
 
 
 class Reference(NamedTuple):
-    """A name and the attributes asked of it, as in `helpers.times.parse`.
+    """A name and the attributes accessed on it, as in `helpers.times.parse`.
 
     Attributes:
         chain: the name, and its attributes.
-        imports: what the name stands for when it is imported inside the function; empty for a name from outside.
+        imports: what the name stands for if it is imported inside the function; empty for a name from outside.
     """
 
     chain: tuple[str, ...]
@@ -31,7 +31,7 @@ class Reference(NamedTuple):
 
 
 def references(nodes: Iterable[ast.AST]) -> tuple[Reference, ...]:
-    """The names that the syntax reads and does not bind itself, in the order they stand in, each once."""
+    """The names that the syntax reads but does not bind, each once, in order of appearance."""
     finder = _Finder()
     for node in nodes:
         finder.visit(node)
@@ -39,7 +39,7 @@ def references(nodes: Iterable[ast.AST]) -> tuple[Reference, ...]:
 
 
 def imports_of(statement: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, Import]]:
-    """The names that an import statement binds, each with what it binds it to."""
+    """The names that an import statement binds, each with what it imports under that name."""
     for alias in statement.names:
         if isinstance(statement, ast.ImportFrom):
             yield alias.asname or alias.name, Import(statement.module or "", statement.level, alias.name)
@@ -72,7 +72,7 @@ def stored_names(node: ast.AST) -> Iterator[str]:
 
 
 _Frame = dict[str, list[Import] | None]
-"""Local names: to what is imported under them, or to None where `global` says that they are not local."""
+"""Local name -> what is imported under it, or None if `global` declares that it is not local."""
 
 
 class _Finder(ast.NodeVisitor):
@@ -119,7 +119,7 @@ class _Finder(ast.NodeVisitor):
         self._in_class = outer
 
     def visit_ListComp(self, node: _Comprehension) -> None:
-        self.visit(node.generators[0].iter)  # it is evaluated outside
+        self.visit(node.generators[0].iter)  # it is evaluated in the enclosing scope
         self._frames.append({name: [] for each in node.generators for name in stored_names(each.target)})
         self.generic_visit(node)
         self._frames.pop()
@@ -173,7 +173,7 @@ def _frame(arguments: ast.arguments, body: Sequence[ast.AST]) -> _Frame:
 
 
 def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """A node and those below it, but not what stands inside functions and classes."""
+    """A node and those below it, except inside functions and classes."""
     yield node
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
         for child in ast.iter_child_nodes(node):

@@ -1,4 +1,4 @@
-"""The text of a piece of syntax, less what does not change what it does."""
+"""The text of a piece of syntax, without the parts that do not change what it does."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def normal_form(nodes: Iterable[ast.AST], leave_decorators: bool = False) -> str
     """The syntax as text without positions, comments, docstrings and other bare strings, `pass`, and annotations.
 
     Annotations of parameters, results and local variables are for readers and type checkers. Those in the body of a
-    class stay: dataclasses and their like make fields of them. Fields that are empty are left out, so that Python
-    3.11, 3.12 and 3.13 write the same.
+    class stay, because dataclasses and similar classes make fields of them. Empty fields of syntax nodes are left out,
+    so that Python 3.11, 3.12 and 3.13 give the same text.
 
     Args:
         nodes: the syntax.
-        leave_decorators: whether the decorators of the nodes themselves (not of what they hold) are left out.
+        leave_decorators: whether the decorators of the nodes themselves, but not of nodes inside them, are left out.
     """
     pieces: list[str] = []
     for node in nodes:
@@ -28,7 +28,7 @@ def normal_form(nodes: Iterable[ast.AST], leave_decorators: bool = False) -> str
 
 
 def is_bare(statement: ast.stmt) -> bool:
-    """Whether a statement does nothing: `pass`, a docstring or another constant on its own."""
+    """Whether a statement does nothing: `pass`, a docstring, or any other constant on its own."""
     return isinstance(statement, ast.Pass) or (
         isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
     )
@@ -66,6 +66,6 @@ def _field(value: object, write: Write, in_class: bool) -> None:
                 write(",")
         write("]")
     elif type(value) is int:
-        write(f"int:{value:x};")  # in decimal, Python refuses more than 4300 digits
+        write(f"int:{value:x};")  # hexadecimal, since Python refuses to write more than 4300 decimal digits
     else:
         write(f"{type(value).__name__}:{value!r};")

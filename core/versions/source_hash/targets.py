@@ -1,4 +1,4 @@
-"""What a name can stand for, and where names are looked up."""
+"""Targets: what a name can stand for; and scopes: where names are looked up."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Key = tuple[object, ...]
 
 @dataclass(frozen=True, eq=False)
 class LiveScope:
-    """The names of a loaded module, as they are now, and the closure's before them."""
+    """The current names of a loaded module, preceded by those of a closure."""
 
     names: Namespace
     cells: Mapping[str, CellType] = field(default_factory=dict)
@@ -23,13 +23,13 @@ class LiveScope:
 
     @property
     def file(self) -> str | None:
-        """str | None: the file of the module; in an interactive session that of the piece of source."""
+        """str | None: the file of the module; in an interactive session, the name of the piece of source."""
         file = self.names.get("__file__")
         return file if isinstance(file, str) else self.code_file
 
     @property
     def module_name(self) -> str:
-        """str: as people know it."""
+        """str: the name of the module as people know it."""
         return display_name(str(self.names.get("__name__")), self.file, self.names.get("__spec__"))
 
     @property
@@ -40,13 +40,13 @@ class LiveScope:
 
     @property
     def key(self) -> Key:
-        """Key: tells it from other scopes."""
+        """Key: identifies the scope."""
         return ("live", id(self.names), *(id(each) for each in self.cells.values()))
 
 
 @dataclass(frozen=True, eq=False)
 class StaticScope:
-    """The names of a module as its source binds them, whether it is imported or not."""
+    """The names that the source of a module binds, whether it is imported or not."""
 
     module: Located
 
@@ -57,7 +57,7 @@ class StaticScope:
 
     @property
     def module_name(self) -> str:
-        """str: as people know it."""
+        """str: the name of the module as people know it."""
         return display_name(self.module.name, self.module.file, None)
 
     @property
@@ -67,7 +67,7 @@ class StaticScope:
 
     @property
     def key(self) -> Key:
-        """Key: tells it from other scopes."""
+        """Key: identifies the scope."""
         return ("static", self.module.name)
 
 
@@ -76,19 +76,19 @@ Scope = LiveScope | StaticScope
 
 @dataclass(frozen=True, eq=False)
 class Code:
-    """A function or class that exists."""
+    """A function or class that exists as an object."""
 
     value: Any
 
     @property
     def key(self) -> Key:
-        """Key: of the object itself."""
+        """Key: identifies the object."""
         return ("code", id(self.value))
 
 
 @dataclass(frozen=True, eq=False)
 class Constant:
-    """A value that a module has under a name."""
+    """A value that a module binds to a name."""
 
     scope: LiveScope
     name: str
@@ -96,13 +96,13 @@ class Constant:
 
     @property
     def key(self) -> Key:
-        """Key: of the name, since equal values may or may not be one object."""
+        """Key: identifies the name, since equal values may or may not be the same object."""
         return ("constant", id(self.scope.names), self.name)
 
 
 @dataclass(frozen=True, eq=False)
-class Held:
-    """A value that a function holds: in its closure, as a default, as the object it is bound to."""
+class HeldValue:
+    """A value that a function holds: in its closure, as a default, or as the object it is bound to."""
 
     holder: Any
     label: str
@@ -110,7 +110,7 @@ class Held:
 
     @property
     def key(self) -> Key:
-        """Key: of the place."""
+        """Key: identifies the place of the value."""
         return ("held", id(self.holder), self.label)
 
 
@@ -123,19 +123,19 @@ class Binding:
 
     @property
     def key(self) -> Key:
-        """Key: of the name in its module."""
+        """Key: identifies the name in its module."""
         return ("binding", *self.scope.key, self.name)
 
 
 @dataclass(frozen=True, eq=False)
 class WholeModule:
-    """A module of the project that is used as a value, so that anything in it may be."""
+    """A module of the project that is used as a value, so that anything in it may be used."""
 
     scope: Scope
 
     @property
     def key(self) -> Key:
-        """Key: of the module."""
+        """Key: identifies the module."""
         return ("module", *self.scope.key)
 
 
@@ -154,7 +154,7 @@ class Package:
 
 @dataclass(frozen=True)
 class Unseen:
-    """Something that changes results and of which nothing can be told."""
+    """Something that affects results but cannot be inspected."""
 
     label: str
     reason: str
@@ -165,11 +165,11 @@ class Unseen:
         return ("unseen", self.label)
 
 
-Target = Code | Constant | Held | Binding | WholeModule | Package | Unseen
+Target = Code | Constant | HeldValue | Binding | WholeModule | Package | Unseen
 
 
 def display_name(name: str, file: str | None, spec: object) -> str:
-    """A module's name as people know it: a script's is that of its file, however the file was loaded."""
+    """A module's name as people know it; for a script it is the name of its file, however the file was loaded."""
     if file is None:
         return name
     stem = file.replace("\\", "/").rpartition("/")[2].partition(".")[0]

@@ -1,4 +1,4 @@
-"""What an answer was read from, so that it is known whether it still holds."""
+"""What was read for an answer, which tells whether the answer still holds."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ ABSENT = object()
 
 
 class Trace:
-    """The names and files that were looked at while something was worked out.
+    """The names, cells and files that were read for an answer.
 
     Attributes:
-        lasts: False when something was looked at that can change unnoticed, such as a list.
+        lasts: False if something was read that can change unnoticed, such as a list.
     """
 
     def __init__(self) -> None:
@@ -25,25 +25,29 @@ class Trace:
         self._files: dict[str, object] = {}
 
     def name(self, names: Mapping[str, Any], name: str) -> Any:
-        """The value of a name, or ABSENT; notes it."""
+        """Reads the value of a name, or ABSENT."""
         value = names.get(name, ABSENT)
         self._names.append((names, name, value))
         return value
 
     def cell(self, cell: CellType) -> Any:
-        """What a closure's cell holds, or ABSENT; notes it."""
+        """Reads the content of a closure's cell, or ABSENT."""
         value = _content(cell)
         self._cells.append((cell, value))
         return value
 
     def file(self, path: str) -> None:
-        """Notes that a file was read as it is now."""
+        """Records that a file was read in its current state."""
         if path not in self._files:
             self._files[path] = stamp_of(path)
 
     def holds(self) -> bool:
-        """Whether all that was looked at is still the same."""
-        for names, name, value in self._names:  # a loop, since this is asked for all that each solid reaches
+        """Whether everything that was read is still the same."""
+        for (
+            names,
+            name,
+            value,
+        ) in self._names:  # a loop, which is faster: this runs for everything that each solid reaches
             if names.get(name, ABSENT) is not value:
                 return False
         return (

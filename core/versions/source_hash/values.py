@@ -1,4 +1,4 @@
-"""Plain values as structures that have a digest, with the functions and classes found in them kept apart."""
+"""Plain values as structures that can be digested, separated from the functions and classes found in them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from core.versions.source_hash.origins import is_code, origin_of_code, outside_n
 
 
 class NotPlainError(ValueError):
-    """A value, or something in it, that says too little of itself."""
+    """A value, or something in it, whose content cannot be determined."""
 
 
 _AS_THEY_ARE = (type(None), bool, int, float, str, bytes)
@@ -37,13 +37,13 @@ _MAPPINGS = (dict, collections.OrderedDict, collections.Counter, types.MappingPr
 
 
 def structure(value: Any, met: list[Any], above: frozenset[int] = frozenset()) -> Any:
-    """The value made of what `core.plan.canonical.digest` takes. The order of a dict counts, that of a set does not.
+    """The value as a structure that `core.plan.canonical.digest` accepts. The order counts in a dict, not in a set.
 
     Args:
         value: the value.
-        met: takes the functions and classes that are met, whose code the structure does not have; in an order that
+        met: is filled with the functions and classes in the value, whose code is not in the structure; in an order that
             is the same in every process.
-        above: the ids of what holds the value, by which a value that holds itself is known.
+        above: the ids of the containers around the value, which reveal a value that contains itself.
 
     Raises:
         NotPlainError: something in it is neither plain nor a function or class.
@@ -53,13 +53,13 @@ def structure(value: Any, met: list[Any], above: frozenset[int] = frozenset()) -
         return value
     if kind in _BY_REPR:
         if getattr(value, "tzinfo", None) is not None:
-            structure(value.tzinfo, met)  # of a user's own class it is not plain
+            structure(value.tzinfo, met)  # raises if it is of a user's own class
         return kind.__name__, repr(value)
     if is_code(value):
         met.append(value)
         return "code", outside_name(value)
     if id(value) in above:
-        raise NotPlainError(f"a {kind.__name__} that holds itself")
+        raise NotPlainError(f"a {kind.__name__} that contains itself")
     return kind.__name__, _compound(value, kind, met, above | {id(value)})
 
 
@@ -84,7 +84,7 @@ def _compound(value: Any, kind: type, met: list[Any], above: frozenset[int]) -> 
     if kind is types.MethodType:
         return of(value.__func__), _bound_to(value.__self__, met, above)
     if issubclass(kind, logging.Logger):
-        return value.name  # what it writes is no result
+        return value.name  # its messages are not results
     if issubclass(kind, enum.Enum):
         met.append(kind)
         return value.name, of(value._value_)
@@ -98,7 +98,7 @@ def _compound(value: Any, kind: type, met: list[Any], above: frozenset[int]) -> 
 
 
 def _bound_to(value: Any, met: list[Any], above: frozenset[int]) -> Any:
-    """The object that a method belongs to: of a class of the project, by its attributes."""
+    """The object that a method is bound to; if its class belongs to the project, by its attributes."""
     try:
         return structure(value, met, above)
     except NotPlainError:
@@ -122,7 +122,7 @@ def _unordered(value: Iterable[Any], met: list[Any], above: frozenset[int]) -> A
 
 
 def is_frozen(value: Any) -> bool:
-    """Whether a plain value can not change in place."""
+    """Whether a plain value cannot change in place."""
     kind = type(value)
     if kind in (tuple, frozenset):
         return all(is_frozen(each) for each in value)
@@ -130,14 +130,14 @@ def is_frozen(value: Any) -> bool:
 
 
 def may_become_plain(value: Any) -> bool:
-    """Whether a value that is not plain only holds something that is not."""
+    """Whether a value is not plain only because of something it contains, which may be replaced."""
     kind = type(value)
     holders = (*_SEQUENCES, *_MAPPINGS, set, frozenset, collections.defaultdict, functools.partial, types.MethodType)
     return issubclass(kind, holders) or dataclasses.is_dataclass(kind)
 
 
 def state(value: Any) -> list[tuple[str, Any]]:
-    """The attributes of an instance by name, sorted; no code of its class is run."""
+    """The attributes of an instance, sorted by name; no code of its class is run."""
     found: dict[str, Any] = {}
     for cls in reversed(type(value).__mro__):
         for name, slot in vars(cls).items():
@@ -145,7 +145,7 @@ def state(value: Any) -> list[tuple[str, Any]]:
                 try:
                     found[name] = slot.__get__(value)
                 except AttributeError:
-                    continue  # a slot that is not filled
+                    continue  # an empty slot
             elif name == "__dict__" and isinstance(slot, types.GetSetDescriptorType):
                 found |= slot.__get__(value)
     return sorted(found.items())

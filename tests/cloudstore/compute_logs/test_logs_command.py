@@ -148,7 +148,7 @@ def test_attempts_are_followed_one_by_one(lab: Any, processes: list[Any]) -> Non
     processes.append(missing)
     out, err = missing.communicate()
     assert (out, missing.returncode) == (b"", 1)
-    assert b"no attempt 3 at step 'second': the last one is 2" in err
+    assert b"no attempt 3 at step 'second'; the last one is 2" in err
 
 
 @pytest.mark.parametrize("machine", ["here", "there"])

@@ -159,7 +159,7 @@ def test_the_command_ships_it_and_says_so(lab: Any) -> None:
     done = drain()
     assert (done.returncode, done.stdout) == (
         0,
-        "No compute log is left on this machine but those of processes that are at work.\n",
+        "All compute logs are uploaded, except those of processes that are still running.\n",
     )
     assert_all_shipped(lab)
 

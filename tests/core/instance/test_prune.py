@@ -31,7 +31,7 @@ from core.records.pipeline_run import IN_PROGRESS_STATUSES, PipelineRun, Pipelin
 from core.records.removal import Removal
 from core.records.tags import COMPUTE_LOGS_PRUNED_TAG, EVENTS_PRUNED_TAG
 from core.retention import prune as pruning
-from core.retention import unreferenced
+from core.retention import prune_values
 from core.retention.prune import has_limits, prune
 
 IN_A_DAY = datetime.now(UTC) + timedelta(days=1)
@@ -368,16 +368,14 @@ def test_a_file_that_cannot_be_deleted_is_named(on_disk: DagsterInstance) -> Non
     database.unlink()
     (database / "in the way").mkdir(parents=True)
     on_disk.retention = {"events": {"max_count": 0}}
-    with pytest.raises(
-        DagsterStorageError, match=f"Cannot delete all of what run '{run_id}' left: {database}: Is a dir"
-    ):
+    with pytest.raises(DagsterStorageError, match=f"Cannot delete all of run '{run_id}': {database}: Is a dir"):
         list(prune(on_disk))
     assert EVENTS_PRUNED_TAG not in on_disk.get_existing_run(run_id).tags
 
 
 def test_more_than_one_page_of_everything(instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pruning, "_PAGE_RUNS", 10)
-    monkeypatch.setattr(unreferenced, "_BATCH", 7)
+    monkeypatch.setattr(prune_values, "_BATCH", 7)
     statuses = [PipelineRunStatus.SUCCESS, PipelineRunStatus.STARTED, PipelineRunStatus.FAILURE]
     runs = [PipelineRun("numbers", f"run-{number:04}", status=statuses[number % 3]) for number in range(99)]
     for each in runs:

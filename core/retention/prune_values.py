@@ -1,4 +1,4 @@
-"""Values on the local disk that no run refers to any more."""
+"""Pruning values: deletes values on the local disk that no run uses any more."""
 
 from __future__ import annotations
 
@@ -19,49 +19,49 @@ from core.instance.instance import DagsterInstance
 from core.records.pipeline_run import PipelineRunsFilter
 from core.records.removal import Removal
 from core.retention.limits import Limits
-from core.retention.value_users import MOST_TIME_TO_RECORD, known_as, runs_in_progress
+from core.retention.value_users import LONGEST_UNRECORDED, aliases, runs_in_progress
 
 _BATCH = 500
 
 
 class _Value(msgspec.Struct, frozen=True, order=True):
-    """A file, or the folder of a run; the order is that of age."""
+    """A file, or the folder of a run; ordered by age."""
 
     changed_at: datetime
     path: str
     size_bytes: int
 
 
-def unreferenced_values(
-    instance: DagsterInstance, limits: Limits, now: datetime, forgotten_run_ids: Collection[str], dry_run: bool
+def prune_values(
+    instance: DagsterInstance, limits: Limits, now: datetime, deleted_run_ids: Collection[str], dry_run: bool
 ) -> Iterator[Removal]:
-    """Deletes values that are beyond some limits, in the instance's directory on the local disk.
+    """Deletes unused values that exceed some limits, in the instance's directory on the local disk.
 
-    They are the folders of runs that are not stored, and the versions that no run is known to have stored or found. Of
-    the folders only those are taken that have an id as the system makes them: others may be something of the user's.
+    Unused are the folders of runs that are not stored any more, and the versions that no stored run has stored or
+    found. A folder counts as a run's only if its name is an id as the system makes them: any other may be the user's.
 
     Args:
         instance: the instance.
-        limits: of what is unreferenced.
-        now: the time.
-        forgotten_run_ids: runs that count as deleted.
+        limits: for the unused values.
+        now: the current time.
+        deleted_run_ids: runs that count as deleted.
         dry_run: deletes nothing.
     """
     storage = Path(instance.storage_directory()).absolute()
 
-    def of_known_runs(folders: Sequence[_Value]) -> set[str]:
+    def of_stored_runs(folders: Sequence[_Value]) -> set[str]:
         by_run_id = {Path(folder.path).name: folder.path for folder in folders}
-        known = instance.get_runs(PipelineRunsFilter(run_ids=tuple(by_run_id)))
-        return {by_run_id[run.run_id] for run in known}
+        stored = instance.get_runs(PipelineRunsFilter(run_ids=tuple(by_run_id)))
+        return {by_run_id[run.run_id] for run in stored}
 
-    def of_kept_runs(files: Sequence[_Value]) -> set[str]:
-        addresses = {address: file.path for file in files for address in known_as(file.path)}
-        used = instance.event_log_storage.get_used_addresses(addresses, forgotten_run_ids)
+    def used_by_runs(files: Sequence[_Value]) -> set[str]:
+        addresses = {address: file.path for file in files for address in aliases(file.path)}
+        used = instance.event_log_storage.get_used_addresses(addresses, deleted_run_ids)
         return {addresses[address] for address in used}
 
-    with failing_clearly("what no run refers to"):
-        folders = _unreferenced(of_known_runs, _run_folders(storage), instance, now)
-        versions = _unreferenced(of_kept_runs, _version_files(storage), instance, now)
+    with failing_clearly("the unused values"):
+        folders = _unused(of_stored_runs, _run_folders(storage), instance, now)
+        versions = _unused(used_by_runs, _version_files(storage), instance, now)
         for value in _beyond(limits, chain(folders, versions)):
             if not dry_run:
                 _delete(Path(value.path), storage)
@@ -70,7 +70,7 @@ def unreferenced_values(
 
 def _run_folders(storage: Path) -> Iterator[_Value]:
     names = [path.name for path in entries_of(storage)]
-    for folder in (storage / name for name in names if _is_made_id(name)):
+    for folder in (storage / name for name in names if _is_generated_id(name)):
         if folder.is_dir() and not folder.is_symlink():
             with suppress(FileNotFoundError):
                 files = [folder.lstat(), *(file.lstat() for file in files_in(folder))]
@@ -78,7 +78,7 @@ def _run_folders(storage: Path) -> Iterator[_Value]:
                 yield _Value(changed_at, str(folder), sum(file.st_size for file in files[1:]))
 
 
-def _is_made_id(name: str) -> bool:
+def _is_generated_id(name: str) -> bool:
     try:
         return str(uuid.UUID(name)) == name
     except ValueError:
@@ -87,7 +87,7 @@ def _is_made_id(name: str) -> bool:
 
 def _version_files(storage: Path) -> Iterator[_Value]:
     for folder, folders, names in os.walk(storage / "versioned_outputs"):
-        folders[:] = sorted(filter(str.isascii, folders))  # as all names are that we give
+        folders[:] = sorted(filter(str.isascii, folders))  # as are all names that IO managers give
         for name in sorted(filter(str.isascii, names)):
             with suppress(FileNotFoundError):
                 path = Path(folder, name)
@@ -95,26 +95,26 @@ def _version_files(storage: Path) -> Iterator[_Value]:
                 yield _Value(_time(status.st_mtime), str(path), status.st_size)
 
 
-def _unreferenced(
-    referenced: Callable[[Sequence[_Value]], Collection[str]],
+def _unused(
+    used_among: Callable[[Sequence[_Value]], Collection[str]],
     values: Iterator[_Value],
     instance: DagsterInstance,
     now: datetime,
 ) -> Iterator[_Value]:
-    """Those of `values` whose paths are not `referenced`, and will not be.
+    """Those of `values` that are not used, and cannot come into use.
 
-    Whether a run is in progress is asked after a value was seen and before its references are: a run that has ended
-    has recorded all that it stored.
+    The order matters: list values, then ask which runs are in progress, then ask who uses the values. A run that has
+    ended by then has recorded everything that it stored.
     """
     while batch := list(islice(values, _BATCH)):
-        recent = {value.path for value in batch if value.changed_at > now - MOST_TIME_TO_RECORD}
+        recent = {value.path for value in batch if value.changed_at > now - LONGEST_UNRECORDED}
         kept = recent if recent and runs_in_progress(instance) else set()
-        kept.update(referenced(batch))
+        kept.update(used_among(batch))
         yield from (value for value in batch if value.path not in kept)
 
 
 def _beyond(limits: Limits, values: Iterable[_Value]) -> Iterator[_Value]:
-    newest: list[_Value] = []  # a heap, the oldest first, of no more than may stay
+    newest: list[_Value] = []  # a heap with the oldest on top, never larger than the limit, so memory is bounded
     for value in values:
         if limits.is_too_old(value.changed_at):
             yield value

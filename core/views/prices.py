@@ -1,4 +1,4 @@
-"""What the use of remote storage costs, by a table of prices."""
+"""What the use of remote storage costs, according to a table of prices."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Prices(msgspec.Struct, frozen=True):
     Attributes:
         per_1000_writes: for PUT, COPY, POST and LIST requests.
         per_1000_reads: for GET, HEAD and all other requests.
-        per_gb_sent: for what goes to the store.
-        per_gb_received: for what comes from it.
+        per_gb_sent: for data sent to the store.
+        per_gb_received: for data received from it.
     """
 
     per_1000_writes: float = 0.005
@@ -32,8 +32,8 @@ class Prices(msgspec.Struct, frozen=True):
     per_gb_sent: float = 0.0
     per_gb_received: float = 0.0
 
-    def of(self, usage: Usage) -> float:
-        """What a use costs, in dollars; keeping what was stored is not in it."""
+    def cost(self, usage: Usage) -> float:
+        """The cost of some use in dollars, without the storage itself."""
         reads = usage.requests - usage.write_requests
         requests = usage.write_requests * self.per_1000_writes + reads * self.per_1000_reads
         traffic = usage.bytes_sent * self.per_gb_sent + usage.bytes_received * self.per_gb_received
@@ -50,13 +50,8 @@ def prices_from(file: Path | None, settings: Mapping[str, Any]) -> Prices:
     """The prices in a YAML file, else those in the setting `prices` of `dagster.yaml`, else the defaults.
 
     Raises:
-        DagsterInvalidConfigError: a price has another name, or is no number.
+        DagsterInvalidConfigError: an unknown price, or one that is not a number.
     """
     if file is not None:
         return Prices(**resolve_config(_SCHEMA, read_yaml_mapping(file), f"prices in {file}"))
     return Prices(**resolve_config(_SCHEMA, settings.get("prices") or {}, "prices in the settings of dagster.yaml"))
-
-
-def dollars(amount: float) -> str:
-    """An amount for people: what is less than a hundredth of a cent is not rounded to nothing."""
-    return f"${amount:.2f}" if amount >= 1 else f"${amount:.6f}".rstrip("0").ljust(len("$0.00"), "0")

@@ -1,0 +1,90 @@
+"""What a run did: its steps, its totals and its failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from core.events.payloads import PipelineFailureData, PipelineSuccessData
+from core.events.records import DagsterEvent
+from core.instance import DagsterInstance
+from core.usage import Usage
+from core.views.steps import StepReport, step_report
+
+
+class RunTotals(msgspec.Struct, frozen=True):
+    """Totals of a run that has ended.
+
+    Attributes:
+        seconds: how long it took.
+        usage: its use of remote storage, planning included.
+        planning: the part of `usage` that decided which steps to execute.
+    """
+
+    seconds: float
+    usage: Usage
+    planning: Usage = Usage()
+
+
+class RunReport(msgspec.Struct, frozen=True):
+    """What a run did.
+
+    Attributes:
+        steps: in the order in which they ended, then those that were not executed.
+        totals: None while the run has not ended, and where it was cancelled.
+        failures: one sentence for each step that failed; for the run itself if no step did.
+        tracebacks: of the errors in its log.
+    """
+
+    steps: tuple[StepReport, ...]
+    totals: RunTotals | None = None
+    failures: tuple[str, ...] = ()
+    tracebacks: tuple[str, ...] = ()
+
+    @property
+    def uses_remote_storage(self) -> bool:
+        """bool: whether any request was sent to remote storage."""
+        usages = [step.usage for step in self.steps]
+        usages += [self.totals.usage, self.totals.planning] if self.totals else []
+        return any(usage.requests for usage in usages)
+
+
+def report_run(
+    events: Iterable[DagsterEvent], step_keys: Iterable[str] = (), tracebacks: Iterable[str] = ()
+) -> RunReport:
+    """The report of a run from its events.
+
+    Args:
+        events: in order.
+        step_keys: steps of the run; those without an event that ends them were not executed.
+        tracebacks: of the errors in its log.
+    """
+    listed = list(events)
+    # A later event overrides an earlier one: a memoized step is executed anyway if its value is lost during the run.
+    ended = {report.step_key: report for report in map(step_report, listed) if report is not None}
+    others = [StepReport(key, "not executed") for key in dict.fromkeys(step_keys) if key not in ended]
+    totals = [each for each in map(_totals, listed) if each is not None]
+    return RunReport((*ended.values(), *others), totals[-1] if totals else None, _failures(listed), tuple(tracebacks))
+
+
+def read_run(instance: DagsterInstance, run_id: str) -> RunReport:
+    """The report of a stored run, from its log."""
+    entries = instance.all_logs(run_id)
+    events = [entry.dagster_event for entry in entries if entry.dagster_event]
+    step_keys = [entry.step_key for entry in entries if entry.step_key]
+    errors = [entry.error_info for entry in entries if entry.error_info is not None]
+    return report_run(events, step_keys, [error.traceback for error in errors if error.traceback])
+
+
+def _totals(event: DagsterEvent) -> RunTotals | None:
+    data = event.event_specific_data
+    if isinstance(data, PipelineSuccessData):
+        return RunTotals(data.duration_ms / 1000, data.usage, data.planning_usage)
+    return RunTotals(data.duration_ms / 1000, data.usage) if isinstance(data, PipelineFailureData) else None
+
+
+def _failures(events: Iterable[DagsterEvent]) -> tuple[str, ...]:
+    failed = [event for event in events if event.is_failure and event.message]
+    # The run's own message repeats which steps failed.
+    return tuple(str(event.message) for event in [e for e in failed if e.is_step_failure] or failed)
