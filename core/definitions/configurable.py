@@ -83,7 +83,8 @@ class DefinitionConfig(ConfigType):
 
     def without_secrets(self, resolved: Any) -> Any:
         """What the code gets, less the fields marked as secret: credentials change and what they open does not."""
-        return _without_secrets(self._innermost.field.config_type, resolved)
+        field = self._innermost.field
+        return None if field.is_secret else _without_secrets(field.config_type, resolved)
 
     def fingerprinted(self, resolved: Any) -> list[tuple[str, Fingerprint, Any]]:
         """What the code gets of the fields that declare a fingerprint: path, fingerprint and value of each."""

@@ -72,7 +72,9 @@ class Solid:
 
     def upstream(self) -> list[DependencyDefinition]:
         """Every output that feeds an input of it, in order of the inputs."""
-        found: list[DependencyDefinition] = []
-        for feed in self.feeds.values():
-            found.extend(feed.dependencies if isinstance(feed, MultiDependencyDefinition) else [feed])
-        return found
+        return [each for name in self.feeds for each in self.upstream_of(name)]
+
+    def upstream_of(self, input_name: str) -> Sequence[DependencyDefinition]:
+        """The outputs that feed one of its inputs: one, or those of a fan-in."""
+        feed = self.feeds[input_name]
+        return feed.dependencies if isinstance(feed, MultiDependencyDefinition) else [feed]

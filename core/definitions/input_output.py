@@ -6,6 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from core.config import ConfigFault, ConfigType, Field, as_config_type
 from core.definitions.configurable import check_name
 from core.events.user_events import DEFAULT_OUTPUT
 from core.types import resolve_dagster_type
@@ -50,6 +51,14 @@ class InputDefinition:
         """The value used when nothing feeds the input; only when `has_default_value`."""
         return self._default_value
 
+    def value_field(self) -> Field:
+        """The place of its value in a run config, for an input that nothing feeds: as it is, or as `{value: ...}`."""
+        schema, is_required = self.dagster_type.loader_schema, not self.has_default_value
+        if schema is None:
+            return Field(_Unloadable(self.dagster_type.display_name), is_required=is_required)
+        about = f"a value for input {self.name!r}, which no solid feeds"
+        return Field(_InputValue(schema), is_required=is_required, description=about)
+
     def completed_by(self, annotation: Any, default_value: Any) -> InputDefinition:
         """The same, with the type and the default of the function's parameter where it has none of its own."""
         completed = copy.copy(self)
@@ -58,6 +67,38 @@ class InputDefinition:
         if not self.has_default_value:
             completed._default_value = default_value
         return completed
+
+
+class _InputValue(ConfigType):
+    """A value, or `{value: ...}`; what it comes to is the value alone."""
+
+    def __init__(self, schema: Any) -> None:
+        self._value = as_config_type(schema)
+
+    @property
+    def given_name(self) -> str:
+        return self._value.given_name
+
+    def resolve(self, value: object, path: tuple[str | int, ...], faults: list[ConfigFault]) -> Any:
+        if isinstance(value, dict) and set(value) == {"value"}:
+            return self._value.resolve(value["value"], (*path, "value"), faults)
+        return self._value.resolve(value, path, faults)
+
+
+class _Unloadable(ConfigType):
+    """Stands where no config can give a value."""
+
+    def __init__(self, type_name: str) -> None:
+        self._type_name = type_name
+
+    @property
+    def given_name(self) -> str:
+        return self._type_name
+
+    def resolve(self, value: object, path: tuple[str | int, ...], faults: list[ConfigFault]) -> Any:
+        message = f"values of type {self._type_name} cannot be given as config; feed the input from a solid"
+        faults.append(ConfigFault(path, message))
+        return value
 
 
 class OutputDefinition:

@@ -2,11 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, overload
 
-from core.definitions.configurable import ConfigSchema
+import msgspec
+
+from core.config import ABSENT, ConfigFault, Field, Fingerprint
+from core.definitions.configurable import ConfigSchema, DefinitionConfig, DefinitionField
 from core.definitions.resource import ResourceDefinition, ResourceFn
+
+
+class IOConfig(msgspec.Struct, frozen=True, eq=False):
+    """The config of one input or output for one IO manager.
+
+    Attributes:
+        value: for `context.config`, with defaults and environment variables in place.
+        schema: what it was checked against.
+    """
+
+    value: Any
+    schema: DefinitionConfig
+
+    @property
+    def versioned(self) -> Any:
+        """The part of it that versions are made of: all but secrets."""
+        return self.schema.without_secrets(self.value)
+
+    def fingerprinted(self) -> list[tuple[str, Fingerprint, Any]]:
+        """Path, fingerprint and value of each field that points at something outside."""
+        return self.schema.fingerprinted(self.value)
+
+
+class IOConfigField(Field):
+    """The place of the config of an input or output in a run config; comes to an IOConfig for each IO manager.
+
+    A fan-in may be loaded by several IO managers; the config must then satisfy the schema of each.
+
+    Args:
+        schemas: by resource key.
+    """
+
+    def __init__(self, schemas: Mapping[str, DefinitionConfig]) -> None:
+        self._schemas = schemas
+        self._fields = {key: DefinitionField(schema) for key, schema in schemas.items()}
+        super().__init__(Any, is_required=any(field.is_required for field in self._fields.values()))
+
+    def resolve(self, value: object, path: tuple[str | int, ...], faults: list[ConfigFault]) -> Any:
+        return self._each(faults, lambda field, found: field.resolve(value, path, found))
+
+    def resolve_missing(self, path: tuple[str | int, ...], faults: list[ConfigFault]) -> Any:
+        return self._each(faults, lambda field, found: field.resolve_missing(path, found))
+
+    def _each(
+        self, faults: list[ConfigFault], resolve: Callable[[DefinitionField, list[ConfigFault]], Any]
+    ) -> dict[str, IOConfig]:
+        found: list[ConfigFault] = []
+        values = {key: resolve(field, found) for key, field in self._fields.items()}
+        faults.extend(dict.fromkeys(found))  # IO managers of one schema find the same faults
+        return {key: IOConfig(value, self._schemas[key]) for key, value in values.items() if value is not ABSENT}
+
+
+class NoConfigField(Field):
+    """Stands where nobody takes config; may be left out or be empty.
+
+    Args:
+        why: for the message.
+    """
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+        super().__init__(Any, is_required=False)
+
+    def resolve(self, value: object, path: tuple[str | int, ...], faults: list[ConfigFault]) -> Any:
+        if value is not None and value != {}:
+            faults.append(ConfigFault(path, f"no config can be given here: {self._why}; leave this out"))
+        return {}
+
+
+def _io_config_schema(schema: ConfigSchema | None, described: str) -> DefinitionConfig | None:
+    return None if schema is None else DefinitionConfig(schema, described)
 
 
 class IOManagerDefinition(ResourceDefinition):
@@ -18,8 +92,11 @@ class IOManagerDefinition(ResourceDefinition):
         description: for people.
         required_resource_keys: resources it requires.
         version: see ResourceDefinition.
-        input_config_schema: of config for each input that it loads; `context.config` there.
-        output_config_schema: of config for each output that it stores.
+        input_config_schema: of the config of each input that it loads, which is `context.config` there and stands in a
+            run config as `solids: {SOLID: {inputs: {INPUT: ...}}}`. None takes none.
+        output_config_schema: of the config of each output that it stores, likewise; `solids: {SOLID: {outputs: {OUTPUT:
+            ...}}}`. It is part of the output's version, as an input's is part of the version of what is computed
+            from it; fields marked as secret are not.
     """
 
     def __init__(
@@ -33,8 +110,19 @@ class IOManagerDefinition(ResourceDefinition):
         output_config_schema: ConfigSchema | None = None,
     ) -> None:
         super().__init__(resource_fn, config_schema, description, required_resource_keys, version)
-        self.input_config_schema = input_config_schema
-        self.output_config_schema = output_config_schema
+        self.input_config_schema = _io_config_schema(input_config_schema, f"an input of IO manager {self.name}")
+        self.output_config_schema = _io_config_schema(output_config_schema, f"an output of IO manager {self.name}")
+
+    def default_input_config(self) -> Any:
+        """The config for loading a value that no solid takes, as a result of a run; None where there are no defaults.
+
+        Of a schema with required fields there are none.
+        """
+        if self.input_config_schema is None:
+            return None
+        faults: list[ConfigFault] = []
+        value = DefinitionField(self.input_config_schema).resolve_missing((), faults)
+        return None if faults or value is ABSENT else value
 
 
 @overload

@@ -11,18 +11,20 @@ from core.config import (
     ConfigFault,
     ConfigType,
     Field,
-    Permissive,
     Selector,
     Shape,
-    as_config_type,
     own_copy,
     raise_faults,
 )
 from core.definitions.configurable import ConfigurableDefinition, DefinitionConfig, DefinitionField
 from core.definitions.dependency import Solid
+from core.definitions.input_output import DEFAULT_IO_MANAGER_KEY
+from core.definitions.io_manager import IOConfig, IOConfigField, IOManagerDefinition, NoConfigField
 from core.definitions.mode import CompleteMode, ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.resource import ResourceDefinition
+
+_IOManagers = Mapping[str, IOManagerDefinition]
 
 
 class SolidConfig(msgspec.Struct, frozen=True):
@@ -31,12 +33,25 @@ class SolidConfig(msgspec.Struct, frozen=True):
     Attributes:
         config: for `context.solid_config`.
         inputs: values of inputs that nothing feeds, by input.
-        outputs: config for the IO managers of its outputs, by output.
+        loading: config for the IO managers that load the other inputs: input -> resource key -> config.
+        storing: config for the IO managers that store its outputs: output -> resource key -> config.
     """
 
     config: Any = None
     inputs: dict[str, Any] = {}
-    outputs: dict[str, Any] = {}
+    loading: dict[str, dict[str, IOConfig]] = {}
+    storing: dict[str, dict[str, IOConfig]] = {}
+
+    @staticmethod
+    def of(solid: Solid, resolved: Mapping[str, Any]) -> SolidConfig:
+        """From what a run config came to."""
+        inputs = resolved["inputs"]
+        return SolidConfig(
+            resolved.get("config"),
+            {name: value for name, value in inputs.items() if name not in solid.feeds},
+            {name: value for name, value in inputs.items() if name in solid.feeds},
+            resolved["outputs"],
+        )
 
 
 class EnvironmentConfig(msgspec.Struct, frozen=True):
@@ -75,12 +90,14 @@ class EnvironmentConfig(msgspec.Struct, frozen=True):
         faults: list[ConfigFault] = []
         given: dict[str, Any] = own_copy(dict(run_config or {}))
         default_executor = next(iter(mode.executor_defs))
-        schema = _run_config_schema(pipeline, mode)
+        schema = _run_config_schema(pipeline, mode, bool(given.get("intermediate_storage")))
         resolved = schema.resolve({"execution": {default_executor: {}}, **own_copy(given)}, (), faults)
         raise_faults(faults, given, f"run config of pipeline {pipeline.name!r} in mode {mode.definition.name!r}")
         ((executor_name, executor_config),) = resolved["execution"].items()
         return EnvironmentConfig(
-            solids={name: SolidConfig(**value) for name, value in resolved["solids"].items()},
+            solids={
+                name: SolidConfig.of(solid, resolved["solids"][name]) for name, solid in pipeline.solid_dict.items()
+            },
             resources={key: value.get("config") for key, value in resolved["resources"].items()},
             loggers={key: value.get("config") for key, value in resolved["loggers"].items()},
             execution=(executor_name, executor_config.get("config")),
@@ -93,11 +110,15 @@ def _only_choice(chosen: dict[str, Any] | None) -> tuple[str, Any] | None:
     return next(((name, value.get("config")) for name, value in (chosen or {}).items()), None)
 
 
-def _run_config_schema(pipeline: PipelineDefinition, mode: CompleteMode) -> Shape:
+def _run_config_schema(pipeline: PipelineDefinition, mode: CompleteMode, has_intermediate_storage: bool) -> Shape:
     used = _used_resources(pipeline, mode)
+    io_managers = {key: each for key, each in mode.resource_defs.items() if isinstance(each, IOManagerDefinition)}
+    if has_intermediate_storage:  # which takes the place of this one
+        io_managers.pop(DEFAULT_IO_MANAGER_KEY, None)
+    solids = {name: Field(_solid_schema(each, pipeline, io_managers)) for name, each in pipeline.solid_dict.items()}
     resources = {key: _resource_field(each, key in used) for key, each in mode.resource_defs.items()}
     sections: dict[str, Field] = {
-        "solids": Field(Shape({name: _solid_schema(solid) for name, solid in pipeline.solid_dict.items()})),
+        "solids": Field(Shape(solids)),
         "resources": Field(Shape(resources)),
         "loggers": Field(_Loggers(mode.definition), is_required=False, default_value={}),
         "execution": Field(_choice_of(mode.executor_defs), is_required=False),
@@ -127,57 +148,50 @@ def _used_resources(pipeline: PipelineDefinition, mode: CompleteMode) -> set[str
     return used
 
 
-def _solid_schema(solid: Solid) -> Shape:
-    fields: dict[str, Any] = {"config": DefinitionField(solid.definition.config_schema)}
-    unfed = [each for each in solid.definition.input_defs if each.name not in solid.feeds]
-    inputs = {each.name: _input_field(each) for each in unfed if not each.dagster_type.is_nothing}
-    fields["inputs"] = Field(Shape(inputs))
-    fields["outputs"] = Field(
-        Permissive({each.name: Field(Permissive(), is_required=False) for each in solid.definition.output_defs}),
-        is_required=False,
+def _solid_schema(solid: Solid, pipeline: PipelineDefinition, io_managers: _IOManagers) -> Shape:
+    inputs = {
+        each.name: _fed_input_field(solid, each.name, pipeline, io_managers)
+        if each.name in solid.feeds
+        else each.value_field()
+        for each in solid.definition.input_defs
+        if each.name in solid.feeds or not each.dagster_type.is_nothing
+    }
+    outputs = {each.name: _output_field(each.io_manager_key, io_managers) for each in solid.definition.output_defs}
+    return Shape(
+        {
+            "config": DefinitionField(solid.definition.config_schema),
+            "inputs": Field(Shape(inputs)),
+            "outputs": Field(Shape(outputs)),
+        }
     )
-    return Shape(fields)
 
 
-def _input_field(input_def: Any) -> Field:
-    """A value given as it is, or as `{value: ...}`."""
-    schema = input_def.dagster_type.loader_schema
-    about = f"a value for input {input_def.name!r}, which no solid feeds"
-    if schema is None:
-        return Field(_Unloadable(input_def.dagster_type.display_name), is_required=not input_def.has_default_value)
-    return Field(_InputValue(schema), is_required=not input_def.has_default_value, description=about)
+def _output_field(key: str, io_managers: _IOManagers) -> Field:
+    definition = io_managers.get(key)
+    if definition is None or definition.output_config_schema is None:
+        return NoConfigField(f"this output's IO manager, {key!r}, has no output_config_schema")
+    return IOConfigField({key: definition.output_config_schema})
 
 
-class _InputValue(ConfigType):
-    """A value, or `{value: ...}`; what it comes to is the value alone."""
-
-    def __init__(self, schema: Any) -> None:
-        self._value = as_config_type(schema)
-
-    @property
-    def given_name(self) -> str:
-        return self._value.given_name
-
-    def resolve(self, value: object, path: tuple[str | int, ...], faults: list[ConfigFault]) -> Any:
-        if isinstance(value, dict) and set(value) == {"value"}:
-            return self._value.resolve(value["value"], (*path, "value"), faults)
-        return self._value.resolve(value, path, faults)
-
-
-class _Unloadable(ConfigType):
-    """Stands where no config can give a value."""
-
-    def __init__(self, type_name: str) -> None:
-        self._type_name = type_name
-
-    @property
-    def given_name(self) -> str:
-        return self._type_name
-
-    def resolve(self, value: object, path: tuple[str | int, ...], faults: list[ConfigFault]) -> Any:
-        message = f"values of type {self._type_name} cannot be given as config; feed the input from a solid"
-        faults.append(ConfigFault(path, message))
-        return value
+def _fed_input_field(solid: Solid, name: str, pipeline: PipelineDefinition, io_managers: _IOManagers) -> Field:
+    """Config for the IO managers that load an input: those that store the outputs by which it is fed."""
+    if solid.definition.input_dict[name].dagster_type.is_nothing:
+        return NoConfigField("this input carries no value, so there is nothing to load")
+    outputs = {each.solid: pipeline.solid_named(each.solid).definition for each in solid.upstream_of(name)}
+    keys = [outputs[each.solid].output_dict[each.output].io_manager_key for each in solid.upstream_of(name)]
+    definitions = {key: io_managers.get(key) for key in dict.fromkeys(keys)}
+    schemas = {
+        key: each.input_config_schema
+        for key, each in definitions.items()
+        if each is not None and each.input_config_schema is not None
+    }
+    if not schemas:
+        named = " and ".join(map(repr, definitions))
+        return NoConfigField(
+            f"solid {solid.upstream_of(name)[0].solid!r} feeds this input, and the IO manager that loads it, {named}, "
+            "has no input_config_schema"
+        )
+    return IOConfigField(schemas)
 
 
 class _Loggers(ConfigType):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from core.config import unknown_name
+from core.definitions.io_manager import IOConfig, IOManagerDefinition
 from core.definitions.mode import ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.run_config import EnvironmentConfig
@@ -118,7 +120,7 @@ class PipelineContext:
             run_id=self.ancestors.run_ids.get(handle.step_key, self.run_id),
             metadata=output_def.metadata,
             mapping_key=handle.mapping_key,
-            config=step.solid_config.outputs.get(handle.output_name),
+            config=_io_config(step.solid_config.storing, handle.output_name, key),
             solid_def=step.solid.definition,
             dagster_type=output_def.dagster_type,
             log=log or self.log,
@@ -145,11 +147,17 @@ class PipelineContext:
         """What an IO manager is told of an input that is fed by an output of the run."""
         upstream = self.output_context(handle, step_context.log if step_context else None)
         input_def = step_context.solid_def.input_dict[name] if step_context and name else None
+        key = self.execution_plan.output_def(handle).io_manager_key
+        if step_context and name:
+            config = _io_config(step_context.step.solid_config.loading, name, key)
+        else:
+            definition = self.resources.definition(key)
+            config = definition.default_input_config() if isinstance(definition, IOManagerDefinition) else None
         return InputContext(
             name=name,
             pipeline_name=self.pipeline_name,
             solid_def=step_context.solid_def if step_context else None,
-            config=step_context.step.solid_config.inputs.get(name) if step_context and name else None,
+            config=config,
             metadata=input_def.metadata if input_def else None,
             upstream_output=upstream,
             dagster_type=input_def.dagster_type if input_def else upstream.dagster_type,
@@ -158,6 +166,11 @@ class PipelineContext:
             resources=upstream.resources,
             step_key=step_context.step.key if step_context else None,
         )
+
+
+def _io_config(configs: Mapping[str, Mapping[str, IOConfig]], name: str, key: str) -> Any:
+    config = configs.get(name, {}).get(key)
+    return None if config is None else config.value
 
 
 class StepContext:

@@ -53,7 +53,7 @@ def _write(value: Any, out: Callable[[bytes], None]) -> None:
             out(key_digest.encode())
             _write(item, out)
     else:
-        raise NoDigestError(f"a {type(value).__name__} has no canonical form")
+        raise NoDigestError(f"a value of type {type(value).__name__}, which has no canonical form")
 
 
 def _sized(out: Callable[[bytes], None], tag: bytes, content: bytes) -> None:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from core.definitions.io_manager import IOConfig
 from core.events.payloads import StepOutputHandle
 from core.plan.steps import FromConfig, FromDefault, FromStepOutput, FromStepOutputs, StepInput
 
@@ -15,6 +16,20 @@ _LONGEST_TEXT = 200
 def config_facts(config: Any) -> dict[str, str]:
     """`config a.b`: `[1, 2]` for each value in a config; what is no mapping is `config`."""
     return {f"config {path}".rstrip(): shown(value) for path, value in _flattened("", config)}
+
+
+def io_facts(kind: str, configs: Mapping[str, Mapping[str, IOConfig]]) -> dict[str, str]:
+    """`loading rows.columns`: `['a']` for each value in the config of the IO managers of an input or output.
+
+    Where there are several, as there may be for a fan-in, the manager's key stands before the value's.
+    """
+    facts: dict[str, str] = {}
+    for name, by_key in configs.items():
+        for key, config in by_key.items():
+            path = name if len(by_key) == 1 else f"{name}.{key}"
+            if config.versioned not in (None, {}):
+                facts |= {f"{kind} {where}": shown(value) for where, value in _flattened(path, config.versioned)}
+    return facts
 
 
 def _flattened(path: str, value: Any) -> Iterator[tuple[str, Any]]:

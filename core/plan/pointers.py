@@ -41,11 +41,16 @@ class Pointer(msgspec.Struct, frozen=True, eq=False):
 
 
 def pointers_of_step(step: ExecutionStep) -> list[Pointer]:
-    """What the config of a step points at."""
+    """What the config of a step points at: that of its solid, and that of the IO managers of its inputs and outputs."""
     definition, config = step.solid.definition, step.solid_config.config
-    fields = definition.config_schema.fingerprinted(config)
-    whole = [] if definition.fingerprint is None else [("", definition.fingerprint, config)]
-    return [Pointer(PointerKey(step.key, path), fingerprint, value) for path, fingerprint, value in [*whole, *fields]]
+    found = [] if definition.fingerprint is None else [("", definition.fingerprint, config)]
+    found += definition.config_schema.fingerprinted(config)
+    for kind, configs in (("loading", step.solid_config.loading), ("storing", step.solid_config.storing)):
+        for name, by_key in configs.items():
+            for key, io_config in by_key.items():
+                place = f"({kind} {name} with {key})"
+                found += [(f"{place} {path}".rstrip(), *rest) for path, *rest in io_config.fingerprinted()]
+    return [Pointer(PointerKey(step.key, path), fingerprint, value) for path, fingerprint, value in found]
 
 
 def pointers_of_resource(key: str, definition: ResourceDefinition, config: Any) -> list[Pointer]:

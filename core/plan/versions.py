@@ -2,8 +2,9 @@
 
 A version covers the solid's code version, its name and config, each input by name with the version of the very output
 that feeds it (or the value that config or a default gives), the versions and config of the resources the solid
-requires, the fingerprints of what its config points at outside, and the output's name. A step has no version when any
-of these has none. Fields of config that are marked as secret are left out.
+requires, the fingerprints of what its config points at outside, and the output's name. What the run config gives the IO
+managers that load an input goes into that input, and what it gives the one that stores an output into that output. A
+step has no version when any of these has none. Fields of config that are marked as secret are left out.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from typing import Any
 
 import msgspec
 
+from core.definitions.io_manager import IOConfig
 from core.definitions.resource import ResourceDefinition
 from core.definitions.solid import SolidDefinition
 from core.definitions.version_strategy import VersionStrategy
 from core.events.payloads import PlanVersionedData, StepOutputHandle, VersionedStep
 from core.plan.canonical import NoDigestError, digest
-from core.plan.facts import config_facts, input_fact, part_facts
+from core.plan.facts import config_facts, input_fact, io_facts, part_facts
 from core.plan.plan import ExecutionPlan
 from core.plan.pointers import Pointer, PointerKey, pointers_of_resource, pointers_of_step
 from core.plan.steps import ExecutionStep, FromConfig, FromDefault, FromStepOutput, FromStepOutputs, StepInput
@@ -73,8 +75,7 @@ class Versioning:
         for step in self._plan.steps.values() if not self._versions else ():
             step_version = self._step_version(step)
             for output in step.outputs:
-                version = None if step_version is None else digest(("output", step_version, output.name))
-                self._versions[step.handle(output.name)] = version
+                self._versions[step.handle(output.name)] = self._output_version(step, step_version, output.name)
         return msgspec.structs.replace(self._plan, versions=self._versions)
 
     def described(self) -> PlanVersionedData:
@@ -99,20 +100,32 @@ class Versioning:
                 definition.name,
                 step.solid.name,
                 definition.config_schema.without_secrets(step.solid_config.config),
-                {each.definition.name: self._input_version(each) for each in step.inputs},
+                {each.definition.name: self._input_version(step, each) for each in step.inputs},
                 {key: self._resources.version(key) for key in definition.required_resource_keys},
             )
             return digest((*parts, fingerprints) if fingerprints else parts)
-        except (_Unversioned, NoDigestError) as error:
+        except _Unversioned as error:
             self._unversioned[step.key] = str(error)
+        except NoDigestError as error:
+            self._unversioned[step.key] = f"its config, or that of its inputs, holds {error}"
+        return None
+
+    def _output_version(self, step: ExecutionStep, step_version: str | None, name: str) -> str | None:
+        if step_version is None:
+            return None
+        try:
+            return digest(("output", step_version, name, *_versioned(step.solid_config.storing.get(name))))
+        except NoDigestError as error:
+            self._unversioned[step.key] = f"the config of output {name!r} holds {error}"
             return None
 
-    def _input_version(self, step_input: StepInput) -> Any:
+    def _input_version(self, step: ExecutionStep, step_input: StepInput) -> Any:
+        loading = _versioned(step.solid_config.loading.get(step_input.definition.name))
         match step_input.value_from:
             case FromStepOutput(handle):
-                return ("from output", *self._known([handle], step_input))
+                return ("from output", *self._known([handle], step_input), *loading)
             case FromStepOutputs(handles):
-                return ("from outputs", *self._known(handles, step_input))
+                return ("from outputs", *self._known(handles, step_input), *loading)
             case FromConfig(value) | FromDefault(value):
                 return ("value", value)
         return ("nothing",)
@@ -131,6 +144,8 @@ class Versioning:
             **config_facts(step.solid.definition.config_schema.without_secrets(step.solid_config.config)),
             **_pointer_facts(pointers_of_step(step), self._fingerprints),
             **{f"input {each.definition.name}": input_fact(each, self._versions) for each in step.inputs},
+            **io_facts("loading", step.solid_config.loading),
+            **io_facts("storing", step.solid_config.storing),
         }
         return VersionedStep(
             step.key,
@@ -140,6 +155,12 @@ class Versioning:
             {output.name: self._versions[step.handle(output.name)] for output in step.outputs},
             self._unversioned.get(step.key, ""),
         )
+
+
+def _versioned(configs: Mapping[str, IOConfig] | None) -> list[Any]:
+    """What config for IO managers adds to a version: nothing where there is none, so that most versions stay."""
+    given = {key: config.versioned for key, config in (configs or {}).items()}
+    return [given] if any(value not in (None, {}) for value in given.values()) else []
 
 
 def _fingerprints_of(pointers: Iterable[Pointer], fingerprints: Fingerprints) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 from core.errors import DagsterInvalidDefinitionError
 from core.events.payloads import StepOutputHandle
 from core.types import DagsterType
+from core.values.io_context import InputContext, OutputContext
 
 
 class IntermediateStorage(ABC):
@@ -17,7 +18,7 @@ class IntermediateStorage(ABC):
     @abstractmethod
     def set_intermediate(
         self,
-        context: Any,
+        context: OutputContext | None,
         dagster_type: DagsterType,
         step_output_handle: StepOutputHandle,
         value: Any,
@@ -26,7 +27,9 @@ class IntermediateStorage(ABC):
         """Stores the value of an output, replacing one that is there."""
 
     @abstractmethod
-    def get_intermediate(self, context: Any, dagster_type: DagsterType, step_output_handle: StepOutputHandle) -> Any:
+    def get_intermediate(
+        self, context: InputContext | None, dagster_type: DagsterType, step_output_handle: StepOutputHandle
+    ) -> Any:
         """The value of an output.
 
         Raises:
@@ -34,7 +37,7 @@ class IntermediateStorage(ABC):
         """
 
     @abstractmethod
-    def has_intermediate(self, context: Any, step_output_handle: StepOutputHandle) -> bool:
+    def has_intermediate(self, context: OutputContext | None, step_output_handle: StepOutputHandle) -> bool:
         """Whether a value of the output is stored."""
 
     @property
@@ -71,7 +74,7 @@ class TypeStoragePlugin(ABC):
     def set_intermediate_object(
         cls,
         intermediate_storage: Any,
-        context: Any,
+        context: OutputContext | None,
         dagster_type: DagsterType,
         step_output_handle: StepOutputHandle,
         value: Any,
@@ -81,7 +84,11 @@ class TypeStoragePlugin(ABC):
     @classmethod
     @abstractmethod
     def get_intermediate_object(
-        cls, intermediate_storage: Any, context: Any, dagster_type: DagsterType, step_output_handle: StepOutputHandle
+        cls,
+        intermediate_storage: Any,
+        context: InputContext | None,
+        dagster_type: DagsterType,
+        step_output_handle: StepOutputHandle,
     ) -> Any:
         """The value that `set_intermediate_object` stored; `context` is an InputContext.
 

@@ -3,10 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from core.errors import DagsterInvariantViolationError
+from core.log_manager import DagsterLogManager
 from core.types import DagsterType, resolve_dagster_type
+
+
+class SolidOfValue(Protocol):
+    """What an IO manager can ask of the definition of a solid; in a run it is the SolidDefinition."""
+
+    @property
+    def name(self) -> str:
+        """str: the solid."""
+
+    @property
+    def description(self) -> str | None:
+        """str | None: what it is for."""
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """Mapping[str, str]: its tags."""
+
+    @property
+    def version(self) -> str | None:
+        """str | None: the version of its code that was written by hand."""
 
 
 class OutputContext:
@@ -19,7 +40,7 @@ class OutputContext:
         run_id: the run that stores it, or stored it.
         metadata: what the OutputDefinition was given as `metadata`.
         mapping_key: which of a dynamic output's values.
-        config: config given for this output in the run config.
+        config: what the run config gives this output, checked against the IO manager's `output_config_schema`.
         solid_def: the definition of the solid.
         dagster_type: the type of the output.
         log: the step's log manager.
@@ -58,9 +79,9 @@ class OutputContext:
         metadata: Mapping[str, Any] | None = None,
         mapping_key: str | None = None,
         config: Any = None,
-        solid_def: Any = None,
+        solid_def: SolidOfValue | None = None,
         dagster_type: DagsterType | None = None,
-        log: Any = None,
+        log: DagsterLogManager | None = None,
         version: str | None = None,
         resource_config: Any = None,
         resources: Any = None,
@@ -119,7 +140,7 @@ class InputContext:
         name: the input.
         pipeline_name: the pipeline.
         solid_def: the definition of the solid that takes it.
-        config: config given for this input in the run config.
+        config: what the run config gives this input, checked against the IO manager's `input_config_schema`.
         metadata: what the InputDefinition was given as `metadata`.
         upstream_output: the output that feeds it.
         dagster_type: the type of the input.
@@ -147,12 +168,12 @@ class InputContext:
         self,
         name: str | None = None,
         pipeline_name: str | None = None,
-        solid_def: Any = None,
+        solid_def: SolidOfValue | None = None,
         config: Any = None,
         metadata: Mapping[str, Any] | None = None,
         upstream_output: OutputContext | None = None,
         dagster_type: DagsterType | None = None,
-        log: Any = None,
+        log: DagsterLogManager | None = None,
         resource_config: Any = None,
         resources: Any = None,
         step_key: str | None = None,

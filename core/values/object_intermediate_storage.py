@@ -9,6 +9,7 @@ from core.errors import DagsterObjectNotFoundError
 from core.events.payloads import StepOutputHandle
 from core.types import DagsterType
 from core.values.intermediate_storage import IntermediateStorage, TypeStoragePluginRegistry
+from core.values.io_context import InputContext, OutputContext
 from core.values.object_store import ObjectStore
 
 
@@ -49,7 +50,7 @@ class ObjectStoreIntermediateStorage(IntermediateStorage):
 
     def set_intermediate(
         self,
-        context: Any,
+        context: OutputContext | None,
         dagster_type: DagsterType,
         step_output_handle: StepOutputHandle,
         value: Any,
@@ -60,7 +61,9 @@ class ObjectStoreIntermediateStorage(IntermediateStorage):
             return self.set_intermediate_object(dagster_type, step_output_handle, value)
         return plugin.set_intermediate_object(self, context, dagster_type, step_output_handle, value)
 
-    def get_intermediate(self, context: Any, dagster_type: DagsterType, step_output_handle: StepOutputHandle) -> Any:
+    def get_intermediate(
+        self, context: InputContext | None, dagster_type: DagsterType, step_output_handle: StepOutputHandle
+    ) -> Any:
         plugin = self._plugins.get(dagster_type)
         try:
             if plugin is None:
@@ -72,7 +75,7 @@ class ObjectStoreIntermediateStorage(IntermediateStorage):
                 f"{step_output_handle.step_key!r} of run {self.run_id}. {error} Execute that step again."
             ) from error
 
-    def has_intermediate(self, context: Any, step_output_handle: StepOutputHandle) -> bool:
+    def has_intermediate(self, context: OutputContext | None, step_output_handle: StepOutputHandle) -> bool:
         return self.object_store.has_object(self.key_for_handle(step_output_handle))
 
     def rm_intermediate(self, context: Any, step_output_handle: StepOutputHandle) -> None:

@@ -94,7 +94,7 @@ def test_an_integer_of_any_length_has_a_digest() -> None:
 
 
 def test_what_has_no_canonical_form_has_no_digest() -> None:
-    with pytest.raises(NoDigestError, match="a object has no canonical form"):
+    with pytest.raises(NoDigestError, match="a value of type object, which has no canonical form"):
         digest({"a": [object()]})
 
 
