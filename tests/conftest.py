@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 from botocore.config import Config
@@ -29,6 +30,12 @@ POSTGRES_SETTINGS = {
     "checkpoint_timeout": "'1d'",
     "max_wal_size": "'4GB'",
 }
+# On busy cores an example may take as long as it likes; what is random in a test is told where it fails.
+hypothesis.settings.register_profile(
+    "tests", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("tests")
+
 BYTECODE = Path(__file__).parents[1] / ".pycache"
 
 

@@ -23,7 +23,6 @@ from core.files.local import LocalFileManager
 SETTINGS = settings(
     max_examples=12,
     stateful_step_count=25,
-    deadline=None,
     database=None,
     derandomize=True,
     phases=[Phase.generate],

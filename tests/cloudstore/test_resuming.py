@@ -150,8 +150,7 @@ readers = pytest.mark.parametrize("read", READERS, ids=lambda read: read.__name_
 @readers
 @settings(
     max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     size=st.integers(1, len(DATA)) | st.sampled_from([1, RANGE, RANGE + 1]),

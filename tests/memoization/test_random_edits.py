@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import Any as AnyValue
@@ -180,7 +180,7 @@ def delete(folder: Path, handle: Handle, stored: set[str]) -> None:
     stored -= {value for value in stored if value.startswith(f"s{index}.{output}@")}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(random_history())
 def test_memoized_runs_give_what_computing_anew_gives_and_execute_the_least(
     history: list[tuple[Steps, list[Handle]]],

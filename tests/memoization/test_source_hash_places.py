@@ -326,7 +326,7 @@ def test_a_module_used_as_a_value_counts_whole(tmp_path: Path) -> None:
     assert len(versions) == 2
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.text(alphabet="ab #\n\t\"'\\é", max_size=20).filter(lambda text: '"""' not in text), st.integers(0, 20))
 def test_no_docstring_or_comment_counts(text: str, lines: int) -> None:
     from core.versions.source_hash.files import SourceFile

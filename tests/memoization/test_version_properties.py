@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import Any as AnyValue
@@ -30,7 +30,7 @@ from core import (
 from core.execution.prepare import prepare_run
 from core.execution.spec import RunSpec
 
-many_examples = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=150)
+many_examples = settings(max_examples=150)
 
 RESOURCES = ("db", "model")
 OUTPUTS = ("first", "second")

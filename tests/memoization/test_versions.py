@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core import (
@@ -32,9 +32,6 @@ from core.resources.versioned_fs_io_manager import VersionedPickledObjectFilesys
 if TYPE_CHECKING:
     from conftest import FilesystemLab
 
-# No example is slow; a machine busy with other tests can make any of them so.
-on_a_busy_machine_too = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary()
 hashable = st.recursive(scalars, lambda inner: st.tuples(inner, inner) | st.frozensets(inner, max_size=3), max_leaves=4)
 plain = st.recursive(
@@ -56,20 +53,17 @@ def spelled(value: Any) -> Any:
     return kind, repr(value)
 
 
-@on_a_busy_machine_too
 @given(plain, plain)
 def test_different_values_have_different_digests(one: Any, other: Any) -> None:
     assert (digest(one) == digest(other)) == (spelled(one) == spelled(other))
 
 
-@on_a_busy_machine_too
 @given(plain)
 def test_a_value_has_another_digest_than_its_text_and_than_a_list_of_it(value: Any) -> None:
     near = [repr(value), [value], (value,), {"": value}, [value, None]]
     assert len({digest(each) for each in [value, *near]}) == len({spelled(each) for each in [value, *near]})
 
 
-@on_a_busy_machine_too
 @given(st.dictionaries(hashable, plain, min_size=2, max_size=5), st.randoms())
 def test_the_order_of_a_dict_does_not_matter(value: dict[Any, Any], random: Any) -> None:
     items = list(value.items())

@@ -111,13 +111,13 @@ def _broken(value: Any, place: Path) -> Any:
 
 
 @given(CASES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_value_built_from_a_schema_resolves(case: Case) -> None:
     assert resolve_config(case.schema, case.value, "config") == case.resolved
 
 
 @given(CASES, st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_one_broken_piece_gives_one_fault_at_its_path(case: Case, data: st.DataObject) -> None:
     place = data.draw(st.sampled_from(case.places))
     try:
@@ -129,7 +129,7 @@ def test_one_broken_piece_gives_one_fault_at_its_path(case: Case, data: st.DataO
 
 
 @given(CASES, NAMES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_an_unknown_key_gives_one_fault_at_its_path(case: Case, name: str) -> None:
     schema = {"known": Field(case.schema)}
     unknown = f"{name}-"

@@ -190,7 +190,7 @@ def test_what_is_put_while_the_store_is_at_work_is_stored_by_close() -> None:
 
 
 @given(st.lists(st.sampled_from(["put", "wait"]), max_size=12))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_however_entries_arrive_none_is_lost(steps: list[str]) -> None:
     store = Store()
     writer = EventWriter(store)

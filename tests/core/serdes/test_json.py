@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import DagsterInvariantViolationError
@@ -159,7 +159,7 @@ def goes_round(record: Any) -> None:
 
 @pytest.mark.parametrize("payload_type", PAYLOADS, ids=lambda payload_type: payload_type.__name__)
 @given(data=st.data())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 def test_an_entry_with_each_payload(payload_type: Any, data: st.DataObject) -> None:
     entry = data.draw(entries(payloads(payload_type)))
     goes_round(entry)
@@ -181,19 +181,19 @@ def test_a_materialization_comes_back_as_it_was_given(made: AssetMaterialization
 
 
 @given(entries(st.none()))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_an_entry_without_payload(entry: EventLogEntry) -> None:
     goes_round(entry)
 
 
 @given(RUNS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_run(run: PipelineRun) -> None:
     goes_round(run)
 
 
 @given(CLASS_DATA)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_class_data(data: ConfigurableClassData) -> None:
     goes_round(data)
 
@@ -213,13 +213,13 @@ def test_class_data(data: ConfigurableClassData) -> None:
         MAYBE_CLASS_DATA,
     )
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_an_instance_ref(ref: InstanceRef) -> None:
     goes_round(ref)
 
 
 @given(st.builds(DaemonHeartbeat, NUMBERS, TEXT, MAYBE_TEXT, st.lists(ERRORS, max_size=2).map(tuple)))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_heartbeat(beat: DaemonHeartbeat) -> None:
     goes_round(beat)
 

@@ -631,7 +631,7 @@ RUN_IDS = st.text(max_size=6).filter(lambda text: text != "")
 
 
 @given(st.lists(st.tuples(RUN_IDS, st.text(max_size=6)), max_size=10))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_sqlite_keeps_what_memory_keeps(
     tmp_path_factory: pytest.TempPathFactory, given_entries: list[tuple[str, str]]
 ) -> None:

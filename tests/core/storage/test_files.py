@@ -18,7 +18,7 @@ NAMES = st.text(min_size=1, max_size=12) | st.text("./~%\\[] \0a", min_size=1, m
 
 
 @given(NAMES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_name_is_one_part_of_a_path_and_reversible(name: str) -> None:
     made = file_name(name, "run id")
     assert unquote(made) == name

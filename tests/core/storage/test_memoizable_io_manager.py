@@ -165,7 +165,7 @@ def is_no_hit_and_is_healed(manager: VersionedPickledObjectFilesystemIOManager) 
 
 
 @given(st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_part_of_a_pickle_is_no_hit_and_is_healed(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
@@ -176,7 +176,7 @@ def test_part_of_a_pickle_is_no_hit_and_is_healed(
 
 
 @given(st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_one_altered_bit_is_no_hit_and_is_healed(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     manager, path = stored_file(tmp_path_factory.mktemp("values"))
     content = bytearray(path.read_bytes())

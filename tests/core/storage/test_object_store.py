@@ -333,7 +333,7 @@ def test_it_behaves_as_a_dictionary(make: Make) -> None:
             for key, value in self.model.items():
                 assert self.store.get_object(key)[0] == value
 
-    chosen = settings(max_examples=8, stateful_step_count=20, deadline=None, database=None)
+    chosen = settings(max_examples=8, stateful_step_count=20, database=None)
     run_state_machine_as_test(Machine, settings=chosen)
 
 

@@ -211,7 +211,7 @@ def test_a_time_without_timezone_is_refused() -> None:
     st.sets(st.sampled_from([SUCCESS, FAILURE, STARTED]), min_size=1),
     st.integers(0, 4),
 )
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_pages_of_some_statuses_come_to_all_of_them(
     storage: RunStorage, statuses: list[PipelineRunStatus], wanted: set[PipelineRunStatus], limit: int
 ) -> None:
@@ -464,7 +464,7 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), WORDS, WORDS), max_size=12))
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_tags_behave_as_a_dict(storage: RunStorage, given_tags: list[tuple[str, str, str]]) -> None:
     storage.wipe()
     expected: dict[str, dict[str, str]] = {"a": {}, "b": {}, "c": {}}
@@ -506,7 +506,7 @@ RUNS = st.builds(
 
 
 @given(RUNS)
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_run_comes_back_equal_and_of_the_same_types(storage: RunStorage, run: PipelineRun) -> None:
     storage.add_run(run)
     found = storage.get_run_by_id(run.run_id)

@@ -456,7 +456,7 @@ CHANGES = st.lists(
 
 
 @given(CHANGES, st.none() | MOMENTS, st.none() | MOMENTS, st.integers(1, 4))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_ticks_behave_as_a_sorted_list(
     storage: ScheduleStorage,
     changes: list[tuple[str, str, JobTickStatus, float]],

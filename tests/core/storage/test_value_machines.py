@@ -36,7 +36,7 @@ PREFIXES = ["teams", "teams 1", "teams%201", "teams+1", "Teams", "équipes/🦆"
 VALUES = st.one_of(st.none(), st.integers(), st.text(max_size=5), st.binary(max_size=20), st.lists(st.integers()))
 PLACES = st.lists(st.integers(0, 4), min_size=4, max_size=4)
 CHOICE = st.integers(0, 9)
-CHOSEN = settings(max_examples=12, stateful_step_count=25, deadline=None, database=None, derandomize=True)
+CHOSEN = settings(max_examples=12, stateful_step_count=25, database=None, derandomize=True)
 REFUSALS = (DagsterInvariantViolationError, DagsterObjectStoreError)
 
 

@@ -457,7 +457,7 @@ def log_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(st.text(st.sampled_from("aé€🦆\n\0")) | st.text(), PAGES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_pages_never_split_a_character(log_path: Path, text: str, max_bytes: int) -> None:
     log_path.write_bytes(text.encode())
     pieces = read_all(log_path, max_bytes)
@@ -466,14 +466,14 @@ def test_pages_never_split_a_character(log_path: Path, text: str, max_bytes: int
 
 
 @given(st.binary(max_size=60), PAGES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_bytes_that_are_no_text_are_replaced_as_in_one_piece(log_path: Path, content: bytes, max_bytes: int) -> None:
     log_path.write_bytes(content)
     assert "".join(read_all(log_path, max_bytes)) == content.decode("utf-8", "replace")
 
 
 @given(st.text(st.sampled_from("aé€🦆\n"), max_size=20), st.data(), PAGES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_log_that_grows_is_followed_without_loss(
     log_path: Path, text: str, data: st.DataObject, max_bytes: int
 ) -> None:

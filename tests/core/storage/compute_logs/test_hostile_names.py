@@ -133,7 +133,7 @@ def object_key(log: tuple[str, str, int, ComputeIOType]) -> str | None:
 
 
 @given(LOG, LOG)
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=600, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_two_logs_share_a_file_or_a_key(tmp_path: Path, one: Any, other: Any) -> None:
     for found in (lambda log: local_path(tmp_path, log), object_key):
         first, second = found(one), found(other)
@@ -141,7 +141,7 @@ def test_no_two_logs_share_a_file_or_a_key(tmp_path: Path, one: Any, other: Any)
 
 
 @given(LOG)
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=600, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_file_and_key_is_below_its_runs_place(tmp_path: Path, log: Any) -> None:
     run_id = log[0]
     path = local_path(tmp_path, log)
@@ -183,7 +183,7 @@ def test_attempts_that_are_none(attempt: Any, tmp_path: Path) -> None:
 
 
 @given(TEXT, TEXT)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_writing_reading_and_deleting_touches_nothing_outside(run_id: str, key: str) -> None:
     outer = Path(tempfile.mkdtemp())
     base = outer / "x" / "base"
