@@ -7,12 +7,12 @@ from typing import Any
 
 from core.config import StringSource
 from core.serdes import ConfigurableClass, ConfigurableClassData
+from core.storage.event_log.consolidated import ConsolidatedEventLogStorage
 from core.storage.event_log.schema import INDEX_SCHEMA, LOG_SCHEMA
-from core.storage.event_log.single_database import SingleDatabaseEventLogStorage
-from core.storage.sql.sqlite import SqliteDatabase
+from core.storage.sqlite.database import SqliteDatabase
 
 
-class ConsolidatedSqliteEventLogStorage(SingleDatabaseEventLogStorage, ConfigurableClass):
+class ConsolidatedSqliteEventLogStorage(ConsolidatedEventLogStorage, ConfigurableClass):
     """Event logs in `event_log.db` of a directory: one file to look at, in which all runs wait for each other.
 
     For tests and small instances. In `dagster.yaml`:

@@ -10,10 +10,10 @@ from collections.abc import Collection, Mapping, Sequence
 from core.events.event_types import DagsterEventType
 from core.events.records import EventLogEntry
 from core.events.user_events import AssetKey
-from core.records.limit import check_limit
 from core.records.removal import Removal
 from core.storage.event_log.base import EventLogRecord, EventLogStorage, StepOutputAddress, StepOutputKey
 from core.storage.event_log.index import AssetEvent, StoredOutput, entries_from_log
+from core.storage.paging import check_limit
 
 
 class InMemoryEventLogStorage(EventLogStorage):

@@ -15,12 +15,12 @@ from core.events.event_types import DagsterEventType
 from core.events.payloads import StepOutputHandle
 from core.events.records import EventLogEntry
 from core.events.user_events import AssetKey
-from core.records.limit import check_limit
 from core.serdes import from_json, to_json
 from core.storage.event_log.base import EventLogRecord, EventLogStorage, StepOutputAddress, StepOutputKey
 from core.storage.event_log.index import AssetEvent, IndexEntries, StoredOutput, entries_from_log
 from core.storage.event_log.schema import asset_events, assets, step_output_addresses, value_stamps, value_uses
 from core.storage.event_log.schema import events as events_table
+from core.storage.paging import check_limit
 from core.storage.sql.in_lists import batches
 from core.storage.sql.upsert import insert_missing, insert_or_replace
 

@@ -20,7 +20,7 @@ from core.records.schema_migration import Migration
 from core.serdes import ConfigurableClass, ConfigurableClassData
 from core.storage.event_log.schema import INDEX_SCHEMA, LOG_SCHEMA
 from core.storage.event_log.sql import SqlEventLogStorage, wipe_index
-from core.storage.sql.sqlite import SqliteDatabase
+from core.storage.sqlite.database import SqliteDatabase
 
 _OPEN_DATABASES = 8  # each holds a connection or two; a process rarely writes to more runs at once
 

@@ -6,12 +6,12 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
+from core.storage.event_log.consolidated import ConsolidatedEventLogStorage
 from core.storage.event_log.schema import INDEX_SCHEMA, LOG_SCHEMA, events
-from core.storage.event_log.single_database import SingleDatabaseEventLogStorage
-from core.storage.postgres.base import PostgresStorage
+from core.storage.postgres.storage import PostgresStorage
 
 
-class PostgresEventLogStorage(PostgresStorage, SingleDatabaseEventLogStorage):
+class PostgresEventLogStorage(PostgresStorage, ConsolidatedEventLogStorage):
     """Event logs of a team; see `PostgresStorage` for the arguments. In `dagster.yaml`:
 
     event_log_storage:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.storage.postgres.base import PostgresStorage
+from core.storage.postgres.storage import PostgresStorage
 from core.storage.schedules.schema import SCHEMA
 from core.storage.schedules.sql import SqlScheduleStorage
 

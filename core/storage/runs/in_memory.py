@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from core.errors import DagsterRunAlreadyExists, DagsterRunNotFoundError
 from core.events.records import DagsterEvent
 from core.records.daemon_heartbeat import DaemonHeartbeat
-from core.records.limit import check_limit
 from core.records.pipeline_run import (
     STATUS_AFTER_EVENT,
     UNFINISHED_STATUSES,
@@ -23,6 +22,7 @@ from core.records.pipeline_run import (
     RunRecord,
     check_tags,
 )
+from core.storage.paging import check_limit
 from core.storage.runs.base import RunStorage
 
 

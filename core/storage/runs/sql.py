@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from core.errors import DagsterRunAlreadyExists, DagsterRunNotFoundError
 from core.events.records import DagsterEvent
 from core.records.daemon_heartbeat import DaemonHeartbeat
-from core.records.limit import check_limit
 from core.records.pipeline_run import (
     STATUS_AFTER_EVENT,
     UNFINISHED_STATUSES,
@@ -24,15 +23,16 @@ from core.records.pipeline_run import (
     run_from_json,
 )
 from core.serdes import from_json, to_json
+from core.storage.paging import check_limit
 from core.storage.runs.base import RunStorage
 from core.storage.runs.queries import count_of_runs, ids_of_runs
 from core.storage.runs.schema import daemon_heartbeats, run_tags, runs
 from core.storage.sql.in_lists import batches
-from core.storage.sql.one_database import OneDatabase
+from core.storage.sql.storage import SqlStorage
 from core.storage.sql.upsert import insert_or_replace
 
 
-class SqlRunStorage(OneDatabase, RunStorage):
+class SqlRunStorage(SqlStorage, RunStorage):
     """Base of the run storages on SQL databases: an implementation says which database, with the schema `SCHEMA`."""
 
     def add_run(self, pipeline_run: PipelineRun) -> PipelineRun:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.storage.runs.schema import SCHEMA
 from core.storage.runs.sql import SqlRunStorage
-from core.storage.sql.sqlite_storage import SqliteStorage
+from core.storage.sqlite.storage import SqliteStorage
 
 
 class SqliteRunStorage(SqliteStorage, SqlRunStorage):

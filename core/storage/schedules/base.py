@@ -15,8 +15,8 @@ from core.records.job import (
     TickCursor,
     check_unix_seconds,
 )
-from core.records.limit import check_limit
 from core.records.schema_migration import Migration
+from core.storage.paging import check_limit
 
 
 class ScheduleStorage(ABC):

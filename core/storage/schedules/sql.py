@@ -19,10 +19,10 @@ from core.records.job import (
 from core.serdes import from_json, to_json
 from core.storage.schedules.base import ScheduleStorage, check_page, no_state, no_tick, state_exists
 from core.storage.schedules.schema import job_ticks, jobs
-from core.storage.sql.one_database import OneDatabase
+from core.storage.sql.storage import SqlStorage
 
 
-class SqlScheduleStorage(OneDatabase, ScheduleStorage):
+class SqlScheduleStorage(SqlStorage, ScheduleStorage):
     """Base of the schedule storages on SQL databases: an implementation says which database, with `SCHEMA`."""
 
     def all_stored_job_state(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.storage.schedules.schema import SCHEMA
 from core.storage.schedules.sql import SqlScheduleStorage
-from core.storage.sql.sqlite_storage import SqliteStorage
+from core.storage.sqlite.storage import SqliteStorage
 
 
 class SqliteScheduleStorage(SqliteStorage, SqlScheduleStorage):

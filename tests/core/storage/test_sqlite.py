@@ -20,7 +20,7 @@ from core.events import EventLogEntry, StepOutputHandle
 from core.records.pipeline_run import PipelineRun, PipelineRunStatus
 from core.storage.event_log import SqliteEventLogStorage
 from core.storage.runs import SqliteRunStorage
-from core.storage.sql.sqlite import BUSY_TIMEOUT_MS
+from core.storage.sqlite.database import BUSY_TIMEOUT_MS
 
 StartPython = Callable[..., "subprocess.Popen[str]"]
 

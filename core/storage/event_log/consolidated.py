@@ -12,10 +12,10 @@ from core.records.removal import Removal
 from core.storage.event_log.index import entries_from_log
 from core.storage.event_log.schema import events
 from core.storage.event_log.sql import SqlEventLogStorage, insert_events, insert_index_entries, wipe_index
-from core.storage.sql.one_database import OneDatabase
+from core.storage.sql.storage import SqlStorage
 
 
-class SingleDatabaseEventLogStorage(OneDatabase, SqlEventLogStorage):
+class ConsolidatedEventLogStorage(SqlStorage, SqlEventLogStorage):
     """Base of the event log storages that keep all runs in one database."""
 
     def lock_runs(self, connection: sa.Connection, run_ids: Collection[str]) -> None:
@@ -66,4 +66,4 @@ class SingleDatabaseEventLogStorage(OneDatabase, SqlEventLogStorage):
 
     def dispose(self) -> None:
         SqlEventLogStorage.dispose(self)
-        OneDatabase.dispose(self)
+        SqlStorage.dispose(self)

@@ -1,4 +1,4 @@
-"""What storages have in common that keep all they keep in one SQL database."""
+"""What the storages that keep everything in one SQL database have in common."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from core.records.schema_migration import Migration
 from core.storage.sql.database import SqlDatabase
 
 
-class OneDatabase(ABC):
-    """Mixin of a storage: an implementation says which database, and has the parts of the contract that follow."""
+class SqlStorage(ABC):
+    """Mixin of a storage in one SQL database; an implementation says which database that is."""
 
     @property
     @abstractmethod

@@ -8,12 +8,12 @@ from typing import Any, ClassVar, Self
 
 from core.config import StringSource
 from core.serdes import ConfigurableClass, ConfigurableClassData
-from core.storage.sql.one_database import OneDatabase
 from core.storage.sql.schema import Schema
-from core.storage.sql.sqlite import SqliteDatabase, sqlite_url
+from core.storage.sql.storage import SqlStorage
+from core.storage.sqlite.database import SqliteDatabase, sqlite_url
 
 
-class SqliteStorage(OneDatabase, ConfigurableClass):
+class SqliteStorage(SqlStorage, ConfigurableClass):
     """Mixin of a storage: its file and its config.
 
     Args:

@@ -7,12 +7,12 @@ from typing import Any, ClassVar, Self
 
 from core.serdes import ConfigurableClass, ConfigurableClassData
 from core.storage.postgres.config import POSTGRES_CONFIG, postgres_url
-from core.storage.sql.one_database import OneDatabase
-from core.storage.sql.postgres import PostgresDatabase
+from core.storage.postgres.database import PostgresDatabase
 from core.storage.sql.schema import Schema
+from core.storage.sql.storage import SqlStorage
 
 
-class PostgresStorage(OneDatabase, ConfigurableClass):
+class PostgresStorage(SqlStorage, ConfigurableClass):
     """Mixin of a storage: its database and its config.
 
     Args:

@@ -1,0 +1,1 @@
+"""What the storages on SQLite have in common."""
