@@ -14,7 +14,8 @@ from email.utils import parsedate_to_datetime
 
 from cloudstore.doctor.probe_object import ProbeObject
 from cloudstore.doctor.target import ABORT, DELETE, GET, LIST, PUT, Target
-from cloudstore.s3.errors import S3ConditionConflict, S3ConditionFailed, answer_to, check_bucket, code_of
+from cloudstore.s3.bucket import check_bucket
+from cloudstore.s3.errors import S3ConditionConflict, S3ConditionFailed, answer_to, code_of
 from core.cli.checks import Check, State
 from core.errors import DagsterError, DagsterObjectAccessError
 

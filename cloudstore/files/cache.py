@@ -9,7 +9,7 @@ from cloudstore import transfer
 from cloudstore.client import S3_OPTIONS, make_client
 from cloudstore.client.option_types import BUCKET, PREFIX
 from cloudstore.files.manager import S3FileHandle
-from cloudstore.s3.errors import check_bucket
+from cloudstore.s3.bucket import check_bucket
 from cloudstore.s3.keys import join_key
 from core.config import Field
 from core.definitions.resource import InitResourceContext, resource

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cloudstore.client import S3_OPTIONS, make_client
 from cloudstore.client.options import BUCKET_OPTIONS
 from cloudstore.files.manager import S3FileManager
-from cloudstore.s3.errors import check_bucket
+from cloudstore.s3.bucket import check_bucket
 from core.definitions.resource import InitResourceContext, resource
 
 

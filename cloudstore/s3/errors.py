@@ -1,4 +1,4 @@
-"""Errors of S3, translated once into the project's own, and the check that a bucket can be used.
+"""Errors of S3, translated once into the project's own.
 
 The codes are those of https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html; answers to HEAD have no
 body, so there the HTTP status stands where the code would.
@@ -7,14 +7,12 @@ body, so there the HTTP status stands where the code would.
 from __future__ import annotations
 
 import re
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from cloudstore.s3.keys import join_key, s3_url
+from cloudstore.s3.keys import s3_url
 from core.errors import (
     DagsterInvalidConfigError,
     DagsterObjectAccessError,
@@ -23,14 +21,6 @@ from core.errors import (
     DagsterObjectStoreError,
     DagsterResourceUnavailableError,
 )
-
-if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
-
-_PROBE_NAME = ".cloudstore-probe"
-_PROBE_CONNECTION_ATTEMPTS = 3
-_PROBE_PAUSE_SECONDS = 0.2
-_NO_CODE = ("404", "")
 
 _MISSING_CODES = {"NoSuchKey", "NoSuchVersion", "NotFound", "404"}
 _CREDENTIAL_ADVICE = {
@@ -59,7 +49,7 @@ _CONNECTION_ADVICE = {
     "SSLError": "Check that its certificate is valid, and that verify_cert_path (by default AWS_CA_BUNDLE) is a file "
     "with the certificate of its authority; an endpoint_url of a server without TLS begins with http://.",
 }
-_NO_CONNECTION = {"ConnectTimeoutError", "EndpointConnectionError", "ProxyConnectionError", "SSLError"}
+NO_CONNECTION = {"ConnectTimeoutError", "EndpointConnectionError", "ProxyConnectionError", "SSLError"}
 # The permission that an operation needs, where it is not called as the operation is.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
 _IAM_ACTIONS = {
@@ -183,7 +173,7 @@ def _from_failure(error: Exception, action: str, where: str) -> DagsterObjectSto
             f"There are no usable credentials for {action} on {where} ({name}: {said}). Set aws_access_key_id and "
             "aws_secret_access_key, a profile_name, or the environment variables that AWS tools read."
         )
-    if name in _NO_CONNECTION:
+    if name in NO_CONNECTION:
         endpoint = urlsplit(str(getattr(error, "kwargs", {}).get("endpoint_url", "")))
         server = f"{endpoint.scheme}://{endpoint.netloc.rpartition('@')[2]}" if endpoint.netloc else "the S3 endpoint"
         todo = _CONNECTION_ADVICE.get(name, _REACHABLE)
@@ -235,89 +225,3 @@ def unusable_options() -> Iterator[None]:
         raise DagsterInvalidConfigError(
             f"No S3 client has these options: {_without_secrets(str(error))}.{hint}"
         ) from error
-
-
-def check_bucket(client: S3Client, bucket: str, prefix: str = "") -> None:
-    """Asks for an object that is not there, to learn in one request whether the bucket can be used.
-
-    It needs no permission beyond s3:GetObject below the prefix. AWS answers "access denied" for a missing object
-    where listing is not allowed, so that answer says nothing, and passes.
-
-    Args:
-        client: the client to ask with. Its retries hold, but connecting is tried three times at most, 0.2 s apart.
-        bucket: the bucket.
-        prefix: where in the bucket its user reads and writes.
-
-    Raises:
-        DagsterResourceUnavailableError: the bucket is missing or in another region, the credentials are missing or
-            refused, or the endpoint cannot be reached.
-    """
-    if "/" in bucket:
-        name = bucket.removeprefix("s3://").partition("/")[0]
-        raise DagsterResourceUnavailableError(
-            f"{bucket!r} is no name of a bucket. Give the name alone, {name!r}; what follows it goes into the prefix."
-        )
-    key = join_key(prefix, _PROBE_NAME)
-
-    def ask() -> None:
-        client.get_object(Bucket=bucket, Key=key)["Body"].close()
-
-    try:
-        with _impatient_connecting(client):
-            _again_when_cut(ask)
-    except Exception as error:
-        translation = translated(error, "GetObject", bucket, key)
-        if translation is None:
-            raise
-        code = _code_in(error)
-        if code in ("AccessDenied", "NoSuchKey"):
-            return
-        if code in _NO_CODE:  # S3 gives a code in the body of its answer; what answered here knows none
-            reason = f"{client.meta.endpoint_url} answers, but not as an S3 server does; check endpoint_url."
-        else:
-            reason = str(translation)
-        if code != "NoSuchBucket":  # which says so by itself
-            reason = f"The bucket {bucket!r} cannot be used. {reason}"
-        raise DagsterResourceUnavailableError(reason) from error
-
-
-def _code_in(error: Exception) -> str:
-    """As `code_of`, of what a client raised; "none" when there was no answer."""
-    return code_of(getattr(error, "response", None) or {"Error": {"Code": "none"}})
-
-
-def _again_when_cut(ask: Callable[[], None]) -> None:
-    """Asks up to three times while the answer is XML, as a store's, without S3's code: it was cut on the way."""
-    for attempts_left in reversed(range(_PROBE_CONNECTION_ATTEMPTS)):
-        try:
-            return ask()
-        except Exception as error:
-            headers = (getattr(error, "response", None) or {}).get("ResponseMetadata", {}).get("HTTPHeaders", {})
-            is_cut = _code_in(error) in _NO_CODE and "xml" in headers.get("content-type", "")
-            if not (is_cut and attempts_left):
-                raise
-        time.sleep(_PROBE_PAUSE_SECONDS)
-    return None
-
-
-@contextmanager
-def _impatient_connecting(client: S3Client) -> Iterator[None]:
-    """Lets GetObject calls of this thread give up soon when there is no connection.
-
-    botocore's own pauses between attempts grow to tens of seconds, which suits a busy store, not a wrong address.
-    """
-    thread = threading.get_ident()
-    configured = (getattr(client.meta.config, "retries", None) or {}).get("total_max_attempts", 5)
-    last = min(configured, _PROBE_CONNECTION_ATTEMPTS)
-
-    def decide(caught_exception: Exception | None, attempts: int, **_: Any) -> Any:
-        if threading.get_ident() != thread or type(caught_exception).__name__ not in _NO_CONNECTION:
-            return None  # leave it to botocore
-        return False if attempts >= last else _PROBE_PAUSE_SECONDS
-
-    event, name = "needs-retry.s3.GetObject", f"cloudstore-probe-{thread}"
-    client.meta.events.register_first(event, decide, unique_id=name)
-    try:
-        yield
-    finally:
-        client.meta.events.unregister(event, unique_id=name)

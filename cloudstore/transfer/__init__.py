@@ -2,8 +2,8 @@
 
 from cloudstore.transfer.asking import ask, exists
 from cloudstore.transfer.content import Content
-from cloudstore.transfer.delete import StoredObject, delete_objects, list_objects
-from cloudstore.transfer.find import ListedObject, find_listed
+from cloudstore.transfer.delete import delete_objects
+from cloudstore.transfer.listing import ListedObject, find_listed, list_objects
 from cloudstore.transfer.ranges import get_content
 from cloudstore.transfer.read import download, get_bytes
 from cloudstore.transfer.resuming import RANGE_BYTES
@@ -15,7 +15,6 @@ __all__ = [
     "ListedObject",
     "PART_BYTES",
     "RANGE_BYTES",
-    "StoredObject",
     "WRITE_ID",
     "WrittenObject",
     "ask",

@@ -1,14 +1,13 @@
-"""Finding objects by their prefix, and deleting them."""
+"""Deleting objects."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from cloudstore.s3.errors import translate_errors
 from cloudstore.s3.keys import s3_url
-from cloudstore.transfer.asking import Attempts, S3AnswerCut, require
+from cloudstore.transfer.asking import Attempts, S3AnswerCut
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -16,33 +15,6 @@ if TYPE_CHECKING:
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 _MOST_KEYS = 1000
-
-
-class StoredObject(NamedTuple):
-    """An object in a bucket.
-
-    Attributes:
-        key: its key.
-        size_bytes: how large it is.
-        modified_at: when it was stored; with a timezone.
-    """
-
-    key: str
-    size_bytes: int
-    modified_at: datetime
-
-
-def list_objects(client: S3Client, bucket: str, prefix: str) -> Iterator[StoredObject]:
-    """The objects whose keys begin with `prefix`; where that is a folder's, it ends with "/".
-
-    Raises:
-        DagsterObjectStoreError: as `translate_errors`.
-    """
-    with translate_errors("ListObjectsV2", bucket, prefix):
-        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            require(page, ("IsTruncated",), "ListObjectsV2", bucket, prefix)
-            for each in page.get("Contents", []):
-                yield StoredObject(each["Key"], each["Size"], each["LastModified"])
 
 
 def delete_objects(client: S3Client, bucket: str, keys: Sequence[str]) -> None:

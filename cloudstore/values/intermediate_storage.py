@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloudstore.s3.errors import check_bucket
+from cloudstore.s3.bucket import check_bucket
 from cloudstore.s3.keys import join_key
 from cloudstore.values.io_manager import VALUE_OPTIONS
 from cloudstore.values.object_store import S3ObjectStore

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cloudstore.client.options import BUCKET_OPTIONS
-from cloudstore.s3.errors import check_bucket
+from cloudstore.s3.bucket import check_bucket
 from cloudstore.s3.keys import join_key, s3_url
 from cloudstore.values import found as found_values
 from cloudstore.values import objects

@@ -16,7 +16,7 @@ import pytest
 
 from cloudstore import transfer
 from cloudstore.client import make_client
-from cloudstore.s3.errors import check_bucket
+from cloudstore.s3.bucket import check_bucket
 from core.errors import DagsterObjectAccessError, DagsterResourceUnavailableError
 
 ROLE = "arn:aws:iam::123456789012:role/reader"

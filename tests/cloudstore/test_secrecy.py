@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cloudstore.client import make_client
-from cloudstore.s3.errors import check_bucket
+from cloudstore.s3.bucket import check_bucket
 from core.errors import DagsterInvalidConfigError, DagsterResourceUnavailableError
 
 NOWHERE = {"endpoint_url": "http://127.0.0.1:9", "region_name": "us-east-1", "max_attempts": 1}

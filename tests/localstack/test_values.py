@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cloudstore import s3_file_manager, s3_pickle_io_manager, s3_resource, versioned_s3_io_manager
-from cloudstore.s3.errors import check_bucket
+from cloudstore.s3.bucket import check_bucket
 from core import DagsterInstance, ModeDefinition, PipelineExecutionResult, execute_pipeline, pipeline, solid
 from core.errors import DagsterResourceUnavailableError
 
@@ -126,7 +126,7 @@ def test_a_missing_bucket_of_the_file_manager_refuses_the_run(options: dict[str,
 def test_a_bucket_is_probed_without_a_trace(client: S3Client, bucket: str) -> None:
     check_bucket(client, bucket, "some/where")
     assert keys_in(client, bucket) == set()
-    with pytest.raises(DagsterResourceUnavailableError, match="is no name of a bucket"):
+    with pytest.raises(DagsterResourceUnavailableError, match="is not the name of a bucket"):
         check_bucket(client, f"s3://{bucket}/prefix")
     with pytest.raises(DagsterResourceUnavailableError, match=f"aws s3 mb s3://{bucket}-gone"):
         check_bucket(client, f"{bucket}-gone")

@@ -1,46 +1,66 @@
-"""Finding many objects by listing, as long as that takes fewer requests than asking for each."""
+"""Listing objects: those with a prefix, and many by their keys while that takes fewer requests than a HEAD each."""
 
 from __future__ import annotations
 
 import math
 import os.path
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
 
-from cloudstore.transfer.asking import ask
+from cloudstore.s3.errors import translate_errors
+from cloudstore.transfer.asking import ask, require
 from core.errors import DagsterObjectStoreError
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import ListObjectsV2OutputTypeDef, ObjectTypeDef
 
 _RANGES_AT_ONCE = 4  # more gain little: much of the time goes into reading answers, one at a time in a process
 
 
 class ListedObject(NamedTuple):
-    """What a listing tells of an object.
+    """An object as a listing describes it.
 
     Attributes:
+        key: its key.
         etag: its ETag.
         size_bytes: its size.
+        modified_at: when it was stored; with a timezone.
     """
 
+    key: str
     etag: str
     size_bytes: int
+    modified_at: datetime
+
+
+def list_objects(client: S3Client, bucket: str, prefix: str) -> Iterator[ListedObject]:
+    """The objects whose keys begin with `prefix`; where that is a folder's, it ends with "/".
+
+    Raises:
+        DagsterObjectStoreError: as `translate_errors`.
+    """
+    with translate_errors("ListObjectsV2", bucket, prefix):
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            require(page, ("IsTruncated",), "ListObjectsV2", bucket, prefix)
+            yield from map(_listed, page.get("Contents", []))
 
 
 def find_listed(client: S3Client, bucket: str, keys: Collection[str]) -> dict[str, ListedObject | None]:
     """Lists the part of a bucket where `keys` are, four pages at a time, and skips what lies between them.
 
-    It goes on while fewer pages were read than keys are left. So the pages, and asking for each key that is left then,
-    are at most about twice as many requests as the cheaper one of listing all that part and asking for each key.
+    It goes on while it has read fewer pages than there are keys left. So the pages, and asking for each key that is
+    left then, take at most about twice as many requests as the cheaper one of listing that whole part and asking for
+    each key.
 
     Args:
         keys: at least one.
 
     Returns:
-        What was found; None for a key that has no object. Keys that were left are left out: they have to be asked for,
-        one by one. So are all keys where listing fails, or is not allowed.
+        The object of each key, None where there is none. Keys that were not reached are missing: they have to be
+        asked for, one by one. So are all keys where listing fails, or is not allowed.
     """
     whole = _Range(client, bucket, keys)
     try:
@@ -64,7 +84,7 @@ class _Range:
     goes on with one of `!"#$%&'()*+,-.`. What is concluded from the order of two keys here holds in both.
 
     Attributes:
-        found: what is known of keys.
+        found: what is known about the keys so far.
     """
 
     def __init__(self, client: S3Client, bucket: str, keys: Collection[str]) -> None:
@@ -76,7 +96,7 @@ class _Range:
         self.found: dict[str, ListedObject | None] = {}
 
     def read(self) -> None:
-        """Reads pages until all is known, or as many were read as keys are left."""
+        """Reads pages until all is known, or until it has read as many as there are keys left."""
         while self._pages < len(self._left):
             self.read_page()
 
@@ -84,7 +104,7 @@ class _Range:
         """Reads the next page that may have one of the keys that are left."""
         answer = ask(self._send, ("IsTruncated",), "ListObjectsV2", self._bucket, self._prefix)
         self._pages += 1
-        listed = {entry["Key"]: ListedObject(entry["ETag"], entry["Size"]) for entry in answer.get("Contents", [])}
+        listed = {entry["Key"]: _listed(entry) for entry in answer.get("Contents", [])}
         self._last = next(reversed(listed), self._last)
         for key in self._left:
             if key in listed or not answer["IsTruncated"] or _is_behind(self._last, key):
@@ -92,7 +112,7 @@ class _Range:
         self._left = [key for key in self._left if key not in self.found]
 
     def parts_left(self) -> list[_Range]:
-        """What is left, in parts that are each about as many pages; none where asking for each key is not dearer."""
+        """What is left, in parts of about as many pages each; empty where asking for each key costs no more."""
         if self._pages >= len(self._left):
             return []
         pages = math.ceil(len(self._left) / max(1, len(self.found)))
@@ -100,17 +120,22 @@ class _Range:
         starts = range(0, len(self._left), size)
         return [_Range(self._client, self._bucket, self._left[at : at + size]) for at in starts]
 
-    def _send(self) -> Any:
+    def _send(self) -> ListObjectsV2OutputTypeDef:
         start = self._start()
-        begin: Any = {"StartAfter": start} if start else {}
-        return self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._prefix, **begin)
+        if start:
+            return self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._prefix, StartAfter=start)
+        return self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._prefix)
 
     def _start(self) -> str:
-        """What no key that is left is before, the further the better; SeaweedFS lists nothing after another prefix."""
+        """A place before all keys that are left, as far on as can be; SeaweedFS lists nothing after another prefix."""
         first = self._left[0]
         just_before = first[:-1]
         is_before_all = first == min(self._left) and just_before.startswith(self._prefix)
         return just_before if is_before_all and _is_behind(just_before, self._last) else self._last
+
+
+def _listed(entry: ObjectTypeDef) -> ListedObject:
+    return ListedObject(entry["Key"], entry["ETag"], entry["Size"], entry["LastModified"])
 
 
 def _folder_order(key: str) -> list[str]:
