@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 from cloudstore.testing import EmbeddedS3Server
 
 COMMAND = Path(sys.executable).parent / "cloudstore"
+WARM_COMMAND = Path(__file__).with_name("warm_command.py")
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TMPDIR", "PYTHONPYCACHEPREFIX")
 
 PIPELINE = """
@@ -62,6 +64,42 @@ resources:
 """
 
 
+class WarmCommand:
+    """Runs commands as `warm_command.py` does."""
+
+    def __init__(self, folder: Path) -> None:
+        self._outputs = folder / "out", folder / "err"
+        kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", str(WARM_COMMAND)],
+            env=kept,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, command: list[str], folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        assert self._process.stdin
+        assert self._process.stdout
+        for path in self._outputs:
+            path.write_bytes(b"")
+        program, *arguments = command
+        request = [program, arguments, str(folder), environment, *map(str, self._outputs)]
+        print(json.dumps(request), file=self._process.stdin, flush=True)
+        code = int(self._process.stdout.readline())
+        return subprocess.CompletedProcess(command, code, *(path.read_text("utf-8") for path in self._outputs))
+
+    def end(self) -> None:
+        self._process.communicate()
+
+
+@pytest.fixture(scope="session")
+def warm_command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmCommand]:
+    warm = WarmCommand(tmp_path_factory.mktemp("warm"))
+    yield warm
+    warm.end()
+
+
 @dataclass
 class Project:
     """A user's folder.
@@ -71,9 +109,11 @@ class Project:
         home: what DAGSTER_HOME names, where a command is given it.
         variables: environment variables that every command gets.
         program: the command itself.
+        warm: what starts it.
     """
 
     folder: Path
+    warm: WarmCommand
     variables: dict[str, str] = field(default_factory=dict)
     program: Path = COMMAND
 
@@ -100,18 +140,9 @@ class Project:
     def command(
         self, *arguments: str, with_home: bool = True, variables: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Runs `cloudstore` with these arguments, its output through pipes."""
-        return subprocess.run(
-            [str(self.program), *arguments],
-            cwd=self.folder,
-            env={**self.environment(with_home), **(variables or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            check=False,
-            timeout=60,
-        )
+        """Runs `cloudstore` with these arguments in a process of its own; its output is not a terminal's."""
+        environment = {**self.environment(with_home), **(variables or {})}
+        return self.warm.run([str(self.program), *arguments], self.folder, environment)
 
     def run(self, *arguments: str, with_home: bool = True) -> subprocess.CompletedProcess[str]:
         """A run that succeeds, unless `arguments` break it."""
@@ -125,8 +156,8 @@ class Project:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path)
+def project(tmp_path: Path, warm_command: WarmCommand) -> Project:
+    return Project(tmp_path, warm_command)
 
 
 @pytest.fixture
