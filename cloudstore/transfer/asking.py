@@ -96,6 +96,11 @@ def _whole_values(action: str, bucket: str, key: str) -> Iterator[None]:
         ) from error
 
 
+def was_repeated(answer: Mapping[str, Any]) -> bool:
+    """Whether botocore sent the request more than once before it got this answer."""
+    return bool(answer.get("ResponseMetadata", {}).get("RetryAttempts", 0))
+
+
 def exists(client: S3Client, bucket: str, key: str) -> bool:
     """Whether there is an object with exactly this key. In a missing bucket there is none.
 

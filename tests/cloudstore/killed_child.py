@@ -28,7 +28,7 @@ import s3transfer.manager  # noqa: F401 - as above
 
 import cloudstore
 from cloudstore.client import make_client
-from cloudstore.transfer import write
+from cloudstore.transfer import parts, write
 from core import DagsterInstance, ModeDefinition, execute_pipeline, pipeline, solid
 from core.events.payloads import StepOutputHandle
 from core.process.leftovers import Leftovers
@@ -174,7 +174,7 @@ def writers(client: Any, bucket: str) -> dict[str, Callable[[str, bytes], str]]:
 
 def write_for_ever(home: str, options: dict[str, Any], bucket: str, part: str, begin: str, telling: int) -> None:
     """Stores one thing after the other, and tells of each when it is stored: key, name and size."""
-    write.PART_BYTES = write.MAX_PART_BYTES = 5 * MIB  # the least that stores take
+    parts.PART_BYTES = parts.MAX_PART_BYTES = write.MAX_PART_BYTES = 5 * MIB  # the least that stores take
     client = make_client(options, leftovers=Leftovers(Path(home, "leftovers")))
     store = writers(client, bucket)[part]
     sizes = itertools.islice(itertools.cycle(SIZES), int(begin) % len(SIZES), None)

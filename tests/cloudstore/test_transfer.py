@@ -22,7 +22,7 @@ from cloudstore.transfer import (
     put_bytes,
     put_stream,
 )
-from cloudstore.transfer.write import MAX_PARTS, PARTS_IN_FLIGHT
+from cloudstore.transfer.parts import MAX_PARTS, PARTS_IN_FLIGHT
 from core.errors import DagsterObjectNotFoundError, DagsterObjectStoreError
 
 CONFLICT = (409, "<Error><Code>ConditionalRequestConflict</Code></Error>")

@@ -88,7 +88,7 @@ def lab(
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda self, context: 0.03)
     monkeypatch.setattr("cloudstore.transfer.asking._FIRST_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr("cloudstore.transfer.asking._LONGEST_PAUSE_SECONDS", 0.05)
-    monkeypatch.setattr("cloudstore.transfer.write.PART_BYTES", PART)
+    monkeypatch.setattr("cloudstore.transfer.parts.PART_BYTES", PART)
     monkeypatch.setattr("cloudstore.transfer.stream.RANGE_BYTES", RANGE)
     is_stalled = request.node.callspec.params["fault"].kind == "stall"
     with FaultProxy(embedded.options["endpoint_url"], seed=len(request.node.name)) as proxy:
