@@ -2,8 +2,8 @@
 
 DagsterError
 ├── DagsterInvalidDefinitionError            a definition contradicts itself or another
-│   └── DagsterInvalidConfigDefinitionError  a config schema is no schema
-├── DagsterInvalidSubsetError                a selection names what the pipeline has not
+│   └── DagsterInvalidConfigDefinitionError  a config schema is not valid
+├── DagsterInvalidSubsetError                a selection names something that the pipeline does not have
 ├── DagsterInvalidConfigError                config does not fit its schema (lists all faults)
 ├── DagsterInvariantViolationError           the API was used in a way that cannot work
 ├── DagsterResourceUnavailableError          what a resource needs is not there; the run is refused
@@ -60,7 +60,7 @@ class DagsterInvalidDefinitionError(DagsterError):
 
 
 class DagsterInvalidConfigDefinitionError(DagsterInvalidDefinitionError):
-    """A config schema holds something that is no config type."""
+    """A config schema holds something that is not a config type."""
 
 
 class DagsterInvalidSubsetError(DagsterError):
@@ -71,7 +71,7 @@ class DagsterInvalidConfigError(DagsterError):
     """Config does not fit its schema.
 
     Attributes:
-        errors: one object a fault, each with a `path` and a `message`; all faults, not the first.
+        errors: one object for each fault, with a `path` and a `message`; all of them, not only the first.
         config_value: the config as it was given.
     """
 
@@ -272,7 +272,7 @@ def user_code_error_boundary(
 
     Raises:
         error_cls: from the user's exception, whose traceback it keeps. Errors that are DagsterErrors
-            already, and BaseExceptions that are no Exceptions (KeyboardInterrupt), pass through.
+            already, and BaseExceptions that are not Exceptions (KeyboardInterrupt), pass through.
     """
     try:
         yield

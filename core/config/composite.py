@@ -46,7 +46,7 @@ class Field:
             what is computed from it.
 
     Raises:
-        DagsterInvalidConfigDefinitionError: for something that is no config type, or a default that does not fit.
+        DagsterInvalidConfigDefinitionError: for something that is not a config type, or a default that does not fit.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Field:
 
 
 def own_copy(value: Any) -> Any:
-    """Dicts and lists anew, so that who changes one config changes no other."""
+    """A copy with dicts and lists of its own, so that changing one config changes no other."""
     if isinstance(value, dict):
         return {key: own_copy(item) for key, item in value.items()}
     return [own_copy(item) for item in value] if isinstance(value, list) else value
@@ -134,7 +134,7 @@ def as_config_type(schema: Any) -> ConfigType:
     """The config type that a piece of a schema stands for.
 
     Raises:
-        DagsterInvalidConfigDefinitionError: where it stands for none.
+        DagsterInvalidConfigDefinitionError: it does not stand for one.
     """
     if isinstance(schema, ConfigType):
         return schema
@@ -157,7 +157,7 @@ def as_config_type(schema: Any) -> ConfigType:
         return _SCALARS[schema]
     except (KeyError, TypeError):
         raise DagsterInvalidConfigDefinitionError(
-            f"{show_value(schema)} is no config type. Use bool, int, float, str, dict, list, a dict of fields, "
+            f"{show_value(schema)} is not a config type. Use bool, int, float, str, dict, list, a dict of fields, "
             "a list of one type, a Field, or a config type such as StringSource, Noneable or Selector."
         ) from None
 
@@ -199,7 +199,7 @@ class Array(ConfigType):
 
 
 class ScalarUnion(ConfigType):
-    """A scalar, or a value of another type that is no scalar."""
+    """A scalar, or a value of another type that is not a scalar."""
 
     def __init__(self, scalar_type: object, non_scalar_schema: object) -> None:
         self.scalar_type = as_config_type(scalar_type)

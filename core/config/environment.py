@@ -52,7 +52,7 @@ class EnumSource(ConfigType):
         found: list[ConfigFault] = []
         text = StringSource.resolve(value, path, found)
         if not found and text not in self.inner.values:
-            message = f"the environment variable {value['env']} holds none of {', '.join(self.inner.values)}"
+            message = f"the environment variable {value['env']} must hold one of {', '.join(self.inner.values)}"
             found.append(ConfigFault(path, message, is_of_environment=True))
         faults.extend(found)
         return value if found else self.inner.values[text]
@@ -71,7 +71,7 @@ _SOURCES: dict[ConfigType, ConfigType] = {
 def with_sources(field: Field) -> Field:
     """A field that takes what `field` takes, and `{env: NAME}` for every scalar in it.
 
-    Config types that are none of this package's stay as they are.
+    Config types from outside this package stay as they are.
     """
     changed = copy.copy(field)
     changed.config_type = _type_with_sources(field.config_type)

@@ -1,4 +1,4 @@
-"""Telling whether something outside has changed that a config points at."""
+"""Finding out whether something outside that a config points at has changed."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class AnyType(ConfigType):
 
 
 class ScalarType(ConfigType):
-    """One of bool, int, float, str. A bool is no int; an int is taken where a float is wanted."""
+    """One of bool, int, float, str. A bool is not an int; an int is taken where a float is wanted."""
 
     def __init__(self, name: str, python_type: type) -> None:
         self._name = name

@@ -1,4 +1,4 @@
-"""What happens when the body of a `@pipeline` function calls solids: it places them and records who feeds whom."""
+"""What happens when the body of a `@pipeline` function calls solids: they are placed, with what feeds their inputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolation
 
 
 class PlacedOutput(msgspec.Struct, frozen=True):
-    """What a call of a solid gives in the body of a pipeline: one output of the placed solid."""
+    """What a call of a solid returns in the body of a pipeline: one output of the placed solid."""
 
     solid_name: str
     output_name: str
@@ -22,19 +22,19 @@ class PlacedOutput(msgspec.Struct, frozen=True):
     def __bool__(self) -> bool:
         raise DagsterInvariantViolationError(
             f"The body of a pipeline asks whether output {self.output_name!r} of solid {self.solid_name!r} is true, "
-            "but its value is known only when the pipeline runs. To run a solid or not, give the one before it an "
-            "output with is_required=False, and yield it or not."
+            "but its value is known only when the pipeline runs. To run a solid only sometimes, give the solid before "
+            "it an output with is_required=False, and yield that output only then."
         )
 
     def __iter__(self) -> Iterator[Any]:
         raise DagsterInvariantViolationError(
-            f"Output {self.output_name!r} of solid {self.solid_name!r} is a single output and cannot be taken apart "
-            "in the body of a pipeline; its value is known only when the pipeline runs."
+            f"Output {self.output_name!r} of solid {self.solid_name!r} is a single output and cannot be unpacked "
+            "in the body of a pipeline, because its value is known only when the pipeline runs."
         )
 
 
 class PlacedOutputs:
-    """What a call of a solid with several outputs gives: taken apart in order, or by name as attributes."""
+    """What a call of a solid with several outputs returns: unpacked in their order, or by name as attributes."""
 
     def __init__(self, solid_name: str, output_names: list[str]) -> None:
         self._solid_name = solid_name
@@ -79,7 +79,8 @@ class Composition(SolidComposer):
         name = call.given_alias or self._free_name(definition.name)
         if name in self._names:
             raise DagsterInvalidDefinitionError(
-                f"Pipeline {self._pipeline_name!r} uses the name {name!r} for two solids; give one another alias."
+                f"Pipeline {self._pipeline_name!r} uses the name {name!r} for two solids; "
+                "give one of them another alias."
             )
         self._names.add(name)
         alias = None if name == definition.name else name

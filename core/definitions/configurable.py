@@ -25,13 +25,13 @@ def check_name(name: str | None, kind: str) -> str:
     """`name`, when it is made of letters, digits and underscores; raises DagsterInvalidDefinitionError otherwise."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise DagsterInvalidDefinitionError(
-            f"{name!r} cannot name a {kind}: names are made of the letters A-Z and a-z, digits and underscores."
+            f"{name!r} is not a valid {kind} name; use only the letters A-Z and a-z, digits and underscores."
         )
     return name
 
 
 def key_set(keys: Iterable[str] | None, described: str) -> frozenset[str]:
-    """Resource keys as a set; raises DagsterInvalidDefinitionError for one string, whose letters would be taken."""
+    """Resource keys as a set; raises DagsterInvalidDefinitionError for a string, which is a set of letters."""
     if isinstance(keys, str):
         raise DagsterInvalidDefinitionError(
             f"required_resource_keys of {described} must be a set of names; write {{{keys!r}}}."
@@ -191,7 +191,7 @@ class ConfigurableDefinition:
             return new
         if config_schema is not None:
             raise DagsterInvalidDefinitionError(
-                f"`configured` of {described} takes a config_schema only with a function."
+                f"`configured` of {described} was given a config_schema without a function that takes such config."
             )
         faults: list[ConfigFault] = []
         self.config_schema.resolve(config_or_config_fn, (), faults)

@@ -1,4 +1,4 @@
-"""Who feeds whom in a pipeline."""
+"""Which outputs feed which inputs in a pipeline."""
 
 from __future__ import annotations
 

@@ -81,5 +81,7 @@ def _as_resource(value: Any) -> ResourceDefinition:
 def _by_name(mode_name: str, definitions: Sequence[_Named]) -> dict[str, _Named]:
     named = {definition.name: definition for definition in definitions}
     if len(named) < len(definitions):
-        raise DagsterInvalidDefinitionError(f"Mode {mode_name!r} has two executors or storages of the same name.")
+        raise DagsterInvalidDefinitionError(
+            f"Mode {mode_name!r} has two executors or two storages of the same name; rename one."
+        )
     return named

@@ -1,4 +1,4 @@
-"""Pipelines: solids and who feeds whom, with the modes they run in."""
+"""Pipelines: solids, what feeds their inputs, and the modes they run in."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class PipelineDefinition:
         self.mode_defs = tuple(mode_defs or [ModeDefinition()])
         self._modes = {mode.name: mode for mode in self.mode_defs}
         if len(self._modes) < len(self.mode_defs):
-            raise DagsterInvalidDefinitionError(f"Pipeline {self.name!r} has two modes of the same name.")
+            raise DagsterInvalidDefinitionError(f"Pipeline {self.name!r} has two modes of the same name; rename one.")
         self._solids = self._place(solid_defs, dependencies or {})
         self._check_feeds()
         self._ordered = self._topological_order()
@@ -78,7 +78,9 @@ class PipelineDefinition:
             unplaced.pop(invocation.name, None)
             name = invocation.alias or invocation.name
             if name in placed:
-                raise DagsterInvalidDefinitionError(f"Pipeline {self.name!r} uses the name {name!r} for two solids.")
+                raise DagsterInvalidDefinitionError(
+                    f"Pipeline {self.name!r} uses the name {name!r} for two solids; give one of them another alias."
+                )
             placed[name] = Solid(name, placed_def, {**placed_def.tags, **invocation.tags}, feeds)
         for definition in unplaced.values():
             placed[definition.name] = Solid(definition.name, definition, definition.tags, {})

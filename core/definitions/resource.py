@@ -100,7 +100,10 @@ class ResourceDefinition(ConfigurableDefinition):
         name = getattr(resource_fn, "__name__", None)
         super().__init__(name, config_schema, description, "resource")
         if not callable(resource_fn):
-            raise DagsterInvalidDefinitionError(f"A resource is made from a function, not from {resource_fn!r}.")
+            raise DagsterInvalidDefinitionError(
+                f"ResourceDefinition needs a function that makes the resource; it was given {resource_fn!r}. "
+                "For a value, write ResourceDefinition.hardcoded_resource(value)."
+            )
         self.resource_fn = resource_fn
         self.required_resource_keys = key_set(required_resource_keys, f"resource {name!r}")
         self.version = version
@@ -157,5 +160,5 @@ def resource(
 
 
 def make_values_resource(**kwargs: Any) -> ResourceDefinition:
-    """A resource whose config has the given fields, or any at all, and which is that config as a dict."""
+    """A resource that is its own config, as a dict: of the given fields, or of any where none are given."""
     return ResourceDefinition(lambda context: context.resource_config, kwargs or dict)

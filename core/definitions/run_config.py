@@ -177,21 +177,18 @@ def _fed_input_field(solid: Solid, name: str, pipeline: PipelineDefinition, io_m
     """Config for the IO managers that load an input: those that store the outputs by which it is fed."""
     if solid.definition.input_dict[name].dagster_type.is_nothing:
         return NoConfigField("this input carries no value, so there is nothing to load")
-    outputs = {each.solid: pipeline.solid_named(each.solid).definition for each in solid.upstream_of(name)}
-    keys = [outputs[each.solid].output_dict[each.output].io_manager_key for each in solid.upstream_of(name)]
-    definitions = {key: io_managers.get(key) for key in dict.fromkeys(keys)}
-    schemas = {
-        key: each.input_config_schema
-        for key, each in definitions.items()
-        if each is not None and each.input_config_schema is not None
-    }
-    if not schemas:
-        named = " and ".join(map(repr, definitions))
-        return NoConfigField(
-            f"solid {solid.upstream_of(name)[0].solid!r} feeds this input, and the IO manager that loads it, {named}, "
-            "has no input_config_schema"
-        )
-    return IOConfigField(schemas)
+    keys: dict[str, str] = {}
+    schemas: dict[str, DefinitionConfig] = {}
+    for source in solid.upstream_of(name):
+        key = pipeline.solid_named(source.solid).definition.output_dict[source.output].io_manager_key
+        definition = io_managers.get(key)
+        keys[key] = source.solid
+        if definition is not None and definition.input_config_schema is not None:
+            schemas[key] = definition.input_config_schema
+    if schemas:
+        return IOConfigField(schemas)
+    loaded_by = "; ".join(f"solid {feeder!r} feeds it, and IO manager {key!r} loads it" for key, feeder in keys.items())
+    return NoConfigField(f"{loaded_by}, which has no input_config_schema")
 
 
 class _Loggers(ConfigType):

@@ -58,7 +58,9 @@ class SolidDefinition(ConfigurableDefinition):
         self.input_dict = {definition.name: definition for definition in self.input_defs}
         self.output_dict = {definition.name: definition for definition in self.output_defs}
         if len(self.input_dict) < len(self.input_defs) or len(self.output_dict) < len(self.output_defs):
-            raise DagsterInvalidDefinitionError(f"Solid {name!r} has two inputs or two outputs of the same name.")
+            raise DagsterInvalidDefinitionError(
+                f"Solid {name!r} has two inputs or two outputs of the same name; rename one."
+            )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """In the body of a pipeline: places the solid there, fed by the given outputs of others."""
@@ -245,7 +247,7 @@ def _inputs(
 ) -> list[InputDefinition]:
     explicit = {definition.name: definition for definition in given}
     if len(explicit) < len(given):
-        raise DagsterInvalidDefinitionError(f"Solid {solid_name!r} declares two inputs of the same name.")
+        raise DagsterInvalidDefinitionError(f"Solid {solid_name!r} declares two inputs of the same name; rename one.")
     inputs = [_input(solid_name, each, explicit.pop(each.name, None)) for each in parameters]
     for definition in explicit.values():
         if not definition.dagster_type.is_nothing:
@@ -259,7 +261,7 @@ def _inputs(
 def _input(solid_name: str, parameter: inspect.Parameter, given: InputDefinition | None) -> InputDefinition:
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
         raise DagsterInvalidDefinitionError(
-            f"Solid {solid_name!r} takes *{parameter.name}, but inputs are named one by one."
+            f"Solid {solid_name!r} takes *{parameter.name}, but every input needs a parameter of its own."
         )
     default = NO_VALUE if parameter.default is parameter.empty else parameter.default
     return (given or InputDefinition(parameter.name)).completed_by(_annotation(parameter.annotation), default)

@@ -18,7 +18,7 @@ class VersionStrategy(ABC):
 
     @abstractmethod
     def get_solid_version(self, solid_def: SolidDefinition) -> str | None:
-        """The version of a solid's code; None when it can not be told, and the solid is then not memoized."""
+        """The version of a solid's code; None where it is not known; the solid is then not memoized."""
 
     def get_resource_version(self, resource_def: ResourceDefinition) -> str | None:
         """The version of a resource's code; None, as here, leaves it and the solids that require it unversioned."""

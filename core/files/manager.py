@@ -104,7 +104,7 @@ def dotted(ext: str | None) -> str:
     """An extension with its dot, or "" for none.
 
     Raises:
-        DagsterInvariantViolationError: it is none that every file manager can keep.
+        DagsterInvariantViolationError: some file managers cannot keep it.
     """
     if not ext:
         return ""
@@ -113,7 +113,7 @@ def dotted(ext: str | None) -> str:
         raise DagsterInvariantViolationError(f"A file extension cannot hold a path or control characters: {ext!r}.")
     if len(bare.encode()) > _MOST_EXTENSION_BYTES:
         raise DagsterInvariantViolationError(
-            f"A file extension has at most {_MOST_EXTENSION_BYTES} bytes, not {len(bare.encode())}: {ext[:20]!r}..."
+            f"A file extension may have {_MOST_EXTENSION_BYTES} bytes; {ext[:20]!r}... has {len(bare.encode())}."
         )
     return f".{bare}"
 

@@ -56,11 +56,11 @@ _RETENTION = Field(
 )
 _SETTINGS = Field(PermissiveSource())
 _CLASS = Field(Shape({"module": StringSource, "class": StringSource, "config": Field(Permissive())}), is_required=False)
-# `telemetry` stands in files that users bring; there is none here.
+# Files that users bring may have `telemetry`; nothing reads it.
 _SCHEMA = Shape({**dict.fromkeys(_KINDS, _CLASS), "settings": _SETTINGS, "retention": _RETENTION, "telemetry": dict})
 _NEWER = {
-    "storage": "this is written here as run_storage, event_log_storage and schedule_storage, each with its own "
-    "module, class and config"
+    "storage": "write this as run_storage, event_log_storage and schedule_storage, each with its own module, class "
+    "and config"
 }
 
 
@@ -114,7 +114,7 @@ def _check_portable(section: str, given: Mapping[str, Any], faults: list[ConfigF
     try:
         msgspec.json.encode(given[section])
     except (TypeError, ValueError, OverflowError) as error:
-        faults.append(ConfigFault((section,), f"this cannot be handed to another process: {error}"))
+        faults.append(ConfigFault((section,), f"this cannot be passed to another process: {error}"))
 
 
 def _placed(faults: list[ConfigFault], file: YamlFile, overrides: Mapping[str, Any]) -> list[ConfigFault]:

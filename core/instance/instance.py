@@ -108,7 +108,7 @@ class DagsterInstance(RunsOfInstance, EventsOfInstance):
 
         Raises:
             DagsterInvalidConfigError: `dagster.yaml` is not as it must be.
-            DagsterInvariantViolationError: `$DAGSTER_HOME` is no absolute path.
+            DagsterInvariantViolationError: `$DAGSTER_HOME` is not an absolute path.
         """
         home = os.environ.get(HOME_VARIABLE, "")
         return DagsterInstance.from_config(_checked_home(home)) if home else DagsterInstance.ephemeral()

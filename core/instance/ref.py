@@ -17,7 +17,7 @@ class InstanceRef(msgspec.Struct, frozen=True):
     """The class and config of each part of an instance, with `{env: NAME}` as it was written.
 
     Users get one from `DagsterInstance.get_ref()` and give it to `DagsterInstance.from_ref()`. `repr` names the
-    classes and leaves out what they are configured with, which may hold a password all the same.
+    classes and leaves out what they are configured with, which may still hold a password.
     """
 
     local_artifact_storage_data: ConfigurableClassData

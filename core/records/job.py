@@ -23,7 +23,7 @@ def check_unix_seconds(value: float, name: str) -> None:
     """Refuses what would be stored or compared wrongly: NaN, infinity, a datetime, milliseconds.
 
     Raises:
-        DagsterInvariantViolationError: it is no Unix time in seconds before the year 10000.
+        DagsterInvariantViolationError: it is not a Unix time in seconds before the year 10000.
     """
     if not isinstance(value, int | float) or not abs(value) < _YEAR_10000:
         raise DagsterInvariantViolationError(
@@ -160,7 +160,7 @@ class JobTickData(msgspec.Struct, frozen=True):
         skip_reason: why it made no run; only when the status is SKIPPED.
 
     Raises:
-        DagsterInvariantViolationError: `error` or `skip_reason` does not go with the status, or the time is none.
+        DagsterInvariantViolationError: `error` or `skip_reason` does not go with the status, or the time is not valid.
     """
 
     job_origin_id: str

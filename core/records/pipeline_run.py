@@ -61,7 +61,7 @@ def make_new_run_id() -> str:
 
 
 def check_tags(tags: Mapping[str, str]) -> None:
-    """Raises DagsterInvariantViolationError where a tag is no text."""
+    """Raises DagsterInvariantViolationError where a tag is not text."""
     for key, value in tags.items():
         _check_text("tag key", key)
         _check_text(f"tag {key!r}", value)

@@ -47,7 +47,7 @@ class ConfigurableClass(ABC):
 class ConfigurableClassData(msgspec.Struct, frozen=True):
     """Where a class is and the YAML it is configured with. Crosses process boundaries in an InstanceRef.
 
-    `{env: NAME}` stays as written here. `repr` leaves the YAML out, which may hold a password all the same.
+    `{env: NAME}` stays as written here. `repr` leaves the YAML out, which may still hold a password.
     """
 
     module_name: str
@@ -100,10 +100,10 @@ class ConfigurableClassData(msgspec.Struct, frozen=True):
         try:
             schema = loaded.config_type()
             return with_sources(as_field(Permissive() if schema is None else schema))
-        except Exception as error:  # whatever the user's class raises, or what is no schema
+        except Exception as error:  # whatever the user's class raises, or something that is not a schema
             said = str(error) if isinstance(error, DagsterError) else f"{type(error).__name__}: {error}"
             raise DagsterInvalidConfigError(
-                f"{self.module_name}.{self.class_name}.config_type() gives no config schema: {said}"
+                f"{self.module_name}.{self.class_name}.config_type() does not return a config schema: {said}"
             ) from error
 
     @contextmanager

@@ -39,7 +39,7 @@ def to_json(record: object, replace_surrogates: bool = False) -> str:
 
     Args:
         record: what to write.
-        replace_surrogates: writes lone surrogates, which come from file names that are no UTF-8, as `\\udcXX`.
+        replace_surrogates: writes lone surrogates, which come from file names that are not UTF-8, as `\\udcXX`.
 
     Raises:
         DagsterInvariantViolationError: it holds something that JSON cannot.

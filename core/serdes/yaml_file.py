@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 # What PyYAML says of these quotes the text.
 _SENTENCES = (
-    ("undefined alias", "this alias names no anchor; put text that begins with * in quotes"),
-    ("duplicate anchor", "this anchor is there already; put text that begins with & in quotes"),
-    (" tag", "this is no tag that is known here; put text that begins with ! in quotes"),
+    ("undefined alias", "this alias names an anchor that does not exist; put text that begins with * in quotes"),
+    ("duplicate anchor", "this anchor is defined twice; put text that begins with & in quotes"),
+    (" tag", "this tag is not known; put text that begins with ! in quotes"),
     ("another document", "a second document begins here; leave out the --- line"),
 )
 
@@ -51,7 +51,7 @@ class YamlFile(msgspec.Struct, frozen=True):
 
 
 def read_yaml_mapping(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file; an empty file is an empty one.
+    """The mapping in a YAML file; that of an empty file is empty.
 
     Raises:
         DagsterInvalidConfigError: the file cannot be read, is not YAML, holds something else, or has a key twice;

@@ -52,7 +52,7 @@ class Inspection:
         lines: dict[Any, int] = {}
         for key_node, item in node.value:
             line = key_node.start_mark.line + 1
-            # Keys that are no scalars are refused when the value is made.
+            # Keys that are not scalars are refused when the value is made.
             key = _value_of(loader, key_node) if key_node.id == "scalar" else "?"
             if key_node.id == "scalar" and key_node.tag not in _UNTYPED_TAGS and key in lines:
                 self.repeated.append(((*path, key), lines[key], line))
@@ -67,7 +67,7 @@ def _value_of(loader: yaml.SafeLoader, node: Node) -> Any:
         return loader.construct_object(node)
     except (ValueError, TypeError, LookupError, AttributeError):  # PyYAML lets out what Python says of `!!int x`
         kind = node.tag.rpartition(":")[2]
-        raise UnusableNode(node, f"this is no valid {kind}; put it in quotes where it is text") from None
+        raise UnusableNode(node, f"this is not a valid {kind}; put it in quotes if it is text") from None
 
 
 def below(node: Node | None, part: str | int) -> tuple[int, Node] | None:

@@ -18,7 +18,7 @@ class DagsterType:
     """A type that values are held against when they leave and enter a solid.
 
     Args:
-        type_check_fn: called with (context, value); answers True, False, or a `TypeCheck`. The context has `log`
+        type_check_fn: called with (context, value); returns True, False, or a `TypeCheck`. The context has `log`
             and `resources`, and is None where a value is checked outside a run.
         name: unique in its pipeline.
         description: for people.
@@ -64,7 +64,7 @@ class DagsterType:
 
         Raises:
             DagsterTypeCheckError: the check function raised.
-            DagsterInvalidDefinitionError: it answered something else than it may.
+            DagsterInvalidDefinitionError: it returned something other than a bool or a TypeCheck.
         """
         with user_code_error_boundary(DagsterTypeCheckError, f"The type check of {self.display_name} raised"):
             answer = self._type_check_fn(context, value)
@@ -74,7 +74,7 @@ class DagsterType:
             why = None if answer else f"expected a value of type {self.display_name}, got {show_value(value)}"
             return TypeCheck(answer, why)
         raise DagsterInvalidDefinitionError(
-            f"The type check of {self.display_name} must answer True, False or a TypeCheck; it answered {answer!r}."
+            f"The type check of {self.display_name} must return True, False or a TypeCheck; it returned {answer!r}."
         )
 
     def __repr__(self) -> str:

@@ -39,7 +39,7 @@ def resolve_dagster_type(given: Any) -> DagsterType:
     """The DagsterType that `given` stands for.
 
     Raises:
-        DagsterInvalidDefinitionError: it stands for none.
+        DagsterInvalidDefinitionError: it does not stand for a type.
     """
     if isinstance(given, DagsterType):
         return given
@@ -49,7 +49,9 @@ def resolve_dagster_type(given: Any) -> DagsterType:
     if origin is not None:
         return _from_annotation(origin, typing.get_args(given), given)
     if isinstance(given, str):
-        raise DagsterInvalidDefinitionError(f"{given!r} is no type; annotations must not be forward references.")
+        raise DagsterInvalidDefinitionError(
+            f"{given!r} is not a type; give the class itself, not its name as a string."
+        )
     try:
         if given in BUILTINS:
             return BUILTINS[given]
@@ -61,7 +63,9 @@ def resolve_dagster_type(given: Any) -> DagsterType:
         return resolve_dagster_type(given.__supertype__)
     if isinstance(given, type):
         return registered_type(given) or _of_class(given)
-    raise DagsterInvalidDefinitionError(f"{given!r} is no type; give a DagsterType, a class or a built-in such as Int.")
+    raise DagsterInvalidDefinitionError(
+        f"{given!r} is not a type; give a DagsterType, a class or a built-in such as Int."
+    )
 
 
 def _of_class(given: type) -> DagsterType:

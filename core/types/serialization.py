@@ -85,7 +85,7 @@ class SerializationStrategy(ABC):
 
 
 class PickleSerializationStrategy(SerializationStrategy):
-    """Pickles, as values are kept whose type has no strategy of its own."""
+    """Pickle, the strategy of every type that has none of its own."""
 
     def __init__(self, name: str = "pickle") -> None:
         super().__init__(name)

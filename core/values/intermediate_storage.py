@@ -128,7 +128,7 @@ class TypeStoragePluginRegistry:
         """Adds a plugin for a type that has none yet.
 
         Raises:
-            DagsterInvalidDefinitionError: it is no subclass of TypeStoragePlugin.
+            DagsterInvalidDefinitionError: it is not a subclass of TypeStoragePlugin.
         """
         if not (isinstance(type_storage_plugin, type) and issubclass(type_storage_plugin, TypeStoragePlugin)):
             raise DagsterInvalidDefinitionError(

@@ -127,7 +127,7 @@ class OutputContext:
         if self.version is None:
             raise DagsterInvariantViolationError(
                 f"Output {self.name!r} of step {self.step_key!r} has no version, which its IO manager needs. "
-                "Give the solid, every solid before it and their resources a version=."
+                "Give a version= to the solid, to every solid before it, and to their resources."
             )
         names = [self.step_key, self.name]
         return [*names, self.version] if self.mapping_key is None else [*names, self.mapping_key, self.version]

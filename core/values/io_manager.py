@@ -59,7 +59,7 @@ class MemoizableIOManager(IOManager):
     def has_output(self, context: OutputContext) -> bool:
         """Whether a whole value is stored for this output, in the version that `context.version` says.
 
-        One that is damaged is none, and `context.log` gets a warning that names it.
+        A damaged value counts as missing, and `context.log` gets a warning that names it.
         """
 
     def has_outputs(self, contexts: Sequence[OutputContext]) -> list[bool]:
@@ -87,7 +87,7 @@ class MemoizableIOManager(IOManager):
     def stored_versions(self) -> Iterator[StoredVersion]:
         """Everything that is stored where this IO manager stores, by whatever pipeline, in no order.
 
-        What is there and is none of its values is passed over. A value may be listed that `has_output` calls damaged.
+        Anything else that is there is passed over. A value may be listed that `has_output` calls damaged.
 
         Raises:
             DagsterInvariantViolationError: IO managers of this class cannot list.
@@ -110,5 +110,5 @@ class MemoizableIOManager(IOManager):
 
     def _cannot(self, what: str, method: str) -> DagsterInvariantViolationError:
         return DagsterInvariantViolationError(
-            f"IO managers of the class {type(self).__name__} cannot {what}; give it a method {method}."
+            f"IO managers of class {type(self).__name__} cannot {what}; its method {method} is not defined."
         )

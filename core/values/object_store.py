@@ -22,8 +22,8 @@ MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/ob
 PICKLE = PickleSerializationStrategy()
 
 _COPY_CHUNK_BYTES = 1 << 20
-_EMPTY_NAME = "%"  # a lone "%" is no percent-encoding, so no other name is written like this
-_FILE_MARK = "="  # ends the names of files and of no folder, so that "a" and "a/b" are two objects; quote() makes none
+_EMPTY_NAME = "%"  # a lone "%" is not a percent-encoding, so no other name is written like this
+_FILE_MARK = "="  # ends the names of files only, so that "a" and "a/b" are two objects; quote() never writes it
 
 
 class ObjectStore(ABC):
@@ -124,7 +124,7 @@ def checked_key(key: str) -> str:
     if any(c < " " or "\x7f" <= c <= "\x9f" or "\ud800" <= c <= "\udfff" or c == "\\" for c in key):
         raise _refused(key, "it has a backslash, a control character or half of a surrogate pair")
     if (size := len(key.encode())) > MAX_KEY_BYTES:
-        raise _refused(key, f"it has {size} bytes and may have {MAX_KEY_BYTES}")
+        raise _refused(key, f"it has {size} bytes, and the maximum is {MAX_KEY_BYTES}")
     return key
 
 
@@ -142,7 +142,7 @@ def _segment(name: str) -> str:
 
 
 class InMemoryObjectStore(ObjectStore):
-    """Objects in this process. It keeps the values themselves, which no strategy writes: what is got is what was set.
+    """Objects in this process. It keeps the values themselves: no strategy writes them.
 
     Attributes:
         values: key -> value.

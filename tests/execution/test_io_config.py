@@ -152,8 +152,8 @@ def test_an_io_manager_without_schemas_takes_no_config(
         "output_config_schema; leave this out" in message
     )
     assert (
-        "solids.total.inputs.items: no config can be given here: solid 'numbers' feeds this input, and the IO manager "
-        "that loads it, 'scaled', has no input_config_schema; leave this out" in message
+        "solids.total.inputs.items: no config can be given here: solid 'numbers' feeds it, and IO manager 'scaled' "
+        "loads it, which has no input_config_schema; leave this out" in message
     )
     assert "2 errors" in message
 

@@ -231,7 +231,7 @@ def test_inputs_come_from_defaults_from_config_or_from_solids() -> None:
     assert run(left={"value": 2}, right=3, more=4) == [9, 1101]
     with pytest.raises(DagsterInvalidConfigError, match=r"solids\.add\.inputs\.left: missing"):
         run()
-    with pytest.raises(DagsterInvalidConfigError, match=r"solids\.fed\.inputs\.right: unknown key"):
+    with pytest.raises(DagsterInvalidConfigError, match=r"solids\.fed\.inputs\.right: no config can be given here"):
         execute_pipeline(sums, {"solids": {"fed": {"inputs": {"left": 1, "right": 1}}, "add": {"inputs": {"left": 1}}}})
 
 

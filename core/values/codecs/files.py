@@ -15,7 +15,7 @@ from core.values.codecs.plain import PickleCodec
 from core.values.codecs.registry import BUILT_IN, CODEC_KEY, codec_for, codec_named
 from core.values.io_context import OutputContext
 
-_HEAD = b"\xffcloudstore:"  # 0xff is no opcode: https://docs.python.org/3/library/pickletools.html
+_HEAD = b"\xffcloudstore:"  # 0xff is not an opcode: https://docs.python.org/3/library/pickletools.html
 _LONGEST_NAME = 64
 
 
@@ -54,7 +54,7 @@ def read_value(stream: IO[bytes]) -> Any:
     """The value that `write_output` wrote, or that is pickled there.
 
     Args:
-        stream: at its begin; it seeks.
+        stream: at its beginning; it must be seekable.
 
     Raises:
         DagsterInvariantViolationError: this process knows no codec of the name that the file says.

@@ -32,7 +32,7 @@ class JsonCodec(Codec):
 
 def _refusal(value: object, path: tuple[object, ...]) -> str | None:
     if len(path) > _DEEPEST:
-        return f"what is nested more than {_DEEPEST} levels deep, or holds itself"
+        return f"values that are nested more than {_DEEPEST} levels deep or contain themselves"
     # By exact type: an IntEnum or OrderedDict would come back as an int or a dict.
     match value:
         case None | True | False:

@@ -23,7 +23,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _PICKLE = PickleCodec()
 _by_name: dict[str, Codec] = {}
 _by_type: dict[type, Codec] = {}
-# Types of libraries that are not imported for their sake: who has such a value has imported its library.
+# Libraries are not imported for these: a process that has such a value has imported its library.
 _by_library_type: dict[tuple[str, str], str] = {
     ("numpy", "ndarray"): NpyCodec.name,
     ("pandas", "DataFrame"): ParquetCodec.name,
@@ -41,18 +41,19 @@ def register_codec(codec: Codec, *python_types: type) -> None:
             where the output names no codec. The last codec registered for a type has it.
 
     Raises:
-        DagsterInvalidDefinitionError: the name is none, or another codec's.
+        DagsterInvalidDefinitionError: the name is not valid, or is that of another codec.
     """
     if not isinstance(codec, Codec):
-        raise DagsterInvalidDefinitionError(f"{codec!r} is no codec; register an object of a subclass of Codec.")
+        raise DagsterInvalidDefinitionError(f"{codec!r} is not a codec; register an instance of a subclass of Codec.")
     if not _NAME.fullmatch(codec.name):
         raise DagsterInvalidDefinitionError(
-            f"{codec.name!r} is no name of a codec: lower-case letters, digits, '.', '_' and '-', at most 64 of them."
+            f"{codec.name!r} is not a valid codec name; use up to 64 lower-case letters, digits, '.', '_' and '-', and "
+            "begin with a letter or digit."
         )
     known = _by_name.get(codec.name)
     if known is not None and type(known).__qualname__ != type(codec).__qualname__:
         raise DagsterInvalidDefinitionError(
-            f"There is a codec {codec.name!r} already, a {type(known).__qualname__}; choose another name."
+            f"A codec {codec.name!r} exists already, of class {type(known).__qualname__}; choose another name."
         )
     _by_name[codec.name] = codec
     _by_type.update(dict.fromkeys(python_types, codec))
@@ -62,14 +63,14 @@ def codec_named(name: str) -> Codec:
     """The codec of this name.
 
     Raises:
-        DagsterInvariantViolationError: there is none in this process.
+        DagsterInvariantViolationError: this process knows no such codec.
     """
     try:
         return _by_name[name]
-    except (KeyError, TypeError):  # TypeError: what is no str may not even be hashable
+    except (KeyError, TypeError):  # TypeError: something other than a str may not be hashable
         raise DagsterInvariantViolationError(
-            f"There is no codec {name!r}; there are {', '.join(sorted(_by_name))}. A codec of your own is known once "
-            "the module that calls register_codec is imported."
+            f"There is no codec {name!r}. Known: {', '.join(sorted(_by_name))}. A codec of your own is known once the "
+            "module that calls register_codec is imported."
         ) from None
 
 

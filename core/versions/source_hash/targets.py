@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import CellType, ModuleType
 from typing import Any
+
+import msgspec
 
 from core.versions.source_hash.origins import Located
 
@@ -13,12 +14,11 @@ Namespace = Mapping[str, Any]
 Key = tuple[object, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class LiveScope:
+class LiveScope(msgspec.Struct, frozen=True, eq=False):
     """The current names of a loaded module, preceded by those of a closure."""
 
     names: Namespace
-    cells: Mapping[str, CellType] = field(default_factory=dict)
+    cells: Mapping[str, CellType] = {}
     code_file: str | None = None
 
     @property
@@ -44,8 +44,7 @@ class LiveScope:
         return ("live", id(self.names), *(id(each) for each in self.cells.values()))
 
 
-@dataclass(frozen=True, eq=False)
-class StaticScope:
+class StaticScope(msgspec.Struct, frozen=True, eq=False):
     """The names that the source of a module binds, whether it is imported or not."""
 
     module: Located
@@ -74,8 +73,7 @@ class StaticScope:
 Scope = LiveScope | StaticScope
 
 
-@dataclass(frozen=True, eq=False)
-class Code:
+class Code(msgspec.Struct, frozen=True, eq=False):
     """A function or class that exists as an object."""
 
     value: Any
@@ -86,8 +84,7 @@ class Code:
         return ("code", id(self.value))
 
 
-@dataclass(frozen=True, eq=False)
-class Constant:
+class Constant(msgspec.Struct, frozen=True, eq=False):
     """A value that a module binds to a name."""
 
     scope: LiveScope
@@ -100,8 +97,7 @@ class Constant:
         return ("constant", id(self.scope.names), self.name)
 
 
-@dataclass(frozen=True, eq=False)
-class HeldValue:
+class HeldValue(msgspec.Struct, frozen=True, eq=False):
     """A value that a function holds: in its closure, as a default, or as the object it is bound to."""
 
     holder: Any
@@ -114,8 +110,7 @@ class HeldValue:
         return ("held", id(self.holder), self.label)
 
 
-@dataclass(frozen=True, eq=False)
-class Binding:
+class Binding(msgspec.Struct, frozen=True, eq=False):
     """The statements that bind a name on the top level of a file."""
 
     scope: Scope
@@ -127,8 +122,7 @@ class Binding:
         return ("binding", *self.scope.key, self.name)
 
 
-@dataclass(frozen=True, eq=False)
-class WholeModule:
+class WholeModule(msgspec.Struct, frozen=True, eq=False):
     """A module of the project that is used as a value, so that anything in it may be used."""
 
     scope: Scope
@@ -139,8 +133,7 @@ class WholeModule:
         return ("module", *self.scope.key)
 
 
-@dataclass(frozen=True)
-class Package:
+class Package(msgspec.Struct, frozen=True):
     """An installed distribution."""
 
     name: str
@@ -152,8 +145,7 @@ class Package:
         return ("package", self.name)
 
 
-@dataclass(frozen=True)
-class Unseen:
+class Unseen(msgspec.Struct, frozen=True):
     """Something that affects results but cannot be inspected."""
 
     label: str

@@ -69,7 +69,7 @@ def test_the_schema_itself_stays_and_defaults_come_along() -> None:
     [
         (int, "hunter2", "does not hold a valid IntSource"),
         (float, "hunter2", "does not hold a valid FloatSource"),
-        (COLOUR, "hunter2", "holds none of RED, BLUE"),
+        (COLOUR, "hunter2", "must hold one of RED, BLUE"),
         (Permissive(), None, "CORE_TEST_VALUE is not set"),
         (COLOUR, None, "CORE_TEST_VALUE is not set"),
     ],

@@ -127,7 +127,7 @@ def test_refuses_with_one_fault(schema: Any, given: Any, message: str) -> None:
     "bad", [int | str, complex, [int, str], [], 5, "str", Noneable, builtins.Nothing, {"a": tuple}]
 )
 def test_what_is_no_config_type_is_refused_where_it_is_written(bad: Any) -> None:
-    with pytest.raises(DagsterInvalidConfigDefinitionError, match="is no config type"):
+    with pytest.raises(DagsterInvalidConfigDefinitionError, match="is not a config type"):
         Field(bad)
 
 

@@ -164,7 +164,7 @@ BAD = {
         RUNS.replace("run_storage", "scheduler") + "{base_dir: x}}",
         ["SqliteRunStorage is not a subclass of core.scheduler.Scheduler, which"],
     ),
-    "storage of newer releases": ("storage: {sqlite: {}}", ["line 1: storage: this is written here as run_storage, "]),
+    "storage of newer releases": ("storage: {sqlite: {}}", ["line 1: storage: write this as run_storage, "]),
     "all at once": (
         "a: 1\nb: 2\nsettings: 3",
         ["line 1: a: unknown key", "line 2: b: unknown key", "line 3: settings: expected a mapping", "3 errors"],
@@ -186,7 +186,7 @@ BAD = {
             "2 errors",
         ],
     ),
-    "not for another process": ('settings: {a: "\\ud800"}', ["settings: this cannot be handed to another process"]),
+    "not for another process": ('settings: {a: "\\ud800"}', ["settings: this cannot be passed to another process"]),
     "retention of something else": (
         "retention: {schedule: {}}",
         ["retention.schedule: unknown key", "Known: compute_"],
@@ -322,7 +322,9 @@ class TestOwnPackage:
 
     def test_whose_schema_is_none(self, own: str, tmp_path: Path) -> None:
         home(tmp_path, run_storage(own, "NoSchema", "{}"))
-        with pytest.raises(DagsterInvalidConfigError, match=r"run_storage\.class: .*config_type\(\) gives no config"):
+        with pytest.raises(
+            DagsterInvalidConfigError, match=r"run_storage\.class: .*config_type\(\) does not return a config"
+        ):
             InstanceRef.from_dir(str(tmp_path))
 
 

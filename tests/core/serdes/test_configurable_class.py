@@ -89,7 +89,7 @@ def test_without_a_schema_any_mapping_goes(text: str) -> None:
         (MODULE, "Part", "{", [f"config of {MODULE}.Part is not YAML: line 1, column 2"]),
         (MODULE, "Part", "!!python/object/apply:os.system ['true']", ["is not YAML: line 1, column 1"]),
         (MODULE, "Bare", "{}", [f"{MODULE}.Bare cannot be used: it does not define config_type, from_config_value."]),
-        (MODULE, "Wrong", "{}", [f"{MODULE}.Wrong.config_type() gives no config schema: ZeroDivisionError"]),
+        (MODULE, "Wrong", "{}", [f"{MODULE}.Wrong.config_type() does not return a config schema: ZeroDivisionError"]),
         ("dagster.core.storage.runs", "SqliteRunStorage", "{}", ["Here that module is called 'core.storage.runs'."]),
         (
             "dagster_aws.s3.compute_log_manager",

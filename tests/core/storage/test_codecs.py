@@ -130,7 +130,7 @@ REFUSED = [
     ("json", ["\ud83e\udd86"], "the lone surrogate"),
     ("json", {"\udc00": 1}, "the lone surrogate in the key"),
     ("json", 1 << 20_000, "the int of 20001 bits"),
-    ("json", circular(), "holds itself"),
+    ("json", circular(), "contain themselves"),
     ("text", b"x", "a bytes, only str"),
     ("text", None, "a NoneType, only str"),
     ("text", Text("x"), "Text"),
@@ -443,9 +443,7 @@ def test_the_metadata_comes_first(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["yaml", "", None, 3, ["json"], "Pickle"])
 def test_an_unknown_codec_is_named_with_those_there_are(name: Any) -> None:
-    with pytest.raises(
-        DagsterInvariantViolationError, match=r"There is no codec .*; there are .*json, .*npy, .*pickle"
-    ):
+    with pytest.raises(DagsterInvariantViolationError, match=r"There is no codec .*\. Known: .*json, .*npy, .*pickle"):
         codec_for({"codec": name}, resolve_dagster_type(None), 1)
 
 
@@ -470,12 +468,12 @@ def test_a_codec_of_the_users_own() -> None:
 
 def test_codecs_that_cannot_be_registered() -> None:
     taken = type("Other", (HolderCodec,), {"name": "json"})
-    with pytest.raises(DagsterInvalidDefinitionError, match="There is a codec 'json' already, a JsonCodec"):
+    with pytest.raises(DagsterInvalidDefinitionError, match="A codec 'json' exists already, of class JsonCodec"):
         register_codec(taken())
     for name in ("", "Big", "with space", "x" * 65, "é"):
-        with pytest.raises(DagsterInvalidDefinitionError, match="is no name of a codec"):
+        with pytest.raises(DagsterInvalidDefinitionError, match="is not a valid codec name"):
             register_codec(type("Other", (HolderCodec,), {"name": name})())
-    with pytest.raises(DagsterInvalidDefinitionError, match="is no codec"):
+    with pytest.raises(DagsterInvalidDefinitionError, match="is not a codec"):
         register_codec(cast("Any", HolderCodec))
 
 

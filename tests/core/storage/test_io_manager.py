@@ -373,7 +373,7 @@ def test_bare_pickles_of_other_releases_are_read(kind: str, manager: IOManager, 
 @pytest.mark.parametrize("name", ["yaml", None, ["json"]])
 def test_an_unknown_codec_is_refused_with_those_there_are(manager: IOManager, name: Any) -> None:
     context = build_output_context("the_step", run_id="r", version="v", metadata={"codec": name})
-    with pytest.raises(DagsterInvariantViolationError, match=r"no codec .*; there are .*json.*, parquet, pickle"):
+    with pytest.raises(DagsterInvariantViolationError, match=r"no codec .*\. Known: .*json.*, parquet, pickle"):
         manager.handle_output(context, 1)
     with pytest.raises(DagsterObjectNotFoundError):
         manager.load_input(input_of(context))

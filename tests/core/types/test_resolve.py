@@ -129,7 +129,7 @@ def test_unions(way: Any, of_it: list[Any], not_of_it: list[Any]) -> None:
 
 @pytest.mark.parametrize("bad", ["int", 3, 3.5, [int], {"a": int}, T, typing.Final, print])
 def test_what_stands_for_no_type(bad: Any) -> None:
-    with pytest.raises(DagsterInvalidDefinitionError, match="is no type"):
+    with pytest.raises(DagsterInvalidDefinitionError, match="is not a type"):
         resolve_dagster_type(bad)
 
 

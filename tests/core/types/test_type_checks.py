@@ -78,7 +78,7 @@ def test_a_check_that_raises() -> None:
 
 @pytest.mark.parametrize("answer", [None, 1, "yes"])
 def test_a_check_that_answers_something_else(answer: Any) -> None:
-    with pytest.raises(DagsterInvalidDefinitionError, match="must answer True, False or a TypeCheck; it answered"):
+    with pytest.raises(DagsterInvalidDefinitionError, match="must return True, False or a TypeCheck; it returned"):
         DagsterType(lambda _context, _value: answer, "Odd").type_check(None, 1)
 
 
