@@ -1,4 +1,4 @@
-"""Names of a package whose modules are imported when a name is first used."""
+"""Names of a package whose modules are imported only when a name is first used."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
     """A module-level `__getattr__` (PEP 562) for `package`.
 
-    Used where a name's module imports a heavy library, so that those who never use it do not pay for it.
+    For names whose modules import a heavy library, so that programs that never use them do not pay for the import.
 
     Args:
         package: the `__name__` of the package.
-        homes: name to the full name of the module that has it.
+        homes: name -> the full name of the module that defines it.
     """
 
     def __getattr__(name: str) -> Any:

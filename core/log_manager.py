@@ -1,4 +1,4 @@
-"""`context.log`: structured messages, to the run's loggers and to its event log."""
+"""`context.log`: structured messages for the run's loggers and its event log."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ DAGSTER_META_KEY = "dagster_meta"
 
 
 class DagsterLogManager:
-    """Dispatches messages of user code and events of the machinery, with the context they come from.
+    """Dispatches messages of user code and events of the engine, with the context they come from.
 
-    Users get one as `context.log`; loggers are set by `logger_defs` of a ModeDefinition. Each message reaches the
+    Users get one as `context.log`; `logger_defs` of a ModeDefinition sets the loggers. Each message reaches the
     loggers as a line with its context, and as a dict of its parts under `extra["dagster_meta"]`.
 
     Args:
         run_id: the run.
-        logging_tags: what is added to every message: `pipeline`, `step_key`, `solid` and the user's own.
+        logging_tags: added to every message: `pipeline`, `step_key`, `solid` and the user's own.
         loggers: Python loggers, each with its own level.
         event_sink: stores entries in the run's event log.
     """
@@ -49,8 +49,8 @@ class DagsterLogManager:
         """Logs at `logging.DEBUG`.
 
         Args:
-            msg: the message; its context is added, so it need not name the pipeline or the solid.
-            args: put into the message, as in `logging`: `context.log.info("%d rows", count)`.
+            msg: the message; its context is added, so it does not have to name the pipeline or the solid.
+            args: inserted into the message, as in `logging`: `context.log.info("%d rows", count)`.
             kwargs: key-value pairs for this message only; `exc_info=True` adds the exception being handled.
         """
         self.log(logging.DEBUG, msg, *args, **kwargs)
@@ -92,7 +92,7 @@ class DagsterLogManager:
     def log_dagster_event(
         self, event: DagsterEvent, error: SerializableErrorInfo | None = None, level: int | None = None
     ) -> None:
-        """Records an event, and shows it at its level to the loggers."""
+        """Records an event, and passes it to the loggers at its level."""
         self._dispatch(event.log_level if level is None else level, event.message or "", {}, event, error)
 
     def _dispatch(

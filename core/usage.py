@@ -1,4 +1,4 @@
-"""What a run asks of remote storage: requests, bytes and seconds, counted where they happen."""
+"""Use of remote storage by a run: requests, bytes and seconds, counted by the clients."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class Usage(msgspec.Struct, frozen=True):
 
     Attributes:
         requests: requests sent, retries included.
-        write_requests: those of them that stores charge as writing: PUT, COPY, POST and LIST.
+        write_requests: the requests among them that stores charge as writes: PUT, COPY, POST and LIST.
         bytes_sent: bytes of request bodies.
         bytes_received: bytes of response bodies.
-        seconds: time from sending each request to its response's headers, summed over requests.
+        seconds: time from sending a request to receiving the headers of its response, summed over requests.
     """
 
     requests: int = 0
@@ -44,7 +44,7 @@ class Usage(msgspec.Struct, frozen=True):
 
 
 class UsageMeter:
-    """Running totals of one run. Clients add to it from any thread; the difference of two readings is a step's use."""
+    """Running totals of a run. Clients add to them from any thread; a step's use is the difference of two readings."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -68,7 +68,7 @@ class UsageMeter:
             self._write_requests += write_requests
 
     def read(self) -> Usage:
-        """The totals until now."""
+        """The current totals."""
         with self._lock:
             counts = (self._requests, self._bytes_sent, self._bytes_received)
             return Usage(*counts, self._seconds, self._write_requests)

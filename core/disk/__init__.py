@@ -1,1 +1,8 @@
-"""Files and folders on the local disk: written whole or not at all, named safely, deleted with care."""
+"""Files and folders on the local disk.
+
+- `atomic_file`: files that appear complete or not at all.
+- `paths`: names from outside as safe file names.
+- `deleting`: deletion that may be interrupted, repeated, and done by two processes at once.
+- `temporary`: temporary directories that are deleted with their owner.
+- `local_copies`: temporary copies for readers that need a path.
+"""

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that appear complete or not at all."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-_MOST_ATTEMPTS = 10_000
+_MAX_ATTEMPTS = 10_000
 
 
 @contextmanager
 def atomic_write(
     path: Path, overwrite: bool = True, is_whole: Callable[[Path], bool] = Path.exists
 ) -> Iterator[IO[bytes]]:
-    """A stream whose content appears at `path` when the block ends, and nowhere when it raises.
+    """A stream whose content appears at `path` when the block ends, or nowhere if the block raises.
 
     Args:
-        path: the file; its folder is made when it is not there.
-        overwrite: False leaves a file that is there already as it is; of many writers, the first one's stays.
-        is_whole: where `overwrite` is False, whether a file that is there already is to stay; one that is damaged is
-            replaced, by the first writer that finds it so.
+        path: the file; its folder is created if necessary.
+        overwrite: False keeps an existing file; of several writers, the first one wins.
+        is_whole: only if `overwrite` is False: whether an existing file is undamaged. A damaged file is replaced by the
+            first writer that finds it.
     """
-    temporary = path.with_name(f".partial-{uuid.uuid4().hex}")  # not by tempfile, whose files only their owner may read
+    temporary = path.with_name(f".partial-{uuid.uuid4().hex}")  # tempfile would make it readable for its owner only
     stream = _open_in_new_folder(temporary)
     try:
         with stream:
@@ -39,8 +39,8 @@ def atomic_write(
 
 
 def _open_in_new_folder(path: Path) -> IO[bytes]:
-    for _ in range(_MOST_ATTEMPTS):
-        # The folder may be empty, and whoever prunes values delete it just now; mkdir then says the one or the other.
+    for _ in range(_MAX_ATTEMPTS):
+        # Another process that prunes values may delete the empty folder right now; mkdir then raises one or the other.
         with suppress(FileNotFoundError, FileExistsError):
             path.parent.mkdir(parents=True, exist_ok=True)
             return path.open("xb")
@@ -50,7 +50,7 @@ def _open_in_new_folder(path: Path) -> IO[bytes]:
 
 def _publish_once(temporary: Path, path: Path, is_whole: Callable[[Path], bool]) -> None:
     try:
-        os.link(temporary, path)  # unlike a rename, fails when the name is taken
+        os.link(temporary, path)  # unlike a rename, this fails if the name is taken
     except FileExistsError:
         if not is_whole(path):
             _repair(temporary, path, is_whole)
@@ -59,10 +59,10 @@ def _publish_once(temporary: Path, path: Path, is_whole: Callable[[Path], bool])
 def _repair(temporary: Path, path: Path, is_whole: Callable[[Path], bool]) -> None:
     try:
         damaged = path.open("rb")
-    except FileNotFoundError:  # deleted just now
+    except FileNotFoundError:  # deleted in the meantime
         _publish_once(temporary, path, is_whole)
         return
     with damaged:
-        fcntl.flock(damaged, fcntl.LOCK_EX)  # who waits here finds the repaired file at `path` afterwards
+        fcntl.flock(damaged, fcntl.LOCK_EX)  # a writer that had to wait here then finds the repaired file at `path`
         if not is_whole(path):
             temporary.replace(path)

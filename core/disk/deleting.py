@@ -1,4 +1,4 @@
-"""Deleting files and folders, so that it may be cut short and repeated, and done by two processes at once."""
+"""Deletes files and folders. Deletion may be interrupted and repeated, and done by two processes at once."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from core.errors import DagsterError, DagsterInvariantViolationError, DagsterSto
 
 
 def folder_to_delete(base: Path, *names: str) -> Path:
-    """`base / names...`, which need not be there.
+    """`base / names...`, which need not exist.
 
     Raises:
-        DagsterInvariantViolationError: a symbolic link below `base` leads there; what is behind it is something else's.
+        DagsterInvariantViolationError: the path goes through a symbolic link below `base`, so its target is not ours.
     """
     folder = inside(base, *names)
     if folder.resolve() != base.resolve().joinpath(*names):
         raise DagsterInvariantViolationError(
-            f"{folder} is behind a symbolic link, so nothing there is deleted. Remove the link, and try again."
+            f"{folder} is behind a symbolic link, so nothing in it is deleted. Remove the link and try again."
         )
     return folder
 
 
 def entries_of(folder: Path) -> list[Path]:
-    """What is in a folder, sorted; nothing where there is no such folder."""
+    """The entries of a folder, sorted; empty if there is no such folder."""
     try:
         return sorted(folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):
@@ -34,14 +34,14 @@ def entries_of(folder: Path) -> list[Path]:
 
 
 def with_sizes(paths: Iterable[Path]) -> Iterator[tuple[Path, int]]:
-    """Those of `paths` that are there, each with its size in bytes; links have one of their own."""
+    """Those of `paths` that exist, each with its size in bytes; for a link, the size of the link itself."""
     for path in paths:
         with suppress(FileNotFoundError):
             yield path, path.lstat().st_size
 
 
 def delete_folder(folder: Path) -> None:
-    """Deletes a folder and all in it; one that is not there is no error."""
+    """Deletes a folder and everything in it, if it exists."""
     for parent, folders, names in os.walk(folder, topdown=False):
         for name in names:
             Path(parent, name).unlink(missing_ok=True)
@@ -54,12 +54,12 @@ def delete_folder(folder: Path) -> None:
 
 
 def _delete_empty(folder: Path) -> None:
-    with suppress(FileNotFoundError):  # another process deletes it too
+    with suppress(FileNotFoundError):  # another process deleted it first
         folder.rmdir()
 
 
 def delete_emptied(folder: Path, below: Path) -> None:
-    """Deletes `folder` and the folders above it, up to `below`, as far as they are empty."""
+    """Deletes `folder` and the folders above it as long as they are empty, but not `below` or anything above that."""
     for each in (folder, *folder.parents):
         if each == below:
             return
@@ -67,13 +67,13 @@ def delete_emptied(folder: Path, below: Path) -> None:
             each.rmdir()
         except FileNotFoundError:
             continue
-        except OSError:  # something is in it
+        except OSError:  # it is not empty
             return
 
 
 @contextmanager
 def failing_clearly(what: str) -> Iterator[None]:
-    """Within it, what the system does not allow is an error that says so.
+    """Within the block, an operating system error becomes one that says what could not be deleted.
 
     Raises:
         DagsterStorageError: a file cannot be deleted.
@@ -84,5 +84,5 @@ def failing_clearly(what: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise DagsterStorageError(
-            f"Cannot delete all of {what}: {error.filename}: {error.strerror}. What is left can be deleted again later."
+            f"Cannot delete all of {what}: {error.filename}: {error.strerror}. Fix the cause and repeat the deletion."
         ) from error

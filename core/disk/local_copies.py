@@ -1,4 +1,4 @@
-"""Copies of stored files on the local disk, for readers that need a path."""
+"""Temporary copies of stored files on the local disk, for readers that need a path."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from core.disk.temporary import make_directory_of
 
 
 class LocalCopies:
-    """A private directory with one copy a handle. It may be used from many threads.
+    """A private directory with one copy per handle. Several threads may use it.
 
-    The copies go with this object: when it is collected, or the process ends.
+    The copies are deleted when this object is garbage collected or the process ends.
 
     Args:
         prefix: how the directory's name begins.
@@ -25,40 +25,40 @@ class LocalCopies:
         self._lock = threading.Lock()
         self._copies: dict[Hashable, _Copy] = {}
         self._directory = ""
-        self._remove: Callable[[], object] | None = None
+        self._delete_directory: Callable[[], object] | None = None
 
     def get(self, handle: Hashable, name: str, fetch: Callable[[str], None]) -> str:
-        """The path of the copy; fetched unless it is there. Threads that ask for the same one wait for each other.
+        """The path of the copy, which is fetched if it does not exist. Threads that need the same copy wait for it.
 
         Args:
-            handle: what the copy is of.
+            handle: identifies the original.
             name: a name whose extension the copy gets.
-            fetch: makes a file at the path it is given, whole or not at all. What it raises passes unchanged, and
-                whoever asks next, or waits already, tries again.
+            fetch: creates a complete file at the given path, or none. Its exceptions are passed on unchanged, and the
+                next thread, which may be waiting already, tries again.
 
         Raises:
-            OSError: there is no directory for temporary files.
+            OSError: the system has no directory for temporary files.
         """
         while True:
             copy = self._copy_of(handle, name)
             with copy.lock:
-                if copy.is_deleted:  # while this thread waited; another asks for it anew
+                if copy.is_deleted:  # while this thread waited: start again with a new copy
                     continue
                 if not Path(copy.path).exists():
                     fetch(copy.path)
                 return copy.path
 
     def delete(self) -> None:
-        """Deletes the copies; waits for those that are being made."""
+        """Deletes the copies, after waiting for those that are being fetched."""
         with self._lock:
             copies, self._copies = self._copies, {}
-            remove, self._remove = self._remove, None
+            delete_directory, self._delete_directory = self._delete_directory, None
             self._directory = ""
         for copy in copies.values():
             with copy.lock:
                 copy.is_deleted = True
-        if remove is not None:
-            remove()
+        if delete_directory is not None:
+            delete_directory()
 
     def _copy_of(self, handle: Hashable, name: str) -> _Copy:
         with self._lock:
@@ -69,13 +69,13 @@ class LocalCopies:
             return self._copies[handle]
 
     def _open_directory(self) -> None:
-        """The first one, or another where what cleans up temporary files has taken it."""
-        self._directory, self._remove = make_directory_of(self, self._prefix)
+        """Opens the first directory, or another one after a cleaner of temporary files has deleted it."""
+        self._directory, self._delete_directory = make_directory_of(self, self._prefix)
         self._copies = {}
 
 
 class _Copy:
-    """One copy: it is whole where there is a file at its path."""
+    """A copy, which is complete if the file exists."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -84,6 +84,6 @@ class _Copy:
 
 
 def _plain_suffix(name: str) -> str:
-    """The extension of a name, for readers that go by it; none where it is no plain one."""
+    """The extension of a name, for readers that depend on it; "" if it has unusual characters or is too long."""
     suffix = PurePosixPath(name).suffix
     return suffix if re.fullmatch(r"\.[A-Za-z0-9_-]{1,20}", suffix) else ""

@@ -1,4 +1,4 @@
-"""Names that come from outside (run ids, step keys), as names of files."""
+"""Names that come from outside (run ids, step keys) as file names."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from urllib.parse import quote
 
 from core.errors import DagsterInvariantViolationError
 
-_LONGEST_NAME_BYTES = 200  # file systems take 255; suffixes such as ".db-wal" come on top
+_MAX_NAME_BYTES = 200  # file systems accept 255, but suffixes such as ".db-wal" are added
 
 
 def file_name(name: str, what: str) -> str:
-    """One file name for `name`: reversible, different for different names, never a way out of its folder.
+    """A file name for `name`: reversible, different for different names, and never a path out of its folder.
 
     Args:
         name: any text.
-        what: what it is a name of, for the message.
+        what: what it names, such as "run id", for the message.
 
     Raises:
         DagsterInvariantViolationError: the name is empty, or too long for a file name.
     """
-    if name.isascii() and name.isidentifier() and len(name) <= _LONGEST_NAME_BYTES:  # as most are, and quick to see
+    if name.isascii() and name.isidentifier() and len(name) <= _MAX_NAME_BYTES:  # a shortcut for most names
         return name
     try:
         quoted = quote(name, safe="[]")
@@ -28,16 +28,16 @@ def file_name(name: str, what: str) -> str:
         raise DagsterInvariantViolationError(f"The {what} {name[:40]!r} is not valid Unicode text.") from error
     if quoted.strip(".") == "":
         quoted = quoted.replace(".", "%2E")
-    if not quoted or len(quoted) > _LONGEST_NAME_BYTES:
+    if not quoted or len(quoted) > _MAX_NAME_BYTES:
         raise DagsterInvariantViolationError(
-            f"The {what} {name[:40]!r} cannot name a file: it must have 1 to {_LONGEST_NAME_BYTES} bytes, "
-            f"it has {len(quoted)}."
+            f"The {what} {name[:40]!r} cannot name a file: it must have 1 to {_MAX_NAME_BYTES} bytes, "
+            f"but it has {len(quoted)}."
         )
     return quoted
 
 
 def can_name_file(name: str) -> bool:
-    """Whether `file_name` takes a name; of one that it refuses nothing is kept on the disk."""
+    """Whether `file_name` accepts a name; under a name that it refuses, nothing is kept on the disk."""
     try:
         file_name(name, "name")
     except DagsterInvariantViolationError:
@@ -46,7 +46,7 @@ def can_name_file(name: str) -> bool:
 
 
 def inside(base: Path, *names: str) -> Path:
-    """`base / names...`, held against symbolic links that lead out of `base`.
+    """`base / names...`, checked for symbolic links that lead out of `base`.
 
     Raises:
         DagsterInvariantViolationError: the path lies outside `base`.

@@ -1,4 +1,4 @@
-"""Directories among the system's temporary files that go with the object they were made for."""
+"""Temporary directories that are deleted with their owner."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import weakref
 
 
 def make_directory_of(owner: object, prefix: str) -> tuple[str, weakref.finalize[[str, int], object]]:
-    """Makes a private directory. It is deleted when its owner is collected or the process ends, or on a call.
+    """Makes a private directory, which is deleted when its owner is garbage collected or the process ends.
 
     Args:
-        owner: whose directory it is.
+        owner: the object that uses the directory.
         prefix: how the directory's name begins.
 
     Returns:
-        tuple: its path, and what deletes it when called; it does nothing in a forked child, whose owner is a copy.
+        tuple: its path, and a function that deletes it earlier; in a forked child, which has only a copy of the owner,
+            nothing is deleted.
 
     Raises:
-        OSError: there is no place for temporary files.
+        OSError: the system has no directory for temporary files.
     """
     directory = tempfile.mkdtemp(prefix=prefix)
     return directory, weakref.finalize(owner, _delete_own, directory, os.getpid())
