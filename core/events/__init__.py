@@ -1,4 +1,4 @@
-"""What happens in a run, as records."""
+"""Records of what happens in a run."""
 
 from core.events.event_types import DagsterEventType
 from core.events.metadata import EventMetadata, EventMetadataEntry

@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class DagsterEventType(Enum):
-    """What happened. The values are what databases and log filters hold."""
+    """What happened. Databases hold the values, so they must not change."""
 
     STEP_START = "STEP_START"
     STEP_INPUT = "STEP_INPUT"

@@ -1,4 +1,4 @@
-"""Labelled values that users attach to materializations, expectations, type checks and failures."""
+"""Labelled values that users attach to outputs, materializations, expectations, type checks and failures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PathMetadataEntryData(msgspec.Struct, frozen=True, tag="path"):
 
 
 class JsonMetadataEntryData(msgspec.Struct, frozen=True, tag="json"):
-    """A value that JSON can hold."""
+    """A value that can be written as JSON."""
 
     data: Any
 
@@ -76,7 +76,7 @@ class EventMetadata:
 
 
 class EventMetadataEntry(msgspec.Struct, frozen=True):
-    """One label with its value. Made by the static methods: `EventMetadataEntry.int(3, "rows")`."""
+    """A labelled value. Use the static methods to make one: `EventMetadataEntry.int(3, "rows")`."""
 
     label: str
     description: str | None
@@ -126,7 +126,7 @@ class EventMetadataEntry(msgspec.Struct, frozen=True):
 def as_metadata_entries(
     metadata: Mapping[str, Any] | None, entries: Sequence[EventMetadataEntry] | None = None
 ) -> tuple[EventMetadataEntry, ...]:
-    """Entries given as a list, followed by those of a dict of label to value.
+    """The given entries, followed by those made from a dict of label to value.
 
     Raises:
         DagsterInvalidDefinitionError: a value in the dict has no metadata type.
@@ -151,6 +151,6 @@ def _entry_data(label: str, value: Any) -> MetadataEntryData:
     if isinstance(value, dict | list):
         return JsonMetadataEntryData(value)
     raise DagsterInvalidDefinitionError(
-        f"Metadata {label!r} holds a {type(value).__name__}; "
-        "give a str, int, float, dict, list, or wrap it with EventMetadata."
+        f"Metadata {label!r} is of type {type(value).__name__}; "
+        "give a str, int, float, dict or list, or wrap the value with a method of EventMetadata."
     )

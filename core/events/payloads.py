@@ -1,4 +1,4 @@
-"""What an event of each type carries beside its name: one record per kind."""
+"""The data that an event of each type carries: one record for each type."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ class HandledOutputData(msgspec.Struct, frozen=True, tag=True):
         output_name: the output, of the event's step.
         manager_key: the resource key of the IO manager.
         version: of the output; None where it has none.
-        address: where the value is, as a path or URL, if the IO manager told.
+        address: where the value is, as a path or URL, if the IO manager says.
         metadata_entries: what the IO manager yielded.
-        stamp: what tells the value from another at its address, if the IO manager told.
+        stamp: what tells the value from another at its address, if the IO manager says.
         is_given: False where what was stored is that the solid did not give this output in that version.
         mapping_key: which value of a dynamic output.
     """
@@ -107,14 +107,14 @@ class LoadedInputData(msgspec.Struct, frozen=True, tag=True):
 
 
 class StepSuccessData(msgspec.Struct, frozen=True, tag=True):
-    """STEP_SUCCESS: how long the step took, and what it asked of remote storage."""
+    """STEP_SUCCESS: how long the step took, and its requests to remote storage."""
 
     duration_ms: float
     usage: Usage = Usage()
 
 
 class StepFailureData(msgspec.Struct, frozen=True, tag=True):
-    """STEP_FAILURE: why; `user_failure_description` when the solid raised `Failure`."""
+    """STEP_FAILURE: why the step failed; `user_failure_description` is given if the solid raised `Failure`."""
 
     error: SerializableErrorInfo | None
     duration_ms: float = 0.0
@@ -124,7 +124,7 @@ class StepFailureData(msgspec.Struct, frozen=True, tag=True):
 
 
 class StepRetryData(msgspec.Struct, frozen=True, tag=True):
-    """STEP_UP_FOR_RETRY: why, and how long until the next attempt."""
+    """STEP_UP_FOR_RETRY: why the step is to be run again, and how long until the next attempt."""
 
     error: SerializableErrorInfo | None
     seconds_to_wait: float = 0.0
@@ -136,9 +136,9 @@ class MemoizedOutput(msgspec.Struct, frozen=True):
     Attributes:
         output_name: the output, of the event's step.
         version: which version of it.
-        address: where, as a path or URL.
-        run_id: of the run that made it, where known.
-        stamp: what tells the value from another at its address, if the IO manager told.
+        address: where it is, as a path or URL.
+        run_id: the run that made it, if known.
+        stamp: what tells the value from another at its address, if the IO manager says.
         is_given: False where what was found is that the solid did not give this output.
         mapping_key: which value of a dynamic output.
     """
@@ -157,21 +157,21 @@ class MemoizedOutput(msgspec.Struct, frozen=True):
 
 
 class StepMemoizedData(msgspec.Struct, frozen=True, tag=True):
-    """STEP_MEMOIZED: the step was not executed; `outputs` are those found in storage."""
+    """STEP_MEMOIZED: the step was not executed, since its `outputs` were found in storage."""
 
     outputs: tuple[MemoizedOutput, ...]
 
 
 class VersionedStep(msgspec.Struct, frozen=True):
-    """What the versions of a step's outputs were made of; secrets are left out.
+    """The facts from which the versions of a step's outputs were computed, without secrets.
 
     Attributes:
         step_key: the step.
         definition: the name of its solid's definition, a key of `PlanVersionedData.solids`.
-        resources: keys of the resources that it requires, and that those require.
-        facts: what is its own, such as `config months`: `[1, 2]` and `input rows`: `join.result 5c1f…`.
-        outputs: the version of each output; None where it has none.
-        unversioned: why it has none; "" where it has one.
+        resources: the keys of all resources that it requires, directly or through others.
+        facts: those of the step itself, such as `config months`: `[1, 2]` and `input rows`: `join.result 5c1f…`.
+        outputs: the version of each output by name; None for those without a version.
+        unversioned: why the outputs have no version; "" if they have one.
     """
 
     step_key: str
@@ -183,14 +183,14 @@ class VersionedStep(msgspec.Struct, frozen=True):
 
 
 class PlanVersionedData(msgspec.Struct, frozen=True, tag=True):
-    """PLAN_VERSIONED: what the versions in a memoized run were made of, for whoever asks why a step was executed.
+    """PLAN_VERSIONED: the facts from which the versions in a memoized run were computed; they explain why steps ran.
 
     Attributes:
-        steps: those of the run, in order.
-        solids: by the name of each definition, facts such as `version`: `2` and `code helpers.parse_time`: `1b0e…`.
-        resources: by the key of each, the same and facts such as `config host`: `'localhost'`.
-        refreshed: keys of steps that were executed because that was asked for.
-        lost: for steps of which a value is known that is gone or damaged, its address, by step key.
+        steps: the steps of the run, in order.
+        solids: definition name -> facts such as `version`: `2` and `code helpers.parse_time`: `1b0e…`.
+        resources: resource key -> such facts, and others such as `config host`: `'localhost'`.
+        refreshed: keys of the steps that were executed on request.
+        lost: step key -> the address of a value of that step which is gone or damaged.
     """
 
     steps: tuple[VersionedStep, ...]
@@ -218,7 +218,7 @@ class StepMaterializationData(msgspec.Struct, frozen=True, tag=True):
 
     @property
     def materialization(self) -> AssetMaterialization:
-        """AssetMaterialization: as the solid gave it."""
+        """AssetMaterialization: the object that the solid gave."""
         return AssetMaterialization(
             AssetKey(self.asset_path), self.description, self.metadata_entries, self.partition, self.tags
         )
@@ -239,7 +239,7 @@ class StepExpectationResultData(msgspec.Struct, frozen=True, tag=True):
 
     @property
     def expectation_result(self) -> ExpectationResult:
-        """ExpectationResult: as the solid gave it."""
+        """ExpectationResult: the object that the solid gave."""
         return ExpectationResult(self.success, self.label, self.description, self.metadata_entries)
 
 
@@ -251,7 +251,7 @@ class ComputeLogsCaptureData(msgspec.Struct, frozen=True, tag=True):
 
 
 class EngineEventData(msgspec.Struct, frozen=True, tag=True):
-    """ENGINE_EVENT: something the machinery did or suffered."""
+    """ENGINE_EVENT: something that happened in the engine, not in a solid."""
 
     metadata_entries: tuple[EventMetadataEntry, ...] = ()
     error: SerializableErrorInfo | None = None
@@ -260,7 +260,7 @@ class EngineEventData(msgspec.Struct, frozen=True, tag=True):
 
 
 class PipelineSuccessData(msgspec.Struct, frozen=True, tag=True):
-    """PIPELINE_SUCCESS: totals of the run. `planning_usage` is what was asked to decide which steps to execute."""
+    """PIPELINE_SUCCESS: totals of the run; `planning_usage` is the part for deciding which steps to execute."""
 
     duration_ms: float = 0.0
     usage: Usage = Usage()
@@ -268,7 +268,7 @@ class PipelineSuccessData(msgspec.Struct, frozen=True, tag=True):
 
 
 class PipelineFailureData(msgspec.Struct, frozen=True, tag=True):
-    """PIPELINE_FAILURE: why, where it was not a step that failed."""
+    """PIPELINE_FAILURE: why the run failed, if no step did."""
 
     error: SerializableErrorInfo | None = None
     duration_ms: float = 0.0
@@ -276,7 +276,7 @@ class PipelineFailureData(msgspec.Struct, frozen=True, tag=True):
 
 
 class PipelineCanceledData(msgspec.Struct, frozen=True, tag=True):
-    """PIPELINE_CANCELED."""
+    """PIPELINE_CANCELED: the error that ended the run."""
 
     error: SerializableErrorInfo | None = None
 

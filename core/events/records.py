@@ -21,7 +21,7 @@ class DagsterEvent(msgspec.Struct, frozen=True):
     Attributes:
         event_type_value: the value of a `DagsterEventType`.
         pipeline_name: the pipeline.
-        message: for people.
+        message: a description for people.
         step_key: the step, if it is about one.
         solid_name: the solid of that step.
         event_specific_data: the payload of this type of event.
@@ -73,7 +73,7 @@ class DagsterEvent(msgspec.Struct, frozen=True):
 
     @property
     def log_level(self) -> int:
-        """int: the level of its entry in the log; failures are errors, all else is for debugging."""
+        """int: the level of its entry in the log: ERROR for failures, DEBUG for everything else."""
         return logging.ERROR if self.is_failure else logging.DEBUG
 
 
@@ -104,10 +104,10 @@ class EventLogEntry(msgspec.Struct, frozen=True):
 
     @property
     def time(self) -> datetime:
-        """datetime: when, in UTC."""
+        """datetime: the timestamp, in UTC."""
         return datetime.fromtimestamp(self.timestamp, UTC)
 
     @property
     def is_dagster_event(self) -> bool:
-        """bool: whether it is an event, not a logged message."""
+        """bool: whether it is an event rather than a logged message."""
         return self.dagster_event is not None

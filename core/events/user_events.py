@@ -1,4 +1,4 @@
-"""What a solid may yield or raise: outputs, materializations, expectations, failures, requests to retry."""
+"""Objects that a solid may yield or raise: outputs, materializations, expectations, failures, retry requests."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class Output:
 
 
 class AssetKey:
-    """The name of something that pipelines make outside.
+    """The name of something that pipelines make outside the system, such as a table.
 
     Args:
-        path: one string, or several from the general to the particular.
+        path: one string, or several from the most general to the most specific.
     """
 
     __slots__ = ("path",)
@@ -48,7 +48,7 @@ class AssetKey:
         self.path: tuple[str, ...] = (path,) if isinstance(path, str) else tuple(path)
 
     def to_string(self) -> str:
-        """The key as JSON, which is how storages keep it."""
+        """The key as JSON."""
         return msgspec.json.encode(self.path).decode("utf-8")
 
     def __eq__(self, other: object) -> bool:
@@ -62,13 +62,13 @@ class AssetKey:
 
 
 class AssetMaterialization:
-    """Says that a solid has made or changed something outside.
+    """Records that a solid has made or changed something outside the system.
 
     Args:
-        asset_key: what was made: an AssetKey, or what makes one.
-        description: for people.
+        asset_key: the asset: an AssetKey, or the path of one.
+        description: a description for people.
         metadata_entries: labelled values.
-        partition: which part of the asset.
+        partition: the part of the asset.
         tags: string to string.
         metadata: label to value, added to the entries.
     """
@@ -101,9 +101,9 @@ class ExpectationResult:
     """The result of a test of data.
 
     Args:
-        success: whether it passed; a failed expectation does not fail the step.
-        label: its short name.
-        description: for people.
+        success: whether the data passed; a failed expectation does not fail the step.
+        label: a short name.
+        description: a description for people.
         metadata_entries: labelled values.
         metadata: label to value, added to the entries.
     """
@@ -131,11 +131,11 @@ class ExpectationResult:
 
 
 class TypeCheck:
-    """The answer of a type check function, where it has more to say than True or False.
+    """The result of a type check function that says more than True or False.
 
     Args:
         success: whether the value is of the type.
-        description: why not.
+        description: why it is not.
         metadata_entries: labelled values.
         metadata: label to value, added to the entries.
     """
@@ -175,16 +175,16 @@ class Failure(Exception):
 
 
 class RetryRequested(Exception):
-    """Raise it in a solid to have the step run again.
+    """Raise it in a solid to have the step executed again.
 
     Args:
-        max_retries: how often at most; the step fails after that.
-        seconds_to_wait: before the next attempt.
+        max_retries: maximum number of further attempts; after those the step fails.
+        seconds_to_wait: time before the next attempt, in seconds.
     """
 
     def __init__(self, max_retries: int = 1, seconds_to_wait: float | None = None) -> None:
         if max_retries < 0 or (seconds_to_wait or 0) < 0:
-            raise DagsterInvalidDefinitionError("RetryRequested takes max_retries and seconds_to_wait of 0 or more.")
+            raise DagsterInvalidDefinitionError("max_retries and seconds_to_wait of RetryRequested must be 0 or more.")
         self.max_retries = max_retries
         self.seconds_to_wait = seconds_to_wait or 0.0
         super().__init__(f"retry requested, at most {max_retries} times")
@@ -203,12 +203,12 @@ def normalize_tags(tags: Mapping[str, Any] | None, what: str) -> dict[str, str]:
     """Tags with string values.
 
     Raises:
-        DagsterInvalidDefinitionError: a key is no string, or a value is not JSON.
+        DagsterInvalidDefinitionError: a key is not a string, or a value cannot be written as JSON.
     """
     try:
         bad = [key for key in tags or {} if not isinstance(key, str)]
         if bad:
-            raise TypeError(f"key {bad[0]!r} is no string")
+            raise TypeError(f"key {bad[0]!r} is not a string")
         return {key: tag_value(value) for key, value in (tags or {}).items()}
     except TypeError as error:
         raise DagsterInvalidDefinitionError(f"Invalid tags of {what}: {error}.") from error

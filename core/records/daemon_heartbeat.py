@@ -8,13 +8,13 @@ from core.serdes import SerializableErrorInfo
 
 
 class DaemonHeartbeat(msgspec.Struct, frozen=True):
-    """Says that a daemon was alive.
+    """Records that a daemon was alive.
 
     Attributes:
         timestamp: Unix time in seconds.
         daemon_type: the kind of daemon; the latest heartbeat of each kind is kept.
-        daemon_id: which process of it.
-        errors: what went wrong since the one before.
+        daemon_id: the process of the daemon.
+        errors: the errors since the previous heartbeat.
     """
 
     timestamp: float

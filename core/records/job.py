@@ -20,7 +20,7 @@ TickCursor: TypeAlias = tuple[float, int]
 
 
 def check_unix_seconds(value: float, name: str) -> None:
-    """Refuses what would be stored or compared wrongly: NaN, infinity, a datetime, milliseconds.
+    """Refuses times that would be stored or compared wrongly: NaN, infinity, a datetime, milliseconds.
 
     Raises:
         DagsterInvariantViolationError: it is not a Unix time in seconds before the year 10000.
@@ -46,7 +46,7 @@ class JobStatus(Enum):
 
 
 class JobTickStatus(Enum):
-    """What came of a tick."""
+    """The result of a tick."""
 
     STARTED = "STARTED"
     SKIPPED = "SKIPPED"
@@ -55,7 +55,7 @@ class JobTickStatus(Enum):
 
 
 class ScheduleJobData(msgspec.Struct, frozen=True, tag=True):
-    """What a schedule's state holds besides.
+    """The part of a job's state that only schedules have.
 
     Attributes:
         cron_schedule: when it ticks, as a cron expression.
@@ -73,12 +73,12 @@ class ScheduleJobData(msgspec.Struct, frozen=True, tag=True):
 
 
 class SensorJobData(msgspec.Struct, frozen=True, tag=True):
-    """What a sensor's state holds besides.
+    """The part of a job's state that only sensors have.
 
     Attributes:
         last_tick_timestamp: when it last ticked; Unix time in seconds.
         last_run_key: the key of the last run it asked for.
-        cursor: how far it has looked, in its own words.
+        cursor: how far it has looked, in a form of its own.
     """
 
     last_tick_timestamp: float | None = None
@@ -94,16 +94,16 @@ JobSpecificData: TypeAlias = ScheduleJobData | SensorJobData
 
 
 class JobState(msgspec.Struct, frozen=True):
-    """Whether a schedule or sensor is turned on, and how far it is.
+    """Whether a schedule or sensor is turned on, and its progress.
 
     Attributes:
-        origin: which job.
+        origin: the job.
         job_type: a schedule or a sensor.
         status: whether it is turned on.
         job_specific_data: ScheduleJobData for a schedule; SensorJobData or None for a sensor.
 
     Raises:
-        DagsterInvariantViolationError: `job_specific_data` is not of the job's type.
+        DagsterInvariantViolationError: `job_specific_data` does not fit the type of the job.
     """
 
     origin: JobOrigin
@@ -133,7 +133,7 @@ class JobState(msgspec.Struct, frozen=True):
 
     @property
     def job_origin_id(self) -> str:
-        """str: the id of its origin, which no other job has."""
+        """str: the id of its origin, unique to the job."""
         return self.origin.get_id()
 
     def with_status(self, status: JobStatus) -> JobState:
@@ -146,21 +146,21 @@ class JobState(msgspec.Struct, frozen=True):
 
 
 class JobTickData(msgspec.Struct, frozen=True):
-    """One evaluation of a schedule or sensor, all but the id that its storage gives it.
+    """One evaluation of a schedule or sensor, without the id that a storage gives it.
 
     Attributes:
         job_origin_id: the job, by the id of its origin.
-        job_name: its name, for people.
+        job_name: the name of the job, for people.
         job_type: a schedule or a sensor.
-        status: what came of it.
+        status: its result.
         timestamp: when it was due, or began; Unix time in seconds.
-        run_ids: the runs it made.
-        run_keys: the keys of those that had one.
-        error: what went wrong; given when and only when the status is FAILURE.
-        skip_reason: why it made no run; only when the status is SKIPPED.
+        run_ids: the runs it created.
+        run_keys: the keys of those runs that have one.
+        error: the error; given if and only if the status is FAILURE.
+        skip_reason: why it created no run; only if the status is SKIPPED.
 
     Raises:
-        DagsterInvariantViolationError: `error` or `skip_reason` does not go with the status, or the time is not valid.
+        DagsterInvariantViolationError: `error` or `skip_reason` does not fit the status, or the time is not Unix time.
     """
 
     job_origin_id: str
@@ -189,9 +189,9 @@ class JobTickData(msgspec.Struct, frozen=True):
         """The same tick in another status.
 
         Args:
-            status: the new status. An error or skip reason of before is left out where it does not go with it.
-            error: the one it failed with; that of before when None.
-            timestamp: a new time in Unix seconds; that of before when None.
+            status: the new status. The previous error or skip reason is left out if it does not fit.
+            error: the error it failed with; None keeps the previous one.
+            timestamp: a new Unix time in seconds; None keeps the previous one.
         """
         kept_error = self.error if status is JobTickStatus.FAILURE else None
         return msgspec.structs.replace(
@@ -203,12 +203,12 @@ class JobTickData(msgspec.Struct, frozen=True):
         )
 
     def with_run(self, run_id: str, run_key: str | None = None) -> JobTickData:
-        """The same tick with one run more, and with its key where it has one."""
+        """The same tick with one more run, and with the key of the run if it has one."""
         run_keys = [*self.run_keys, run_key] if run_key else self.run_keys
         return msgspec.structs.replace(self, run_ids=[*self.run_ids, run_id], run_keys=run_keys)
 
     def with_reason(self, skip_reason: str | None) -> JobTickData:
-        """The same skipped tick with the reason for it."""
+        """The same skipped tick with a reason."""
         return msgspec.structs.replace(self, skip_reason=skip_reason)
 
 
@@ -216,8 +216,8 @@ class JobTick(msgspec.Struct, frozen=True):
     """A stored tick.
 
     Attributes:
-        tick_id: given by the storage; grows with each tick that is created, and is never given again.
-        job_tick_data: all else. Its fields are properties here, and its `with_` methods are methods here.
+        tick_id: given by the storage; grows with each tick that is created, and is never used again.
+        job_tick_data: everything else. Its fields are properties here, and its `with_` methods are methods here.
     """
 
     tick_id: int
@@ -245,7 +245,7 @@ class JobTick(msgspec.Struct, frozen=True):
 
     @property
     def status(self) -> JobTickStatus:
-        """JobTickStatus: what came of it."""
+        """JobTickStatus: its result."""
         return self.job_tick_data.status
 
     @property
@@ -255,22 +255,22 @@ class JobTick(msgspec.Struct, frozen=True):
 
     @property
     def run_ids(self) -> list[str]:
-        """list[str]: the runs it made."""
+        """list[str]: the runs it created."""
         return self.job_tick_data.run_ids
 
     @property
     def run_keys(self) -> list[str]:
-        """list[str]: the keys of those runs that had one."""
+        """list[str]: the keys of those runs that have one."""
         return self.job_tick_data.run_keys
 
     @property
     def error(self) -> SerializableErrorInfo | None:
-        """SerializableErrorInfo | None: what went wrong."""
+        """SerializableErrorInfo | None: the error, if it failed."""
         return self.job_tick_data.error
 
     @property
     def skip_reason(self) -> str | None:
-        """str | None: why it made no run."""
+        """str | None: why it created no run."""
         return self.job_tick_data.skip_reason
 
     def with_status(
@@ -289,7 +289,7 @@ class JobTick(msgspec.Struct, frozen=True):
 
 
 class JobTickStatsSnapshot(msgspec.Struct, frozen=True):
-    """How many ticks of a job there are in each status.
+    """The number of ticks of a job in each status.
 
     Attributes:
         ticks_started: STARTED.

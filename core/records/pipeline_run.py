@@ -18,7 +18,7 @@ from core.serdes import from_json, to_json
 
 
 class PipelineRunStatus(Enum):
-    """Where a run is in its life."""
+    """The stage of its life that a run is in."""
 
     NOT_STARTED = "NOT_STARTED"
     MANAGED = "MANAGED"
@@ -56,12 +56,12 @@ STATUS_AFTER_EVENT = {
 
 
 def make_new_run_id() -> str:
-    """A run id that no other run has."""
+    """A new, unique run id."""
     return str(uuid.uuid4())
 
 
 def check_tags(tags: Mapping[str, str]) -> None:
-    """Raises DagsterInvariantViolationError where a tag is not text."""
+    """Raises DagsterInvariantViolationError if the key or value of a tag is not text."""
     for key, value in tags.items():
         _check_text("tag key", key)
         _check_text(f"tag {key!r}", value)
@@ -83,7 +83,7 @@ class PipelineRun(msgspec.Struct, frozen=True):
         solid_selection: the selection as the user wrote it.
         solids_to_execute: the solids it came to.
         step_keys_to_execute: the steps of a partial re-execution.
-        status: where the run is in its life.
+        status: the stage of its life that it is in.
         tags: string to string.
         root_run_id: the first run of a chain of re-executions.
         parent_run_id: the run that this one re-executes.
@@ -129,7 +129,7 @@ class PipelineRun(msgspec.Struct, frozen=True):
 
     @property
     def is_finished(self) -> bool:
-        """bool: whether nothing more will happen in it."""
+        """bool: whether it has ended."""
         return self.status in FINISHED_STATUSES
 
     @property
@@ -168,10 +168,10 @@ def run_from_json(text: str) -> PipelineRun:
 
 
 class RunRecord(msgspec.Struct, frozen=True):
-    """A run with what its storage knows of it besides.
+    """A run, with what its storage adds to it.
 
     Attributes:
-        storage_id: of two stored runs, that of the one added later is greater.
+        storage_id: grows with each run that is added.
         pipeline_run: the run.
         create_timestamp: when it was added.
         update_timestamp: when its status last changed.
@@ -184,21 +184,21 @@ class RunRecord(msgspec.Struct, frozen=True):
 
 
 class PipelineRunsFilter(msgspec.Struct, frozen=True):
-    """Which runs; a run must meet every condition that is given. Times have a timezone, and are not met themselves.
+    """Which runs: those that meet every given condition. Times have a timezone and are exclusive.
 
     Attributes:
-        run_ids: it is one of these.
-        pipeline_name: of this pipeline.
-        statuses: in one of these.
-        tags: with all of these.
-        mode: in this mode.
-        created_after: added later than that.
-        created_before: added earlier than that.
-        updated_after: its status changed last later than that.
-        updated_before: its status changed last earlier than that.
-        root_run_id: in the chain of re-executions that began with this run.
-        parent_run_id: a re-execution of this run.
-        run_id_prefix: its id begins so.
+        run_ids: the run is one of these.
+        pipeline_name: it is a run of this pipeline.
+        statuses: it is in one of these.
+        tags: it has all of these.
+        mode: it is in this mode.
+        created_after: it was added later.
+        created_before: it was added earlier.
+        updated_after: its status last changed later.
+        updated_before: its status last changed earlier.
+        root_run_id: it re-executes this run, directly or through others.
+        parent_run_id: it re-executes this run directly.
+        run_id_prefix: its id begins with this.
 
     Raises:
         DagsterInvariantViolationError: a time has no timezone.
@@ -245,5 +245,5 @@ class PipelineRunsFilter(msgspec.Struct, frozen=True):
 
 
 def lineage_tags(root_run_id: str, parent_run_id: str) -> dict[str, str]:
-    """Tags of a run that re-executes another, so that runs can be found by them."""
+    """The tags by which a re-execution is found."""
     return {ROOT_RUN_ID_TAG: root_run_id, PARENT_RUN_ID_TAG: parent_run_id}

@@ -1,4 +1,4 @@
-"""What migrating a database did."""
+"""The record of the migration of a schema."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ class Migration(msgspec.Struct, frozen=True):
 
     Attributes:
         database: a path, or a URL without its password.
-        schema: which of its schemas.
+        schema: the schema, of those that the database has.
         before: the revision it had.
         after: the revision it has.
-        backup: the file that holds the database as it was; None where its operator makes backups.
+        backup: the file with the database as it was before; None if backups are its operator's task.
     """
 
     database: str

@@ -12,6 +12,6 @@ SOLID_SELECTION_TAG = "dagster/solid_selection"
 PRESET_NAME_TAG = "dagster/preset_name"
 PRIORITY_TAG = "dagster/priority"
 
-HIDDEN_TAG_PREFIX = "."  # of what the system notes about one run: shown to nobody, and handed to no other run
+HIDDEN_TAG_PREFIX = "."  # notes of the system about one run: never shown, and not copied to re-executions
 COMPUTE_LOGS_PRUNED_TAG = ".cloudstore/compute_logs_pruned"  # when, in ISO 8601
 EVENTS_PRUNED_TAG = ".cloudstore/events_pruned"  # when, in ISO 8601

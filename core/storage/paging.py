@@ -1,4 +1,4 @@
-"""How many rows are asked for."""
+"""Checks of the arguments by which storages are read in pages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from core.errors import DagsterInvariantViolationError
 
 
 def check_limit(limit: int | None) -> None:
-    """Refuses a negative number, which some databases take for "all".
+    """Refuses a negative limit, which some databases take to mean "all".
 
     Raises:
         DagsterInvariantViolationError: `limit` is negative.

@@ -12,11 +12,11 @@ from core.serdes import ConfigurableClass, ConfigurableClassData
 
 
 class LocalArtifactStorage(ConfigurableClass):
-    """Where things go that need a local disk: files and values of the local storages, and compute logs.
+    """The directory for everything that needs a local disk: files and values of the local storages, and compute logs.
 
     Args:
         base_dir: the directory.
-        inst_data: what it was configured with.
+        inst_data: the config that it was made from.
     """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
@@ -42,7 +42,7 @@ class LocalArtifactStorage(ConfigurableClass):
 
     @property
     def storage_dir(self) -> str:
-        """str: of values and files."""
+        """str: the directory of values and files."""
         return str(Path(self.base_dir) / "storage")
 
 

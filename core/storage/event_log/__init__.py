@@ -1,4 +1,4 @@
-"""Where event logs are kept. The SQL ones are imported when first used: SQLAlchemy takes 0.4 s to import."""
+"""Event log storages. Those on SQL are imported when first used, since importing SQLAlchemy takes 0.4 s."""
 
 from typing import TYPE_CHECKING
 

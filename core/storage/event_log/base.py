@@ -1,4 +1,4 @@
-"""What an event log storage does; `tests/core/storage/test_event_log_storage.py` holds every implementation to it."""
+"""The interface of event log storages; `tests/core/storage/test_event_log_storage.py` tests every implementation."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ StepOutputKey = tuple[str, StepOutputHandle]
 
 
 class EventLogRecord(msgspec.Struct, frozen=True):
-    """An entry with its place in its run's log, or among the events of an asset.
+    """An entry with its place in the log of its run, or among the events of an asset.
 
     Attributes:
-        storage_id: grows along them; a cursor.
+        storage_id: grows from entry to entry; serves as a cursor.
         event_log_entry: the entry.
     """
 
@@ -32,11 +32,11 @@ class EventLogRecord(msgspec.Struct, frozen=True):
 
 
 class StepOutputAddress(msgspec.Struct, frozen=True):
-    """Where a version of a step's output is.
+    """Where a version of a step's output is stored.
 
     Attributes:
         address: a path or URL.
-        run_id: the run that made it.
+        run_id: the run that stored it.
     """
 
     address: str
@@ -46,13 +46,13 @@ class StepOutputAddress(msgspec.Struct, frozen=True):
 class EventLogStorage(ABC):
     """Keeps the log of every run. Safe for use by many threads and, where persistent, many processes.
 
-    Entries of a run are kept in the order in which they were stored. What a method has returned from is kept
-    even if the process is killed the moment after.
+    The entries of a run keep the order in which they were stored. Once a method has returned, its changes are kept
+    even if the process is killed immediately afterwards.
     """
 
     @abstractmethod
     def store_events(self, events: Sequence[EventLogEntry]) -> None:
-        """Appends entries, each to the log of its run. Of one run's entries all are stored, or none."""
+        """Appends entries, each to the log of its run. Either all entries of a run are stored, or none."""
 
     def store_event(self, event: EventLogEntry) -> None:
         """Appends one entry to the log of its run."""
@@ -66,13 +66,13 @@ class EventLogStorage(ABC):
         of_type: DagsterEventType | None = None,
         limit: int | None = None,
     ) -> list[EventLogRecord]:
-        """Entries of a run, in order; an unknown run has none.
+        """The entries of a run, in order; an unknown run has none.
 
         Args:
             run_id: the run.
-            cursor: only those after the one with this `storage_id`.
+            cursor: only entries after the one with this `storage_id`.
             of_type: only events of this type.
-            limit: at most so many.
+            limit: maximum number of entries.
 
         Raises:
             DagsterInvariantViolationError: `limit` is negative.
@@ -85,60 +85,60 @@ class EventLogStorage(ABC):
         of_type: DagsterEventType | None = None,
         limit: int | None = None,
     ) -> list[EventLogEntry]:
-        """As `get_records_for_run`, the entries alone."""
+        """Like `get_records_for_run`, without the places."""
         return [record.event_log_entry for record in self.get_records_for_run(run_id, cursor, of_type, limit)]
 
     @abstractmethod
     def get_step_output_addresses(
         self, step_output_versions: Mapping[StepOutputKey, str]
     ) -> dict[StepOutputKey, StepOutputAddress]:
-        """Finds where versions of step outputs were stored, in any run.
+        """Finds where versions of step outputs were stored, by any run.
 
         Args:
             step_output_versions: (pipeline name, output) -> version.
 
         Returns:
-            (pipeline name, output) -> the address stored last; outputs without one are left out.
+            (pipeline name, output) -> the most recent address; outputs without one are left out.
         """
 
     @abstractmethod
     def get_used_addresses(
         self, addresses: Collection[str], ignored_run_ids: Collection[str] = frozenset()
     ) -> set[str]:
-        """Those of `addresses` whose values a run stored or found, as far as that is known.
+        """Those of `addresses` whose values a run stored or found, as far as the index knows.
 
         Args:
             addresses: paths or URLs.
-            ignored_run_ids: runs that count as forgotten.
+            ignored_run_ids: runs that count as deleted.
         """
 
     @abstractmethod
     def count_users(self, addresses: Collection[str], run_ids: Collection[str] | None = None) -> dict[str, int]:
-        """How many runs stored or found each of some values, as far as that is known.
+        """How many runs stored or found the value at each address, as far as the index knows.
 
         Args:
             addresses: paths or URLs.
             run_ids: only these runs count.
 
         Returns:
-            address -> a number of runs; addresses whose values no run used are left out.
+            address -> number of runs; addresses whose values no run used are left out.
         """
 
     @abstractmethod
     def get_value_stamps(self, addresses: Collection[str]) -> dict[str, str]:
-        """What tells the values at addresses from others that may come to be there, as their IO managers said it.
+        """The stamps by which IO managers tell the values at some addresses from others that may be written there.
 
         Args:
             addresses: paths or URLs.
 
         Returns:
-            address -> the stamp that a run recorded last, when it stored the value or found it; addresses without one
-            are left out. It is known while it is known of a run that it used the value.
+            address -> the most recent stamp that a run recorded when it stored or found the value; addresses without
+            one are left out. A stamp is kept for as long as the index knows a run that used the value.
         """
 
     @abstractmethod
     def all_asset_keys(self) -> list[AssetKey]:
-        """Every asset that a run materialized, as far as that is known, sorted by path."""
+        """Every asset that a run materialized, as far as the index knows, sorted by path."""
 
     @abstractmethod
     def get_asset_records(
@@ -150,15 +150,15 @@ class EventLogStorage(ABC):
         limit: int | None = None,
         ascending: bool = False,
     ) -> list[EventLogRecord]:
-        """Materializations of an asset in any run, the one stored last first; an unknown asset has none.
+        """Materializations of an asset in any run, newest first; an unknown asset has none.
 
         Args:
             asset_key: the asset.
-            partitions: only those of these partitions.
-            before_cursor: only those before the one with this `storage_id`.
-            after_cursor: only those after it.
-            limit: at most so many.
-            ascending: the one stored first comes first.
+            partitions: only materializations of these partitions.
+            before_cursor: only materializations before the one with this `storage_id`.
+            after_cursor: only materializations after the one with this `storage_id`.
+            limit: maximum number of entries.
+            ascending: oldest first.
 
         Raises:
             DagsterInvariantViolationError: `limit` is negative.
@@ -166,18 +166,18 @@ class EventLogStorage(ABC):
 
     @abstractmethod
     def wipe_asset(self, asset_key: AssetKey) -> None:
-        """Forgets an asset and its materializations; the logs of the runs stay as they are."""
+        """Deletes an asset and its materializations from the index; the logs of the runs stay as they are."""
 
     def watch(self, run_id: str, cursor: int | None, callback: EventCallback) -> None:
-        """Calls `callback` with each entry of a run after `cursor`, in order, whatever process stores it.
+        """Calls `callback` with each entry of a run after `cursor`, in order, whichever process stores it.
 
-        It is called from a thread of its own, soon after an entry is stored, and for the last time with the event
-        that ends the run. What it raises is logged. The run need not have begun.
+        The callback is called in a separate thread, soon after an entry is stored; the last call is for the event
+        that ends the run. Exceptions that it raises are logged. The run need not have begun.
         """
         self._watcher.watch(run_id, cursor, callback)
 
     def end_watch(self, run_id: str, callback: EventCallback) -> None:
-        """Calls it no more, once a call that is under way is over; of one that does not watch, does nothing."""
+        """Stops calling a callback, after the call in progress if there is one; an unknown callback is ignored."""
         self._watcher.end_watch(run_id, callback)
 
     @cached_property
@@ -185,35 +185,34 @@ class EventLogStorage(ABC):
         return EventWatcher(self)
 
     def delete_events(self, run_id: str, dry_run: bool = False) -> list[Removal]:
-        """Forgets the log of a run, and what is known from it across runs.
+        """Deletes the log of a run and its entries in the index across runs.
 
         Args:
-            run_id: the run; nothing is done for an unknown one.
+            run_id: the run; an unknown one is ignored.
             dry_run: changes nothing.
 
         Returns:
-            What went, or would go.
+            What was deleted, or would be.
         """
         if not dry_run:
-            self.forget_index_entries(
-                run_id
-            )  # first: when this is cut short, the log is still there to be deleted again
+            # First: if the process is killed in between, the log is still there, and can be deleted again.
+            self.forget_index_entries(run_id)
         return self.delete_log(run_id, dry_run)
 
     @abstractmethod
     def delete_log(self, run_id: str, dry_run: bool = False) -> list[Removal]:
-        """Forgets the log of a run, and keeps what is known from it across runs; otherwise as `delete_events`."""
+        """Deletes the log of a run and keeps its entries in the index; otherwise like `delete_events`."""
 
     @abstractmethod
     def forget_index_entries(self, run_id: str) -> None:
-        """Forgets what is known across runs from the log of a run: its assets, and the values it stored and found.
+        """Deletes the entries of a run in the index: its materializations, and the values it stored and found.
 
-        Where a value was stored, and its stamp, stay known while it is known of another run that it used the value.
+        The address and the stamp of a value stay for as long as the index knows another run that used the value.
         """
 
     @abstractmethod
     def wipe(self) -> None:
-        """Forgets every log."""
+        """Deletes every log, and the index."""
 
     @property
     @abstractmethod
@@ -221,17 +220,17 @@ class EventLogStorage(ABC):
         """bool: whether the logs outlive this process."""
 
     def check(self) -> None:
-        """Raises DagsterStorageError where it cannot be used, DagsterSchemaError where it has to be migrated."""
+        """Raises DagsterStorageError if the storage cannot be used, DagsterSchemaError if it has to be migrated."""
         return
 
     def migrate(self) -> list[Migration]:
-        """Brings the storage to the form this release needs; returns what was done, nothing where it has that form.
+        """Brings the storage to the schema that this release needs; returns what was done, nothing if it is up to date.
 
         Raises:
-            DagsterStorageError: it cannot be used, or a migration failed and its database was not changed.
+            DagsterStorageError: the storage cannot be used, or a migration failed; its database is unchanged then.
         """
         return []
 
     def dispose(self) -> None:
-        """Ends all watches and lets go of connections; the storage opens them anew if it is used again."""
+        """Ends all watches and closes all connections; they are opened again when the storage is used again."""
         self._watcher.close()

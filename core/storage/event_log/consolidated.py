@@ -1,4 +1,4 @@
-"""Event logs whose logs and index are in one database."""
+"""Event log storages that keep all logs and the index in one database."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from core.storage.sql.storage import SqlStorage
 
 
 class ConsolidatedEventLogStorage(SqlStorage, SqlEventLogStorage):
-    """Base of the event log storages that keep all runs in one database."""
+    """Base of the event log storages that keep all logs and the index in one database."""
 
     def lock_runs(self, connection: sa.Connection, run_ids: Collection[str]) -> None:
-        """Lets one transaction at a time append to a run, so that its entries become visible in their order."""
+        """Lets one transaction at a time append to each run, so that readers see its entries in order."""
         return
 
     @contextmanager

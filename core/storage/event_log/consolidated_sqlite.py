@@ -13,7 +13,7 @@ from core.storage.sqlite.database import SqliteDatabase
 
 
 class ConsolidatedSqliteEventLogStorage(ConsolidatedEventLogStorage, ConfigurableClass):
-    """Event logs in `event_log.db` of a directory: one file to look at, in which all runs wait for each other.
+    """Event logs in `event_log.db` of a directory: one file to look at, for which all runs wait for each other.
 
     For tests and small instances. In `dagster.yaml`:
 
@@ -24,8 +24,8 @@ class ConsolidatedSqliteEventLogStorage(ConsolidatedEventLogStorage, Configurabl
             base_dir: /path/to/dir
 
     Args:
-        base_dir: the directory; made when first written to.
-        inst_data: what it was configured with.
+        base_dir: the directory; it is created on the first write.
+        inst_data: the config that it was made from.
     """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:

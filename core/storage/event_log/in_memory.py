@@ -1,4 +1,4 @@
-"""Event logs kept in this process alone, for ephemeral instances."""
+"""Event logs in the memory of this process, for ephemeral instances."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from core.storage.paging import check_limit
 
 
 class InMemoryEventLogStorage(EventLogStorage):
-    """Logs in a dict of lists. Gone with the process."""
+    """Event logs in the memory of this process, which end with it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

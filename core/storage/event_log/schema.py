@@ -48,7 +48,7 @@ value_stamps = sa.Table(
     "value_stamps",
     index_metadata,
     sa.Column("address", sa.String, primary_key=True),
-    sa.Column("stamp", sa.String, nullable=False, comment="what tells the value there from others, as recorded last"),
+    sa.Column("stamp", sa.String, nullable=False, comment="tells the value there from others; the most recent one"),
 )
 
 assets = sa.Table("assets", index_metadata, sa.Column("asset_key", sa.String, primary_key=True, comment="JSON"))
@@ -64,7 +64,7 @@ asset_events = sa.Table(
     sa.Column("body", sa.Text, nullable=False, comment="the EventLogEntry as JSON"),
     sa.Index("asset_events_by_asset", "asset_key", "id"),
     sa.Index("asset_events_by_run", "run_id"),
-    sqlite_autoincrement=True,  # a number is given once, so that a reader who follows an asset by it misses nothing
+    sqlite_autoincrement=True,  # no id is used twice, so a reader who follows an asset by id misses nothing
 )
 
 LOG_SCHEMA = Schema("event_log", log_metadata, "0001", frozenset({"events"}))

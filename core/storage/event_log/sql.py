@@ -1,4 +1,4 @@
-"""Every query of an event log storage, for any SQL database."""
+"""The queries of event log storages on any SQL database."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ from core.storage.sql.upsert import insert_missing, insert_or_replace
 class SqlEventLogStorage(EventLogStorage):
     """Base of the event log storages on SQL databases.
 
-    The log of a run and the index across runs may be in different databases: an implementation says where each is.
+    The log of a run and the index across runs may be in different databases; an implementation says which.
     """
 
     @abstractmethod
     def read_run(self, run_id: str) -> AbstractContextManager[sa.Connection | None]:
-        """A connection for queries in a run's log; None where the run has no log."""
+        """A connection for queries in the log of a run; None if the run has no log."""
 
     @abstractmethod
     def write_run(self, run_id: str) -> AbstractContextManager[sa.Connection]:
-        """A connection in a short transaction on a run's log, which is made when it is not there."""
+        """A connection in a short transaction on the log of a run, which is created if it does not exist."""
 
     @abstractmethod
     def read_index(self) -> AbstractContextManager[sa.Connection | None]:
-        """A connection for queries in the index; None where there is none yet."""
+        """A connection for queries in the index; None if it does not exist yet."""
 
     @abstractmethod
     def write_index(self) -> AbstractContextManager[sa.Connection]:
         """A connection in a short transaction on the index."""
 
     def lock_assets(self, connection: sa.Connection) -> None:
-        """Lets one transaction at a time store or forget assets; nothing to do where there is one writer at a time."""
+        """Lets one transaction at a time store or delete assets; databases with a single writer need no lock."""
         return
 
     def after(self, run_id: str, cursor: int) -> sa.ColumnElement[bool]:
-        """The condition for events of a run after a place, so put that an index gives them in order."""
+        """The condition for events of a run after a place; written so that an index gives them in order."""
         return (events_table.c.run_id == run_id) & (events_table.c.id > cursor)
 
     def store_events(self, events: Sequence[EventLogEntry]) -> None:
@@ -192,7 +192,7 @@ class SqlEventLogStorage(EventLogStorage):
             self.lock_assets(connection)
             for table in (step_output_addresses, value_stamps):
                 is_used = sa.exists().where(value_uses.c.address == table.c.address, by_others)
-                # In the order in which runs record stamps: else two transactions could wait for each other.
+                # In the order in which runs record stamps; otherwise two transactions could deadlock.
                 unused = sa.select(table.c.address).where(table.c.address.in_(of_run), ~is_used)
                 unused = unused.order_by(table.c.address).with_for_update()
                 connection.execute(table.delete().where(table.c.address.in_(unused)))
@@ -228,7 +228,7 @@ def wipe_index(connection: sa.Connection) -> None:
 
 
 def key_text(asset_key: AssetKey) -> str:
-    """An asset key as the index keeps it."""
+    """An asset key as it stands in the index."""
     return to_json(list(asset_key.path), replace_surrogates=True)
 
 
@@ -239,7 +239,7 @@ def _event_row(entry: EventLogEntry) -> dict[str, Any]:
         "event_type": event.event_type_value if event else None,
         "step_key": entry.step_key,
         "timestamp": entry.timestamp,
-        "body": to_json(entry, replace_surrogates=True),  # a run does not fail for what it prints
+        "body": to_json(entry, replace_surrogates=True),  # text that is not Unicode must not fail the run that logs it
     }
 
 

@@ -26,7 +26,7 @@ _OPEN_DATABASES = 8  # each holds a connection or two; a process rarely writes t
 
 
 class SqliteEventLogStorage(SqlEventLogStorage, ConfigurableClass):
-    """The default event log storage. Runs do not wait for each other, as each has a database file of its own.
+    """The default event log storage. Each run has a database file of its own, so runs do not wait for each other.
 
     In `dagster.yaml`:
 
@@ -37,8 +37,8 @@ class SqliteEventLogStorage(SqlEventLogStorage, ConfigurableClass):
             base_dir: /path/to/dir
 
     Args:
-        base_dir: the directory of the databases; made when first written to.
-        inst_data: what it was configured with.
+        base_dir: the directory of the databases; it is created on the first write.
+        inst_data: the config that it was made from.
     """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
@@ -67,7 +67,7 @@ class SqliteEventLogStorage(SqlEventLogStorage, ConfigurableClass):
         return SqliteEventLogStorage(inst_data=inst_data, **config_value)
 
     def begin_anew(self) -> None:
-        """Called in a forked child: the lock may have been held by a thread that was not forked."""
+        """Called in a forked child: a thread that does not exist in the child may have held the lock."""
         self._lock = threading.Lock()
 
     @property
@@ -85,7 +85,7 @@ class SqliteEventLogStorage(SqlEventLogStorage, ConfigurableClass):
     @contextmanager
     def read_run(self, run_id: str) -> Iterator[sa.Connection | None]:
         path = self.path_for_run(run_id)
-        if not path.exists():  # a question must not make the file
+        if not path.exists():  # a query must not create the file
             yield None
             return
         with self._log(path).read() as connection:
@@ -108,7 +108,7 @@ class SqliteEventLogStorage(SqlEventLogStorage, ConfigurableClass):
     def _log(self, path: Path) -> SqliteDatabase:
         with self._lock:
             database = self._open.pop(path, None)
-            if database is not None and database.has_lost_its_file:  # what is stored there, nobody would see
+            if database is not None and database.has_lost_its_file:  # nobody would see what is stored in it
                 database.dispose()
                 database = None
             database = database or SqliteDatabase(path, [LOG_SCHEMA], "event log")
@@ -118,7 +118,7 @@ class SqliteEventLogStorage(SqlEventLogStorage, ConfigurableClass):
             return database
 
     def delete_log(self, run_id: str, dry_run: bool = False) -> list[Removal]:
-        if not can_name_file(run_id):  # so it has no log
+        if not can_name_file(run_id):  # then it has no log
             return []
         path = self.path_for_run(run_id)
         self._let_go_of(path)

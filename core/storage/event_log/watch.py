@@ -1,4 +1,4 @@
-"""Telling callbacks of events as they are stored, by whatever process."""
+"""Calls callbacks with events as they are stored, whichever process stores them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _logger = logging.getLogger(__name__)
 
 
 class EventWatcher:
-    """Looks for new entries of watched runs, in a thread of its own that lives while there is something to watch.
+    """Polls for new entries of watched runs, in a thread that lives while something is watched.
 
     Args:
-        storage: whose entries.
+        storage: has the entries.
     """
 
     def __init__(self, storage: EventLogStorage) -> None:
@@ -37,7 +37,7 @@ class EventWatcher:
         begins_anew_in_children(self)
 
     def begin_anew(self) -> None:
-        """Called in a forked child: its parent goes on watching what it watches."""
+        """Called in a forked child: the watches remain with its parent."""
         self._lock, self._wake = threading.Lock(), threading.Event()
         self._watches, self._thread = [], None
 
@@ -51,7 +51,7 @@ class EventWatcher:
         self._wake.set()
 
     def end_watch(self, run_id: str, callback: EventCallback) -> None:
-        """Calls it no more, once a call that is under way is over."""
+        """Stops calling a callback, after the call in progress if there is one."""
         with self._lock:
             for watch in self._watches:
                 if watch.run_id == run_id and watch.callback == callback:
@@ -74,7 +74,9 @@ class EventWatcher:
             self._wake.wait(POLL_INTERVAL_SECONDS)
             self._wake.clear()
             with self._lock:
-                if self._thread is not threading.current_thread():  # closed; there may be a new one already
+                if (
+                    self._thread is not threading.current_thread()
+                ):  # the watcher was closed, and may have a new thread already
                     return
                 self._watches = [watch for watch in self._watches if not watch.is_over]
                 if not self._watches:
@@ -87,8 +89,8 @@ class EventWatcher:
     def _look(self, watch: _Watch) -> None:
         try:
             records = self._storage.get_records_for_run(watch.run_id, watch.cursor, limit=_PAGE_SIZE)
-        except Exception:  # a watcher goes on when a database is busy or its server is being restarted
-            if not watch.is_failing:  # said once, not ten times a second
+        except Exception:  # a busy database, or a server that is being restarted, must not end the watch
+            if not watch.is_failing:  # log it once, not ten times a second
                 _logger.exception("Looking for events of run %s failed; trying again.", watch.run_id)
             watch.is_failing = True
             return
@@ -99,7 +101,7 @@ class EventWatcher:
             watch.cursor = record.storage_id
             try:
                 watch.callback(record.event_log_entry)
-            except BaseException:  # the thread is that of the others, too
+            except BaseException:  # the thread serves the other callbacks too
                 _logger.exception("The callback that watches run %s raised.", watch.run_id)
             watch.is_over = watch.is_over or _ends_run(record.event_log_entry)
         if len(records) == _PAGE_SIZE:

@@ -1,4 +1,4 @@
-"""The storages of a team: PostgreSQL. Needs the extra `postgres`."""
+"""Storages on PostgreSQL, for a team. They need the extra `postgres`."""
 
 from typing import TYPE_CHECKING
 

@@ -16,7 +16,7 @@ POSTGRES_CONFIG = Selector(
             {
                 "username": StringSource,
                 "password": Field(StringSource, is_secret=True),
-                "hostname": Field(StringSource, description="A host, or the folder of the server's Unix socket."),
+                "hostname": Field(StringSource, description="The host, or the folder of the server's Unix socket."),
                 "db_name": StringSource,
                 "port": Field(IntSource, default_value=5432),
                 "params": Field(Permissive(), default_value={}, description="Parameters of libpq, such as sslmode."),
@@ -27,12 +27,12 @@ POSTGRES_CONFIG = Selector(
 
 
 def postgres_url(config_value: dict[str, Any]) -> str:
-    """The URL that a config comes to."""
+    """The database URL that a config stands for."""
     if "postgres_url" in config_value:
         return str(config_value["postgres_url"])
     parts = config_value["postgres_db"]
     host, params = parts["hostname"], dict(parts["params"])
-    if host.startswith("/"):  # a URL has no place for a path among its hosts
+    if host.startswith("/"):  # the host part of a URL cannot hold a path
         host, params["host"] = "", host
     user, password, name = (quote(parts[key], safe="") for key in ("username", "password", "db_name"))
     query = f"?{urlencode(params)}" if params else ""

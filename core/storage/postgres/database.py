@@ -1,4 +1,4 @@
-"""PostgreSQL databases, by psycopg 3."""
+"""PostgreSQL databases, used through psycopg 3."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _LONGEST_INDEXED_BYTES = 2704  # of a B-tree entry with pages of 8 KiB; longer v
 
 
 class PostgresDatabase(SqlDatabase):
-    """A PostgreSQL database, which other programs may use too.
+    """A PostgreSQL database; other programs may have tables in it too.
 
     Args:
-        url: `postgresql://user:password@host:port/database`; the password is printed nowhere.
-        schemas: what it has to have.
-        what: what it is, for messages: "run database".
+        url: `postgresql://user:password@host:port/database`; the password is never printed.
+        schemas: the schemas that it must have.
+        what: its name in messages, such as "run database".
 
     Raises:
-        DagsterStorageError: the URL is none of PostgreSQL.
+        DagsterStorageError: the URL is not a PostgreSQL URL.
         DagsterMissingExtraError: psycopg is not installed.
     """
 
@@ -42,22 +42,22 @@ class PostgresDatabase(SqlDatabase):
         options: dict[str, Any] = {}
         if "connect_timeout" not in self._url.query:
             options["connect_timeout"] = _CONNECT_TIMEOUT_SECONDS
-        # A ping a checkout lets a process outlive a restart of the server.
+        # A ping at each checkout lets a process survive a restart of the server.
         return sa.create_engine(self._url, connect_args=options, hide_parameters=True, pool_pre_ping=True)
 
     def _reading(self, engine: sa.Engine) -> AbstractContextManager[sa.Connection]:
-        # Told to PostgreSQL with the BEGIN, so that one state is seen by all queries of the block.
+        # Sent to PostgreSQL with the BEGIN, so that all queries of the block see the same state.
         return engine.connect().execution_options(isolation_level="REPEATABLE READ")
 
     def _writing(self, engine: sa.Engine) -> AbstractContextManager[sa.Connection]:
         return engine.begin()
 
     def _foreign(self, tables: set[str]) -> set[str]:
-        return set()  # others may have tables of their own here
+        return set()  # other programs may have tables here
 
     def _lock_schemas(self, connection: sa.Connection) -> None:
-        # Two processes that make or change the tables at once would fail on each other's: PostgreSQL has no
-        # IF NOT EXISTS that waits.
+        # Two processes that create or change the tables at once would make each other fail: IF NOT EXISTS of
+        # PostgreSQL does not wait for the other transaction.
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext("cloudstore tables"))))
 
     def _meaning_of(self, error: sa.exc.DBAPIError) -> Exception:
@@ -65,18 +65,18 @@ class PostgresDatabase(SqlDatabase):
         with_nul = next((text for text in texts if "\0" in text), None)
         if with_nul is not None and isinstance(error, sa.exc.DataError):
             return DagsterInvariantViolationError(
-                f"{with_nul[:_SHOWN_CHARACTERS]!r} holds a NUL character, which PostgreSQL cannot keep."
+                f"{with_nul[:_SHOWN_CHARACTERS]!r} holds a NUL character, which PostgreSQL cannot store."
             )
         if getattr(error.orig, "sqlstate", None) == _TOO_LONG_FOR_AN_INDEX and texts:
             longest = max(texts, key=lambda text: len(text.encode()))
             return DagsterInvariantViolationError(
                 f"{longest[:_SHOWN_CHARACTERS]!r}… has {len(longest.encode())} bytes, which is too long for an index "
-                f"of PostgreSQL; {_LONGEST_INDEXED_BYTES} always fit."
+                f"in PostgreSQL; shorten it to {_LONGEST_INDEXED_BYTES} bytes, which always fit."
             )
         return DagsterStorageError(f"Cannot use the {self._name}: {_first_line(error.orig)}")
 
     def _backup(self) -> str | None:
-        return None  # pg_dump is for its operator to run
+        return None  # backups of a server are its operator's task
 
 
 def _check_driver() -> None:
@@ -94,7 +94,7 @@ def _parsed(url: str) -> sa.URL:
         # The cause would show the URL, and with it the password.
         raise DagsterStorageError(f"The URL of the PostgreSQL database cannot be read. {hint}") from None
     if parsed.drivername not in ("postgresql", "postgres", "postgresql+psycopg", "postgresql+psycopg2"):
-        raise DagsterStorageError(f"A URL of {parsed.drivername} is none of PostgreSQL. {hint}")
+        raise DagsterStorageError(f"A {parsed.drivername} URL is not a PostgreSQL URL. {hint}")
     return parsed.set(drivername="postgresql+psycopg")
 
 

@@ -25,19 +25,19 @@ class PostgresEventLogStorage(PostgresStorage, ConsolidatedEventLogStorage):
     WHAT = "event log"
 
     def lock_assets(self, connection: sa.Connection) -> None:
-        # For who follows an asset, as below. And a transaction sees nothing of another that has not ended: one could
-        # forget an asset that the other stores anew, and of two that forget the last runs that used a value each
-        # would leave it known for the sake of the other.
+        # For readers that follow an asset, as below. Also, a transaction does not see changes of another that has not
+        # ended: one could delete an asset that the other is storing, and two that delete the last two runs that used
+        # a value would each keep the value for the sake of the other.
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext("cloudstore assets"))))
 
     def after(self, run_id: str, cursor: int) -> sa.ColumnElement[bool]:
-        # By `run_id = ...` the index by run and place is one of several that could give the order, and PostgreSQL sorts
-        # the rest of the run for each page, or looks through the events of all runs.
+        # With `run_id = ...`, PostgreSQL may choose another index than the one by run and place; it then sorts the rest
+        # of the run for each page, or reads the events of all runs.
         place = sa.tuple_(events.c.run_id, events.c.id)
         return (place > sa.tuple_(sa.literal(run_id), sa.literal(cursor))) & (events.c.run_id <= run_id)
 
     def lock_runs(self, connection: sa.Connection, run_ids: Collection[str]) -> None:
-        # Numbers are given out before transactions end, so without the lock a reader that follows a run could see
-        # a later entry first and miss the earlier one. In one order, or two transactions could wait for each other.
+        # Ids are assigned before transactions end, so without the lock a reader that follows a run could see a later
+        # entry first and miss the earlier one. The locks are taken in sorted order to avoid deadlocks.
         for run_id in sorted(run_ids):
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(run_id, 0))))

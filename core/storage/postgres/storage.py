@@ -1,4 +1,4 @@
-"""What the storages on PostgreSQL have in common."""
+"""The part that the storages on PostgreSQL have in common."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ class PostgresStorage(SqlStorage, ConfigurableClass):
     """Mixin of a storage: its database and its config.
 
     Args:
-        postgres_url: `postgresql://user:password@host:5432/database`; the password is printed nowhere.
-        inst_data: what it was configured with.
+        postgres_url: `postgresql://user:password@host:5432/database`; the password is never printed.
+        inst_data: the config that it was made from.
 
     Raises:
-        DagsterStorageError: the URL is none of PostgreSQL.
+        DagsterStorageError: the URL is not a PostgreSQL URL.
         DagsterMissingExtraError: psycopg is not installed.
     """
 
     SCHEMAS: ClassVar[Sequence[Schema]]
-    """What its database has to have."""
+    """The schemas that its database must have."""
 
     WHAT: ClassVar[str]
-    """What its database is, for messages."""
+    """The name of its database in messages."""
 
     def __init__(self, postgres_url: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._database = PostgresDatabase(postgres_url, self.SCHEMAS, self.WHAT)

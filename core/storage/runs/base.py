@@ -1,4 +1,4 @@
-"""What a run storage does; `tests/core/storage/test_run_storage.py` holds every implementation to it."""
+"""The interface of run storages; `tests/core/storage/test_run_storage.py` tests every implementation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.records.schema_migration import Migration
 class RunStorage(ABC):
     """Keeps the record of every run. Safe for use by many threads and, where persistent, many processes.
 
-    What a method has returned from is kept even if the process is killed the moment after.
+    Once a method has returned, its changes are kept even if the process is killed immediately afterwards.
     """
 
     @abstractmethod
@@ -22,7 +22,7 @@ class RunStorage(ABC):
         """Stores a new run and returns it.
 
         Raises:
-            DagsterRunAlreadyExists: a run with its id is stored; nothing is changed.
+            DagsterRunAlreadyExists: a run with its id exists; nothing is changed.
         """
 
     @abstractmethod
@@ -49,12 +49,12 @@ class RunStorage(ABC):
     def get_run_records(
         self, filters: PipelineRunsFilter | None = None, cursor: str | None = None, limit: int | None = None
     ) -> list[RunRecord]:
-        """Runs that meet `filters`, the one added last first.
+        """Runs that meet `filters`, newest first.
 
         Args:
             filters: all runs when None.
-            cursor: a run id; only runs added before that one. Unknown ids give an empty list.
-            limit: at most so many.
+            cursor: a run id; only runs added before that one. An unknown id gives an empty list.
+            limit: maximum number of runs.
 
         Raises:
             DagsterInvariantViolationError: `limit` is negative.
@@ -63,7 +63,7 @@ class RunStorage(ABC):
     def get_runs(
         self, filters: PipelineRunsFilter | None = None, cursor: str | None = None, limit: int | None = None
     ) -> list[PipelineRun]:
-        """As `get_run_records`, the runs alone."""
+        """Like `get_run_records`, without what else is stored with each run."""
         return [record.pipeline_run for record in self.get_run_records(filters, cursor, limit)]
 
     @abstractmethod
@@ -89,16 +89,16 @@ class RunStorage(ABC):
 
         Raises:
             DagsterRunNotFoundError: there is no such run.
-            DagsterInvariantViolationError: a tag is no text.
+            DagsterInvariantViolationError: a tag is not text.
         """
 
     @abstractmethod
     def delete_run(self, run_id: str) -> None:
-        """Forgets a run and its tags. An unknown one is no error."""
+        """Deletes a run and its tags; an unknown run is ignored."""
 
     @abstractmethod
     def wipe(self) -> None:
-        """Forgets every run."""
+        """Deletes every run."""
 
     @abstractmethod
     def add_daemon_heartbeat(self, daemon_heartbeat: DaemonHeartbeat) -> None:
@@ -110,20 +110,20 @@ class RunStorage(ABC):
 
     @abstractmethod
     def wipe_daemon_heartbeats(self) -> None:
-        """Forgets every heartbeat."""
+        """Deletes every heartbeat."""
 
     def check(self) -> None:
-        """Raises DagsterStorageError where it cannot be used, DagsterSchemaError where it has to be migrated."""
+        """Raises DagsterStorageError if the storage cannot be used, DagsterSchemaError if it has to be migrated."""
         return
 
     def migrate(self) -> list[Migration]:
-        """Brings the storage to the form this release needs; returns what was done, nothing where it has that form.
+        """Brings the storage to the schema that this release needs; returns what was done, nothing if it is up to date.
 
         Raises:
-            DagsterStorageError: it cannot be used, or the migration failed and nothing was changed.
+            DagsterStorageError: the storage cannot be used, or the migration failed; the database is unchanged then.
         """
         return []
 
     def dispose(self) -> None:
-        """Lets go of connections; the storage opens them anew if it is used again."""
+        """Closes all connections; they are opened again when the storage is used again."""
         return

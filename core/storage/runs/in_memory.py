@@ -1,4 +1,4 @@
-"""Runs kept in this process alone, for ephemeral instances."""
+"""Runs in the memory of this process, for ephemeral instances."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from core.storage.runs.base import RunStorage
 
 
 class InMemoryRunStorage(RunStorage):
-    """Runs in a dict. Gone with the process."""
+    """Runs in the memory of this process, which end with it."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -92,7 +92,7 @@ class InMemoryRunStorage(RunStorage):
         with self._lock:
             record = self._records.get(run_id)
             if record is None:
-                raise DagsterRunNotFoundError(f"No run {run_id!r} to add tags to.", run_id)
+                raise DagsterRunNotFoundError(f"There is no run {run_id!r} to add tags to.", run_id)
             run = record.pipeline_run
             self._records[run_id] = replace(record, pipeline_run=run.with_tags({**run.tags, **new_tags}))
 
@@ -115,7 +115,7 @@ class InMemoryRunStorage(RunStorage):
 
 
 def _detached(run: PipelineRun) -> PipelineRun:
-    """The run with containers of its own, so that a caller's later changes are not changes of the record."""
+    """The run with copies of its containers, so that later changes by the caller do not change the record."""
     return replace(run, run_config=_copy(run.run_config), tags=dict(run.tags))
 
 

@@ -15,13 +15,13 @@ from core.storage.sql.in_lists import batches
 def ids_of_runs(
     connection: sa.Connection, filters: PipelineRunsFilter, before: int | None, limit: int | None
 ) -> list[int]:
-    """`runs.id` of the runs that meet `filters`, the greatest first.
+    """`runs.id` of the runs that meet `filters`, in descending order.
 
     Args:
         connection: to the run database.
         filters: what they must meet.
         before: only ids below this one.
-        limit: at most so many.
+        limit: maximum number of runs.
     """
     if filters.run_ids is None:
         return list(connection.execute(_page(filters, before, limit)).scalars())
@@ -46,7 +46,7 @@ def _in_batches(filters: PipelineRunsFilter) -> list[PipelineRunsFilter]:
 def _page(filters: PipelineRunsFilter, before: int | None, limit: int | None) -> sa.Select[Any]:
     statuses = dict.fromkeys(filters.statuses or ())
     if len(statuses) > 1 and limit is not None:
-        # The newest of each status come out of the index in order; together they would all have to be sorted.
+        # An index gives the newest of one status in order; for several at once, the database would sort all of them.
         each = [_page(msgspec.structs.replace(filters, statuses=(status,)), before, limit) for status in statuses]
         together = sa.union_all(*(sa.select(page.subquery().c.id) for page in each)).subquery()
         return sa.select(together.c.id).order_by(together.c.id.desc()).limit(limit)
@@ -61,7 +61,7 @@ def _matching(filters: PipelineRunsFilter) -> tuple[sa.Select[Any], sa.ColumnEle
     tags = list((filters.tags or {}).items())
     if not tags:
         return sa.select(runs.c.id).where(*_conditions(filters)), runs.c.id
-    # The first tag leads, by an index in the order of the ids.
+    # The first tag is looked up by an index that gives the ids in order.
     (key, value), *more = tags
     first = run_tags.alias()
     query = sa.select(first.c.run.label("id")).where(first.c.key == key, first.c.value == value)

@@ -1,4 +1,4 @@
-"""Every query of a run storage, for any SQL database."""
+"""The queries of run storages on any SQL database."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from core.storage.sql.upsert import insert_or_replace
 
 
 class SqlRunStorage(SqlStorage, RunStorage):
-    """Base of the run storages on SQL databases: an implementation says which database, with the schema `SCHEMA`."""
+    """Base of the run storages on SQL databases; an implementation says which database, with the schema `SCHEMA`."""
 
     def add_run(self, pipeline_run: PipelineRun) -> PipelineRun:
         now = _now()
@@ -101,7 +101,7 @@ class SqlRunStorage(SqlStorage, RunStorage):
         with self.write() as connection:
             run = connection.execute(sa.select(runs.c.id).where(runs.c.run_id == run_id)).scalar()
             if run is None:
-                raise DagsterRunNotFoundError(f"No run {run_id!r} to add tags to.", run_id)
+                raise DagsterRunNotFoundError(f"There is no run {run_id!r} to add tags to.", run_id)
             insert_or_replace(connection, run_tags, _tag_rows(run, new_tags))
 
     def delete_run(self, run_id: str) -> None:
@@ -128,7 +128,7 @@ class SqlRunStorage(SqlStorage, RunStorage):
 
 
 def _now() -> float:
-    return datetime.now(UTC).timestamp()  # in whole microseconds, so that it is met by its own datetime
+    return datetime.now(UTC).timestamp()  # in whole microseconds, as a datetime made from it is
 
 
 def _tag_rows(run: int, tags: Mapping[str, str]) -> list[dict[str, Any]]:

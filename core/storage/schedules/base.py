@@ -1,4 +1,4 @@
-"""What a schedule storage does; `tests/core/storage/test_schedule_storage.py` holds every implementation to it."""
+"""The interface of schedule storages; `tests/core/storage/test_schedule_storage.py` tests every implementation."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from core.storage.paging import check_limit
 class ScheduleStorage(ABC):
     """Keeps the state of every schedule and sensor, and their ticks. Both are called jobs.
 
-    Safe for use by many threads and, where persistent, many processes. Each method does all it says or nothing. What
-    a method has returned from is kept even if the process is killed the moment after. Times are Unix seconds.
+    Safe for use by many threads and, where persistent, many processes. A method either makes all its changes or none.
+    Once it has returned, they are kept even if the process is killed immediately afterwards. Times are Unix seconds.
     """
 
     @abstractmethod
     def all_stored_job_state(
         self, repository_origin_id: str | None = None, job_type: JobType | None = None
     ) -> list[JobState]:
-        """The states of jobs, the one added first first.
+        """The states of jobs, oldest first.
 
         Args:
             repository_origin_id: only of jobs in this repository.
@@ -43,26 +43,26 @@ class ScheduleStorage(ABC):
 
     @abstractmethod
     def add_job_state(self, job: JobState) -> JobState:
-        """Stores the state of a new job and returns it. Of many that add one job at once, one succeeds.
+        """Stores the state of a new job and returns it. If many callers add the same job at once, one succeeds.
 
         Raises:
-            DagsterInvariantViolationError: a state of this job is stored; it stays as it is.
+            DagsterInvariantViolationError: this job has a state already; it stays as it is.
         """
 
     @abstractmethod
     def update_job_state(self, job: JobState) -> JobState:
-        """Replaces the state of a job and returns the new one. Its place among the others stays.
+        """Replaces the state of a job and returns the new one. Its place in the order of jobs stays the same.
 
         Raises:
-            DagsterInvariantViolationError: no state of this job is stored; none is made.
+            DagsterInvariantViolationError: this job has no state; none is added.
         """
 
     @abstractmethod
     def delete_job_state(self, job_origin_id: str) -> None:
-        """Forgets the state of a job. Its ticks stay. Of many that delete one state at once, one succeeds.
+        """Deletes the state of a job; its ticks stay. If many callers delete the same state at once, one succeeds.
 
         Raises:
-            DagsterInvariantViolationError: no state of this job is stored.
+            DagsterInvariantViolationError: this job has no state.
         """
 
     @abstractmethod
@@ -74,21 +74,21 @@ class ScheduleStorage(ABC):
         limit: int | None = None,
         cursor: TickCursor | None = None,
     ) -> list[JobTick]:
-        """Ticks of a job, with the latest timestamp first; of those with the same one, the one created last.
+        """Ticks of a job, newest first: by timestamp, and by order of creation where timestamps are equal.
 
-        A job need not have a state. One with many ticks is read in pages: `limit` of them, and then again with the
-        last one's `cursor`. Ticks that are created or purged meanwhile make no other one be left out or read twice; the
-        last page takes as long as the first.
+        A job need not have a state. Read many ticks in pages: `limit` of them, then the next with the `cursor` of the
+        last one. Ticks that are created or deleted meanwhile cause no other tick to be missed or read twice, and the
+        last page is as fast as the first.
 
         Args:
             job_origin_id: the job; an unknown one has no ticks.
-            before: only those with an earlier timestamp than this; Unix time in seconds.
-            after: only those with a later timestamp than this; Unix time in seconds.
-            limit: at most so many.
-            cursor: only those that come after the tick with this `cursor`, which may be gone.
+            before: only ticks with an earlier timestamp; Unix time in seconds.
+            after: only ticks with a later timestamp; Unix time in seconds.
+            limit: maximum number of ticks.
+            cursor: only ticks that come after the one with this `cursor`, which may have been deleted.
 
         Raises:
-            DagsterInvariantViolationError: `before`, `after` or the cursor's is no Unix time, or `limit` is negative.
+            DagsterInvariantViolationError: a time is not a Unix time in seconds, or `limit` is negative.
         """
 
     def get_latest_job_tick(self, job_origin_id: str) -> JobTick | None:
@@ -98,27 +98,27 @@ class ScheduleStorage(ABC):
 
     @abstractmethod
     def create_job_tick(self, job_tick_data: JobTickData) -> JobTick:
-        """Stores a tick and returns it with its id: greater than any before, also after `wipe`."""
+        """Stores a tick and returns it with its id, which is greater than any before, even after `wipe`."""
 
     @abstractmethod
     def update_job_tick(self, tick: JobTick) -> JobTick:
         """Replaces the stored tick that has this id and job, and returns the new one.
 
         Raises:
-            DagsterInvariantViolationError: there is no such tick of this job, or not any more; none is made.
+            DagsterInvariantViolationError: this job has no such tick, or no longer has it; none is created.
         """
 
     @abstractmethod
     def purge_job_ticks(self, job_origin_id: str, tick_status: JobTickStatus, before: float) -> None:
-        """Forgets ticks of a job. That there are none is no error.
+        """Deletes ticks of a job; it is not an error if there are none.
 
         Args:
             job_origin_id: the job.
-            tick_status: only those in this status.
-            before: only those with an earlier timestamp than this; Unix time in seconds.
+            tick_status: only ticks in this status.
+            before: only ticks with an earlier timestamp; Unix time in seconds.
 
         Raises:
-            DagsterInvariantViolationError: `before` is no Unix time.
+            DagsterInvariantViolationError: `before` is not a Unix time in seconds.
         """
 
     @abstractmethod
@@ -127,27 +127,27 @@ class ScheduleStorage(ABC):
 
     @abstractmethod
     def wipe(self) -> None:
-        """Forgets every state and every tick."""
+        """Deletes every state and every tick."""
 
     def check(self) -> None:
-        """Raises DagsterStorageError where it cannot be used, DagsterSchemaError where it has to be migrated."""
+        """Raises DagsterStorageError if the storage cannot be used, DagsterSchemaError if it has to be migrated."""
         return
 
     def migrate(self) -> list[Migration]:
-        """Brings the storage to the form this release needs; returns what was done, nothing where it has that form.
+        """Brings the storage to the schema that this release needs; returns what was done, nothing if it is up to date.
 
         Raises:
-            DagsterStorageError: it cannot be used, or the migration failed and nothing was changed.
+            DagsterStorageError: the storage cannot be used, or the migration failed; the database is unchanged then.
         """
         return []
 
     def dispose(self) -> None:
-        """Lets go of connections; the storage opens them anew if it is used again."""
+        """Closes all connections; they are opened again when the storage is used again."""
         return
 
 
 def check_page(before: float | None, after: float | None, limit: int | None, cursor: TickCursor | None) -> None:
-    """Refuses arguments of `get_job_ticks` as it says."""
+    """Raises DagsterInvariantViolationError for arguments that `get_job_ticks` does not take."""
     for name, value in (("before", before), ("after", after), ("The cursor's timestamp", cursor and cursor[0])):
         if value is not None:
             check_unix_seconds(value, name)
@@ -157,22 +157,22 @@ def check_page(before: float | None, after: float | None, limit: int | None, cur
 def state_exists(job: JobState) -> DagsterInvariantViolationError:
     """What `add_job_state` raises."""
     return DagsterInvariantViolationError(
-        f"A state of {job.job_type.value.lower()} {job.job_name!r} (job origin id {job.job_origin_id}) "
-        "is stored already; change it with update_job_state."
+        f"The {job.job_type.value.lower()} {job.job_name!r} (job origin id {job.job_origin_id}) "
+        "has a state already; change it with update_job_state."
     )
 
 
 def no_state(job_origin_id: str, todo: str) -> DagsterInvariantViolationError:
     """What `update_job_state` and `delete_job_state` raise."""
     return DagsterInvariantViolationError(
-        f"No state of a job with origin id {job_origin_id!r} is stored, so there is nothing to {todo}; "
-        "add one with add_job_state, or see all_stored_job_state for those that there are."
+        f"There is no job with origin id {job_origin_id!r} to {todo}; "
+        "add its state with add_job_state, or list the jobs there are with all_stored_job_state."
     )
 
 
 def no_tick(tick: JobTick) -> DagsterInvariantViolationError:
     """What `update_job_tick` raises."""
     return DagsterInvariantViolationError(
-        f"No tick {tick.tick_id} of job {tick.job_name!r} (job origin id {tick.job_origin_id!r}) is stored: it has "
-        "been purged, or never was; make a new one with create_job_tick."
+        f"Job {tick.job_name!r} (job origin id {tick.job_origin_id!r}) has no tick {tick.tick_id}: it was deleted, or "
+        "never stored; create a new one with create_job_tick."
     )

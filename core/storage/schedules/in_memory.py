@@ -1,4 +1,4 @@
-"""Schedules and sensors kept in this process alone, for ephemeral instances."""
+"""Schedules and sensors in the memory of this process, for ephemeral instances."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from core.storage.schedules.base import ScheduleStorage, check_page, no_state, n
 
 
 class InMemoryScheduleStorage(ScheduleStorage):
-    """States and ticks in dicts. Gone with the process."""
+    """States and ticks in the memory of this process, which end with it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -24,13 +24,13 @@ job_ticks = sa.Table(
     "job_ticks",
     metadata,
     sa.Column("id", ROW_NUMBER, primary_key=True, autoincrement=True),
-    sa.Column("job_origin_id", sa.String, nullable=False, comment="of a job that need not be in jobs any more"),
+    sa.Column("job_origin_id", sa.String, nullable=False, comment="of a job whose state may have been deleted"),
     sa.Column("status", sa.String, nullable=False),
     sa.Column("timestamp", sa.Float, nullable=False, comment="Unix time in seconds"),
     sa.Column("body", sa.Text, nullable=False, comment="the JobTickData as JSON"),
     sa.Index("job_ticks_by_time", "job_origin_id", "timestamp", "id"),
     sa.Index("job_ticks_by_status", "job_origin_id", "status", "timestamp"),
-    # Without it SQLite gives the id of a purged tick again, and who still holds the old tick overwrites the new one.
+    # Otherwise SQLite uses the id of a deleted tick again, and a holder of the old tick would overwrite the new one.
     sqlite_autoincrement=True,
 )
 

@@ -1,4 +1,4 @@
-"""Every query of a schedule storage, for any SQL database."""
+"""The queries of schedule storages on any SQL database."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from core.storage.sql.storage import SqlStorage
 
 
 class SqlScheduleStorage(SqlStorage, ScheduleStorage):
-    """Base of the schedule storages on SQL databases: an implementation says which database, with `SCHEMA`."""
+    """Base of the schedule storages on SQL databases; an implementation says which database, with `SCHEMA`."""
 
     def all_stored_job_state(
         self, repository_origin_id: str | None = None, job_type: JobType | None = None
@@ -140,7 +140,7 @@ def _state_row(job: JobState) -> dict[str, Any]:
 
 
 def _comes_after(cursor: TickCursor) -> sa.ColumnElement[bool]:
-    # Compared as one row value, for which both SQLite and PostgreSQL go straight to the place in the index.
+    # Compared as one row value: with it, SQLite and PostgreSQL go straight to the place in the index.
     columns = (job_ticks.c.timestamp, job_ticks.c.id)
     place = (sa.literal(value, column.type) for value, column in zip(cursor, columns, strict=True))
     return sa.tuple_(*columns) < sa.tuple_(*place)

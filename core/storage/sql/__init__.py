@@ -1,1 +1,1 @@
-"""What every storage on a SQL database shares: opening it, its schema's revision, its errors."""
+"""The part that storages on any SQL database share: opening it, the revision of its schema, its errors."""

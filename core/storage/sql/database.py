@@ -1,4 +1,4 @@
-"""A SQL database as the storages use it: opened when needed, in short transactions, its errors translated once."""
+"""A SQL database as the storages use it: opened when needed, short transactions, errors translated in one place."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ class _Opened(NamedTuple):
     close: weakref.finalize[..., SqlDatabase]
 
 
-_of_parents: list[_Opened] = []  # kept, as what is collected is closed
+_of_parents: list[_Opened] = []  # kept alive, since garbage collection would close them
 
 
 class SqlDatabase(ABC):
-    """One database. It is opened when first used; its tables are made when it has none.
+    """One database. It is opened when first used, and its tables are created then if it has none.
 
-    Safe for threads, and for processes that are forked: a child opens connections of its own.
+    Safe for threads and for forked processes: a child opens its own connections.
 
     Args:
-        name: for messages.
-        schemas: what it has to have.
+        name: its name and place, for messages.
+        schemas: the schemas that it must have.
     """
 
     def __init__(self, name: DatabaseName, schemas: Sequence[Schema]) -> None:
@@ -58,7 +58,7 @@ class SqlDatabase(ABC):
 
     @abstractmethod
     def _make_engine(self) -> sa.Engine:
-        """An engine that has connected to nothing yet."""
+        """An engine that has not connected yet."""
 
     @abstractmethod
     def _reading(self, engine: sa.Engine) -> AbstractContextManager[sa.Connection]:
@@ -69,20 +69,20 @@ class SqlDatabase(ABC):
         """A connection in a transaction that ends with the block."""
 
     def _lock_schemas(self, connection: sa.Connection) -> None:
-        """Waits for other processes that make or migrate tables; nothing to do where there is one writer at a time."""
+        """Waits for other processes that create or migrate tables; databases with a single writer need no lock."""
         return
 
     @abstractmethod
     def _foreign(self, tables: set[str]) -> set[str]:
-        """Of a database's tables, where none are ours, those by which it is known to be another program's."""
+        """Of the tables of a database that has none of ours, those that show that it is another program's."""
 
     @abstractmethod
     def _meaning_of(self, error: sa.exc.DBAPIError) -> Exception:
-        """What to raise for an error of the driver."""
+        """The exception to raise for an error of the driver."""
 
     @abstractmethod
     def _backup(self) -> str | None:
-        """Copies the database before it is migrated, and returns where to; None where its operator does that."""
+        """Backs up the database before a migration and returns where; None if backups are its operator's task."""
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -90,51 +90,53 @@ class SqlDatabase(ABC):
 
         Raises:
             DagsterStorageError: the database cannot be used.
-            DagsterSchemaError: it has to be migrated, or a newer release made it.
+            DagsterSchemaError: it has to be migrated, or was made by a newer release.
         """
         with self._errors(), self._reading(self._engine()) as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """A connection in a transaction, committed at the end of the block and undone when it raises; keep it short.
+        """A connection in a transaction, which is committed at the end of the block and rolled back if it raises.
+
+        Keep transactions short: others wait for them.
 
         Raises:
-            DagsterStorageError, DagsterSchemaError: as `read`.
-            sqlalchemy.exc.IntegrityError: as it is, because the queries know what it means.
+            DagsterStorageError, DagsterSchemaError: as for `read`.
+            sqlalchemy.exc.IntegrityError: untranslated, since only the queries know its meaning.
         """
         with self._errors(), self._writing(self._engine()) as connection:
             yield connection
 
     def check(self) -> None:
-        """Opens the database; raises as `read` does."""
+        """Opens the database; raises the errors of `read`."""
         with self._errors():
             self._engine()
 
     def dispose(self) -> None:
-        """Closes the connections that are not in use. It is opened again when it is used again."""
+        """Closes the connections that are not in use. The database is opened again when it is used again."""
         with self._lock:
             opened, self._opened = self._opened, None
         if opened is not None:
             opened.close()
 
     def begin_anew(self) -> None:
-        """Called in a forked child: leaves its parent's connections alone, whose locks closing them would take away."""
-        self._lock = threading.Lock()  # which may have been held by a thread that was not forked
+        """Called in a forked child: keeps the parent's connections open, since closing them would release its locks."""
+        self._lock = threading.Lock()  # a thread that does not exist in the child may have held it
         if self._opened is not None:
             self._opened.close.detach()
             _of_parents.append(self._opened)
             self._opened = None
 
     def migrate(self) -> list[Migration]:
-        """Brings the schemas to their newest revisions, all or none, after a backup where the database is a file.
+        """Brings all schemas to their newest revisions, or none; a database file is backed up first.
 
         Returns:
-            What was done: nothing for a database that is up to date or has no tables yet.
+            What was done; nothing if the database is up to date or has no tables yet.
 
         Raises:
-            DagsterStorageError: the database cannot be used, or a migration failed and nothing was changed.
-            DagsterSchemaError: a newer release made it.
+            DagsterStorageError: the database cannot be used, or a migration failed; nothing is changed then.
+            DagsterSchemaError: it was made by a newer release.
         """
         self.dispose()
         engine = self._make_engine()
@@ -153,7 +155,7 @@ class SqlDatabase(ABC):
         backup = self._backup()
         with self._writing(engine) as connection:
             self._lock_schemas(connection)
-            older = older_schemas(self._revisions(connection), self._schemas)  # another process may have been quicker
+            older = older_schemas(self._revisions(connection), self._schemas)  # another process may have been faster
             for schema, revision in older:
                 upgrade(connection, schema.name, schema.version_table_name, revision)
         return [Migration(self._name.place, each.name, revision, each.head, backup) for each, revision in older]
@@ -187,7 +189,7 @@ class SqlDatabase(ABC):
         return revisions_in(connection, self._schemas, self._name, self._foreign)
 
     def _create_missing(self, connection: sa.Connection) -> Revisions:
-        revisions = self._revisions(connection)  # another process may have been quicker
+        revisions = self._revisions(connection)  # another process may have been faster
         for schema in self._schemas:
             if revisions[schema.name] is None:
                 schema.create(connection)
@@ -204,7 +206,7 @@ class SqlDatabase(ABC):
             raise self._meaning_of(error) from error
         except sa.exc.TimeoutError as error:
             raise DagsterStorageError(
-                f"Cannot use the {self._name}: too many threads of this process use it at once."
+                f"Cannot use the {self._name}: too many threads of this process use it at once; use fewer threads."
             ) from error
         except UnicodeEncodeError as error:
             raise DagsterInvariantViolationError(f"{error.object[:40]!r} is not valid Unicode text.") from error

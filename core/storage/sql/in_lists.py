@@ -1,4 +1,4 @@
-"""Long lists of values, in pieces that a SQL query takes."""
+"""Splits long lists of values into batches that fit into a SQL query."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ _LIST_SIZE = 500  # below the smallest limit on bound parameters of the database
 
 
 def batches(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    """`values` in order, in pieces for `column.in_(piece)`."""
+    """`values` in order, in batches for `column.in_(batch)`."""
     return (values[start : start + _LIST_SIZE] for start in range(0, len(values), _LIST_SIZE))

@@ -1,4 +1,4 @@
-"""Which revisions a database's schemas have, and which they should have."""
+"""The revisions that the schemas of a database have, held against those that this release needs."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from core.errors import DagsterSchemaError, DagsterStorageError
 from core.storage.sql.schema import Schema
 
 Revisions = dict[str, str | None]
-"""The name of a schema to its revision; None where the database has none of its tables."""
+"""The name of a schema -> its revision; None if the database has none of its tables."""
 
 
 @dataclass(frozen=True)
 class DatabaseName:
-    """A database, for messages.
+    """The name of a database in messages.
 
     Attributes:
-        what: "run database".
+        what: its kind, such as "run database".
         place: a path, or a URL without its password.
     """
 
@@ -40,12 +40,12 @@ def revisions_in(
 
     Args:
         connection: to the database.
-        schemas: those it should have.
-        name: for messages.
-        foreign: of the names of all its tables, those by which it is known to be another program's.
+        schemas: the schemas that it should have.
+        name: its name in messages.
+        foreign: given the names of all its tables, those that show that it is another program's.
 
     Raises:
-        DagsterStorageError: it is another program's, or uses names of our tables for something else.
+        DagsterStorageError: it is another program's, or has other tables with our names.
     """
     tables = set(sa.inspect(connection).get_table_names())
     revisions = {schema.name: schema.revision_in(connection, tables) for schema in schemas}
@@ -55,33 +55,34 @@ def revisions_in(
     if clash:
         listed = ", ".join(clash[:3]) + (", …" if len(clash) > 3 else "")
         raise DagsterStorageError(
-            f"The {name} is another program's: it has the tables {listed}. Name another place for it in dagster.yaml."
+            f"The {name} belongs to another program: it has the tables {listed}. "
+            "Choose another database in dagster.yaml."
         )
     return revisions
 
 
 def check_not_newer(revisions: Revisions, schemas: Sequence[Schema], name: DatabaseName) -> None:
-    """Raises DagsterSchemaError where a newer release made the database."""
+    """Raises DagsterSchemaError if the database was made by a newer release."""
     for schema in schemas:
         revision = revisions[schema.name]
         if revision is not None and revision > schema.head:
             raise DagsterSchemaError(
-                f"The {name} was made by a newer release: its schema {schema.name} is at revision {revision}, this "
-                f"release knows {schema.head}. Upgrade with `pip install --upgrade cloudstore`."
+                f"The {name} was made by a newer release: its schema {schema.name} is at revision {revision}, and this "
+                f"release knows revisions up to {schema.head}. Upgrade with `pip install --upgrade cloudstore`."
             )
 
 
 def older_schemas(revisions: Revisions, schemas: Sequence[Schema]) -> list[tuple[Schema, str]]:
-    """The schemas that an older release made, each with its revision."""
+    """The schemas at an older revision, each with that revision."""
     found = [(schema, revisions[schema.name]) for schema in schemas]
     return [(schema, revision) for schema, revision in found if revision is not None and revision < schema.head]
 
 
 def check_current(revisions: Revisions, schemas: Sequence[Schema], name: DatabaseName) -> None:
-    """Raises DagsterSchemaError where an older or a newer release made the database."""
+    """Raises DagsterSchemaError if the database was made by an older or a newer release."""
     check_not_newer(revisions, schemas, name)
     for schema, revision in older_schemas(revisions, schemas):
         raise DagsterSchemaError(
-            f"The {name} was made by an older release: its schema {schema.name} is at revision {revision}, this "
-            f"release needs {schema.head}. Migrate it with `cloudstore instance migrate`."
+            f"The {name} was made by an older release: its schema {schema.name} is at revision {revision}, and this "
+            f"release needs revision {schema.head}. Migrate it with `cloudstore instance migrate`."
         )

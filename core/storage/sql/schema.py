@@ -1,4 +1,4 @@
-"""The tables of a storage, and which revision of them a database has."""
+"""The tables of a storage, and the revision of them that a database has."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from functools import cached_property
 
 import sqlalchemy as sa
 
-ROW_NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite numbers rows itself only where it says INTEGER
-UNVERSIONED_REVISION = "0001"  # of release 0.1.0, whose databases do not say their revision
+ROW_NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite assigns ids only to INTEGER columns
+UNVERSIONED_REVISION = "0001"  # of release 0.1.0, whose databases do not store their revision
 
 
 @dataclass(frozen=True)
 class Schema:
-    """The tables of one storage, with the revisions they went through.
+    """The tables of one storage, at their newest revision.
 
     Attributes:
-        name: the folder of its migrations.
-        metadata: the tables as they are now.
-        head: the newest revision, which those tables have; four digits, growing.
-        unversioned: the tables by which a database of release 0.1.0 is known.
+        name: also the folder of its migrations.
+        metadata: the tables, at the newest revision.
+        head: the newest revision: four digits, which grow.
+        unversioned: the tables by which a database of release 0.1.0 is recognized.
     """
 
     name: str
@@ -30,18 +30,18 @@ class Schema:
 
     @property
     def version_table_name(self) -> str:
-        """str: the table that holds the revision, apart for each schema as a database may hold several."""
+        """str: the table that holds the revision; one for each schema, as a database may hold several."""
         return f"cloudstore_{self.name}_version"
 
     @cached_property
     def version_table(self) -> sa.Table:
-        """sa.Table: laid out as Alembic has it."""
+        """sa.Table: with the columns that Alembic expects."""
         return sa.Table(
             self.version_table_name, sa.MetaData(), sa.Column("version_num", sa.String(32), primary_key=True)
         )
 
     def revision_in(self, connection: sa.Connection, tables: Set[str]) -> str | None:
-        """The revision of the schema in a database, or None where the database has none of its tables.
+        """The revision of the schema in a database, or None if the database has none of its tables.
 
         Args:
             connection: to the database.
@@ -49,12 +49,12 @@ class Schema:
         """
         if self.version_table_name in tables:
             return str(connection.execute(sa.select(self.version_table.c.version_num)).scalar_one())
-        could_be_unversioned = connection.dialect.name == "sqlite" and "alembic_version" not in tables  # Dagster's own
+        could_be_unversioned = connection.dialect.name == "sqlite" and "alembic_version" not in tables  # Dagster's
         is_unversioned = could_be_unversioned and bool(self.unversioned) and self.unversioned <= tables
         return UNVERSIONED_REVISION if is_unversioned else None
 
     def create(self, connection: sa.Connection) -> None:
-        """Makes the tables, at the newest revision."""
+        """Creates the tables, at the newest revision."""
         self.metadata.create_all(connection, checkfirst=False)
         self.version_table.create(connection)
         connection.execute(self.version_table.insert(), {"version_num": self.head})

@@ -1,4 +1,4 @@
-"""What the storages that keep everything in one SQL database have in common."""
+"""The part that storages in a single SQL database have in common."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class SqlStorage(ABC):
     @property
     @abstractmethod
     def database(self) -> SqlDatabase:
-        """SqlDatabase: with the schemas that the storage needs."""
+        """SqlDatabase: the database, with the schemas that the storage needs."""
 
     def read(self) -> AbstractContextManager[sa.Connection]:
         """A connection for queries; see `SqlDatabase.read`."""

@@ -1,4 +1,4 @@
-"""Inserts that meet a row that is there already; each database has a construct of its own for the same SQL."""
+"""Inserts of rows that may exist already; SQLAlchemy has a separate construct for each database."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import sqlalchemy as sa
 
 
 def insert_missing(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Inserts those of `rows` whose keys are not there yet."""
+    """Inserts those of `rows` whose primary keys are new."""
     if rows:
         connection.execute(_insert_missing(connection.dialect.name, table), rows)
 
 
 def insert_or_replace(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Inserts `rows`; a row with the same primary key gets the new values."""
+    """Inserts `rows`; an existing row with the same primary key gets the new values."""
     if rows:
         connection.execute(_insert_or_replace(connection.dialect.name, table), rows)
 
 
-# Making a statement takes longer than executing it.
+# Building a statement takes longer than executing it.
 
 
 @cache
@@ -39,5 +39,5 @@ def _insert_or_replace(dialect: str, table: sa.Table) -> Any:
 
 
 def _insert(dialect: str, table: sa.Table) -> Any:
-    # Of the dialect that is in use, and so imported already; that of PostgreSQL takes 30 ms.
+    # Only the dialect in use, which is imported already: importing that of PostgreSQL takes 30 ms.
     return importlib.import_module(f"sqlalchemy.dialects.{dialect}").insert(table)

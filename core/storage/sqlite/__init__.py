@@ -1,1 +1,1 @@
-"""What the storages on SQLite have in common."""
+"""SQLite database files, and the part that the storages on them have in common."""

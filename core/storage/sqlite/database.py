@@ -31,28 +31,28 @@ def sqlite_url(path: Path) -> str:
 
 
 class SqliteDatabase(SqlDatabase):
-    """A database file: WAL, a busy timeout, short transactions that take their lock at once.
+    """A database file: in WAL mode, with a busy timeout, and short transactions that take their lock at once.
 
     Args:
-        path: the file; its directory is made with it.
-        schemas: what it has to have.
-        what: what it is, for messages: "run database".
+        path: the file; its directory is created with it.
+        schemas: the schemas that it must have.
+        what: its name in messages, such as "run database".
     """
 
     def __init__(self, path: Path, schemas: Sequence[Schema], what: str) -> None:
-        self.path = path.absolute()  # the same file wherever the process goes
+        self.path = path.absolute()  # still the same file after a change of directory
         self._opened_file: tuple[int, int] | None = None
         super().__init__(DatabaseName(what, str(self.path)), schemas)
 
     @classmethod
     def at_url(cls, url: str, schemas: Sequence[Schema], what: str) -> SqliteDatabase:
-        """The database at a SQLAlchemy URL, `sqlite:///path`; raises DagsterStorageError where it is none."""
+        """The database at a SQLAlchemy URL, `sqlite:///path`; raises DagsterStorageError for any other URL."""
         return cls(_path_in(url), schemas, what)
 
     def check(self) -> None:
         if self.path.exists():
             super().check()
-        else:  # a question must not make the file
+        else:  # a check must not create the file
             with self._errors():
                 _check_can_be_made(self.path)
 
@@ -61,7 +61,7 @@ class SqliteDatabase(SqlDatabase):
 
     @property
     def has_lost_its_file(self) -> bool:
-        """bool: whether it is open, and another process has deleted the file, or has made a new one in its place."""
+        """bool: whether it is open, and the file was deleted or replaced since."""
         return self._opened is not None and self._opened_file != _identity(self.path)
 
     def _open(self) -> sa.Engine:
@@ -86,7 +86,7 @@ class SqliteDatabase(SqlDatabase):
             yield connection
 
     def _foreign(self, tables: set[str]) -> set[str]:
-        return tables  # the file is ours alone
+        return tables  # no other program has tables in this file
 
     def _meaning_of(self, error: sa.exc.DBAPIError) -> Exception:
         return DagsterStorageError(f"Cannot use the {self._name}: {error.orig}.")
@@ -96,7 +96,7 @@ class SqliteDatabase(SqlDatabase):
         backup = self.path.with_name(f"{self.path.name}.{stamp}.backup")
         unfinished = backup.with_name(f"{backup.name}.part")
         try:
-            unfinished.touch(mode=stat.S_IMODE(self.path.stat().st_mode))  # no more may be read than before
+            unfinished.touch(mode=stat.S_IMODE(self.path.stat().st_mode))  # nobody may read more than before
             with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(unfinished)) as target:
                 source.backup(target)
             unfinished.rename(backup)
@@ -108,7 +108,7 @@ class SqliteDatabase(SqlDatabase):
 
 
 def _path_in(url: str) -> Path:
-    hint = "is no SQLite URL; write it as sqlite:///path/to/file.db."
+    hint = "is not a SQLite URL; write it as sqlite:///path/to/file.db."
     try:
         parsed = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):
@@ -130,28 +130,28 @@ def _identity(path: Path) -> tuple[int, int] | None:
 def _check_can_be_made(path: Path) -> None:
     there = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
     if not there.is_dir():
-        raise NotADirectoryError(f"{there} is no directory")
+        raise NotADirectoryError(f"{there} is not a directory")
     if not os.access(there, os.W_OK | os.X_OK):
-        raise PermissionError(f"{there} cannot be written to")
+        raise PermissionError(f"{there} is not writable")
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:
-    # The driver must not begin transactions of its own; `_begin` does, in the mode that is wanted.
+    # The driver must not begin transactions; `_begin` does, in the right mode.
     connection.isolation_level = None
     try:
         _use_wal(connection)
-        # In WAL mode NORMAL survives a killed process whole; only a power cut can take the last commits.
+        # In WAL mode, NORMAL loses nothing when a process is killed; only a power cut can lose the last commits.
         connection.execute("PRAGMA synchronous=NORMAL")
-        # A checkpoint waits for the disk, 60 ms here: so rarely while a run goes on, and when the file is closed.
+        # A checkpoint waits for the disk, 60 ms here; so there are few during a run, and one when the file is closed.
         connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
         connection.execute("PRAGMA foreign_keys=ON")
     except BaseException:
-        connection.close()  # the pool has not got it yet
+        connection.close()  # the pool does not know it yet
         raise
 
 
 def _use_wal(connection: Any) -> None:
-    """Switches a new file to WAL mode. SQLite does not wait where two processes do so at once, but answers "locked"."""
+    """Switches a new file to WAL mode. If two processes do so at once, SQLite does not wait but answers "locked"."""
     deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
     while True:
         try:

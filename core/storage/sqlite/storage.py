@@ -1,4 +1,4 @@
-"""What the storages that are one SQLite file have in common."""
+"""The part that storages in a single SQLite file have in common."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ class SqliteStorage(SqlStorage, ConfigurableClass):
     """Mixin of a storage: its file and its config.
 
     Args:
-        conn_string: a SQLAlchemy URL, `sqlite:///path/to/file.db`; the file is made when it is not there.
-        inst_data: what it was configured with.
+        conn_string: a SQLAlchemy URL, `sqlite:///path/to/file.db`; the file is created if it does not exist.
+        inst_data: the config that it was made from.
 
     Raises:
-        DagsterStorageError: the URL is none of SQLite.
+        DagsterStorageError: the URL is not a SQLite URL.
     """
 
     SCHEMAS: ClassVar[Sequence[Schema]]
-    """What its database has to have."""
+    """The schemas that its database must have."""
 
     WHAT: ClassVar[str]
-    """What its database is, for messages."""
+    """The name of its database in messages."""
 
     FILE_NAME: ClassVar[str]
-    """Of its database in a directory."""
+    """The name of its file in a directory."""
 
     def __init__(self, conn_string: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._database = SqliteDatabase.at_url(conn_string, self.SCHEMAS, self.WHAT)
@@ -39,7 +39,7 @@ class SqliteStorage(SqlStorage, ConfigurableClass):
 
     @classmethod
     def from_local(cls, base_dir: str, inst_data: ConfigurableClassData | None = None) -> Self:
-        """The storage in a directory, which is made when it is first used."""
+        """The storage in a directory, which is created when first used."""
         return cls(sqlite_url(Path(base_dir) / cls.FILE_NAME), inst_data)
 
     @property

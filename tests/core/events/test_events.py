@@ -60,7 +60,7 @@ def test_metadata_by_label(given: Any, data: Any) -> None:
 
 @pytest.mark.parametrize("bad", [None, object(), (1, 2), Path("/a"), b"a"])
 def test_metadata_of_no_kind_is_refused_by_its_label(bad: Any) -> None:
-    with pytest.raises(DagsterInvalidDefinitionError, match=f"'label' holds a {type(bad).__name__}; give a str"):
+    with pytest.raises(DagsterInvalidDefinitionError, match=f"'label' is of type {type(bad).__name__}; give a str"):
         Output(1, metadata={"label": bad})
 
 
@@ -101,7 +101,7 @@ def test_what_solids_raise() -> None:
     assert RetryRequested().max_retries == 1
     assert RetryRequested(2, 0.5).seconds_to_wait == 0.5
     for bad in ({"max_retries": -1}, {"seconds_to_wait": -0.1}):
-        with pytest.raises(DagsterInvalidDefinitionError, match="of 0 or more"):
+        with pytest.raises(DagsterInvalidDefinitionError, match="must be 0 or more"):
             RetryRequested(**bad)
     assert ExpectationResult(True, "label") == ExpectationResult(success=True, label="label")
     rows = ExpectationResult(False, "rows", metadata={"missing": 3})

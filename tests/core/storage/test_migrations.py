@@ -366,7 +366,7 @@ def test_a_database_of_another_program_is_refused_and_not_changed(statements: st
     storage = SqliteRunStorage.from_local(str(tmp_path))
     for use in (storage.check, storage.migrate, storage.get_runs):
         with pytest.raises(
-            DagsterStorageError, match=rf"{path} is another program's: it has the tables .*another place"
+            DagsterStorageError, match=rf"{path} belongs to another program: it has the tables .*another database"
         ):
             use()
     storage.dispose()
@@ -394,7 +394,7 @@ def test_tables_of_our_names_in_a_shared_postgresql_are_refused(new_postgres_url
         connection.execute(sa.text("DROP TABLE cloudstore_runs_version"))
     engine.dispose()
     with pytest.raises(
-        DagsterStorageError, match="is another program's: it has the tables daemon_heartbeats, run_tags"
+        DagsterStorageError, match="belongs to another program: it has the tables daemon_heartbeats, run_tags"
     ):
         storage.get_runs()
 

@@ -67,8 +67,8 @@ def test_a_server_that_is_not_there(storage_class: type[Storage], tmp_path: Path
         ("", "cannot be read"),
         ("hunter2", "cannot be read"),
         ("postgresql://me:hunter2@host:port/db", "cannot be read"),
-        ("sqlite:///hunter2.db", "A URL of sqlite is none of PostgreSQL"),
-        ("mysql://me:hunter2@host/db", "A URL of mysql is none of PostgreSQL"),
+        ("sqlite:///hunter2.db", "A sqlite URL is not a PostgreSQL URL"),
+        ("mysql://me:hunter2@host/db", "A mysql URL is not a PostgreSQL URL"),
     ],
 )
 def test_a_url_that_is_none(url: str, said: str) -> None:

@@ -439,7 +439,7 @@ def test_hostile_texts_come_back_or_are_refused(kind: str, hostile: str, fenced:
         for refused in (lambda: storage.add_run(run), lambda: storage.get_run_by_id(hostile)):
             with pytest.raises(DagsterInvariantViolationError, match=r"'a\\x00b' holds a NUL character") as caught:
                 refused()
-            assert "PostgreSQL cannot keep" in str(caught.value)
+            assert "PostgreSQL cannot store" in str(caught.value)
     else:
         storage.add_run(run)
         assert storage.get_run_by_id(hostile) == run

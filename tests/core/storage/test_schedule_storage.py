@@ -156,7 +156,7 @@ def test_states_by_repository_and_type_in_the_order_they_were_added(storage: Sch
 
 def test_a_job_has_one_state_and_the_first_stays(storage: ScheduleStorage) -> None:
     first = storage.add_job_state(schedule("daily"))
-    message = rf"schedule 'daily' \(job origin id {first.job_origin_id}\) is stored already; .* update_job_state"
+    message = rf"schedule 'daily' \(job origin id {first.job_origin_id}\) has a state already; .* update_job_state"
     with pytest.raises(DagsterInvariantViolationError, match=message):
         storage.add_job_state(first.with_status(STOPPED))
     assert storage.all_stored_job_state() == [first]
@@ -175,9 +175,9 @@ def test_states_are_replaced(storage: ScheduleStorage) -> None:
 def test_only_what_is_there_is_updated_or_deleted(storage: ScheduleStorage) -> None:
     state = storage.add_job_state(sensor("here"))
     gone = sensor("gone")
-    with pytest.raises(DagsterInvariantViolationError, match=f"'{gone.job_origin_id}' .* update; add one with"):
+    with pytest.raises(DagsterInvariantViolationError, match=f"'{gone.job_origin_id}' to update; add its state with"):
         storage.update_job_state(gone)
-    with pytest.raises(DagsterInvariantViolationError, match=r"'gone' is stored, .* delete; add one with"):
+    with pytest.raises(DagsterInvariantViolationError, match=r"'gone' to delete; add its state with"):
         storage.delete_job_state("gone")
     assert storage.all_stored_job_state() == [state]
     storage.delete_job_state(state.job_origin_id)
@@ -238,7 +238,9 @@ def test_only_a_jobs_own_ticks_are_updated(storage: ScheduleStorage) -> None:
     tick = storage.create_job_tick(data(1.0))
     of_another_job, unknown = JobTick(tick.tick_id, data(5.0, job="another")), JobTick(tick.tick_id + 1, data(5.0))
     for wrong in (of_another_job, unknown):
-        message = rf"No tick {wrong.tick_id} of job 'name' \(job origin id '{wrong.job_origin_id}'\) .*create_job_tick"
+        message = (
+            rf"Job 'name' \(job origin id '{wrong.job_origin_id}'\) has no tick {wrong.tick_id}: .*create_job_tick"
+        )
         with pytest.raises(DagsterInvariantViolationError, match=message):
             storage.update_job_tick(wrong)
     assert storage.get_job_ticks("job") == [tick]
@@ -253,7 +255,7 @@ def test_who_holds_a_tick_that_is_gone_does_not_overwrite_a_new_one(storage: Sch
     new = storage.create_job_tick(data(1.0))
     assert purged.tick_id < wiped.tick_id < new.tick_id
     for gone in (purged, wiped):
-        with pytest.raises(DagsterInvariantViolationError, match=f"No tick {gone.tick_id} of job"):
+        with pytest.raises(DagsterInvariantViolationError, match=f"has no tick {gone.tick_id}: it was deleted"):
             storage.update_job_tick(gone.with_status(SUCCESS))
     assert storage.get_job_ticks("job") == [new]
 
@@ -321,13 +323,13 @@ def test_two_storages_on_one_place_see_the_same(kind: str, make: Make, tmp_path:
     one, other = make(kind, tmp_path), make(kind, tmp_path)
     state, tick = one.add_job_state(sensor("s")), one.create_job_tick(data(1.0))
     assert (other.all_stored_job_state(), other.get_job_ticks("job")) == ([state], [tick])
-    with pytest.raises(DagsterInvariantViolationError, match="is stored already"):
+    with pytest.raises(DagsterInvariantViolationError, match="has a state already"):
         other.add_job_state(state)
     other.delete_job_state(state.job_origin_id)
     other.purge_job_ticks("job", STARTED, 2.0)
-    with pytest.raises(DagsterInvariantViolationError, match="nothing to update"):
+    with pytest.raises(DagsterInvariantViolationError, match=r"There is no job with origin id .* to update"):
         one.update_job_state(state)
-    with pytest.raises(DagsterInvariantViolationError, match="No tick"):
+    with pytest.raises(DagsterInvariantViolationError, match="has no tick"):
         one.update_job_tick(tick)
     one.dispose()
     other.dispose()
@@ -434,7 +436,7 @@ def test_hostile_texts_come_back_or_are_refused(kind: str, hostile: str, fenced:
         again = storage.update_job_tick(tick.with_run(hostile, hostile))
         assert storage.get_latest_job_tick(hostile) == again
         assert storage.get_job_tick_stats(hostile) == stats(skipped=1)
-        with pytest.raises(DagsterInvariantViolationError, match="No state of a job"):
+        with pytest.raises(DagsterInvariantViolationError, match="There is no job with origin id"):
             storage.delete_job_state(hostile)
         storage.purge_job_ticks(hostile, SKIPPED, 2.0)
         assert storage.get_job_ticks(hostile) == []

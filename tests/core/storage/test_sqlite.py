@@ -208,7 +208,7 @@ def test_a_directory_where_the_file_should_be(tmp_path: Path) -> None:
     ["", "runs.db", "/tmp/runs.db", "postgresql://host/database", "mysql+x://", "sqlite://", "sqlite:///:memory:"],
 )
 def test_a_url_that_is_not_of_sqlite(url: str) -> None:
-    with pytest.raises(DagsterStorageError, match="is no SQLite URL; write it as sqlite:///path/to/file"):
+    with pytest.raises(DagsterStorageError, match="is not a SQLite URL; write it as sqlite:///path/to/file"):
         SqliteRunStorage(url)
 
 

@@ -1,4 +1,4 @@
-"""Migrations of every schema: a folder each, in it a file for each revision."""
+"""The migrations of every schema: a folder for each schema, with a file for each revision."""
 
 from core.storage.sql.migrations.upgrade import upgrade
 

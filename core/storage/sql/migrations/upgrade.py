@@ -1,4 +1,4 @@
-"""Running the migrations of a schema with Alembic."""
+"""Runs the migrations of a schema with Alembic."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ _FOLDER = Path(__file__).parent
 
 
 def upgrade(connection: sa.Connection, schema: str, version_table: str, revision: str) -> None:
-    """Brings a schema from a revision to the newest one, inside the transaction of `connection`.
+    """Brings a schema to its newest revision, inside the transaction of `connection`.
 
     Args:
-        connection: in a transaction, which is undone when this raises.
+        connection: in a transaction; roll it back if this raises.
         schema: the folder of its migrations.
-        version_table: where its revision is kept; made when it is not there.
-        revision: what the database has now.
+        version_table: the table that holds its revision; it is created if it does not exist.
+        revision: the present revision.
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError: a statement failed.
     """
-    from alembic.config import Config  # 0.2 s to import, and needed once a release
+    from alembic.config import Config  # it takes 0.2 s to import and is needed once a release
     from alembic.runtime.environment import EnvironmentContext
     from alembic.script import ScriptDirectory
 
-    # Not by options of the config, in which % and : mean something.
+    # Not through options of the config, in which % and : have a meaning.
     scripts = ScriptDirectory(str(_FOLDER), version_locations=[str(_FOLDER / "versions" / schema)])
 
     def steps(_applied: Any, _context: Any) -> Any:
