@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -18,13 +18,11 @@ from core.config import (
 )
 from core.definitions.configurable import ConfigurableDefinition, DefinitionConfig, DefinitionField
 from core.definitions.dependency import Solid
-from core.definitions.input_output import DEFAULT_IO_MANAGER_KEY
+from core.definitions.input_output import DEFAULT_IO_MANAGER_KEY, InputDefinition
 from core.definitions.io_manager import IOConfig, IOConfigField, IOManagerDefinition, NoConfigField
 from core.definitions.mode import CompleteMode, ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.resource import ResourceDefinition
-
-_IOManagers = Mapping[str, IOManagerDefinition]
 
 
 class SolidConfig(msgspec.Struct, frozen=True):
@@ -45,12 +43,12 @@ class SolidConfig(msgspec.Struct, frozen=True):
     @staticmethod
     def of(solid: Solid, resolved: Mapping[str, Any]) -> SolidConfig:
         """From what a run config came to."""
-        inputs = resolved["inputs"]
+        inputs = resolved.get("inputs", {})
         return SolidConfig(
             resolved.get("config"),
             {name: value for name, value in inputs.items() if name not in solid.feeds},
             {name: value for name, value in inputs.items() if name in solid.feeds},
-            resolved["outputs"],
+            resolved.get("outputs", {}),
         )
 
 
@@ -112,10 +110,8 @@ def _only_choice(chosen: dict[str, Any] | None) -> tuple[str, Any] | None:
 
 def _run_config_schema(pipeline: PipelineDefinition, mode: CompleteMode, has_intermediate_storage: bool) -> Shape:
     used = _used_resources(pipeline, mode)
-    io_managers = {key: each for key, each in mode.resource_defs.items() if isinstance(each, IOManagerDefinition)}
-    if has_intermediate_storage:  # which takes the place of this one
-        io_managers.pop(DEFAULT_IO_MANAGER_KEY, None)
-    solids = {name: Field(_solid_schema(each, pipeline, io_managers)) for name, each in pipeline.solid_dict.items()}
+    io_fields = _IOFields(mode, has_intermediate_storage)
+    solids = {name: Field(_solid_schema(each, pipeline, io_fields)) for name, each in pipeline.solid_dict.items()}
     resources = {key: _resource_field(each, key in used) for key, each in mode.resource_defs.items()}
     sections: dict[str, Field] = {
         "solids": Field(Shape(solids)),
@@ -148,47 +144,73 @@ def _used_resources(pipeline: PipelineDefinition, mode: CompleteMode) -> set[str
     return used
 
 
-def _solid_schema(solid: Solid, pipeline: PipelineDefinition, io_managers: _IOManagers) -> Shape:
-    inputs = {
-        each.name: _fed_input_field(solid, each.name, pipeline, io_managers)
-        if each.name in solid.feeds
-        else each.value_field()
-        for each in solid.definition.input_defs
-        if each.name in solid.feeds or not each.dagster_type.is_nothing
-    }
-    outputs = {each.name: _output_field(each.io_manager_key, io_managers) for each in solid.definition.output_defs}
+class _IOFields:
+    """Fields for the config of inputs and outputs, each made once, since most of a pipeline's solids share them."""
+
+    def __init__(self, mode: CompleteMode, has_intermediate_storage: bool) -> None:
+        self._managers = {
+            key: each for key, each in mode.resource_defs.items() if isinstance(each, IOManagerDefinition)
+        }
+        if has_intermediate_storage:  # which takes the place of this one
+            self._managers.pop(DEFAULT_IO_MANAGER_KEY, None)
+        self._outputs: dict[str, Field] = {}
+        self._inputs: dict[tuple[str, ...], Field] = {}
+
+    def of_output(self, key: str) -> Field:
+        """Config for the IO manager that stores an output."""
+        if key not in self._outputs:
+            schemas = self._schemas([key], lambda definition: definition.output_config_schema)
+            why = f"IO manager {key!r}, which stores this output, has no output_config_schema"
+            self._outputs[key] = IOConfigField(schemas) if schemas else NoConfigField(why)
+        return self._outputs[key]
+
+    def of_fed_input(self, keys: tuple[str, ...]) -> Field:
+        """Config for the IO managers that load an input: those that store the outputs by which it is fed."""
+        if keys not in self._inputs:
+            schemas = self._schemas(keys, lambda definition: definition.input_config_schema)
+            named = " or ".join(map(repr, dict.fromkeys(keys)))
+            why = f"a solid feeds this input, and IO manager {named}, which loads it, has no input_config_schema"
+            self._inputs[keys] = IOConfigField(schemas) if schemas else NoConfigField(why)
+        return self._inputs[keys]
+
+    def _schemas(
+        self, keys: Iterable[str], schema_of: Callable[[IOManagerDefinition], DefinitionConfig | None]
+    ) -> dict[str, DefinitionConfig]:
+        known = {key: schema_of(self._managers[key]) for key in keys if key in self._managers}
+        return {key: schema for key, schema in known.items() if schema is not None}
+
+
+_NOTHING_TO_LOAD = NoConfigField("this input carries no value, so there is nothing to load")
+
+
+def _solid_schema(solid: Solid, pipeline: PipelineDefinition, io_fields: _IOFields) -> Shape:
+    inputs = {each.name: _input_field(each, solid, pipeline, io_fields) for each in solid.definition.input_defs}
+    outputs = {each.name: io_fields.of_output(each.io_manager_key) for each in solid.definition.output_defs}
     return Shape(
         {
             "config": DefinitionField(solid.definition.config_schema),
-            "inputs": Field(Shape(inputs)),
-            "outputs": Field(Shape(outputs)),
+            "inputs": _shape_field({name: field for name, field in inputs.items() if field is not None}),
+            "outputs": _shape_field(outputs),
         }
     )
 
 
-def _output_field(key: str, io_managers: _IOManagers) -> Field:
-    definition = io_managers.get(key)
-    if definition is None or definition.output_config_schema is None:
-        return NoConfigField(f"this output's IO manager, {key!r}, has no output_config_schema")
-    return IOConfigField({key: definition.output_config_schema})
+def _shape_field(fields: Mapping[str, Field]) -> Field:
+    # Where there is nothing to give, it need not be resolved to be known as optional, which takes time in large plans.
+    is_empty = all(isinstance(field, NoConfigField) for field in fields.values())
+    return Field(Shape(fields), is_required=False if is_empty else None)
 
 
-def _fed_input_field(solid: Solid, name: str, pipeline: PipelineDefinition, io_managers: _IOManagers) -> Field:
-    """Config for the IO managers that load an input: those that store the outputs by which it is fed."""
-    if solid.definition.input_dict[name].dagster_type.is_nothing:
-        return NoConfigField("this input carries no value, so there is nothing to load")
-    keys: dict[str, str] = {}
-    schemas: dict[str, DefinitionConfig] = {}
-    for source in solid.upstream_of(name):
-        key = pipeline.solid_named(source.solid).definition.output_dict[source.output].io_manager_key
-        definition = io_managers.get(key)
-        keys[key] = source.solid
-        if definition is not None and definition.input_config_schema is not None:
-            schemas[key] = definition.input_config_schema
-    if schemas:
-        return IOConfigField(schemas)
-    loaded_by = "; ".join(f"solid {feeder!r} feeds it, and IO manager {key!r} loads it" for key, feeder in keys.items())
-    return NoConfigField(f"{loaded_by}, which has no input_config_schema")
+def _input_field(
+    definition: InputDefinition, solid: Solid, pipeline: PipelineDefinition, io_fields: _IOFields
+) -> Field | None:
+    if definition.name not in solid.feeds:
+        return None if definition.dagster_type.is_nothing else definition.value_field()
+    if definition.dagster_type.is_nothing:
+        return _NOTHING_TO_LOAD
+    sources = solid.upstream_of(definition.name)
+    outputs = (pipeline.solid_named(each.solid).definition.output_dict[each.output] for each in sources)
+    return io_fields.of_fed_input(tuple(output.io_manager_key for output in outputs))
 
 
 class _Loggers(ConfigType):

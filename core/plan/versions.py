@@ -159,7 +159,9 @@ class Versioning:
 
 def _versioned(configs: Mapping[str, IOConfig] | None) -> list[Any]:
     """What config for IO managers adds to a version: nothing where there is none, so that most versions stay."""
-    given = {key: config.versioned for key, config in (configs or {}).items()}
+    if not configs:
+        return []
+    given = {key: config.versioned for key, config in configs.items()}
     return [given] if any(value not in (None, {}) for value in given.values()) else []
 
 

@@ -148,12 +148,12 @@ def test_an_io_manager_without_schemas_takes_no_config(
         execute_pipeline(defined, {"solids": solids, "resources": resources}, instance=instance)
     message = str(caught.value)
     assert (
-        "solids.numbers.outputs.result: no config can be given here: this output's IO manager, 'scaled', has no "
-        "output_config_schema; leave this out" in message
+        "solids.numbers.outputs.result: no config can be given here: IO manager 'scaled', which stores this output, "
+        "has no output_config_schema; leave this out" in message
     )
     assert (
-        "solids.total.inputs.items: no config can be given here: solid 'numbers' feeds it, and IO manager 'scaled' "
-        "loads it, which has no input_config_schema; leave this out" in message
+        "solids.total.inputs.items: no config can be given here: a solid feeds this input, and IO manager 'scaled', "
+        "which loads it, has no input_config_schema; leave this out" in message
     )
     assert "2 errors" in message
 
@@ -381,7 +381,9 @@ def test_modes_differ_in_what_they_take() -> None:
     with pytest.raises(DagsterInvalidConfigError, match="missing required config"):
         run(alone, mode="takes")
     for mode in ("plain", "default_one"):
-        with pytest.raises(DagsterInvalidConfigError, match="'io_manager', has no output_config_schema"):
+        with pytest.raises(
+            DagsterInvalidConfigError, match="'io_manager', which stores this output, has no output_config_schema"
+        ):
             run(alone, solids, mode=mode)
         run(alone, mode=mode)
 
