@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import msgspec
 
@@ -13,6 +13,10 @@ from core.config import Field, Selector
 from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name, key_set
 from core.errors import DagsterUnmetExecutorRequirementsError
 from core.events.records import DagsterEvent
+from core.instance import DagsterInstance
+
+if TYPE_CHECKING:  # a pipeline has modes, which have executors, which are told of the pipeline
+    from core.definitions.pipeline import PipelineDefinition
 
 
 class RetryMode(Enum):
@@ -69,10 +73,10 @@ class InitExecutorContext(msgspec.Struct, frozen=True):
         instance: the DagsterInstance.
     """
 
-    pipeline: Any
+    pipeline: PipelineDefinition
     executor_def: ExecutorDefinition
     executor_config: dict[str, Any]
-    instance: Any
+    instance: DagsterInstance
 
 
 ExecutorCreationFn = Callable[[InitExecutorContext], Executor]
