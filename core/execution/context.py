@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.config import unknown_name
+from core.definitions.dependency import Solid
 from core.definitions.io_manager import IOConfig, IOManagerDefinition
 from core.definitions.mode import ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
@@ -270,7 +271,7 @@ class SolidExecutionContext:
         return self._step_context.solid_def
 
     @property
-    def solid(self) -> Any:
+    def solid(self) -> Solid:
         """Solid: the solid in its place in the pipeline; `solid.name` is its alias there."""
         return self._step_context.step.solid
 

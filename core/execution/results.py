@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.config import unknown_name
+from core.definitions.pipeline import PipelineDefinition
 from core.errors import DagsterInvariantViolationError
 from core.events.payloads import HandledOutputData, StepFailureData, StepMaterializationData, StepOutputHandle
 from core.events.records import DagsterEvent
@@ -107,7 +108,7 @@ class PipelineExecutionResult:
         return self._context.run_id
 
     @property
-    def pipeline_def(self) -> Any:
+    def pipeline_def(self) -> PipelineDefinition:
         """PipelineDefinition: the pipeline."""
         return self._context.pipeline_def
 
