@@ -35,8 +35,8 @@ from cloudstore.values.io_manager import (
     s3_pickle_io_manager,
     versioned_s3_io_manager,
 )
+from cloudstore.values.metadata import S3UntrustedValueError
 from cloudstore.values.object_store import S3ObjectStore
-from cloudstore.values.objects import S3UntrustedValueError
 
 __all__ = [
     "PickledObjectS3IOManager",

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloudstore.client.counting import count_requests
-from cloudstore.client.lean_requests import read_times_quickly, send_small_bodies_at_once
 from cloudstore.client.object_options import add_object_options
 from cloudstore.client.options import S3_OPTIONS
+from cloudstore.client.refusals import refuse_line_breaks, refuse_user_in
 from cloudstore.client.role import assume_role
-from cloudstore.client.secrecy import refuse_line_breaks, refuse_user_in
+from cloudstore.client.tuning import read_times_quickly, send_small_bodies_at_once
 from cloudstore.client.upload_journal import journal_uploads
 from cloudstore.s3.errors import unusable_options
 from core.config import resolve_config

@@ -14,8 +14,8 @@ from typing import IO, TYPE_CHECKING, cast
 from cloudstore import transfer
 from cloudstore.compute_logs.masking import Masker
 from cloudstore.compute_logs.objects import SEGMENTS, STREAMS, segment_key
-from cloudstore.transfer.file_slice import FileSlice
 from core.compute_logs.pieces import open_log
+from core.disk.file_slice import FileSlice
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

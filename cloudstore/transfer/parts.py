@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator
 from typing import IO, cast
 
-from cloudstore.transfer.file_slice import FileSlice
+from core.disk.file_slice import FileSlice
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 MAX_PARTS = 10_000

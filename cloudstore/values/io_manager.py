@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from cloudstore.client.options import BUCKET_OPTIONS
 from cloudstore.s3.bucket import check_bucket
 from cloudstore.s3.keys import join_key, s3_url
-from cloudstore.values import found as found_values
 from cloudstore.values import objects
-from cloudstore.values.found import FoundValue
+from cloudstore.values.finding import FoundValue, find_values, find_values_cheaply
+from cloudstore.values.place import Place
 from cloudstore.values.signing import signer_of
 from cloudstore.values.versions import delete_in_bucket, is_in_bucket, versions_in_bucket
 from core.config import Field, StringSource
@@ -42,7 +42,7 @@ VALUE_OPTIONS = {
 }
 
 
-class _StoredObjects(IOManager):
+class _S3IOManager(IOManager):
     """Values in a bucket, each under one exact key, by the codec that its output names or its type has, else pickled.
 
     Args:
@@ -77,7 +77,7 @@ class _StoredObjects(IOManager):
     def handle_output(self, context: OutputContext, obj: Any) -> None:
         self._store(context, obj, once=False)
 
-    def _store(self, context: OutputContext, obj: Any, once: bool) -> objects.StoredValue:
+    def _store(self, context: OutputContext, obj: Any, once: bool) -> objects.WrittenValue:
         codec = codec_for(context.metadata, context.dagster_type, obj)
         try:
             return objects.store(self._place(context), obj, codec, run_id=context.run_id, once=once)
@@ -91,14 +91,14 @@ class _StoredObjects(IOManager):
     def get_address(self, context: OutputContext) -> str | None:
         return s3_url(self._bucket, self._key(context))
 
-    def _place(self, context: OutputContext) -> objects.Place:
-        return objects.Place(self._client, self._bucket, self._key(context), self._signer)
+    def _place(self, context: OutputContext) -> Place:
+        return Place(self._client, self._bucket, self._key(context), self._signer)
 
     def _key(self, context: OutputContext) -> str:
         return join_key(self._prefix, *self._names(context))
 
 
-class PickledObjectS3IOManager(_StoredObjects):
+class PickledObjectS3IOManager(_S3IOManager):
     """Values at `{s3_prefix}/storage/{run_id}/{step_key}/{output_name}`: one request each, in each direction.
 
     Args:
@@ -113,7 +113,7 @@ class PickledObjectS3IOManager(_StoredObjects):
         return ["storage", *context.get_run_scoped_output_identifier()]
 
 
-class VersionedPickledObjectS3IOManager(_StoredObjects, MemoizableIOManager):
+class VersionedPickledObjectS3IOManager(_S3IOManager, MemoizableIOManager):
     """Values at `{s3_prefix}/versioned_outputs/{step_key}/{output_name}/{version}`.
 
     Those of outputs without a version are where `PickledObjectS3IOManager` keeps them, and no hit for another run.
@@ -126,7 +126,7 @@ class VersionedPickledObjectS3IOManager(_StoredObjects, MemoizableIOManager):
     asked for, signed or not: the instance's own database says that a run has stored or verified these very bytes, and
     under which signing key. (A stamp of another key, or of none, does not count.) An object of unknown stamp is
     verified by a HEAD; one with another ETag or size than is known, by reading it. What has the known ETag and has lost
-    its metadata is told when it is loaded. See `cloudstore.values.found`.
+    its metadata is told when it is loaded. See `cloudstore.values.finding`.
 
     Args:
         s3_bucket: the bucket.
@@ -162,13 +162,13 @@ class VersionedPickledObjectS3IOManager(_StoredObjects, MemoizableIOManager):
         return self.has_outputs([context])[0]
 
     def has_outputs(self, contexts: Sequence[OutputContext]) -> list[bool]:
-        found = found_values.find_all([(self._place(context), context.stamp) for context in contexts])
+        found = find_values([(self._place(context), context.stamp) for context in contexts])
         for context, each in zip(contexts, found, strict=True):
             self._note(context, each)
         return [each.is_whole for each in found]
 
-    def look_for(self, contexts: Sequence[OutputContext]) -> list[bool | None]:
-        found = found_values.look_for([(self._place(context), context.stamp) for context in contexts])
+    def find_outputs(self, contexts: Sequence[OutputContext]) -> list[bool | None]:
+        found = find_values_cheaply([(self._place(context), context.stamp) for context in contexts])
         for context, each in zip(contexts, found, strict=True):
             if each is not None:
                 self._note(context, each)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
 from typing import IO, TYPE_CHECKING, Any
 
 from cloudstore import transfer
 from cloudstore.client import make_client
 from cloudstore.s3.errors import translate_errors
-from cloudstore.s3.keys import join_key, s3_url
+from cloudstore.s3.keys import s3_url
 from cloudstore.values import objects
-from cloudstore.values.objects import CODEC, SHA256, SIGNATURE, S3UntrustedValueError
+from cloudstore.values.metadata import CODEC, SHA256, SIGNATURE, S3UntrustedValueError
+from cloudstore.values.place import Place
 from cloudstore.values.signing import signer_of
 from core.errors import DagsterObjectStoreError
 from core.types import PickleSerializationStrategy, SerializationStrategy
 from core.values.codecs import Codec, codec_named
-from core.values.object_store import ObjectStore, checked_key
+from core.values.keys import checked_key
+from core.values.object_store import ObjectStore
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -98,11 +99,8 @@ class S3ObjectStore(ObjectStore):
         url = s3_url(self.bucket, checked_key(key))
         return url if protocol is None else protocol + url.removeprefix("s3://")
 
-    def key_for_paths(self, path_fragments: Iterable[str]) -> str:
-        return checked_key(join_key("", *path_fragments))
-
-    def _place(self, key: str) -> objects.Place:
-        return objects.Place(self._client, self.bucket, checked_key(key), self._signer)
+    def _place(self, key: str) -> Place:
+        return Place(self._client, self.bucket, checked_key(key), self._signer)
 
 
 class _Written(Codec):
@@ -125,7 +123,7 @@ def _own_format(strategy: SerializationStrategy | None) -> SerializationStrategy
     return None if type(strategy) is PickleSerializationStrategy else strategy
 
 
-def _metadata_of_copy(source: objects.Place, target: objects.Place, metadata: dict[str, str]) -> dict[str, str]:
+def _metadata_of_copy(source: Place, target: Place, metadata: dict[str, str]) -> dict[str, str]:
     """What an object says of itself under another key: the same, but its signature, which is for its key."""
     signature, codec, sha256 = (metadata.get(name, "") for name in (SIGNATURE, CODEC, SHA256))
     unsigned = {name: value for name, value in metadata.items() if name != SIGNATURE}

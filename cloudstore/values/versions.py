@@ -10,7 +10,8 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from cloudstore import transfer
-from cloudstore.s3.keys import decode_name, encode_name, join_key, s3_url
+from cloudstore.s3.keys import join_key, s3_url
+from core.values.keys import decode_name, encode_name
 from core.values.stored_version import StoredVersion, stored_version
 
 if TYPE_CHECKING:

@@ -12,6 +12,8 @@ from typing import IO, Any, cast
 from core.definitions.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
 from core.disk.atomic_file import atomic_write
+from core.disk.file_slice import FileSlice
+from core.disk.hashing import HashingWriter
 from core.errors import DagsterObjectCorruptError, DagsterObjectNotFoundError
 from core.resources.fs_io_manager import BASE_DIR_CONFIG, path_under
 from core.values.codecs.files import read_value, write_output
@@ -50,7 +52,7 @@ class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
         path = self._path(context)
         overwrites = context.replaces_stored or context.version is None
         with atomic_write(path, overwrite=overwrites, is_whole=_is_whole) as stream:
-            hashing = _HashingWriter(stream)
+            hashing = HashingWriter(stream)
             write_output(context, obj, cast("IO[bytes]", hashing))
             stream.write(hashing.digest())
             stream.flush()
@@ -94,7 +96,7 @@ class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
         self._stamps[path] = stamp  # as it was before the file was read, so what was altered since has another
         return True
 
-    def look_for(self, contexts: Sequence[OutputContext]) -> list[bool | None]:
+    def find_outputs(self, contexts: Sequence[OutputContext]) -> list[bool | None]:
         return [self._looked(context) for context in contexts]
 
     def _looked(self, context: OutputContext) -> bool | None:
@@ -139,55 +141,10 @@ def _stamp_of(found: os.stat_result) -> str:
     return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"
 
 
-class _HashingWriter(io.BufferedIOBase):
-    """Passes bytes on and keeps their digest. Libraries that write tables take it for the file that it is like."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        super().__init__()
-        self._stream = stream
-        self._hasher = hashlib.sha256()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, chunk: Any) -> int:
-        self._hasher.update(chunk)
-        return self._stream.write(chunk)
-
-    def digest(self) -> bytes:
-        return self._hasher.digest()
-
-
-class _WithoutDigest(io.RawIOBase):
-    """A file up to the digest that ends it."""
-
-    def __init__(self, stream: IO[bytes], size_bytes: int) -> None:
-        super().__init__()
-        self._stream = stream
-        self._size_bytes = size_bytes
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        if whence == os.SEEK_END:
-            return self._stream.seek(self._size_bytes + offset)
-        return self._stream.seek(offset, whence)
-
-    def readinto(self, buffer: Any) -> int:
-        left = max(0, self._size_bytes - self._stream.tell())
-        with memoryview(buffer).cast("B") as target:
-            count: int = cast("io.BufferedReader", self._stream).readinto(target[:left])
-            return count
-
-
 def _content(stream: IO[bytes]) -> IO[bytes]:
-    content = _WithoutDigest(stream, stream.seek(0, os.SEEK_END) - _DIGEST_BYTES)
-    content.seek(0)
-    return io.BufferedReader(content, _CHUNK_BYTES)
+    """The content of a file without the digest that ends it; the file has to stay open."""
+    size_bytes = stream.seek(0, os.SEEK_END) - _DIGEST_BYTES
+    return io.BufferedReader(FileSlice(stream.fileno(), 0, size_bytes), _CHUNK_BYTES)
 
 
 def _is_whole(path: Path) -> bool:

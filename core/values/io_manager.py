@@ -66,12 +66,12 @@ class MemoizableIOManager(IOManager):
         """`has_output` for each of many outputs. Stores with a latency answer for many at once."""
         return [self.has_output(context) for context in contexts]
 
-    def look_for(self, contexts: Sequence[OutputContext]) -> list[bool | None]:
-        """What can be told cheaply of many outputs, as by a listing.
+    def find_outputs(self, contexts: Sequence[OutputContext]) -> list[bool | None]:
+        """What can be said cheaply about many outputs, as by a listing.
 
         Returns:
-            For each: what `has_output` would say; or None where something is there that was not verified. Only what the
-            run needs is verified then.
+            For each: what `has_output` would say; or None where something is stored that was not verified. Only those
+            that the run needs are verified then, by `has_outputs`.
         """
         return list(self.has_outputs(contexts))
 

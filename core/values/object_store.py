@@ -15,14 +15,13 @@ from urllib.parse import quote
 
 from core.disk.atomic_file import atomic_write
 from core.disk.paths import file_name, inside
-from core.errors import DagsterInvariantViolationError, DagsterObjectNotFoundError
+from core.errors import DagsterObjectNotFoundError
 from core.types.serialization import PickleSerializationStrategy, SerializationStrategy
+from core.values.keys import checked_key, encode_name
 
-MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 PICKLE = PickleSerializationStrategy()
 
 _COPY_CHUNK_BYTES = 1 << 20
-_EMPTY_NAME = "%"  # a lone "%" is not a percent-encoding, so no other name is written like this
 _FILE_MARK = "="  # ends the names of files only, so that "a" and "a/b" are two objects; quote() never writes it
 
 
@@ -33,7 +32,7 @@ class ObjectStore(ABC):
     object is there whole or not at all: while it is replaced a reader gets the old value or the new one, and a writer
     that fails leaves what was there.
 
-    Every method that takes a key raises DagsterInvariantViolationError for one that `checked_key` refuses.
+    Every method that takes a key raises DagsterInvariantViolationError for one that `keys.checked_key` refuses.
 
     Args:
         name: of the kind of store, for people.
@@ -109,36 +108,7 @@ class ObjectStore(ABC):
         Raises:
             DagsterInvariantViolationError: for no names at all, and a key of more than 1,024 bytes.
         """
-        return checked_key(self.sep.join(map(_segment, path_fragments)))
-
-
-def checked_key(key: str) -> str:
-    """`key`, when every store keeps it faithfully.
-
-    Raises:
-        DagsterInvariantViolationError: for an empty key, one of more than 1,024 bytes, and one with an empty, "." or
-            ".." segment, a backslash or a control character.
-    """
-    if any(segment in ("", ".", "..") for segment in key.split("/")):
-        raise _refused(key, 'it is empty or has an empty, "." or ".." segment')
-    if any(c < " " or "\x7f" <= c <= "\x9f" or "\ud800" <= c <= "\udfff" or c == "\\" for c in key):
-        raise _refused(key, "it has a backslash, a control character or half of a surrogate pair")
-    if (size := len(key.encode())) > MAX_KEY_BYTES:
-        raise _refused(key, f"it has {size} bytes, and the maximum is {MAX_KEY_BYTES}")
-    return key
-
-
-def _refused(key: str, why: str) -> DagsterInvariantViolationError:
-    shown = repr(key if len(key) <= 100 else key[:100] + "…")
-    return DagsterInvariantViolationError(
-        f"{shown} cannot be the key of an object: {why}. key_for_paths makes a key of any names that are not too long."
-    )
-
-
-def _segment(name: str) -> str:
-    if name in ("", ".", ".."):
-        return name.replace(".", "%2E") or _EMPTY_NAME
-    return quote(name, safe="", errors="surrogatepass").replace("~", "%7E")
+        return checked_key(self.sep.join(map(encode_name, path_fragments)))
 
 
 class InMemoryObjectStore(ObjectStore):

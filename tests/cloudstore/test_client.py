@@ -14,7 +14,7 @@ from botocore.utils import parse_timestamp
 
 from cloudstore import transfer
 from cloudstore.client import S3_OPTIONS, make_client
-from cloudstore.client.lean_requests import parse_time
+from cloudstore.client.tuning import parse_time
 from core.config import resolve_config
 from core.errors import DagsterInvalidConfigError, DagsterObjectNotFoundError, DagsterResourceUnavailableError
 from core.usage import Usage

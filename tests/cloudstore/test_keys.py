@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudstore.s3.keys import MAX_KEY_BYTES, decode_name, encode_name, join_key, s3_url, split_key, split_s3_url
+from cloudstore.s3.keys import join_key, s3_url, split_key, split_s3_url
 from core.errors import DagsterInvariantViolationError
+from core.values.keys import MAX_KEY_BYTES, decode_name, encode_name
 
 # Lone surrogates are left in: file names that are no UTF-8 hold them.
 NAMES = st.one_of(st.text(max_size=12), st.text(alphabet="./%2Ea\\ ~\0[]=", max_size=6))

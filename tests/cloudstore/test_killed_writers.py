@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from cloudstore.transfer import list_objects
-from cloudstore.values.objects import Place, load
+from cloudstore.values.objects import load
+from cloudstore.values.place import Place
 from core import DagsterInstance
 from core.retention.prune import prune
 

@@ -22,9 +22,10 @@ from cloudstore import transfer
 from cloudstore.testing import EmbeddedS3Server, Fault, FaultProxy
 from cloudstore.transfer import RANGE_BYTES
 from cloudstore.transfer.content import PIECE_BYTES
-from cloudstore.values import found as found_values
 from cloudstore.values import objects
-from cloudstore.values.objects import Place, S3UntrustedValueError
+from cloudstore.values.finding import find_value
+from cloudstore.values.metadata import S3UntrustedValueError
+from cloudstore.values.place import Place
 from cloudstore.values.signing import Signer, signer_of
 from core.errors import (
     DagsterInvalidConfigError,
@@ -55,7 +56,7 @@ def put(at: Place, value: object, codec: str = "pickle", **details: Any) -> bool
 
 
 def has(at: Place) -> bool:
-    return found_values.find(at).is_whole
+    return find_value(at).is_whole
 
 
 def head(at: Place) -> Any:
@@ -441,11 +442,12 @@ MEASURE = """
 import json, resource, sys
 import numpy
 from cloudstore.values import objects
+from cloudstore.values.place import Place
 from cloudstore.client import make_client
 from core.values.codecs import codec_named
 direction, codec, once, size, bucket, options = *sys.argv[1:3], sys.argv[3] == "once", *map(json.loads, sys.argv[4:])
 client = make_client(options)
-small, large = (objects.Place(client, bucket, f"{codec}/{name}") for name in ("small", "large"))
+small, large = (Place(client, bucket, f"{codec}/{name}") for name in ("small", "large"))
 objects.store(small, numpy.zeros(9), codec_named(codec))
 objects.load(small)
 if direction == "store":
@@ -477,6 +479,7 @@ def test_a_large_array_takes_its_own_size_once_more(embedded: Any, codec: str, o
 WRITE_ON = """
 import json, random, sys
 from cloudstore.values import objects
+from cloudstore.values.place import Place
 from cloudstore.client import make_client
 from core.values.codecs import codec_named
 bucket, seed, options = map(json.loads, sys.argv[1:])
@@ -484,7 +487,7 @@ client, dice = make_client(options), random.Random(seed)
 for number in range(1_000_000):
     size = dice.choice([0, 10, 100_000, 3 << 20, 17 << 20, 40 << 20])
     value = [number, bytes([number % 256]) * size]
-    place = objects.Place(client, bucket, f"{seed}/{number}")
+    place = Place(client, bucket, f"{seed}/{number}")
     objects.store(place, value, codec_named("pickle"), once=dice.random() < 0.5)
     print(number, flush=True)
 """

@@ -18,8 +18,8 @@ from cloudstore import VersionedPickledObjectS3IOManager, transfer
 from cloudstore.client import make_client
 from cloudstore.s3.keys import split_s3_url
 from cloudstore.testing import Fault, FaultProxy
-from cloudstore.values import found as found_values
-from cloudstore.values.objects import Place
+from cloudstore.values import finding
+from cloudstore.values.place import Place
 from cloudstore.values.signing import signer_of
 from core.errors import DagsterObjectAccessError
 from core.values.io_context import OutputContext, build_input_context, build_output_context
@@ -463,7 +463,7 @@ def test_one_refusal_ends_the_questions(lab: Lab, monkeypatch: pytest.MonkeyPatc
 
     outputs = [lab.output(f"s{number}") for number in range(200)]
     monkeypatch.setattr(transfer, "find_listed", lambda client, bucket, keys: {})
-    monkeypatch.setattr(found_values, "find", refuse)
+    monkeypatch.setattr(finding, "find_value", refuse)
     with pytest.raises(DagsterObjectAccessError):
         lab.decide(outputs)
     assert len(asked) < 200

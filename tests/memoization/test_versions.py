@@ -174,9 +174,9 @@ class CountingIOManager(VersionedPickledObjectFilesystemIOManager):
         super().__init__(base_dir)
         self._asked = asked
 
-    def look_for(self, contexts: Any) -> list[bool | None]:
+    def find_outputs(self, contexts: Any) -> list[bool | None]:
         self._asked.append(len(contexts))
-        return super().look_for(contexts)
+        return super().find_outputs(contexts)
 
 
 def test_planning_starts_each_resource_once_and_asks_for_all_outputs_at_once(disk_lab: FilesystemLab) -> None:

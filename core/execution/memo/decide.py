@@ -99,7 +99,7 @@ class _Question:
         contexts = [context for _, context in asked]
         with self._boundary():
             _tell_stamps(self._pipeline_context, self._manager, contexts)
-            answers = self._manager.look_for(contexts)
+            answers = self._manager.find_outputs(contexts)
         for (handle, context), answer in zip(asked, answers, strict=True):
             if answer is not False and handle not in self._contexts:
                 self._contexts[handle] = context

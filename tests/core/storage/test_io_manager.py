@@ -26,7 +26,7 @@ from cloudstore import (
 from cloudstore.client import make_client
 from cloudstore.s3.keys import split_s3_url
 from cloudstore.values.io_manager import VALUE_OPTIONS
-from cloudstore.values.objects import S3UntrustedValueError
+from cloudstore.values.metadata import S3UntrustedValueError
 from core.config.validate import resolve_config
 from core.definitions.resource import build_init_resource_context
 from core.errors import DagsterInvariantViolationError, DagsterObjectNotFoundError, DagsterObjectStoreError

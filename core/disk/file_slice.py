@@ -11,9 +11,9 @@ class FileSlice(io.RawIOBase):
     """Some bytes of a file. Several slices of one file may be read at once; none moves the file's own position.
 
     Args:
-        descriptor: of the file, which must stay open.
+        descriptor: the file's descriptor, which must stay open.
         start: the first byte.
-        length: how many bytes; all of them must be there.
+        length: the number of bytes; all of them must be there.
     """
 
     def __init__(self, descriptor: int, start: int, length: int) -> None:
@@ -27,16 +27,17 @@ class FileSlice(io.RawIOBase):
         return True
 
     def read(self, size: int | None = -1) -> bytes:
-        left = max(0, self._length - self._position)
+        left = self._left()
         wanted = left if size is None or size < 0 else min(size, left)
         chunk = os.pread(self._descriptor, wanted, self._start + self._position)
         self._position += len(chunk)
         return chunk
 
     def readinto(self, buffer: Any) -> int:
-        chunk = self.read(len(buffer))
-        buffer[: len(chunk)] = chunk
-        return len(chunk)
+        with memoryview(buffer).cast("B") as target:
+            count = os.preadv(self._descriptor, [target[: self._left()]], self._start + self._position)
+        self._position += count
+        return count
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         self._position = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._length}[whence]
@@ -44,3 +45,6 @@ class FileSlice(io.RawIOBase):
 
     def tell(self) -> int:
         return self._position
+
+    def _left(self) -> int:
+        return max(0, self._length - self._position)

@@ -1,0 +1,67 @@
+"""What a HEAD says about an object that should be a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from cloudstore import transfer
+from cloudstore.values.metadata import SHA256, fault_of
+from cloudstore.values.place import Place
+from core.errors import DagsterObjectCorruptError, DagsterObjectNotFoundError, DagsterObjectStoreError
+
+if TYPE_CHECKING:
+    pass
+
+_MOST_ATTEMPTS = 8
+
+
+@dataclass(frozen=True)
+class ObjectHead:
+    """What a HEAD tells of an object.
+
+    Attributes:
+        metadata: its own metadata.
+        size_bytes: its size.
+        etag: its ETag.
+        fault: why it is no whole value; None where nothing is against it.
+    """
+
+    metadata: Mapping[str, str]
+    size_bytes: int
+    etag: str
+    fault: DagsterObjectCorruptError | None = field(compare=False)
+
+
+def head(place: Place) -> ObjectHead | None:
+    """What there is, by one HEAD of the exact key.
+
+    An object that is no value of ours, has another size than was stored, or lacks the signature that loading it takes,
+    has a fault. Headers may be cut without a trace: those that lack what values have count when said twice.
+
+    Raises:
+        DagsterObjectAccessError: when the store refuses to say.
+    """
+    before = None
+    for _ in range(_MOST_ATTEMPTS):
+        found = _answer_to_head(place)
+        if found is None or found == before or (found.fault is None and SHA256 in found.metadata):
+            return found
+        before = found
+    raise DagsterObjectStoreError(f"HeadObject on {place.url} was answered otherwise each time. Try again.")
+
+
+def _answer_to_head(place: Place) -> ObjectHead | None:
+    try:
+        answer = transfer.ask(
+            lambda: place.client.head_object(Bucket=place.bucket, Key=place.key),
+            ("ContentLength", "ETag"),
+            "HeadObject",
+            place.bucket,
+            place.key,
+        )
+    except DagsterObjectNotFoundError:
+        return None
+    metadata, size_bytes = answer["Metadata"], answer["ContentLength"]
+    return ObjectHead(metadata, size_bytes, answer["ETag"], fault_of(place, metadata, size_bytes))

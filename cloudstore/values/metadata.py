@@ -1,0 +1,63 @@
+"""What is stored with a value, as metadata of its object, and what that says against the object later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cloudstore.values.place import Place
+from core.errors import DagsterObjectCorruptError
+from core.values.keys import decode_name, encode_name
+
+SHA256, CODEC, SIZE = "cloudstore-sha256", "cloudstore-codec", "cloudstore-bytes"
+RUN_ID, SIGNATURE = "cloudstore-run-id", "cloudstore-signature"
+
+_LONGEST_RUN_ID = 256  # metadata is at most 2 KiB, and this is for people
+
+
+class S3UntrustedValueError(DagsterObjectCorruptError):
+    """Values are signed, and this object has no signature by a known key for its key, codec and content."""
+
+
+def metadata_of(place: Place, codec: str, sha256: str, size_bytes: int, run_id: str | None) -> dict[str, str]:
+    """The metadata of a value.
+
+    Args:
+        place: where it will be, and how it is signed.
+        codec: the codec's name.
+        sha256: of the content, in hexadecimal digits.
+        size_bytes: of the content.
+        run_id: the run that stores it.
+    """
+    metadata = {SHA256: sha256, CODEC: codec, SIZE: str(size_bytes)}
+    if run_id is not None:
+        metadata[RUN_ID] = encode_name(run_id)[:_LONGEST_RUN_ID]
+    if place.signer is not None:
+        metadata[SIGNATURE] = place.signer.sign(place.key, codec, sha256)
+    return metadata
+
+
+def fault_of(place: Place, metadata: Mapping[str, str], size_bytes: int) -> DagsterObjectCorruptError | None:
+    """What an object's metadata and size say against it, if anything."""
+    said = [metadata.get(name) for name in (CODEC, SHA256, SIZE)]
+    if place.signer is not None and not place.signer.accepts(
+        metadata.get(SIGNATURE, ""), place.key, metadata.get(CODEC, ""), metadata.get(SHA256, "")
+    ):
+        what = "is signed with no known key for this key, codec and content" if SIGNATURE in metadata else "is unsigned"
+        return S3UntrustedValueError(
+            f"{place.url} {what}, so it was not read; it says it was stored {by_run(metadata)}. Execute that step "
+            "again, or find out who wrote the object: docs/security.md."
+        )
+    if said == [None, None, None]:  # of release 0.1; no pickle is empty
+        return None if size_bytes else DagsterObjectCorruptError(f"{place.url} is empty, and no value is.")
+    if None in said:
+        return DagsterObjectCorruptError(f"{place.url} has lost some of its metadata: {dict(metadata)}. Restore it.")
+    if said[2] != str(size_bytes):
+        return DagsterObjectCorruptError(
+            f"{place.url} has {size_bytes} bytes, and {said[2]} with the SHA-256 {said[1]} were stored "
+            f"{by_run(metadata)}. Restore the object, or execute that step again."
+        )
+    return None
+
+
+def by_run(metadata: Mapping[str, str]) -> str:
+    return f"by run {decode_name(metadata[RUN_ID])}" if RUN_ID in metadata else "by an unknown run"

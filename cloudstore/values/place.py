@@ -1,0 +1,50 @@
+"""Where a value is, and what tells one object there from another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cloudstore.s3.keys import s3_url
+from cloudstore.values.signing import Signer
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+_TRUST_DIGITS = 16
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value is or will be, and how it is trusted.
+
+    Attributes:
+        client: a boto3 S3 client.
+        bucket: the bucket.
+        key: the object's exact key.
+        signer: signs what is stored, and must accept what is loaded; None where values are not signed.
+    """
+
+    client: S3Client
+    bucket: str
+    key: str
+    signer: Signer | None = None
+
+    @property
+    def url(self) -> str:
+        """str: for messages."""
+        return s3_url(self.bucket, self.key)
+
+
+def stamp_of(place: Place, etag: str, size_bytes: int) -> str:
+    """What tells an object from any other at its place: its ETag and size; and who trusts it, where values are signed.
+
+    So a stamp that was recorded while values were not signed, or were signed with another key, is not this one.
+    """
+    trust = "" if place.signer is None else f" {place.signer.sign('', '', 'stamp')[:_TRUST_DIGITS]}"  # of no value
+    return f"{content_stamp(etag, size_bytes)}{trust}"
+
+
+def content_stamp(etag: str, size_bytes: int) -> str:
+    """What a stamp begins with, whoever trusts the object."""
+    return f"{etag} {size_bytes}"
