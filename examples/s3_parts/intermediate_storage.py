@@ -1,6 +1,6 @@
-"""Intermediate storage: the run config chooses where values go, in memory, files or a bucket; a type says how.
+"""Intermediate storage: run config selects where values go (memory, files, a bucket); their type selects the format.
 
-A run is then executed again in part, on the values that the first one left in the bucket.
+Part of the run is then executed again, with the values that the first run left in the bucket.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Values: `versioned_s3_io_manager` keeps them by version, so that a memoized run computes only what changed.
 
-`s3_pickle_io_manager` in its place keeps the values of each run.
+To keep the values of each run separately, use `s3_pickle_io_manager` instead.
 """
 
 import os
