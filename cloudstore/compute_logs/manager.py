@@ -15,25 +15,32 @@ from typing import TYPE_CHECKING, Any
 from cloudstore import transfer
 from cloudstore.client import S3_OPTIONS, make_client
 from cloudstore.client.option_types import BUCKET, PREFIX
+from cloudstore.compute_logs.agenda import Pace
 from cloudstore.compute_logs.masking import Masker
 from cloudstore.compute_logs.objects import LogPlaces, are_complete, fetch_log, read_segments
 from cloudstore.compute_logs.options import LOG_OPTIONS
-from cloudstore.compute_logs.shipper import Pace, Shipper
+from cloudstore.compute_logs.run_secrets import RunSecrets
+from cloudstore.compute_logs.shipper import Shipper
 from cloudstore.compute_logs.spool import Spool
+from cloudstore.compute_logs.stream import LogStream, Packing
 from cloudstore.s3.errors import translate_errors
 from cloudstore.s3.keys import s3_url
-from core.compute_logs.capture import OutputCapture
-from core.compute_logs.local import LogName
+from core.compute_logs.log_files import LogFiles
 from core.compute_logs.manager import (
     MAX_BYTES_FILE_READ,
     ComputeIOType,
     ComputeLogFileData,
     ComputeLogManager,
 )
+from core.compute_logs.names import LogName
 from core.compute_logs.pieces import check_piece, decoded, read_piece
+from core.compute_logs.reading import is_ended, read_log
+from core.compute_logs.recovery import dead_writers
+from core.compute_logs.size_cap import SizeCap
+from core.compute_logs.writers import LogWriter
 from core.config import Field, Secret, StringSource, resolve_config
 from core.disk.paths import can_name_file
-from core.errors import DagsterInvalidConfigError
+from core.errors import DagsterError, DagsterInvalidConfigError
 from core.process.forks import begins_anew_in_children
 from core.records.pipeline_run import PipelineRun
 from core.records.removal import Removal
@@ -90,7 +97,12 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         self._options = given
         self._inst_data = inst_data
         self._places = LogPlaces(bucket, prefix)
+        max_log_bytes = given.get("max_log_bytes")
+        self.size_cap = None if max_log_bytes is None else SizeCap(max_log_bytes)
+        self._files = LogFiles(Path(local_dir or _own_staging_folder()).absolute(), self.size_cap)
+        self._writer = LogWriter(self._files)
         always_masked = {_FORMER + name.upper(): str(given[name]) for name in _SECRET_OPTIONS if given.get(name)}
+        self._secrets = RunSecrets(always_masked, lambda texts: Masker(texts, given["mask_patterns"]), self._writer)
         pace = Pace(
             interval_seconds=given["upload_interval"],
             most_bytes=given["upload_bytes"],
@@ -99,15 +111,7 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         )
         self._shipper = Shipper(lambda: self._client, bucket, pace, self._warn)
         self._spool = Spool(
-            local_dir or _own_staging_folder(),
-            given.get("max_log_bytes"),
-            self._places,
-            self._shipper,
-            always_masked,
-            lambda texts: Masker(texts, given["mask_patterns"]),
-            is_gzipped=given["gzip"],
-            skips_empty=skip_empty_files,
-            warn=self._warn,
+            self._files, self._writer, self._secrets, self._shipper, self._new_stream, skips_empty=skip_empty_files
         )
         self._active: set[str] = set()
         self.begin_anew()
@@ -142,22 +146,30 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
     def _client(self) -> S3Client:
         return make_client(self._options)
 
-    @cached_property
-    def output_capture(self) -> OutputCapture:
-        return self._spool.output_capture
+    def _new_stream(self, log: LogName, io_type: ComputeIOType, may_have_segments: bool) -> LogStream:
+        packing = Packing(lambda: self._secrets.masker(log.run_id), self._options["gzip"])
+        most_bytes = None if self.size_cap is None else self.size_cap.head_bytes
+        key = self._places.of_log(log.run_id, log.key, io_type, log.attempt)
+        return LogStream(self._files.path(log, io_type), key, packing, most_bytes, may_have_segments)
 
     def get_local_path(self, run_id: str, key: str, io_type: ComputeIOType, attempt: int = 1) -> str:
-        return self._spool.get_local_path(run_id, key, io_type, attempt)
+        return str(self._files.path(LogName(run_id, key, attempt), io_type))
 
     def hide(self, run_id: str, secrets: Collection[Secret]) -> None:
-        self._spool.hide(run_id, secrets)
+        try:
+            self._spool.hide(run_id, secrets, self.output_capture.nameless_stem)
+        except DagsterError as error:
+            self._warn(run_id, f"What is secret in its logs cannot be noted: {error}")
 
     def on_watch_start(self, pipeline_run: PipelineRun, step_key: str | None, attempt: int = 1) -> None:
-        self._active.add(pipeline_run.run_id)
-        self._spool.on_watch_start(pipeline_run, step_key, attempt)
+        log = LogName(pipeline_run.run_id, step_key or pipeline_run.pipeline_name, attempt)
+        self._active.add(log.run_id)
+        self._new_stream(log, ComputeIOType.STDOUT, may_have_segments=False)  # refuses names that it cannot hold
+        self._spool.begin(log, self.output_capture.nameless_stem)
 
     def on_watch_finish(self, pipeline_run: PipelineRun, step_key: str | None, attempt: int = 1) -> None:
-        self._spool.on_watch_finish(pipeline_run, step_key, attempt)
+        log = LogName(pipeline_run.run_id, step_key or pipeline_run.pipeline_name, attempt)
+        self._spool.end(log, self.output_capture.nameless_stem)
 
     def finish_run(self, pipeline_run: PipelineRun) -> list[str]:
         with self._lock:
@@ -168,18 +180,34 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         return warnings
 
     def recover(self) -> None:
-        self._spool.recover()
+        self._recovered()
+
+    def _recovered(self) -> list[str]:
+        """Takes over what dead processes left; why some of it stays on the local disk."""
+        withheld: list[str] = []
+        for dead in dead_writers(self._files):
+            unknown = self._secrets.learn(dead.entries, dead.path)
+            logs = dead.complete(None if unknown else self._secrets.mask_of)
+            if not unknown:
+                self._spool.take_over(dead, logs)
+                continue
+            dead.close()
+            for run_id, why in unknown:
+                withheld.append(why)
+                if run_id:
+                    self._warn(run_id, why)
+        return withheld
 
     def drain(self) -> list[str]:
-        self._spool.recover()
+        withheld = self._recovered()
         why = self._shipper.wait()
-        left = [f"Compute logs stay in {self._spool.base_dir}: {why}"] if why else []
-        return left + self._spool.withheld
+        left = [f"Compute logs stay in {self._files.base_dir}: {why}"] if why else []
+        return left + withheld
 
     def dispose(self) -> None:
         super().dispose()
         self._shipper.close()
-        self._spool.dispose()
+        self._spool.close()
 
     def _warn(self, run_id: str, message: str) -> None:
         with self._lock:
@@ -191,13 +219,11 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
 
     def is_watch_completed(self, run_id: str, key: str, attempt: int = 1) -> bool:
         log = LogName(run_id, key, attempt)
-        noted = self._spool.noted_completion(*log)
-        if noted is None:
-            self._spool.recover()  # its process may have been killed
-            noted = self._spool.noted_completion(*log)
-        if noted is None and self._spool.has_files(log):
+        if is_ended(self._files, log):
+            return True
+        if self._files.completed.says(log) is False or self._files.exist(log):
             return False  # a process of this machine is writing it
-        return self._is_shipped(run_id, key, attempt) if noted is None else noted
+        return self._is_shipped(run_id, key, attempt)
 
     def _is_shipped(self, run_id: str, key: str, attempt: int) -> bool:
         keys = [self._places.of_log(run_id, key, io_type, attempt) for io_type in ComputeIOType]
@@ -222,11 +248,12 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         attempt: int = 1,
     ) -> ComputeLogFileData:
         check_piece(cursor, max_bytes)
-        log, path = LogName(run_id, key, attempt), Path(self.get_local_path(run_id, key, io_type, attempt))
-        if path.exists() or self._spool.is_here(log, io_type):
-            piece = self._spool.read_logs_file(run_id, key, io_type, cursor, max_bytes, attempt)
-            if piece.path is not None or self._spool.is_here(log, io_type):
-                return piece  # else it was shipped just now
+        log = LogName(run_id, key, attempt)
+        path = self._files.path(log, io_type)
+        self._spool.wait_until_readable(log)
+        piece = read_log(self._files, log, io_type, cursor, max_bytes)
+        if piece.path is not None or self._spool.is_here(log, io_type):
+            return piece  # else it was never here, or was shipped just now
         bucket, object_key = self._places.bucket, self._places.of_log(run_id, key, io_type, attempt)
         copy = fetch_log(self._client, bucket, object_key, path)
         if copy is None:
@@ -237,7 +264,7 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
                 return ComputeLogFileData(None, text, cursor + used, size, None)
             copy = fetch_log(self._client, bucket, object_key, path)  # it may have taken their place meanwhile
         if copy is None:
-            return self._spool.read_logs_file(run_id, key, io_type, cursor, max_bytes, attempt)
+            return piece
         return read_piece(copy, cursor, max_bytes, is_complete=True)
 
     def delete_logs(self, run_id: str, dry_run: bool = False) -> list[Removal]:
@@ -250,7 +277,10 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         shipped = [each for each in found if self._places.is_log(each.key)]
         if not dry_run:  # the bucket first: logs that are on the disk alone stay when it cannot be reached
             transfer.delete_objects(self._client, bucket, [each.key for each in shipped])
-        removed = self._spool.delete_logs(run_id, dry_run)
+            self._spool.drop_run(run_id)
+        removed = self._files.delete_run(run_id, dry_run)
+        if not dry_run:
+            self._spool.end_run(run_id)
         return removed + [Removal("compute log", s3_url(bucket, each.key), each.size_bytes) for each in shipped]
 
 

@@ -10,7 +10,7 @@ from cloudstore.compute_logs.stream import LogStream
 class PendingLog:
     """The streams of one attempt at a step, as long as they are not in the bucket.
 
-    They are made when somebody first needs them: most steps are over before anybody has looked, and many print nothing.
+    They are made when they are first needed: most steps are over before anybody has looked, and many print nothing.
 
     Args:
         run_id: of the run.
@@ -18,12 +18,12 @@ class PendingLog:
 
     Attributes:
         run_id: of the run.
-        on_shipped: called when all streams are shipped.
+        is_complete: whether nothing will be added to it.
     """
 
-    def __init__(self, run_id: str, make_streams: Callable[[], list[LogStream]]) -> None:
+    def __init__(self, run_id: str, make_streams: Callable[[], list[LogStream]], is_complete: bool = False) -> None:
         self.run_id = run_id
-        self.on_shipped: Callable[[], None] = _nothing
+        self.is_complete = is_complete
         self._make_streams = make_streams
         self._made: list[list[LogStream]] = []
 
@@ -33,7 +33,3 @@ class PendingLog:
         if not self._made:
             self._made.append(self._make_streams())  # where two threads do it at once, the first one's are taken
         return self._made[0]
-
-
-def _nothing() -> None:
-    return

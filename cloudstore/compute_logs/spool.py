@@ -1,349 +1,259 @@
-"""The local disk, where logs are written and wait to be shipped."""
+"""Logs on the local disk that are not shipped yet."""
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from contextlib import suppress
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from cloudstore.compute_logs.hidden_texts import HiddenTexts
-from cloudstore.compute_logs.masking import Masker
-from cloudstore.compute_logs.objects import LogPlaces
 from cloudstore.compute_logs.pending import PendingLog
+from cloudstore.compute_logs.run_secrets import RunSecrets
 from cloudstore.compute_logs.shipper import Shipper
-from cloudstore.compute_logs.stream import LogStream, Packing
+from cloudstore.compute_logs.stream import LogStream
 from cloudstore.compute_logs.tasks import ToShip
-from core.compute_logs.local import LocalComputeLogManager, LogName
-from core.compute_logs.manager import MAX_BYTES_FILE_READ, ComputeIOType, ComputeLogFileData
+from core.compute_logs.log_files import LogFiles
+from core.compute_logs.names import ComputeIOType, LogName
+from core.compute_logs.recovery import DeadWriter
+from core.compute_logs.writers import LogWriter
 from core.config import Secret
-from core.errors import DagsterError
-from core.process.dead_journals import DeadJournal, Entry, read_entry
-from core.process.journal import Begun
-from core.records.pipeline_run import PipelineRun
-from core.records.removal import Removal
+from core.process.forks import begins_anew_in_children
 
-_HIDDEN_TEXT_IS_GONE = (
-    "Its logs stay on the local disk: a secret that must not leave the machine in them was in the environment ({}), or "
-    "among the options, and is not there now. Set it as it was, as that variable, and run `cloudstore logs drain`."
-)
-_NOTE_IS_UNREADABLE = (
-    "Logs that {} tells of stay on the local disk: it notes what is secret in them in a way that cannot be read here. "
-    "Delete that file to give up shipping them."
-)
+NewStream = Callable[[LogName, ComputeIOType, bool], LogStream]
+"""Makes a stream of a log; the last argument says whether segments of it may be in the bucket already."""
 
 
-class _HiddenNote(msgspec.Struct, frozen=True):
-    """What the journal says of the secrets of a run."""
+class Spool:
+    """Hands logs to a shipper, and deletes them when they are shipped.
 
-    run_id: str
-    hidden: HiddenTexts
-
-
-class Spool(LocalComputeLogManager):
-    """Logs on the local disk that are handed to a shipper, and deleted when they are shipped.
-
-    Which are not shipped yet is noted in the journal of the process that wrote them. Who finds that it is dead takes
-    them over.
+    What is noted of a run ends when its last file is deleted, so whoever finds that this process is dead knows of
+    whatever it left.
 
     Args:
-        base_dir: the directory; made when first written to.
-        max_log_bytes: how large a log may be.
-        places: where they are shipped to.
+        files: where logs are.
+        writer: notes what this process writes.
+        secrets: which texts are masked in which run.
         shipper: ships them.
-        always_masked: secrets of every run, by the variables that tell what they were when they have changed.
-        masker_with: makes what hides some texts.
-        is_gzipped: whether they are compressed.
+        new_stream: makes the streams of logs.
         skips_empty: whether logs that hold nothing are not shipped.
-        warn: called with a run's id and a message.
     """
 
     def __init__(
         self,
-        base_dir: str,
-        max_log_bytes: int | None,
-        places: LogPlaces,
+        files: LogFiles,
+        writer: LogWriter,
+        secrets: RunSecrets,
         shipper: Shipper,
-        always_masked: Mapping[str, str],
-        masker_with: Callable[[Collection[str]], Masker],
+        new_stream: NewStream,
         *,
-        is_gzipped: bool,
         skips_empty: bool,
-        warn: Callable[[str, str], None],
     ) -> None:
-        super().__init__(base_dir, max_log_bytes=max_log_bytes)
-        self._places = places
+        self._files = files
+        self._writer = writer
+        self._secrets = secrets
         self._shipper = shipper
-        self._always_masked = dict(always_masked)
-        self._masker_with = masker_with
-        self._is_gzipped = is_gzipped
+        self._new_stream = new_stream
         self._skips_empty = skips_empty
-        self._warn = warn
-        self._hidden: dict[str, tuple[list[str], Begun | None]] = {}
-        self.withheld: list[str] = []
+        self.begin_anew()
+        begins_anew_in_children(self)
 
     def begin_anew(self) -> None:
-        super().begin_anew()
+        """As `core.process.forks` says: what the parent writes and has taken over, the parent ships."""
         self._lock = threading.RLock()
         self._waiting: dict[str, dict[LogName, PendingLog]] = {}  # by run
-        self._finished: set[str] = set()
-        self._taken_over: list[DeadJournal] = []
+        self._ended_runs: set[str] = set()
+        self._taken_over: list[tuple[DeadWriter, set[str]]] = []  # with the runs that are not shipped yet
+        self._secrets.begin_anew()
 
-    def hide(self, run_id: str, secrets: Collection[Secret]) -> None:
-        noted, why = None, ""
-        if secrets:
-            try:
-                note = _HiddenNote(run_id, HiddenTexts.of(secrets))
-                noted = self.journal.begin(msgspec.to_builtins(note))
-            except DagsterError as error:
-                why = f"What is secret in its logs cannot be noted: {error}"
+    def hide(self, run_id: str, secrets: Collection[Secret], nameless_stem: str) -> None:
+        """These are masked in the logs of a run, which is about to be begun.
+
+        Raises:
+            DagsterError: they cannot be noted; they are masked anyway.
+        """
         with self._lock:
-            self._finished.discard(run_id)
-            _, earlier = self._hidden.pop(run_id, ([], None))
+            self._ended_runs.discard(run_id)
+            self._secrets.hide(run_id, secrets)
             if secrets:
-                self._hidden[run_id] = [each.value for each in secrets], noted
-            if earlier is not None:
-                earlier.end()
-        if why:
-            self._warn(run_id, why)
+                self._writer.begin_run(run_id, nameless_stem)
 
-    @cached_property
-    def _always_noted(self) -> dict[str, Any]:
-        secrets = [Secret(value, variable) for variable, value in self._always_masked.items()]
-        return {"hidden": msgspec.to_builtins(HiddenTexts.of(secrets))} if secrets else {}
+    def begin(self, log: LogName, nameless_stem: str) -> None:
+        """A log is about to be written.
 
-    def noted_with(self, run_id: str) -> Entry:
-        return self._always_noted
-
-    def masker(self, run_id: str) -> Masker:
-        """What hides the secrets of a run."""
-        return self._masker_with([*self._always_masked.values(), *self._hidden.get(run_id, ([], None))[0]])
-
-    def mask_of(self, run_id: str) -> Callable[[bytes], bytes]:
-        return lambda piece: self.masker(run_id).feed(piece, is_last=True)
-
-    def on_watch_start(self, pipeline_run: PipelineRun, step_key: str | None, attempt: int = 1) -> None:
-        log = LogName(pipeline_run.run_id, step_key or pipeline_run.pipeline_name, attempt)
-        self._file(log, ComputeIOType.STDOUT)
-        self._places.of_log(log.run_id, log.key, ComputeIOType.STDOUT, log.attempt)  # each refuses names it cannot hold
-        is_anew = self._drop(log)  # before its files are replaced
-        super().on_watch_start(pipeline_run, step_key, attempt)
-        pending = PendingLog(log.run_id, partial(self._new_streams, log, may_have_segments=is_anew))
+        Raises:
+            DagsterInvariantViolationError: it cannot be noted, as a symbolic link is in the way.
+            OSError: what an earlier process wrote by its name cannot be deleted.
+        """
         with self._lock:
-            self._finished.discard(log.run_id)
+            self._ended_runs.discard(log.run_id)
+            earlier = self._waiting.get(log.run_id, {}).pop(log, None)
+            self._writer.begin(log, nameless_stem, self._secrets.noted_with_each_log)
+        try:
+            if earlier is not None:
+                self._shipper.drop(earlier)
+            self._files.begin(log)
+        except BaseException:
+            self._writer.end(log)
+            raise
+        pending = PendingLog(log.run_id, partial(self._streams, log, earlier is not None))
+        with self._lock:
             self._waiting.setdefault(log.run_id, {})[log] = pending
         self._shipper.begin(pending)
 
-    def end_log(self, log: LogName, begun: Begun) -> None:
-        too_long = [] if self.size_cap is None else [path for path in self._files(log) if self._is_too_long(path)]
+    def end(self, log: LogName, nameless_stem: str) -> None:
+        """A log is complete, and is to be shipped; one that is too long is shortened first, by a thread that ships."""
+        pending = self._pending(log)
+        too_long = {path for path in self._files.paths(log) if self._files.is_too_long(path)}
         if not too_long:
-            self.mark_completed(log)
-        self._ship(log, begun.end, too_long=too_long)
-
-    def _is_too_long(self, path: Path) -> bool:
-        with suppress(OSError):
-            return self.size_cap is not None and not self.size_cap.allows(path.lstat().st_size)
-        return False
-
-    def _shorten_before(self, log: LogName, path: Path, left: set[Path]) -> None:
-        """Shortens one file of a log, which ends when none is left: by a thread that ships, as it may take seconds."""
-        self.shorten(path, log.run_id)
-        with self._lock:
-            left.discard(path)
-            is_last = not left
-        if is_last:
-            self.mark_completed(log)
+            self._files.complete(log)
+        if pending is not None:
+            pending.is_complete = True
+            self._ship(log, pending, too_long, nameless_stem)
 
     def end_run(self, run_id: str) -> None:
-        super().end_run(run_id)
+        """A run has ended: it is forgotten when all its logs are shipped."""
+        self._files.end_run(run_id)
         with self._lock:
-            self._finished.add(run_id)
+            self._ended_runs.add(run_id)
         self._tidy(run_id)
+
+    def take_over(self, dead: DeadWriter, logs: Collection[LogName]) -> None:
+        """Ships what a dead process had not shipped.
+
+        Args:
+            dead: the process; forgotten here when all is shipped.
+            logs: those that it had begun; they are complete.
+        """
+        waiting: list[tuple[LogName, PendingLog]] = []
+        with self._lock:
+            self._secrets.learn(dead.entries, dead.path)  # again: the run may have been forgotten meanwhile
+            run_ids = dead.run_ids
+            self._taken_over.append((dead, run_ids))
+            for log in logs:
+                # A file that is not there was never written, or its process has shipped it.
+                streams = [each for each in self._streams(log, may_have_segments=True) if each.path.exists()]
+                if streams:
+                    pending = PendingLog(log.run_id, streams.copy, is_complete=True)
+                    self._waiting.setdefault(log.run_id, {})[log] = pending
+                    waiting.append((log, pending))
+            self._ended_runs |= run_ids - set(self._writer.runs())
+        for log, pending in waiting:  # all of them are known by now, so none is forgotten before the others are shipped
+            self._ship(log, pending, is_leftover=True)
+        for run_id in sorted(run_ids) or [""]:
+            self._tidy(run_id)
+
+    def drop_run(self, run_id: str) -> None:
+        """Gives up shipping what there is of a run; returns when nothing of it is on its way."""
+        with self._lock:
+            dropped = self._waiting.pop(run_id, {})
+        for log, pending in dropped.items():
+            self._shipper.drop(pending)
+            self._writer.end(log)
 
     def is_here(self, log: LogName, io_type: ComputeIOType) -> bool:
         """Whether this process has what there is of a stream: it writes it, or has not shipped it yet."""
-        path = self._file(log, io_type)
+        path = self._files.path(log, io_type)
         with self._lock:
-            waiting = self._waiting.get(log.run_id, {}).get(log)
-            return waiting is not None and any(each.path == path for each in waiting.streams)
+            pending = self._pending(log)
+            return pending is not None and any(each.path == path for each in pending.streams)
 
-    def read_logs_file(
-        self,
-        run_id: str,
-        key: str,
-        io_type: ComputeIOType,
-        cursor: int = 0,
-        max_bytes: int = MAX_BYTES_FILE_READ,
-        attempt: int = 1,
-    ) -> ComputeLogFileData:
-        log = LogName(run_id, key, attempt)
-        with self._lock:
-            waiting = self._waiting.get(run_id, {}).get(log)
-        if waiting is not None:
-            self._shipper.wait_until_prepared(waiting)  # the reader waits for what the step does not
-        return super().read_logs_file(run_id, key, io_type, cursor, max_bytes, attempt)
+    def wait_until_readable(self, log: LogName) -> None:
+        """Returns when a log that is complete here has its final length; readers wait for that, steps do not."""
+        pending = self._pending(log)
+        if pending is not None:
+            self._shipper.wait_until_prepared(pending)
 
-    def has_files(self, log: LogName) -> bool:
-        """Whether anything of a log is on this disk."""
-        return any(path.exists() for path in self._files(log))
-
-    def delete_logs(self, run_id: str, dry_run: bool = False) -> list[Removal]:
-        if not dry_run:
-            for log in list(self._waiting.get(run_id, ())):
-                self._drop(log)
-        return super().delete_logs(run_id, dry_run)
-
-    def dispose(self) -> None:
-        super().dispose()
+    def close(self) -> None:
+        """Leaves what is not shipped to others; the shipper is closed."""
         with self._lock:
             for logs in self._waiting.values():
-                for log in [each for each in logs if each not in self._begun]:
+                for log in [log for log, pending in logs.items() if pending.is_complete]:
                     del logs[log]
-        for dead in self._taken_over:  # for others, what is not shipped of them
-            dead.close()
+            for run_id in self._writer.runs():
+                if not self._writer.is_writing(run_id):  # also of one that nobody has ended
+                    self.end_run(run_id)
+            for dead, _run_ids in self._taken_over:
+                dead.close()
+            self._taken_over.clear()
+        self._writer.close()
 
-    def recover(self) -> None:
-        self.withheld = []
-        super().recover()
+    def _pending(self, log: LogName) -> PendingLog | None:
+        return self._waiting.get(log.run_id, {}).get(log)
 
-    def learn_secrets(self, dead: DeadJournal) -> bool:
-        known = [self._hide_again(entry) for entry in dead.entries if "hidden" in entry]  # each, not up to the first
-        return all(known)
-
-    def take_over(self, dead: DeadJournal, logs: list[LogName]) -> None:
-        unknown = [entry for entry in dead.entries if "hidden" in entry and not self._hide_again(entry)]
-        if unknown:
-            for run_id, why in dict.fromkeys(self._why_withheld(entry, dead) for entry in unknown):
-                self.withheld.append(why)
-                if run_id:
-                    self._warn(run_id, why)
-            dead.close()
-            return
-        self._taken_over.append(dead)
-        left = {log for log in logs if any(path.exists() for path in self._files(log))}
-        for log in list(left):
-            # A file that is not there was never written, or its process has shipped it.
-            streams = [each for each in self._new_streams(log, may_have_segments=True) if each.path.exists()]
-            with self._lock:
-                self._finished.add(log.run_id)
-                self._waiting.setdefault(log.run_id, {})[log] = PendingLog(log.run_id, streams.copy)
-            self._ship(log, partial(self._leave, left, log, dead), is_leftover=True)
-        with self._lock:  # what is noted of runs of which nothing is here any more
-            for run_id in {str(entry["run_id"]) for entry in dead.entries if "run_id" in entry}:
-                if not self._waiting.get(run_id):
-                    self.forget_run(run_id)
-        if not left:
-            dead.forget()
-
-    def _hide_again(self, entry: Entry) -> bool:
-        """Whether the secrets that a dead process noted for a run are known here, so that they can be hidden."""
-        note = read_entry(entry, _HiddenNote)
-        values = None if note is None else note.hidden.values({**self._always_masked, **os.environ})
-        if note is None or values is None:
-            return False
-        known, begun = self._hidden.get(note.run_id, ([], None))
-        self._hidden[note.run_id] = list(dict.fromkeys([*known, *values])), begun
-        return True
-
-    def _why_withheld(self, entry: Entry, dead: DeadJournal) -> tuple[str, str]:
-        """Of which run an entry tells, if that is known, and why its logs are not shipped."""
-        note = read_entry(entry, _HiddenNote)
-        if note is None:
-            return "", _NOTE_IS_UNREADABLE.format(dead.path)
-        return note.run_id, _HIDDEN_TEXT_IS_GONE.format(", ".join(note.hidden.hashes))
-
-    def _leave(self, left: set[LogName], log: LogName, dead: DeadJournal) -> None:
-        with self._lock:
-            left.discard(log)
-            if not left:
-                dead.forget()
-
-    def _new_streams(self, log: LogName, may_have_segments: bool) -> list[LogStream]:
-        packing = Packing(partial(self.masker, log.run_id), self._is_gzipped)
-        most_bytes = None if self.size_cap is None else self.size_cap.head_bytes
-        return [
-            LogStream(
-                self._file(log, io_type),
-                self._places.of_log(log.run_id, log.key, io_type, log.attempt),
-                packing,
-                most_bytes,
-                may_have_segments,
-            )
-            for io_type in ComputeIOType
-        ]
+    def _streams(self, log: LogName, may_have_segments: bool) -> list[LogStream]:
+        return [self._new_stream(log, io_type, may_have_segments) for io_type in ComputeIOType]
 
     def _ship(
-        self, log: LogName, on_shipped: Callable[[], None], is_leftover: bool = False, too_long: Collection[Path] = ()
+        self,
+        log: LogName,
+        pending: PendingLog,
+        too_long: Collection[Path] = (),
+        nameless_stem: str = "",
+        is_leftover: bool = False,
     ) -> None:
-        """Hands a log that is complete to the shipper, but for files that are `too_long`, which it is to shorten."""
-        with self._lock:
-            pending = self._waiting[log.run_id][log]
-            pending.on_shipped = on_shipped
-        if self._skips_empty and not self.has_files(log):  # as of most small steps
+        """Hands a log that is complete to the shipper, which is to shorten the files that are `too_long` first."""
+        if self._skips_empty and not self._files.exist(log):  # as of most small steps
             self._shipper.end(pending, [])
-            self._forget_shipped(log)
+            self._log_is_shipped(log, pending)
             return
         empty = [each for each in pending.streams if self._skips_empty and each.is_empty]
         streams = [each for each in pending.streams if each not in empty]
         for stream in streams:
             stream.end(shipped_with=streams)
         left = set(too_long)
-        self._shipper.end(
-            pending,
-            [
-                ToShip(
-                    stream,
-                    partial(self._is_shipped, log, stream),
-                    partial(self._shorten_before, log, stream.path, left) if stream.path in left else None,
-                )
-                for stream in streams
-            ],
-            is_leftover,
-        )
+        to_ship = [
+            ToShip(
+                stream,
+                partial(self._stream_is_shipped, log, pending, stream),
+                partial(self._shorten, log, stream.path, nameless_stem, left) if stream.path in left else None,
+            )
+            for stream in streams
+        ]
+        self._shipper.end(pending, to_ship, is_leftover)
         for stream in empty:
-            self._is_shipped(log, stream)
+            self._stream_is_shipped(log, pending, stream)
 
-    def _is_shipped(self, log: LogName, stream: LogStream) -> None:
+    def _shorten(self, log: LogName, path: Path, nameless_stem: str, left: set[Path]) -> None:
+        """Shortens one file of a log, which is complete when none is left; it may take seconds."""
+        self._files.shorten(path, self._secrets.mask_of(log.run_id), nameless_stem)
         with self._lock:
-            waiting = self._waiting.get(log.run_id, {}).get(log)
-            if waiting is None or stream not in waiting.streams:  # dropped meanwhile
+            left.discard(path)
+            is_last = not left
+        if is_last:
+            self._files.complete(log)
+
+    def _stream_is_shipped(self, log: LogName, pending: PendingLog, stream: LogStream) -> None:
+        with self._lock:
+            if self._pending(log) is not pending or stream not in pending.streams:  # dropped meanwhile
                 return
-            waiting.streams.remove(stream)  # first: who finds no file looks in the bucket
+            pending.streams.remove(stream)  # first: readers who find no file look in the bucket
         with suppress(OSError):
             stream.path.unlink(missing_ok=True)
-        if not waiting.streams:
-            self._forget_shipped(log)
+        if not pending.streams:
+            self._log_is_shipped(log, pending)
 
-    def _forget_shipped(self, log: LogName) -> None:
+    def _log_is_shipped(self, log: LogName, pending: PendingLog) -> None:
         """Called when all of a log is shipped; also by two threads at once."""
         with self._lock:
-            shipped = self._waiting.get(log.run_id, {}).pop(log, None)
-        if shipped is not None:
-            shipped.on_shipped()
-            self._tidy(log.run_id)
-
-    def _drop(self, log: LogName) -> bool:
-        """Gives up shipping a log; whether there was something to give up."""
-        with self._lock:
-            pending = self._waiting.get(log.run_id, {}).pop(log, None)
-        if pending is not None:
-            self._shipper.drop(pending)
-            pending.on_shipped()
-        return pending is not None
+            if self._pending(log) is not pending:
+                return
+            del self._waiting[log.run_id][log]
+            self._writer.end(log)
+        self._tidy(log.run_id)
 
     def _tidy(self, run_id: str) -> None:
-        """Forgets a run that has ended, all of whose logs are shipped."""
-        with self._lock:
-            if run_id not in self._finished or self._waiting.get(run_id):
-                return
-            self._finished.discard(run_id)
-            self._waiting.pop(run_id, None)
-            _, note = self._hidden.pop(run_id, ([], None))
-            if note is not None:
-                note.end()
-            self.forget_run(run_id)  # with the lock: the run may be begun again now
+        """Forgets a run that has ended, all of whose logs are shipped: first its files, then what is noted of it."""
+        with self._lock:  # the run may be begun again now
+            if run_id in self._ended_runs and not self._waiting.get(run_id):
+                self._ended_runs.discard(run_id)
+                self._waiting.pop(run_id, None)
+                self._files.forget_run(run_id)
+                self._secrets.forget(run_id)
+                self._writer.end_run(run_id)
+                for _dead, run_ids in self._taken_over:
+                    run_ids.discard(run_id)
+            for dead, run_ids in tuple(self._taken_over):
+                if not run_ids:
+                    self._taken_over.remove((dead, run_ids))
+                    dead.forget()

@@ -1,14 +1,10 @@
-"""What a shipper of logs has to do, and what became of it until now."""
+"""What a shipper of logs can be told to do."""
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from weakref import WeakKeyDictionary
+from dataclasses import dataclass
 
-from cloudstore.compute_logs.pending import PendingLog
 from cloudstore.compute_logs.stream import LogStream
 
 
@@ -77,31 +73,3 @@ class Refused:
 
 
 Task = Ended | Unprepared | Running
-
-
-@dataclass
-class State:
-    """What is waited for and done; guarded by the shipper's condition."""
-
-    running: dict[PendingLog, float] = field(default_factory=dict)  # with when it began
-    shipped_at: WeakKeyDictionary[LogStream, float] = field(default_factory=WeakKeyDictionary)  # of those that run
-    unprepared: deque[Unprepared] = field(default_factory=deque)
-    ended: deque[Ended] = field(default_factory=deque)
-    busy: dict[LogStream, Task] = field(default_factory=dict)
-    refused: WeakKeyDictionary[LogStream, Refused] = field(default_factory=WeakKeyDictionary)
-    is_urgent: bool = False
-    is_closing: bool = False
-    times_away: int = 0  # in a row that the store could not be reached
-    failure: str = ""
-    paused_until: float = 0.0
-    threads: list[threading.Thread] = field(default_factory=list)
-
-    @property
-    def left(self) -> list[Ended | Unprepared]:
-        """What is complete and waits."""
-        return [*self.unprepared, *self.ended]
-
-    @property
-    def preparing(self) -> list[Unprepared]:
-        """What waits to be prepared, or is just now."""
-        return [*self.unprepared, *(each for each in self.busy.values() if isinstance(each, Unprepared))]

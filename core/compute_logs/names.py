@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
+from typing import NamedTuple
 
+from core.disk.paths import file_name
 from core.errors import DagsterInvariantViolationError
 
 
@@ -17,13 +20,41 @@ class ComputeIOType(Enum):
 IO_TYPE_EXTENSION = {ComputeIOType.STDOUT: "out", ComputeIOType.STDERR: "err"}
 
 
-def attempt_suffix(attempt: int) -> str:
-    """What stands behind the step's name: nothing for its first attempt, `(2)` for its second.
+class LogName(NamedTuple):
+    """Which log.
 
-    No name that is encoded for a file or a key holds a parenthesis, so no other step's log is called like that.
+    Attributes:
+        run_id: the run.
+        key: the step.
+        attempt: which attempt at the step, from 1.
+    """
+
+    run_id: str
+    key: str
+    attempt: int
+
+    @property
+    def file_name(self) -> str:
+        """str: the name of its files, without their extensions.
+
+        Raises:
+            DagsterInvariantViolationError: the key cannot name a file, or the attempt is not a number from 1.
+        """
+        return _encoded(self.key) + attempt_suffix(self.attempt)
+
+
+@lru_cache(maxsize=64)
+def _encoded(key: str) -> str:
+    return file_name(key, "step key")  # asked for several times a step
+
+
+def attempt_suffix(attempt: int) -> str:
+    """What follows the step's name: nothing for its first attempt, `(2)` for its second.
+
+    Names that are encoded for a file or a key have no parentheses, so no other step's log is called like that.
 
     Raises:
-        DagsterInvariantViolationError: it is no whole number above 0.
+        DagsterInvariantViolationError: it is not a whole number above 0.
     """
     if type(attempt) is not int or attempt < 1:
         raise DagsterInvariantViolationError(f"Attempts at a step are counted from 1, got {attempt!r}.")

@@ -43,16 +43,17 @@ class SizeCap:
         return self.head_bytes, size - self.tail_bytes
 
     def mark(self, size: int) -> bytes:
-        """The line that stands for the gap."""
+        """The line in place of the gap."""
         start, end = self.gap(size)
         return f"\n[{end - start:,} bytes were dropped here: a log may have {self.max_bytes:,} bytes]\n".encode()
 
-    def shorten(self, path: Path, mask: Callable[[bytes], bytes]) -> int:
+    def shorten(self, path: Path, mask: Callable[[bytes], bytes], temporary: Path | None = None) -> int:
         """Makes a log that is too large, and complete, as large as it may be.
 
         Args:
             path: the log.
             mask: hides secrets in a piece of the log, and keeps its length; it is given what is around the cuts.
+            temporary: where the shorter log is until it is whole, in the same folder.
 
         Returns:
             int: how many bytes were dropped.
@@ -64,7 +65,7 @@ class SizeCap:
         if self.allows(size):
             return 0
         start, end = self.gap(size)
-        with open_log(path) as whole, atomic_write(path) as kept:
+        with open_log(path) as whole, atomic_write(path, temporary=temporary) as kept:
             around = max(0, start - _AROUND_BYTES)
             kept.writelines(_chunks(whole.fileno(), 0, around))
             kept.write(_masked(whole.fileno(), around, start, mask))

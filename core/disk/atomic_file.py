@@ -15,7 +15,10 @@ _MAX_ATTEMPTS = 10_000
 
 @contextmanager
 def atomic_write(
-    path: Path, overwrite: bool = True, is_whole: Callable[[Path], bool] = Path.exists
+    path: Path,
+    overwrite: bool = True,
+    is_whole: Callable[[Path], bool] = Path.exists,
+    temporary: Path | None = None,
 ) -> Iterator[IO[bytes]]:
     """A stream whose content appears at `path` when the block ends, or nowhere if the block raises.
 
@@ -24,8 +27,13 @@ def atomic_write(
         overwrite: False keeps an existing file; of several writers, the first one wins.
         is_whole: only if `overwrite` is False: whether an existing file is undamaged. A damaged file is replaced by the
             first writer that finds it.
+        temporary: where the content is until then, in the same folder; a file that a killed writer left there is
+            replaced. By default a name that nothing else uses.
     """
-    temporary = path.with_name(f".partial-{uuid.uuid4().hex}")  # tempfile would make it readable for its owner only
+    if temporary is None:  # tempfile would make it readable for its owner only
+        temporary = path.with_name(f".partial-{uuid.uuid4().hex}")
+    else:
+        temporary.unlink(missing_ok=True)
     stream = _open_in_new_folder(temporary)
     try:
         with stream:

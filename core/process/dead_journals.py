@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -18,9 +19,11 @@ from core.process.journal import Line
 Entry = Mapping[str, Any]
 _Kind = TypeVar("_Kind")
 
+_LOOK_SECONDS, _MOST_TRIES = 0.001, 100
+
 
 def read_entry(entry: Entry, kind: type[_Kind]) -> _Kind | None:
-    """An entry as a record; None where it is of another kind, or something else has written it."""
+    """An entry as a record; None where it is of another kind, or was not written by us."""
     try:
         return msgspec.convert(entry, kind)
     except msgspec.ValidationError:
@@ -28,7 +31,7 @@ def read_entry(entry: Entry, kind: type[_Kind]) -> _Kind | None:
 
 
 class DeadJournal:
-    """The journal of a process that is dead. Nobody else takes it up until it is closed.
+    """The journal of a process that is dead. Nobody else can take it up until it is closed.
 
     Attributes:
         path: the file.
@@ -44,19 +47,31 @@ class DeadJournal:
         self._file = file
 
     def forget(self) -> None:
-        """All of it is taken care of: deletes and closes it."""
+        """Deletes and closes it: everything that it tells of has been taken care of."""
         self.path.unlink(missing_ok=True)
         with suppress(OSError):  # others are in the folder
             self.path.parent.rmdir()
         self.close()
 
     def close(self) -> None:
-        """Leaves it to be taken up again."""
+        """Closes it and leaves it on the disk, so that it can be taken up again."""
         self._file.close()
 
 
+class EntriesByLife(NamedTuple):
+    """What processes began and did not end.
+
+    Attributes:
+        living: what those began that live, or whose journals somebody has taken up just now.
+        dead: what those began that are dead.
+    """
+
+    living: list[Entry]
+    dead: list[Entry]
+
+
 def dead_journals(folder: Path) -> Iterator[DeadJournal]:
-    """The journals in a folder whose processes are dead; who gets one closes it.
+    """Takes up the journals in a folder whose processes are dead; the caller must close each.
 
     Raises:
         DagsterStorageError: at the end, where one cannot be read.
@@ -64,7 +79,7 @@ def dead_journals(folder: Path) -> Iterator[DeadJournal]:
     unreadable: list[DagsterStorageError] = []
     for path in entries_of(folder):
         try:
-            file = _locked(path)
+            file = _taken_up(path)
         except DagsterStorageError as error:
             unreadable.append(error)
             continue
@@ -72,40 +87,66 @@ def dead_journals(folder: Path) -> Iterator[DeadJournal]:
             yield DeadJournal(path, file)
     if unreadable:
         raise unreadable[0]
+    with suppress(OSError):  # somebody died when its journal was deleted and the folder was not yet; or one is there
+        folder.rmdir()
 
 
-def living_entries(folder: Path, besides: Path) -> list[Entry]:
-    """What the journals in a folder tell of whose processes live; that of `besides` is locked too, by who clears it."""
-    found: list[Entry] = []
+def entries_by_life(folder: Path, besides: Path | None = None) -> EntriesByLife:
+    """What the journals in a folder tell of; it takes none of them up, and changes nothing.
+
+    Args:
+        folder: where journals are; it need not be there.
+        besides: one that is passed over, as its reader has it locked.
+
+    Raises:
+        DagsterStorageError: one cannot be read.
+    """
+    found = EntriesByLife([], [])
     for path in (each for each in entries_of(folder) if each != besides):
-        file = _locked(path)
+        file = _opened(path)
         if file is not None:
-            file.close()
-        else:
-            with suppress(FileNotFoundError):
-                found += _unended(path.read_bytes())
+            with file:
+                is_dead = _can_lock(file, fcntl.LOCK_SH)
+                if os.fstat(file.fileno()).st_nlink:
+                    (found.dead if is_dead else found.living).extend(_unended(file.read()))
     return found
 
 
-def _locked(path: Path) -> IO[bytes] | None:
-    """The journal at `path`, locked; None where its process lives, or somebody has taken it up, or it is gone."""
+def _opened(path: Path) -> IO[bytes] | None:
     try:
-        file = path.open("rb")
+        return path.open("rb")
     except FileNotFoundError:  # all of it has ended just now
         return None
     except OSError as error:
         raise DagsterStorageError(
             f"Cannot read {path}, which says what a process left: {error.strerror}. Try it as the user who ran it."
         ) from error
+
+
+def _taken_up(path: Path) -> IO[bytes] | None:
+    """The journal at `path`, locked; None where its process lives, or somebody has taken it up, or it is gone."""
+    file = _opened(path)
+    if file is None:
+        return None
+    for _ in range(_MOST_TRIES):
+        if _can_lock(file, fcntl.LOCK_EX):
+            if os.fstat(file.fileno()).st_nlink:
+                return file
+            break  # somebody took it up and was done with it before it was locked here
+        if not _can_lock(file, fcntl.LOCK_SH):
+            break  # its process has it, or one that has taken it up
+        fcntl.flock(file, fcntl.LOCK_UN)  # somebody only looks at it, for a moment: the lock of one who looks is shared
+        time.sleep(_LOOK_SECONDS)
+    file.close()
+    return None
+
+
+def _can_lock(file: IO[bytes], kind: int) -> bool:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
-        file.close()
-        return None
-    if not os.fstat(file.fileno()).st_nlink:  # somebody took it up and was done with it before it was locked here
-        file.close()
-        return None
-    return file
+        return False
+    return True
 
 
 def _unended(content: bytes) -> list[Entry]:

@@ -1,8 +1,6 @@
-"""What a process began in other places and did not end: noted while it lives, cleared when it is dead.
+"""Clearing what dead processes left in other places, such as multipart uploads in a store.
 
-A process that uses a store with things that are begun and ended (as multipart uploads are) keeps a journal of them in
-the instance's directory: a file of JSON lines, there only while something is begun. A lock (flock(2)) is held on it as
-long as the process lives, so its death is known exactly, by no clock and no process id.
+Each process notes what it begins there in a journal (`core.process.journal`) in the instance's directory.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ from typing import Any
 import msgspec
 
 from core.errors import DagsterError, DagsterStorageError
-from core.process.dead_journals import DeadJournal, Entry, dead_journals, living_entries
+from core.process.dead_journals import DeadJournal, Entry, dead_journals, entries_by_life
 from core.process.journal import Journal
 from core.records.removal import Removal
 
@@ -39,7 +37,7 @@ Raises:
 
 
 class Clearer(msgspec.Struct, frozen=True):
-    """Who clears the things of a journal.
+    """Names the function that clears what a journal tells of.
 
     Attributes:
         module: the module of the function.
@@ -57,7 +55,7 @@ class Clearer(msgspec.Struct, frozen=True):
             loaded: Clear = getattr(importlib.import_module(self.module), self.function)
         except (ImportError, AttributeError) as error:
             raise DagsterStorageError(
-                f"{self.module}.{self.function} cannot be imported here ({error}); install what has it."
+                f"{self.module}.{self.function} cannot be imported here ({error}); install the package that has it."
             ) from error
         return loaded
 
@@ -96,17 +94,21 @@ class Leftovers:
                 if not dry_run:
                     dead.forget()
         if failures:
-            raise DagsterStorageError("Not all that killed processes left could be cleared. " + " ".join(failures))
+            raise DagsterStorageError("Some of what killed processes left could not be cleared. " + " ".join(failures))
 
     def _clear_one(self, dead: DeadJournal, dry_run: bool) -> Iterator[Removal]:
         if dead.entries:
             clearer = _clearer(dead.head)
-            living = partial(living_entries, self._folder, dead.path)
-            yield from clearer.load()(clearer.config, dead.entries, living, dry_run)
+            yield from clearer.load()(clearer.config, dead.entries, partial(self._living, dead.path), dry_run)
+
+    def _living(self, cleared: Path) -> list[Entry]:
+        return entries_by_life(self._folder, besides=cleared).living
 
 
 def _clearer(head: bytes) -> Clearer:
     try:
         return msgspec.json.decode(head, type=Clearer)
     except msgspec.DecodeError as error:
-        raise DagsterStorageError(f"A journal of what a process began does not say who clears it: {error}.") from error
+        raise DagsterStorageError(
+            f"A journal of what a process began does not say which function clears it: {error}."
+        ) from error

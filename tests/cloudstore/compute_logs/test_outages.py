@@ -194,7 +194,7 @@ def test_the_logs_of_a_disposed_manager_are_not_overwritten(lab: Any, until: Unt
     assert lab.logs()["step.out"] == TEXT
     assert lab.left() == []
     first.drain()
-    until(lambda: not first._shipper._state.threads)
+    until(lambda: not first._shipper._threads)
     assert lab.logs() == {"step.out": TEXT, "step.err": b""}
 
 
@@ -216,7 +216,7 @@ def test_one_log_that_cannot_be_stored_keeps_no_other_back(lab: Any, fault: Faul
     if way == "drain":
         assert "bad.out" in why[0]
     assert sorted(lab.logs()) == sorted(f"{name}.out" for name in names)
-    assert manager._shipper._state.times_away == 0
+    assert manager._shipper._agenda.times_away == 0
 
 
 def test_drain_passes_over_one_log_whose_requests_break_off(lab: Any) -> None:
@@ -254,7 +254,7 @@ def test_the_end_does_not_wait_for_what_others_left(monkeypatch: pytest.MonkeyPa
     lab.proxy.inject(Fault.stall(LONG_SECONDS))
     later = lab.manager(exit_timeout_seconds=LONG_SECONDS, read_timeout_seconds=LONG_SECONDS)
     later.recover()
-    until(lambda: later._shipper._state.busy)
+    until(lambda: later._shipper._agenda.busy)
     started = time.monotonic()
     later.dispose()
     assert time.monotonic() - started < MOST_SECONDS

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from cloudstore.compute_logs.hidden_texts import HiddenTexts
+
 from core import Field, StringSource, execute_pipeline, pipeline, resource, solid
 from core.compute_logs.manager import ComputeIOType
 from core.config import Secret

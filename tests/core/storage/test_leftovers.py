@@ -170,7 +170,7 @@ def test_a_journal_that_says_nothing_is_deleted(folder: Path) -> None:
     [
         ('{"module": "no_such_module", "function": "f", "config": {}}', "no_such_module.f cannot be imported here"),
         ('{"module": "core.errors", "function": "f", "config": {}}', "core.errors.f cannot be imported here"),
-        ('{"module": 1}', "does not say who clears it"),
+        ('{"module": 1}', "does not say which function clears it"),
     ],
 )
 def test_a_journal_that_nobody_here_can_clear_is_kept(folder: Path, head: str, reason: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -82,28 +83,17 @@ with manager.watch(RUN, "step", 2):
 
 
 @pytest.mark.parametrize(
-    ("outs", "errs", "look"),
-    [
-        (1, 1, "is_watch_completed"),
-        (1, 0, "recover"),
-        (0, 1, "read_logs_file"),
-        (0, 0, "is_watch_completed"),
-        (100_000, 1, "drain and recover"),
-    ],
+    ("outs", "errs", "way"),
+    [(1, 1, "recover"), (1, 0, "drain"), (0, 1, "recover"), (0, 0, "recover"), (100_000, 1, "drain and recover")],
 )
 def test_what_was_written_just_before_the_kill_is_in_the_log(
-    outs: int, errs: int, look: str, manager: LocalComputeLogManager, tmp_path: Path
+    outs: int, errs: int, way: str, manager: LocalComputeLogManager, tmp_path: Path
 ) -> None:
     run_killed(tmp_path / "base", KILLED_AT_ONCE, outs, errs)
     assert journals(manager), "nobody would know of the dead process"
-    if look == "is_watch_completed":
-        assert manager.is_watch_completed("run-1", "step", 2)
-    elif look == "recover":
-        manager.recover()
-    elif look == "read_logs_file":
-        manager.read_logs_file("run-1", "step", STDOUT, attempt=2)
-    else:
+    if "drain" in way:
         assert manager.drain() == []
+    if "recover" in way:
         manager.recover()
     assert contents(manager, "step", 2) == (b"out\xff\n" * outs, b"err\n" * errs)
     assert manager.is_watch_completed("run-1", "step", 2)
@@ -113,6 +103,48 @@ def test_what_was_written_just_before_the_kill_is_in_the_log(
     assert journals(manager) == nameless(manager) == []
     piece = manager.read_logs_file("run-1", "step", STDOUT, attempt=2)
     assert (piece.data or "") == "out\ufffd\n" * outs
+
+
+def tree(base: Path) -> dict[str, tuple[int, bytes]]:
+    """All that is in a folder: when it was changed, and what is in it."""
+    return {
+        str(path): (path.lstat().st_mtime_ns, b"" if path.is_dir() else path.read_bytes())
+        for path in [base, *base.rglob("*")]
+    }
+
+
+@pytest.mark.parametrize("way", ["is_watch_completed", "read_logs_file", "subscribe", "delete_logs"])
+def test_reading_what_a_killed_process_printed_changes_nothing(
+    way: str, manager: LocalComputeLogManager, tmp_path: Path
+) -> None:
+    run_killed(tmp_path / "base", KILLED_AT_ONCE, 2, 0)
+    before = tree(tmp_path / "base")
+    if way == "is_watch_completed":
+        assert manager.is_watch_completed("run-1", "step", 2)
+        assert not manager.is_watch_completed("run-1", "step", 1)
+    elif way == "read_logs_file":
+        piece = manager.read_logs_file("run-1", "step", STDOUT, attempt=2)
+        assert (piece.data, piece.size) == ("out\ufffd\n" * 2, len(b"out\xff\n") * 2)
+        assert not manager.read_logs_file("run-1", "step", STDERR, attempt=2).data
+    elif way == "subscribe":
+        pieces = list(manager.subscribe("run-1", "step", STDOUT, attempt=2))
+        assert "".join(str(piece.data) for piece in pieces) == "out\ufffd\n" * 2
+    else:
+        assert len(manager.delete_logs("run-1", dry_run=True)) == 3
+    assert tree(tmp_path / "base") == before
+
+
+def test_one_who_reads_does_not_keep_another_from_recovering(
+    manager: LocalComputeLogManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_killed(tmp_path / "base", KILLED_AT_ONCE, 1, 0)
+    (journal,) = journals(manager)
+    with journal.open() as reader:
+        fcntl.flock(reader, fcntl.LOCK_SH)
+        monkeypatch.setattr("core.process.dead_journals.time.sleep", lambda seconds: reader.close())
+        manager.recover()
+        assert reader.closed
+    assert journals(manager) == []
 
 
 def test_a_killed_steps_log_is_followed_to_its_end(

@@ -1,0 +1,51 @@
+"""The secrets of a run, noted on the disk without being there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Collection, Mapping
+
+import msgspec
+
+from core.config import Secret
+
+
+class NotedSecrets(msgspec.Struct, frozen=True):
+    """Which secrets are masked in the logs of a run, for whoever ships those logs if the run's process is killed.
+
+    A secret that came from the environment is noted by its variable's name and a salted hash: it is taken from the
+    environment again, and known to be the same. One that was written out in the config is noted as it is, since the
+    run's record has it too.
+
+    Attributes:
+        salt: makes the hashes unlike those of other runs.
+        hashes: of the values of environment variables, by their names.
+        texts: what was written out.
+    """
+
+    salt: str
+    hashes: dict[str, str]
+    texts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, masked: Collection[Secret], environment: Mapping[str, str] = os.environ) -> NotedSecrets:
+        """The note of some secrets."""
+        salt = secrets.token_hex(16)
+        # The value as the variable has it comes last, and is noted: it may have been read as a number that is spelled
+        # otherwise, and then both are masked.
+        ordered = sorted(masked, key=lambda each: each.value == environment.get(each.variable or ""))
+        hashes = {each.variable: _hash(salt, each.value) for each in ordered if each.variable}
+        return cls(salt, hashes, tuple(sorted({each.value for each in masked if not each.variable})))
+
+    def values(self, environment: Mapping[str, str] = os.environ) -> list[str] | None:
+        """The secrets; None where the environment lacks one of them, or has another value for it."""
+        found = {name: environment.get(name, "") for name in self.hashes}
+        if any(_hash(self.salt, found[name]) != noted for name, noted in self.hashes.items()):
+            return None
+        return [*self.texts, *found.values()]
+
+
+def _hash(salt: str, value: str) -> str:
+    return hashlib.sha256(f"{salt}{value}".encode("utf-8", "surrogatepass")).hexdigest()
