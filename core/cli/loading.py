@@ -19,6 +19,7 @@ from core.errors import (
     user_code_error_boundary,
 )
 from core.instance import DagsterInstance
+from core.records.origin import LoadableTargetOrigin, PipelinePythonOrigin
 from core.records.pipeline_run import PipelineRun, PipelineRunsFilter
 from core.serdes.yaml_file import read_yaml_mapping
 
@@ -48,14 +49,15 @@ def load_pipeline(file: Path, attribute: str | None) -> PipelineDefinition:
             raise DagsterInvariantViolationError(
                 f"{file} defines {len(pipelines)} pipelines; select one with -a: {known}."
             )
-        return next(iter(pipelines.values()))
+        attribute = next(iter(pipelines))
     found = getattr(module, attribute, None)
     if inspect.isfunction(found):
         with user_code_error_boundary(PipelineFileError, f"{attribute}() of {file} raised an exception"):
             found = found()
     if not isinstance(found, PipelineDefinition):
         raise DagsterInvariantViolationError(f"{file}: {unknown_name('pipeline', attribute, pipelines)}")
-    return found
+    target = LoadableTargetOrigin(python_file=str(file.absolute()), attribute=attribute)
+    return found.loaded_from(PipelinePythonOrigin(target, found.name))
 
 
 def _load_module(file: Path) -> Any:

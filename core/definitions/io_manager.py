@@ -97,6 +97,9 @@ class IOManagerDefinition(ResourceDefinition):
         output_config_schema: of the config of each output that it stores, likewise; `solids: {SOLID: {outputs: {OUTPUT:
             ...}}}`. It is part of the output's version, as an input's is part of the version of what is computed
             from it; fields marked as secret are not.
+        is_persistent: whether other processes can load the values that it stores. Executors that run steps in
+            processes of their own refuse a run whose values are not. True by default, since nearly all IO managers
+            write to disks, buckets or databases; say False of one that keeps values in its process.
     """
 
     def __init__(
@@ -108,8 +111,10 @@ class IOManagerDefinition(ResourceDefinition):
         version: str | None = None,
         input_config_schema: ConfigSchema | None = None,
         output_config_schema: ConfigSchema | None = None,
+        is_persistent: bool = True,
     ) -> None:
         super().__init__(resource_fn, config_schema, description, required_resource_keys, version)
+        self.is_persistent = is_persistent
         self.input_config_schema = _io_config_schema(input_config_schema, f"an input of IO manager {self.name}")
         self.output_config_schema = _io_config_schema(output_config_schema, f"an output of IO manager {self.name}")
 
@@ -135,6 +140,7 @@ def io_manager(
     input_config_schema: ConfigSchema | None = None,
     required_resource_keys: Iterable[str] | None = None,
     version: str | None = None,
+    is_persistent: bool = True,
 ) -> Callable[[ResourceFn], IOManagerDefinition]: ...
 def io_manager(
     config_schema: Any = None,
@@ -143,6 +149,7 @@ def io_manager(
     input_config_schema: ConfigSchema | None = None,
     required_resource_keys: Iterable[str] | None = None,
     version: str | None = None,
+    is_persistent: bool = True,
 ) -> Any:
     """Decorator: a function that makes an IOManager becomes an IOManagerDefinition. With or without arguments."""
     if callable(config_schema) and not isinstance(config_schema, type):
@@ -157,6 +164,7 @@ def io_manager(
             version,
             input_config_schema,
             output_config_schema,
+            is_persistent,
         )
 
     return make

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, overload
 
@@ -15,6 +16,7 @@ from core.definitions.solid import SolidDefinition
 from core.definitions.version_strategy import VersionStrategy
 from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
 from core.events.user_events import normalize_tags
+from core.records.origin import PipelinePythonOrigin
 
 Dependencies = Mapping[Any, Mapping[str, Feed]]
 """Solid name or SolidInvocation -> input name -> what feeds it."""
@@ -32,9 +34,14 @@ class PipelineDefinition:
         tags: string to string, or to what JSON can hold; runs have them too.
         version_strategy: gives versions to solids and resources that state none, in modes that have none of their own.
 
+    Attributes:
+        python_origin: where another process can load the pipeline, or make it again; None where that is not known.
+
     Raises:
         DagsterInvalidDefinitionError: the parts do not fit together; the message says which.
     """
+
+    python_origin: PipelinePythonOrigin | None = None
 
     def __init__(
         self,
@@ -58,6 +65,12 @@ class PipelineDefinition:
         self._check_feeds()
         self._ordered = self._topological_order()
         self._check_resources()
+
+    def loaded_from(self, origin: PipelinePythonOrigin) -> PipelineDefinition:
+        """The same pipeline, of which it is known that other processes can load it there."""
+        loaded = copy.copy(self)
+        loaded.python_origin = origin
+        return loaded
 
     def _place(self, solid_defs: Sequence[SolidDefinition], dependencies: Dependencies) -> dict[str, Solid]:
         definitions: dict[str, SolidDefinition] = {}

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from core.definitions.intermediate_storage import InitIntermediateStorageContext, IntermediateStorageDefinition
+from core.definitions.io_manager import IOManagerDefinition
 from core.definitions.mode import ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
-from core.definitions.resource import InitResourceContext, ResourceDefinition
+from core.definitions.resource import InitResourceContext
 from core.definitions.run_config import EnvironmentConfig
 from core.events.payloads import StepOutputHandle
 from core.types import DagsterType
@@ -46,8 +47,8 @@ def as_io_manager(
     pipeline: PipelineDefinition,
     mode: ModeDefinition,
     environment: EnvironmentConfig,
-) -> ResourceDefinition:
-    """A resource that is an IO manager on the storage that `definition` makes."""
+) -> IOManagerDefinition:
+    """An IO manager on the storage that `definition` makes."""
     plugins = TypeStoragePluginRegistry.of_types(_types_of(pipeline), definition)
 
     def create(init_context: InitResourceContext) -> IntermediateStorageIOManager:
@@ -69,7 +70,7 @@ def as_io_manager(
         return IntermediateStorageIOManager(storage)
 
     required = definition.required_resource_keys | plugins.required_resource_keys
-    return ResourceDefinition(create, required_resource_keys=required)
+    return IOManagerDefinition(create, required_resource_keys=required, is_persistent=definition.is_persistent)
 
 
 def _types_of(pipeline: PipelineDefinition) -> Iterator[DagsterType]:

@@ -8,14 +8,13 @@ from collections.abc import Callable
 
 import msgspec
 
-from core.definitions.executor import ExecutorRequirement, InitExecutorContext
+from core.definitions.executor import InitExecutorContext
 from core.definitions.logger import InitLoggerContext
 from core.definitions.resource import InitResourceContext
 from core.errors import (
     DagsterError,
     DagsterExecutionInterruptedError,
     DagsterResourceFunctionError,
-    DagsterUnmetExecutorRequirementsError,
     user_code_error_boundary,
 )
 from core.events.payloads import (
@@ -32,13 +31,13 @@ from core.execution.context import PipelineContext
 from core.execution.memo.decide import decide
 from core.execution.memo.fingerprints import fingerprints_of
 from core.execution.prepare import PreparedRun
+from core.execution.requirements import check_requirements
 from core.execution.resources import Resources, RunResources, keys_of
 from core.execution.results import PipelineExecutionResult
 from core.execution.steps.in_turn import users_own
 from core.instance import DagsterInstance
 from core.instance.event_writer import EventWriter
 from core.log_manager import DagsterLogManager, EventSink
-from core.resources.mem_io_manager import mem_io_manager
 from core.serdes import SerializableErrorInfo, error_info
 from core.usage import Usage, UsageMeter
 
@@ -134,7 +133,7 @@ class _Run:
 
     def _start_resources(self) -> DagsterResourceFunctionError | None:
         """Starts them, and decides what to execute; the error of a resource of the user's fails a run that exists."""
-        self._check_executor()
+        check_requirements(self._prepared, self._context.instance)
         try:
             self._version_plan()
             if self._prepared.is_memoized:
@@ -151,25 +150,6 @@ class _Run:
             versioning = self._prepared.versioning.with_fingerprints(fingerprints)
             self._context.execution_plan = versioning.versioned_plan()
             self._versioned = versioning.described()
-
-    def _check_executor(self) -> None:
-        """Raises DagsterUnmetExecutorRequirementsError where the executor cannot run this pipeline here."""
-        executor, resource_defs = self._prepared.executor_def, self._prepared.resource_defs
-        plan = self._context.execution_plan
-        io_managers = {output.io_manager_key for step in plan.steps_to_execute for output in step.outputs}
-        in_memory = sorted(key for key in io_managers if resource_defs[key] is mem_io_manager)
-        unmet = {
-            ExecutorRequirement.RECONSTRUCTABLE_PIPELINE: "a pipeline that another process can load",
-            ExecutorRequirement.NON_EPHEMERAL_INSTANCE: "an instance that other processes can open; set $DAGSTER_HOME"
-            if self._context.instance.is_ephemeral
-            else "",
-            ExecutorRequirement.PERSISTENT_OUTPUTS: f"values that other processes can read; {in_memory} keeps its own"
-            if in_memory
-            else "",
-        }
-        missing = [unmet[requirement] for requirement in executor.requirements if unmet[requirement]]
-        if missing:
-            raise DagsterUnmetExecutorRequirementsError(f"Executor {executor.name!r} needs {' and '.join(missing)}.")
 
     def _accept(self) -> None:
         """From here on the run exists, and this process executes it."""

@@ -36,7 +36,7 @@ class InMemoryIOManager(IOManager):
             ) from None
 
 
-@io_manager(version="1")
+@io_manager(version="1", is_persistent=False)
 def mem_io_manager(_init_context: InitResourceContext) -> InMemoryIOManager:
     """IO manager that keeps values in memory; the default one."""
     return InMemoryIOManager()

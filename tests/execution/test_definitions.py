@@ -9,9 +9,7 @@ from core import (
     DagsterInstance,
     DagsterInvalidDefinitionError,
     DagsterInvariantViolationError,
-    DagsterUnmetExecutorRequirementsError,
     DependencyDefinition,
-    ExecutorRequirement,
     InitResourceContext,
     InputDefinition,
     ModeDefinition,
@@ -24,8 +22,6 @@ from core import (
     SolidInvocation,
     configured,
     execute_pipeline,
-    executor,
-    in_process_executor,
     pipeline,
     resource,
     solid,
@@ -96,21 +92,6 @@ def test_config_given_by_configured_may_name_a_variable_that_is_set_later(monkey
     monkeypatch.setenv("CLOUDSTORE_TEST_NAME", "set")
     given = execute_pipeline(asking).output_for_solid("ask")
     assert given == [{"name": "set", "limit": None}, {"name": "given", "limit": None}]
-
-
-def test_an_executor_says_what_it_needs_before_anything_runs() -> None:
-    @executor(requirements=[ExecutorRequirement.NON_EPHEMERAL_INSTANCE, ExecutorRequirement.PERSISTENT_OUTPUTS])
-    def picky(init_context: Any) -> Any:
-        return in_process_executor.create(init_context)
-
-    @pipeline(mode_defs=[ModeDefinition(executor_defs=[picky])])
-    def simple() -> None:
-        nothing("only")()
-
-    with DagsterInstance.ephemeral() as instance:
-        with pytest.raises(DagsterUnmetExecutorRequirementsError, match=r"DAGSTER_HOME.*io_manager"):
-            execute_pipeline(simple, instance=instance)
-        assert instance.get_runs() == []
 
 
 def test_what_a_failed_attempt_gave_is_not_given() -> None:
