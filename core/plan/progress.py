@@ -1,0 +1,292 @@
+"""How far a run has come: which steps may begin, and what follows when one has ended.
+
+Any executor asks it and tells it what happened. It runs no step, records no event and reads no clock.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Collection, Iterable
+from enum import Enum, auto
+
+import msgspec
+
+from core.errors import DagsterInvariantViolationError
+from core.events.payloads import StepOutputHandle
+from core.plan.plan import ExecutionPlan
+
+
+class StepState(Enum):
+    """Where a step of a run stands."""
+
+    WAITING = auto()  # for steps that feed it
+    READY = auto()
+    RUNNING = auto()
+    WAITING_TO_RETRY = auto()
+    SUCCEEDED = auto()
+    FAILED = auto()
+    MEMOIZED = auto()  # not run, because its outputs are stored
+    SKIPPED = auto()  # not run, because an output that feeds it was not given
+    ABANDONED = auto()  # not run, because a step that feeds it failed or was abandoned
+
+
+_UNSETTLED = frozenset({StepState.WAITING, StepState.READY, StepState.RUNNING, StepState.WAITING_TO_RETRY})
+_WITHOUT_OUTPUTS = frozenset({StepState.FAILED, StepState.ABANDONED})
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One attempt at a step, with everything the step must know about the run's progress; another process may get it.
+
+    Attributes:
+        step_key: the step.
+        number: 1 for the first attempt.
+        retries: how many attempts before this one ended with a request to run the step again.
+        not_given: outputs that feed the step and were not given.
+        memoized: the steps that feed it and were not run, because their outputs are stored.
+        replaces_stored: whether its outputs take the place of values stored under the same version.
+    """
+
+    step_key: str
+    number: int = 1
+    retries: int = 0
+    not_given: frozenset[StepOutputHandle] = frozenset()
+    memoized: frozenset[str] = frozenset()
+    replaces_stored: bool = False
+
+
+class NotRun(msgspec.Struct, frozen=True):
+    """A step that will not be run.
+
+    Attributes:
+        step_key: the step.
+        failed: the steps that feed it and failed or were abandoned, sorted; where there is none, the step is skipped
+            because an output that feeds it was not given.
+    """
+
+    step_key: str
+    failed: tuple[str, ...] = ()
+
+
+class Progress:
+    """The state of every step of a run. Over a whole run its work grows with the number of steps and of their inputs.
+
+    A step is decided on when every step that feeds it has ended, so what becomes of it does not depend on the order in
+    which they ended.
+
+    Args:
+        plan: the plan of the run.
+        not_given: outputs that earlier runs did not give, for steps that this run leaves out.
+    """
+
+    def __init__(self, plan: ExecutionPlan, not_given: Iterable[StepOutputHandle] = ()) -> None:
+        self._plan = plan
+        self._keys = tuple(plan.steps)
+        self._ranks = {key: rank for rank, key in enumerate(self._keys)}
+        self._states = dict.fromkeys(plan.memoized, StepState.MEMOIZED)
+        self._states.update(dict.fromkeys(plan.step_keys_to_execute, StepState.WAITING))
+        self._feeders = {key: self._feeders_of(key) for key in self._states}
+        self._fed: dict[str, list[str]] = {key: [] for key in self._states}
+        for key, feeders in self._feeders.items():
+            for feeder in feeders:
+                self._fed[feeder].append(key)
+        self._not_given = {*not_given, *plan.not_given}
+        self._pending_feeders: dict[str, int] = {}  # of each waiting step, how many are not settled
+        self._unsettled_count = len(plan.step_keys_to_execute)
+        self._ready: list[int] = []  # a heap of ranks; some may be of steps that have to wait again
+        self._retries: list[tuple[float, int]] = []  # a heap of times and ranks
+        self._attempts: dict[str, Attempt] = {}  # the latest of each step
+        self._computed_again: set[str] = set()
+        self._not_run: list[NotRun] = []
+        for key in plan.step_keys_to_execute:
+            self._pending_feeders[key] = self._count_pending(key)
+        for key in plan.step_keys_to_execute:
+            if self._states[key] is StepState.WAITING:
+                self._decide_if_free(key)
+
+    def _feeders_of(self, key: str) -> tuple[str, ...]:
+        """The steps of this run that feed a step, each once."""
+        found = dict.fromkeys(handle.step_key for handle in self._plan.steps[key].upstream_handles)
+        return tuple(feeder for feeder in found if feeder in self._states)
+
+    # What an executor asks
+
+    @property
+    def is_done(self) -> bool:
+        """bool: whether no step is left that runs, or may yet be run."""
+        return not self._unsettled_count
+
+    @property
+    def next_retry(self) -> float | None:
+        """float | None: when the first of the steps that wait to be retried may begin, by the executor's clock."""
+        return self._retries[0][0] if self._retries else None
+
+    def state(self, step_key: str) -> StepState:
+        """The state of a step; raises KeyError for one that the run leaves out."""
+        return self._states[step_key]
+
+    def begin_next(self, accepts: Callable[[str], bool] | None = None) -> Attempt | None:
+        """Begins the first ready step, in the order of the plan, that `accepts` takes; None where there is none.
+
+        Args:
+            accepts: whether a step may begin now, by its key; all may by default.
+        """
+        passed_over: list[int] = []
+        begun: Attempt | None = None
+        while self._ready and begun is None:
+            rank = heapq.heappop(self._ready)
+            key = self._keys[rank]
+            if self._states[key] is not StepState.READY:
+                continue
+            if accepts is None or accepts(key):
+                begun = self._begin(key)
+            else:
+                passed_over.append(rank)
+        for rank in passed_over:
+            heapq.heappush(self._ready, rank)
+        return begun
+
+    def take_not_run(self) -> list[NotRun]:
+        """The steps of which it turned out, since this was last asked, that they will not be run; in plan order."""
+        taken, self._not_run = self._not_run, []
+        return sorted(taken, key=lambda each: self._ranks[each.step_key])
+
+    # What an executor tells
+
+    def succeeded(self, step_key: str, given: Collection[str]) -> None:
+        """A step has ended.
+
+        Args:
+            step_key: the step.
+            given: the names of the outputs that it gave.
+        """
+        self._check_running(step_key)
+        step = self._plan.steps[step_key]
+        self._not_given.update(step.handle(output.name) for output in step.outputs if output.name not in given)
+        self._settle(step_key, StepState.SUCCEEDED)
+
+    def failed(self, step_key: str) -> None:
+        """A step has failed and will not be retried."""
+        self._check_running(step_key)
+        self._settle(step_key, StepState.FAILED)
+
+    def retry(self, step_key: str, at: float) -> None:
+        """A step is to be run again.
+
+        Args:
+            step_key: the step.
+            at: from when on, by the executor's clock; see `wake`.
+        """
+        self._check_running(step_key)
+        latest = self._attempts[step_key]
+        self._attempts[step_key] = msgspec.structs.replace(latest, retries=latest.retries + 1)
+        self._states[step_key] = StepState.WAITING_TO_RETRY
+        heapq.heappush(self._retries, (at, self._ranks[step_key]))
+
+    def wake(self, now: float) -> None:
+        """The steps whose retry is due may begin again.
+
+        Args:
+            now: the time, by the executor's clock.
+        """
+        while self._retries and self._retries[0][0] <= now:
+            _at, rank = heapq.heappop(self._retries)
+            self._wait(self._keys[rank])
+
+    def lost(self, step_key: str, handle: StepOutputHandle) -> None:
+        """A step could not be run, because a stored value that feeds it is gone: it waits until that is computed again.
+
+        Args:
+            step_key: the step.
+            handle: the output whose value is gone.
+
+        Raises:
+            DagsterInvariantViolationError: no step of the run that feeds `step_key` has such an output.
+        """
+        self._check_running(step_key)
+        if handle.step_key not in self._feeders[step_key]:
+            raise DagsterInvariantViolationError(f"No step {handle.step_key!r} of this run feeds step {step_key!r}.")
+        if self._states[handle.step_key] is StepState.MEMOIZED:
+            self._compute_again(handle.step_key)
+        self._wait(step_key)
+
+    # How states follow from each other
+
+    def _begin(self, key: str) -> Attempt:
+        step, latest = self._plan.steps[key], self._attempts.get(key)
+        fed_by = step.upstream_handles if self._not_given else ()
+        begun = self._attempts[key] = Attempt(
+            key,
+            latest.number + 1 if latest else 1,
+            latest.retries if latest else 0,
+            frozenset(handle for handle in fed_by if handle in self._not_given),
+            frozenset(each for each in self._feeders[key] if self._states[each] is StepState.MEMOIZED),
+            key in self._plan.refreshed or key in self._computed_again,
+        )
+        self._states[key] = StepState.RUNNING
+        return begun
+
+    def _wait(self, key: str) -> None:
+        """Puts a step where those are that have not begun."""
+        self._states[key] = StepState.WAITING
+        self._pending_feeders[key] = self._count_pending(key)
+        self._decide_if_free(key)
+
+    def _count_pending(self, key: str) -> int:
+        return sum(self._states[each] in _UNSETTLED for each in self._feeders[key])
+
+    def _decide_if_free(self, key: str) -> None:
+        if not self._pending_feeders[key] and not self._decide(key):
+            self._release_fed(key)
+
+    def _settle(self, key: str, state: StepState) -> None:
+        self._states[key] = state
+        self._unsettled_count -= 1
+        self._release_fed(key)
+
+    def _release_fed(self, key: str) -> None:
+        """Steps that a settled step feeds wait for it no longer; nor for those of them that will not be run either."""
+        settled = [key]
+        for each in settled:  # grows while it is walked
+            for fed in self._fed[each]:
+                if self._states[fed] is StepState.WAITING:
+                    self._pending_feeders[fed] -= 1
+                    if not self._pending_feeders[fed] and not self._decide(fed):
+                        settled.append(fed)
+
+    def _decide(self, key: str) -> bool:
+        """Whether a step will be run, when every step that feeds it is settled; one that will be is ready then."""
+        failed = [each for each in self._feeders[key] if self._states[each] in _WITHOUT_OUTPUTS]
+        if failed:
+            self._states[key] = StepState.ABANDONED
+        elif self._plan.steps[key].is_skipped(self._not_given):
+            self._states[key] = StepState.SKIPPED
+            self._not_given.update(self._outputs_of(key))
+        else:
+            self._states[key] = StepState.READY
+            heapq.heappush(self._ready, self._ranks[key])
+            return True
+        self._unsettled_count -= 1
+        self._not_run.append(NotRun(key, tuple(sorted(failed))))
+        return False
+
+    def _compute_again(self, key: str) -> None:
+        """A memoized step is to be run; those that it feeds and that have not begun wait for it."""
+        self._computed_again.add(key)
+        self._unsettled_count += 1
+        self._not_given.difference_update(self._outputs_of(key))
+        for fed in self._fed[key]:
+            if self._states[fed] is StepState.READY:
+                self._states[fed], self._pending_feeders[fed] = StepState.WAITING, 1
+            elif self._states[fed] is StepState.WAITING:
+                self._pending_feeders[fed] += 1
+        self._wait(key)
+
+    def _outputs_of(self, key: str) -> list[StepOutputHandle]:
+        step = self._plan.steps[key]
+        return [step.handle(output.name) for output in step.outputs]
+
+    def _check_running(self, key: str) -> None:
+        state = self._states.get(key)
+        if state is not StepState.RUNNING:
+            found = "not one of this run" if state is None else f"in the state {state.name}"
+            raise DagsterInvariantViolationError(f"Step {key!r} is not running: it is {found}.")
