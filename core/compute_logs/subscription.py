@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from core.compute_logs.names import ComputeIOType
-from core.compute_logs.pieces import ComputeLogFileData
+from core.compute_logs.pieces import MAX_BYTES_FILE_READ, ComputeLogFileData
 
-if TYPE_CHECKING:
-    from core.compute_logs.manager import ComputeLogManager
+
+class FollowedLogs(Protocol):
+    """What a reader needs of a compute log manager."""
+
+    follow_interval_seconds: float
+
+    def is_watch_completed(self, run_id: str, key: str, attempt: int = 1) -> bool: ...
+
+    def read_logs_file(
+        self,
+        run_id: str,
+        key: str,
+        io_type: ComputeIOType,
+        cursor: int = 0,
+        max_bytes: int = MAX_BYTES_FILE_READ,
+        attempt: int = 1,
+    ) -> ComputeLogFileData: ...
+
+    def on_subscribe(self, subscription: ComputeLogSubscription) -> None: ...
+
+    def on_unsubscribe(self, subscription: ComputeLogSubscription) -> None: ...
 
 
 class ComputeLogSubscription:
@@ -30,7 +49,7 @@ class ComputeLogSubscription:
 
     def __init__(
         self,
-        manager: ComputeLogManager,
+        manager: FollowedLogs,
         run_id: str,
         key: str,
         io_type: ComputeIOType,
@@ -72,5 +91,5 @@ class ComputeLogSubscription:
             self.manager.on_unsubscribe(self)
 
     def look_again(self) -> None:
-        """Tells a reader that waits that there may be more; from any thread."""
+        """Has a waiting reader look whether there is more; may be called from any thread."""
         self._changed.set()

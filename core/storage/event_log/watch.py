@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from core.events.records import EventLogEntry
 from core.process.forks import begins_anew_in_children
 from core.records.pipeline_run import FINISHED_STATUSES, STATUS_AFTER_EVENT
-
-if TYPE_CHECKING:
-    from core.storage.event_log.base import EventLogStorage
 
 EventCallback = Callable[[EventLogEntry], object]
 
 POLL_INTERVAL_SECONDS = 0.1
 _PAGE_SIZE = 1000
 _logger = logging.getLogger(__name__)
+
+
+class WatchedRecord(Protocol):
+    """An entry with its place in its run's log."""
+
+    @property
+    def storage_id(self) -> int: ...
+
+    @property
+    def event_log_entry(self) -> EventLogEntry: ...
+
+
+class WatchedLogs(Protocol):
+    """What a watcher needs of an event log storage."""
+
+    def get_records_for_run(
+        self, run_id: str, cursor: int | None = None, *, limit: int | None = None
+    ) -> Sequence[WatchedRecord]: ...
 
 
 class EventWatcher:
@@ -28,7 +43,7 @@ class EventWatcher:
         storage: has the entries.
     """
 
-    def __init__(self, storage: EventLogStorage) -> None:
+    def __init__(self, storage: WatchedLogs) -> None:
         self._storage = storage
         self._lock = threading.Lock()
         self._watches: list[_Watch] = []
