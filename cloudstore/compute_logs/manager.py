@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import os
-import tempfile
 import threading
 import weakref
 from collections.abc import Collection
@@ -22,6 +20,7 @@ from cloudstore.compute_logs.options import LOG_OPTIONS
 from cloudstore.compute_logs.run_secrets import RunSecrets
 from cloudstore.compute_logs.shipper import Shipper
 from cloudstore.compute_logs.spool import Spool
+from cloudstore.compute_logs.staging_folder import default_staging_folder, make_staging_folder
 from cloudstore.compute_logs.stream import LogStream, Packing
 from cloudstore.s3.errors import translate_errors
 from cloudstore.s3.keys import s3_url
@@ -40,7 +39,7 @@ from core.compute_logs.size_cap import SizeCap
 from core.compute_logs.writers import LogWriter
 from core.config import Field, Secret, StringSource, resolve_config
 from core.disk.paths import can_name_file
-from core.errors import DagsterError, DagsterInvalidConfigError
+from core.errors import DagsterError
 from core.process.forks import begins_anew_in_children
 from core.records.pipeline_run import PipelineRun
 from core.records.removal import Removal
@@ -59,7 +58,7 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
     Steps write to files on the local disk, which are shipped from there in the background: while a step runs its new
     bytes, as segments, and when the run has ended each log as one object. Then the files are deleted. A log that cannot
     be shipped stays on the disk, and the run has a warning event; it is shipped later, by this process, by one that
-    opens the instance, or by `cloudstore logs drain`, also when this process is killed.
+    begins a run of the instance, or by `cloudstore logs drain`, also when this process is killed.
 
     In `dagster.yaml`:
 
@@ -79,7 +78,8 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         options: those of `LOG_OPTIONS` (`upload_interval`, `gzip`, ...) and those of `s3_resource`.
 
     Raises:
-        DagsterInvalidConfigError: an option is none, or has a wrong value.
+        DagsterInvalidConfigError: an option does not exist, or has a wrong value.
+        DagsterInvariantViolationError: the default of `local_dir` belongs to another user.
     """
 
     follow_interval_seconds = 1.0
@@ -99,7 +99,9 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         self._places = LogPlaces(bucket, prefix)
         max_log_bytes = given.get("max_log_bytes")
         self.size_cap = None if max_log_bytes is None else SizeCap(max_log_bytes)
-        self._files = LogFiles(Path(local_dir or _own_staging_folder()).absolute(), self.size_cap)
+        self._is_staged_by_default = local_dir is None
+        folder = default_staging_folder() if local_dir is None else Path(local_dir).absolute()
+        self._files = LogFiles(folder, self.size_cap)
         self._writer = LogWriter(self._files)
         always_masked = {_FORMER + name.upper(): str(given[name]) for name in _SECRET_OPTIONS if given.get(name)}
         self._secrets = RunSecrets(always_masked, lambda texts: Masker(texts, given["mask_patterns"]), self._writer)
@@ -155,16 +157,22 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
     def get_local_path(self, run_id: str, key: str, io_type: ComputeIOType, attempt: int = 1) -> str:
         return str(self._files.path(LogName(run_id, key, attempt), io_type))
 
+    def _make_folder(self) -> None:
+        if self._is_staged_by_default:  # else it is made when something is written to it, as any folder
+            make_staging_folder(self._files.base_dir)
+
     def hide(self, run_id: str, secrets: Collection[Secret]) -> None:
         try:
+            self._make_folder()
             self._spool.hide(run_id, secrets, self.output_capture.nameless_stem)
-        except DagsterError as error:
+        except (DagsterError, OSError) as error:
             self._warn(run_id, f"What is secret in its logs cannot be noted: {error}")
 
     def on_watch_start(self, pipeline_run: PipelineRun, step_key: str | None, attempt: int = 1) -> None:
         log = LogName(pipeline_run.run_id, step_key or pipeline_run.pipeline_name, attempt)
         self._active.add(log.run_id)
         self._new_stream(log, ComputeIOType.STDOUT, may_have_segments=False)  # refuses names that it cannot hold
+        self._make_folder()
         self._spool.begin(log, self.output_capture.nameless_stem)
 
     def on_watch_finish(self, pipeline_run: PipelineRun, step_key: str | None, attempt: int = 1) -> None:
@@ -255,14 +263,16 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         if piece.path is not None or self._spool.is_here(log, io_type):
             return piece  # else it was never here, or was shipped just now
         bucket, object_key = self._places.bucket, self._places.of_log(run_id, key, io_type, attempt)
-        copy = fetch_log(self._client, bucket, object_key, path)
+        copy = fetch_log(self._client, bucket, object_key, path, self._make_folder)
         if copy is None:
             segments = read_segments(self._client, bucket, object_key, cursor, max_bytes)
             if segments is not None:
                 raw, size = segments
                 text, used = decoded(raw, is_last=False)
                 return ComputeLogFileData(None, text, cursor + used, size, None)
-            copy = fetch_log(self._client, bucket, object_key, path)  # it may have taken their place meanwhile
+            copy = fetch_log(
+                self._client, bucket, object_key, path, self._make_folder
+            )  # it may have taken their place meanwhile
         if copy is None:
             return piece
         return read_piece(copy, cursor, max_bytes, is_complete=True)
@@ -295,16 +305,3 @@ def _close_at_exit(manager: S3ComputeLogManager) -> None:
 
     atexit.register(close)
     weakref.finalize(manager, atexit.unregister, close).atexit = False
-
-
-def _own_staging_folder() -> str:
-    """A folder in the system's temporary directory that is this user's alone.
-
-    Raises:
-        DagsterInvalidConfigError: it belongs to someone else.
-    """
-    folder = Path(tempfile.gettempdir(), f"cloudstore-compute-logs-{os.getuid()}")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-        raise DagsterInvalidConfigError(f"{folder} belongs to another user; set local_dir of S3ComputeLogManager.")
-    return str(folder)

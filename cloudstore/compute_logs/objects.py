@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -75,7 +75,7 @@ def segment_key(log_key: str, start: int, is_packed: bool) -> str:
     return f"{log_key}{SEGMENTS}{start:020d}{_PACKED if is_packed else ''}"
 
 
-def fetch_log(client: S3Client, bucket: str, key: str, path: Path) -> Path | None:
+def fetch_log(client: S3Client, bucket: str, key: str, path: Path, make_folder: Callable[[], None]) -> Path | None:
     """Copies a log that is complete to the disk, unless it is there already.
 
     The copy bears the ETag of its object in its name, so that of a log that was stored anew is not taken for it; such
@@ -86,6 +86,7 @@ def fetch_log(client: S3Client, bucket: str, key: str, path: Path) -> Path | Non
         bucket: the bucket.
         key: of the log.
         path: where the log was written, or would have been; copies are beside it.
+        make_folder: called before something is written to the disk.
 
     Returns:
         The copy; None where the log is not in the bucket.
@@ -101,6 +102,7 @@ def fetch_log(client: S3Client, bucket: str, key: str, path: Path) -> Path | Non
     if not copy.exists():
         for older in (each for each in entries_of(path.parent) if each.name.startswith(begin)):
             older.unlink(missing_ok=True)
+        make_folder()
         copy.parent.mkdir(parents=True, exist_ok=True)
         _download(client, bucket, key, copy, is_packed=found.get("ContentEncoding") == "gzip")
     return copy

@@ -172,11 +172,15 @@ class ComputeLogManager(ABC):
         return []
 
     def recover(self) -> None:
-        """Takes care of what processes left that were killed; called when an instance opens. It raises nothing."""
+        """Takes up what processes of this machine left that were killed, so that their logs get where they belong.
+
+        Each run calls it when it begins, and `drain` does; nothing else does: opening an instance, listing runs and
+        reading logs take up nothing and start nothing. What takes long goes on in the background. It raises nothing.
+        """
         return
 
     def drain(self) -> list[str]:
-        """Finishes what is under way, of runs that have ended and of processes that are dead, and waits for it.
+        """Recovers, finishes what is under way of runs that have ended and of dead processes, and waits for it.
 
         Returns:
             A warning for each thing that could not be finished; it stays, and can be tried again.

@@ -74,8 +74,9 @@ class DeadWriter:
             self._files.completed.add(note.log)
 
     def forget(self) -> None:
-        """Everything that it left is taken care of."""
-        self._journal.forget()
+        """Everything that it left has been taken care of."""
+        with suppress(OSError):  # what cannot be deleted is taken up again, by a user who may
+            self._journal.forget()
 
     def close(self) -> None:
         """Leaves it to be taken up again."""

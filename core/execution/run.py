@@ -158,6 +158,7 @@ class _Run:
         else:
             self._context.instance.add_run(self._context.pipeline_run)
         name, run_id = self._context.pipeline_name, self._context.run_id
+        self._context.instance.recover()
         self._context.instance.compute_log_manager.hide(self._context.run_id, self._prepared.secrets)
         self._record("PIPELINE_START", f"Started run {run_id} of {name!r} in mode {self._prepared.mode.name!r}.")
         self._writer.start()

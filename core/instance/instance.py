@@ -98,7 +98,6 @@ class DagsterInstance(RunsOfInstance, EventsOfInstance):
         self._ref = ref
         self._own_directory: TemporaryArtifactStorage | None = None  # held, since it goes with what it belongs to
         compute_log_manager.report = _reporter_to(weakref.ref(self))
-        compute_log_manager.recover()
 
     # How to get one
 
@@ -220,6 +219,13 @@ class DagsterInstance(RunsOfInstance, EventsOfInstance):
         self, exc_type: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.dispose()
+
+    def recover(self) -> None:
+        """Takes up the compute logs of processes of this machine that were killed, see `ComputeLogManager.recover`.
+
+        Runs call it when they begin. Opening an instance takes up nothing and starts nothing.
+        """
+        self.compute_log_manager.recover()
 
     def dispose(self) -> None:
         """Lets go of connections and threads; finishes what is under way."""

@@ -48,10 +48,12 @@ class DeadJournal:
 
     def forget(self) -> None:
         """Deletes and closes it: everything that it tells of has been taken care of."""
-        self.path.unlink(missing_ok=True)
-        with suppress(OSError):  # others are in the folder
-            self.path.parent.rmdir()
-        self.close()
+        try:
+            self.path.unlink(missing_ok=True)
+            with suppress(OSError):  # others are in the folder
+                self.path.parent.rmdir()
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Closes it and leaves it on the disk, so that it can be taken up again."""
