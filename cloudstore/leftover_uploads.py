@@ -31,9 +31,9 @@ def clear_uploads(
     living: Callable[[], list[Mapping[str, Any]]],
     dry_run: bool,
 ) -> Iterator[Removal]:
-    """Aborts the uploads that `entries` tell of, as far as they are there; a `core.process.leftovers.Clear`.
+    """Aborts the uploads that `entries` tell of, if they are still there; a `core.process.leftovers.Clear`.
 
-    It takes s3:AbortMultipartUpload and s3:ListMultipartUploadParts on the objects and s3:ListBucketMultipartUploads
+    This needs s3:AbortMultipartUpload and s3:ListMultipartUploadParts on the objects and s3:ListBucketMultipartUploads
     on the bucket.
 
     Args:
@@ -46,7 +46,7 @@ def clear_uploads(
         Each upload, when it has been aborted.
 
     Raises:
-        DagsterError: no client can be made, or a bucket cannot be reached or refuses; those in others were aborted.
+        DagsterError: no client can be made, or a bucket cannot be reached or refuses; uploads to others were aborted.
     """
     client = make_client(config)
     failures: dict[str, DagsterObjectStoreError] = {}
@@ -71,7 +71,7 @@ def clear_uploads(
 def _lost(client: S3Client, entry: UploadEntry, living: Callable[[], list[Mapping[str, Any]]]) -> list[str]:
     """The uploads that the process began without learning their ids.
 
-    They are told from others by their key, by their time, and by having no part: nobody knew where to send one.
+    They differ from others by their key, their time, and by having no parts: nobody knew the id to send one to.
     """
     age_seconds = time.time() - entry.began_at
     candidates: list[str] = []
@@ -81,17 +81,17 @@ def _lost(client: S3Client, entry: UploadEntry, living: Callable[[], list[Mappin
     # Asked for after the store was, so that it tells of every upload of theirs that the store told of.
     if found and any((each.get("bucket"), each.get("key")) == (entry.bucket, entry.key) for each in living()):
         raise DagsterObjectStoreError(
-            f"A killed process may have begun an upload to {s3_url(entry.bucket, entry.key)}, and it cannot be told "
-            "from that of a process which writes there now. Prune again when that one has ended."
+            f"A killed process may have begun an upload to {s3_url(entry.bucket, entry.key)}, but another process is "
+            "writing there now, and its upload looks the same. Prune again when that process has ended."
         )
     return found
 
 
 def _aborted_bytes(client: S3Client, entry: UploadEntry, upload_id: str, dry_run: bool) -> int | None:
-    """Aborts an upload; the size of its parts, 0 where nobody may ask for it, and None where it was gone."""
+    """Aborts an upload; returns the size of its parts: 0 where asking is not allowed, None where it was gone."""
     try:
         sizes = _part_sizes(client, entry, upload_id)
-    except DagsterObjectAccessError:  # it may be aborted all the same
+    except DagsterObjectAccessError:  # aborting may be allowed anyway
         sizes = []
     if sizes is None:
         return None

@@ -34,7 +34,7 @@ def count_requests(client: S3Client, usage: UsageMeter) -> None:
 
 
 def _body_bytes(headers: Mapping[str, Any]) -> int:
-    # A body with a trailing checksum is sent in chunks; then this header has the length of what is in them.
+    # A body with a trailing checksum is sent in chunks; then this header has the length of their content.
     return int(headers.get("X-Amz-Decoded-Content-Length") or headers.get("Content-Length") or 0)
 
 

@@ -29,18 +29,19 @@ if TYPE_CHECKING:
 def make_client(
     options: Mapping[str, Any], usage: UsageMeter | None = None, leftovers: Leftovers | None = None
 ) -> S3Client:
-    """A client for S3. It may be used from many threads, and belongs to the process that made it.
+    """A client for S3. It may be used from many threads, and belongs to the process that makes it.
 
     Args:
-        options: config of `S3_OPTIONS`, and maybe of more; what is left out or None takes the default.
+        options: config of `S3_OPTIONS`, and maybe of more; options that are missing or None take their default.
         usage: where the client adds every request it sends to S3, retries included.
-        leftovers: where it notes the multipart uploads that are under way, its user's own too. Secrets among the
-            options are not noted, so `cloudstore instance prune` finds credentials where every AWS tool does.
+        leftovers: where it notes the multipart uploads that are under way, also those that its user begins. Secrets
+            among the options are not noted, so `cloudstore instance prune` takes credentials from where every AWS tool
+            does.
 
     Raises:
-        DagsterInvalidConfigError: an option has a value that is not right, or that does not go with another's.
+        DagsterInvalidConfigError: an option has a wrong value, or one that does not go with another's.
         DagsterResourceUnavailableError: a profile, certificate file, credential, or the region that a role needs is
-            not there.
+            missing.
     """
     # Lazy: boto3 takes 150 ms to import, which commands that touch no bucket need not spend.
     import boto3
@@ -95,7 +96,9 @@ def _trusted(given: Mapping[str, Any]) -> bool | str | None:
     if not given["verify"] or path is None:
         return None if given["verify"] else False  # True would keep botocore from AWS_CA_BUNDLE
     if not Path(path).exists():
-        raise DagsterResourceUnavailableError(f"There are no certificates at verify_cert_path {path!r}.")
+        raise DagsterResourceUnavailableError(
+            f"The file verify_cert_path {path!r} does not exist. Give the path of a file of certificates."
+        )
     return path
 
 

@@ -1,4 +1,4 @@
-"""The options of objects, put into the requests of a client, whoever makes them."""
+"""The options of objects, added to all requests of a client that make objects."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _PAYER = "requester"
 def add_object_options(client: S3Client, options: Mapping[str, Any]) -> None:
     """Lets each request of `client` that makes an object carry the options of objects.
 
-    What the caller of a request says on a matter stands, alone: who gives `ServerSideEncryption="AES256"` gets no
-    KMS key added, and who grants access by `GrantRead` no ACL. Presigned URLs are left as they are: whoever uses one
-    would have to send the same headers. Only who pays is said in them, as a part of the URL.
+    The parameters of a request win over the options, a whole group at a time: no KMS key is added to
+    `ServerSideEncryption="AES256"`, and no ACL to `GrantRead`. Presigned URLs are left as they are, since their users
+    would have to send the same headers; only the payer is named in them, as a part of the URL.
 
     Args:
         client: the client.
@@ -32,7 +32,7 @@ def add_object_options(client: S3Client, options: Mapping[str, Any]) -> None:
 
 
 class _Additions:
-    """Parameters by matter: each group is added where the caller gave none of the names that go with it."""
+    """Groups of parameters; each is added where the caller gave none of the names that go with it."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         tags = options.get("object_tags")
@@ -78,7 +78,7 @@ def _pay(client: S3Client) -> None:
         model = client.meta.service_model.operation_model(operation_name)
         if not request.context.get("is_presign_request") or not takes_payer(model):
             return
-        # As a header it would be signed as one, and who opens the URL does not send it.
+        # As a header it would be signed as one, and a browser that opens the URL does not send it.
         del request.headers["x-amz-request-payer"]
         if signature_version == "s3-query":  # which moves such headers into the URL by itself
             request.headers["x-amz-request-payer"] = _PAYER

@@ -1,4 +1,4 @@
-"""What the options of S3 may be: texts, numbers, URLs and tags, each checked, each written out or `{env: NAME}`."""
+"""Types of the options of S3: texts, numbers, URLs and tags, all checked, each written out or `{env: NAME}`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _is_endpoint(url: str) -> bool:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
-    except ValueError:  # brackets that hold no IPv6 address, a port that is no number
+    except ValueError:  # brackets without an IPv6 address, a port that is not a number
         return False
     is_plain = "@" not in parts.netloc and re.search(r"[?#\s\x00-\x1f]", url) is None
     return parts.scheme in ("http", "https") and port != 0 and is_plain and _is_host(host)
@@ -108,8 +108,8 @@ PREFIX = Checked(
     _is_prefix,
 )
 TAGS = _Tags()
-# As botocore takes them, but for "." and "..", which are no segments of a path, and for ARNs with a "/", which would
-# be taken for the end of the name where a bucket and a key are written as a URL.
+# As botocore takes them, except "." and "..", which cannot be segments of a path, and ARNs with a "/", which would end
+# the name where a bucket and a key are written as a URL.
 BUCKET = text(
     "the name of a bucket alone, such as my-bucket, or the ARN of an access point, with : before its name",
     r"(?!\.+$)[A-Za-z0-9._-]{1,255}"

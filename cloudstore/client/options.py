@@ -1,6 +1,6 @@
-"""The options of everything that talks to S3: what each may be, and which go together.
+"""The options of everything that talks to S3: the values of each, and which go together.
 
-Whatever botocore refuses is refused here, when config is checked: by the option's name, and with what would be right.
+Whatever botocore refuses is refused here, when config is checked, by the option's name and with what would be valid.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Rule = Callable[[Mapping[str, Any]], str | None]
 
 
 def _beside(name: str) -> Rule:
-    return lambda options: None if name in options else f"this is of use only together with {name}; add it"
+    return lambda options: None if name in options else f"this only takes effect together with {name}; add it"
 
 
 def _beside_kms(options: Mapping[str, Any]) -> str | None:
@@ -40,7 +40,7 @@ def _unsigned_alone(options: Mapping[str, Any]) -> str | None:
 def _payer_known(options: Mapping[str, Any]) -> str | None:
     if not options["requester_pays"] or not options["use_unsigned_session"]:
         return None
-    return "who pays is known by credentials, which use_unsigned_session sends none of; leave out one of the two"
+    return "the payer is known by the credentials, and use_unsigned_session sends none; leave out one of the two"
 
 
 _CONNECTION: dict[str, Field] = {
@@ -64,30 +64,28 @@ _CONNECTION: dict[str, Field] = {
     "max_attempts": Field(
         whole_number(_MOST_ATTEMPTS),
         default_value=5,
-        description="How often a request is sent at most, the first time included.",
+        description="Maximum number of times that a request is sent, the first one included.",
     ),
     "retry_mode": Field(
         one_of("legacy", "standard", "adaptive"),
         default_value="standard",
         description="How botocore spaces its retries.",
     ),
-    "connect_timeout_seconds": Field(
-        SECONDS, default_value=5.0, description="How long connecting may take before it counts as failed."
-    ),
+    "connect_timeout_seconds": Field(SECONDS, default_value=5.0, description="Maximum time for connecting."),
     "read_timeout_seconds": Field(
         SECONDS,
         default_value=60.0,
-        description="How long the store may be silent before a request counts as failed.",
+        description="Maximum time for the store to be silent during a request.",
     ),
     "max_pool_connections": Field(
         whole_number(_MOST_CONNECTIONS),
         default_value=16,
-        description="Connections kept open; more threads than this open one each time.",
+        description="Connections kept open; additional threads open a new one each time.",
     ),
     "addressing_style": Field(
         one_of("auto", "path", "virtual"),
         default_value="auto",
-        description="Where the bucket's name goes: path (most stores other than AWS), virtual (the host name), auto.",
+        description="Where the bucket's name goes: path (most other stores than AWS), virtual (the host name), auto.",
     ),
     "use_ssl": Field(BoolSource, default_value=True, description="Use HTTPS where endpoint_url does not say."),
     "verify": Field(BoolSource, default_value=True, description="Check the server's certificate."),
@@ -99,7 +97,7 @@ _CONNECTION: dict[str, Field] = {
     "checksum_mode": Field(
         one_of("when_supported", "when_required"),
         default_value="when_supported",
-        description="when_required for stores that refuse the checksums that AWS takes with every request.",
+        description="when_required for stores that refuse the checksums that AWS accepts with every request.",
     ),
 }
 
@@ -112,7 +110,7 @@ _CREDENTIALS: dict[str, Field] = {
         rule=_beside("aws_secret_access_key"),
     ),
     "aws_secret_access_key": Field(
-        text("text without spaces and line breaks", r"[^\s\ud800-\udfff]+"),  # surrogates: bytes that are no UTF-8
+        text("text without spaces and line breaks", r"[^\s\ud800-\udfff]+"),  # surrogates: bytes that are not UTF-8
         is_required=False,
         is_secret=True,
         description="Secret key; by default from the environment.",
@@ -133,25 +131,25 @@ _CREDENTIALS: dict[str, Field] = {
             r"(?=.{20,2048}$)arn:[a-z0-9-]+:iam::[A-Za-z0-9_-]*:role/[!-~]+",
         ),
         is_required=False,
-        description="Role to assume with the other credentials, renewed by itself; it needs a region.",
+        description="Role to assume with the other credentials, and renewed automatically; it needs a region.",
     ),
     "role_session_name": Field(
         text("2 to 64 letters, digits and _+=,.@-", r"[A-Za-z0-9_+=,.@-]{2,64}"),
         is_required=False,
-        description="What the role's use is called in the audit log; by default cloudstore.",
+        description="Name of the session in the audit log; by default cloudstore.",
         rule=_beside("role_arn"),
     ),
     "external_id": Field(
         text("2 to 1224 letters, digits and _+=,.@:/-", r"[A-Za-z0-9_+=,.@:/-]{2,1224}"),
         is_required=False,
         is_secret=True,
-        description="What the owner of the role in another account wants to hear.",
+        description="Id that the owner of a role in another account asks for.",
         rule=_beside("role_arn"),
     ),
     "sts_endpoint_url": Field(
         ENDPOINT,
         is_required=False,
-        description="URL of the service that gives roles; by default AWS's, also where endpoint_url is another store.",
+        description="URL of the service that assumes roles; by default AWS's, even if endpoint_url is another store.",
         rule=_beside("role_arn"),
     ),
 }
@@ -160,7 +158,7 @@ _OBJECTS: dict[str, Field] = {
     "server_side_encryption": Field(
         one_of("AES256", *_KMS_ENCRYPTIONS),
         is_required=False,
-        description="How new objects are encrypted in the store; by default as the bucket says.",
+        description="How new objects are encrypted in the store; by default as the bucket is configured.",
     ),
     "sse_kms_key_id": Field(
         text(
@@ -168,7 +166,7 @@ _OBJECTS: dict[str, Field] = {
             r"arn:[a-z0-9-]+:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/[\w/-]+|alias/[\w/-]+|(?!arn:|alias/)[\w-]+",
         ),
         is_required=False,
-        description="KMS key that encrypts new objects; it takes kms:GenerateDataKey and kms:Decrypt on that key.",
+        description="KMS key that encrypts new objects; needs kms:GenerateDataKey and kms:Decrypt on that key.",
         rule=_beside_kms,
     ),
     "acl": Field(
@@ -182,7 +180,7 @@ _OBJECTS: dict[str, Field] = {
             "bucket-owner-full-control",
         ),
         is_required=False,
-        description="Canned ACL of new objects; it takes s3:PutObjectAcl.",
+        description="Canned ACL of new objects; needs s3:PutObjectAcl.",
     ),
     "storage_class": Field(
         one_of(
@@ -202,12 +200,12 @@ _OBJECTS: dict[str, Field] = {
         description="Storage class of new objects; those of GLACIER and DEEP_ARCHIVE cannot be read until restored.",
     ),
     "object_tags": Field(
-        TAGS, is_required=False, description="Tags of new objects, at most 10; they take s3:PutObjectTagging."
+        TAGS, is_required=False, description="Tags of new objects, at most 10; needs s3:PutObjectTagging."
     ),
     "requester_pays": Field(
         BoolSource,
         is_required=False,
-        description="Pay for requests to buckets whose owners do not.",
+        description="Pay for requests to buckets whose owners leave that to the requester.",
         rule=_payer_known,
     ),
 }

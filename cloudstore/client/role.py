@@ -25,14 +25,14 @@ def assume_role(
     """Lets the clients of `session` made from now on act as the role `options["role_arn"]`. It sends no request yet.
 
     Args:
-        session: the session, which no other thread uses.
-        options: config of `S3_OPTIONS`, None for what has no value.
+        session: the session; no other thread may use it.
+        options: config of `S3_OPTIONS`; None for options without a value.
         keys: the credentials that the role is assumed with; those of the session where they are None.
         verify: as boto3 takes it.
         config: how requests are sent.
 
     Raises:
-        DagsterResourceUnavailableError: there is no region, without which AWS gives no role.
+        DagsterResourceUnavailableError: there is no region, and AWS assumes roles in a region only.
         botocore.exceptions.NoCredentialsError: there are no credentials to assume the role with.
     """
     # Lazy, as in make_client.
@@ -42,7 +42,7 @@ def assume_role(
     region = options["region_name"] or session.get_config_variable("region")
     if region is None:
         raise DagsterResourceUnavailableError(
-            "A role is assumed in a region, and there is none: set region_name, or AWS_DEFAULT_REGION."
+            "Assuming a role takes a region, and none is set. Set region_name, or AWS_DEFAULT_REGION."
         )
     if keys["aws_access_key_id"] is None:
         source = session.get_component("credential_provider").load_credentials()
@@ -68,7 +68,7 @@ def assume_role(
         try:
             return fetcher.fetch_credentials()
         except (BotoCoreError, ClientError) as error:
-            # What S3 refuses is told from what is refused here; both say AccessDenied.
+            # So that it is not taken for a refusal by S3; both say AccessDenied.
             reason = f"the role {options['role_arn']} was not assumed: {error}"
             raise CredentialRetrievalError(provider="assume-role", error_msg=reason) from error
 
@@ -76,7 +76,7 @@ def assume_role(
 
 
 class _Provider:
-    """Gives the same credentials to whoever asks."""
+    """Always gives the same credentials."""
 
     def __init__(self, credentials: Any) -> None:
         self._credentials = credentials

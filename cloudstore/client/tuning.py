@@ -1,4 +1,4 @@
-"""What botocore spends on each request and need not."""
+"""Time that botocore spends on each request and need not."""
 
 from __future__ import annotations
 

@@ -18,13 +18,13 @@ _GONE = "NoSuchUpload"
 
 
 class UploadEntry(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a journal says of an upload.
+    """An upload in a journal.
 
     Attributes:
         bucket: the bucket.
         key: the object's exact key.
         began_at: seconds since 1970 by this machine's clock, just before the first request was sent.
-        upload_id: None until the store has told it.
+        upload_id: None until the store has said it.
     """
 
     bucket: str
@@ -36,8 +36,8 @@ class UploadEntry(msgspec.Struct, frozen=True, omit_defaults=True):
 def journal_uploads(client: S3Client, journal: Journal) -> None:
     """Has `client` note each upload that it begins, before the request for it is sent, until it has ended.
 
-    An upload ends when it is completed or aborted, or the store says that there is none. One whose answer never came
-    may have begun, and stays noted.
+    An upload ends when it is completed or aborted, or the store says that it does not exist. An upload whose answer
+    never came may have begun, and stays noted.
     """
     hooks, events = _Hooks(journal), client.meta.events
     events.register("before-call.s3.CreateMultipartUpload", hooks.begin)

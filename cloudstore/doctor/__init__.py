@@ -1,4 +1,4 @@
-"""`cloudstore doctor`: what is configured, tried out."""
+"""`cloudstore doctor`: tries out the configuration."""
 
 from cloudstore.doctor.command import doctor
 from cloudstore.doctor.probe import probe

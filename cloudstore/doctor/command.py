@@ -35,7 +35,9 @@ from core.errors import DagsterError
 @click.option("--set", "settings", multiple=True, metavar="A.B.C=VALUE", help="One value of the run config.")
 @click.option("--bucket", help="A bucket to probe, with the credentials that AWS tools find.")
 @click.option("--prefix", default="dagster", show_default=True, help="Where in the bucket.")
-@click.option("--read-only", is_flag=True, help="Of the bucket, probe what reading needs, and write nothing.")
+@click.option(
+    "--read-only", is_flag=True, help="Probe only the permissions that reading the bucket needs; write nothing."
+)
 @click.option("--endpoint-url", help="URL of a store other than AWS.")
 @click.option("--region", "region_name", help="AWS region; by default the profile's.")
 @click.option("--profile", "profile_name", help="Profile of the AWS configuration files.")
@@ -53,11 +55,11 @@ def doctor(
     read_only: bool,
     **s3_options: Any,
 ) -> None:
-    """Try out what is configured, and say what is missing and what mends it.
+    """Try out the configuration, and say what is missing and how to mend it.
 
-    Probed are the instance in $DAGSTER_HOME, the places in S3 that the resources of a mode use, and a bucket: whether
-    it exists and takes the credentials, each permission, conditional writes, checksums, the clock, the latency. What
-    is written goes below .cloudstore-probe/ and is deleted again. The exit code is 1 when anything is missing.
+    It probes the instance in $DAGSTER_HOME, the places in S3 that the resources of a mode use, and a bucket: whether
+    it exists and accepts the credentials, each permission, conditional writes, checksums, the clock, the latency. It
+    writes below .cloudstore-probe/ only, and deletes that again. The exit code is 1 when anything is missing.
 
     \b
     Examples:
@@ -93,7 +95,7 @@ def _instance_checks() -> Iterator[Check]:
 
 
 def _checks(part: str, get: Callable[[], Target | None]) -> Iterator[Check]:
-    """The probes of one place, or why there is none to probe."""
+    """The probes of one place, or why it cannot be probed."""
     try:
         target = get()
         if target is not None:

@@ -1,7 +1,7 @@
 """Trying out a place in a bucket: each permission, what the store promises, the clock, the latency.
 
-Everything that is written goes below a folder `.cloudstore-probe/` and is deleted again. What could not be deleted is
-not written: whether deleting and aborting are allowed is asked first, of a key and an upload that do not exist.
+Everything that is written goes below a folder `.cloudstore-probe/` and is deleted again. Nothing is written that could
+not be deleted: a key and an upload that do not exist show first whether deleting and aborting are allowed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from core.cli.checks import Check, State
 from core.errors import DagsterError, DagsterObjectAccessError
 
 _WRONG_CRC32 = "AAAAAA=="
-_NO_UPLOAD = "bm90aGluZw"  # the id of no upload
+_NO_UPLOAD = "bm90aGluZw"  # an id that no upload has
 _LATENCY_SAMPLES = 5
 _VERSION = "s3:DeleteObjectVersion"
 _REFUSED_SUMS = {"BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch"}
@@ -29,10 +29,10 @@ _MOST_SKEW_SECONDS = 900
 
 
 def probe(target: Target) -> Iterator[Check]:
-    """What became of each probe, the bucket's first; where that cannot be used, nothing else is tried.
+    """The result of each probe, the bucket's first; where that cannot be used, nothing else is tried.
 
     Args:
-        target: the place to try out; only what it needs is tried.
+        target: the place to try out; only the actions that it needs are tried.
     """
     try:
         check_bucket(target.client, target.bucket, target.prefix)
@@ -80,7 +80,7 @@ class _Probe:
             yield self._check("clean-up", "missing", f"{left}; {self._mend(_VERSION)}")
 
     def _with_objects(self, listed: DagsterError | None) -> Iterator[Check]:
-        """Tries what writes objects, which the caller deletes."""
+        """Tries writing; the caller deletes the objects."""
         written = self._object.attempt("PutObject", self._object.put)
         yield from self._permission(PUT, written)
         if written is not None:
@@ -98,16 +98,16 @@ class _Probe:
         yield self._checksums(self._object.attempt("PutObject", lambda: self._object.put(ChecksumCRC32=_WRONG_CRC32)))
 
     def _without_objects(self, listed: DagsterError | None, aborted: DagsterError | None) -> Iterator[Check]:
-        """Tries what can be tried where an object that is written could not be deleted."""
+        """Tries as much as possible where an object could not be deleted again."""
         if aborted is None:
             yield from self._permission(
                 PUT, self._object.attempt("CreateMultipartUpload", self._object.create_and_abort)
             )
         else:
-            yield self._check(PUT, "not tried", f"it could not be taken back; {self._mend(ABORT)}")
+            yield self._check(PUT, "not tried", f"the upload could not be aborted; {self._mend(ABORT)}")
         yield from self._reading(listed)
         action = _VERSION if self._object.versions else DELETE
-        hint = f"what is written could not be deleted; to have it tried, grant {action} on {self._probe_arn()}"
+        hint = f"an object could not be deleted afterwards; to try it, grant {action} on {self._probe_arn()}"
         yield from self._promises_not_tried(hint)
 
     def _promises_not_tried(self, why: str) -> Iterator[Check]:
@@ -115,10 +115,10 @@ class _Probe:
         yield self._check("checksums", "not tried", why)
 
     def _reading(self, listed: DagsterError | None) -> Iterator[Check]:
-        """Tries to read what is not there; where listing is not allowed, AWS answers as if reading were not either."""
+        """Reads a key without an object; where listing is not allowed, AWS answers as if reading were not either."""
         read = self._object.attempt("GetObject", self._object.get)
         if isinstance(read, DagsterObjectAccessError) and listed is not None:
-            yield self._check(GET, "not tried", f"a missing object looks like a refusal; {self._mend(LIST)}")
+            yield self._check(GET, "not tried", f"a missing object looks like a refusal here; {self._mend(LIST)}")
         else:
             yield from self._permission(GET, read)
 
@@ -142,7 +142,7 @@ class _Probe:
             yield granted if error is None else self._check(action, "missing", self._mend(action, error))
 
     def _mend(self, action: str, error: DagsterError | None = None) -> str:
-        """What to do about a refusal; what was said, where it was none."""
+        """What to do about a refusal; the message of any other error."""
         if error is not None and not isinstance(error, DagsterObjectAccessError):
             return str(error)
         if error is not None and f"allow {action} there" not in str(error):
@@ -155,17 +155,17 @@ class _Probe:
     def _conditional_writes(self, first: DagsterError | None, second: DagsterError | None) -> Check:
         what = "conditional writes"
         if first is not None:
-            return self._check(what, "missing", f"{first} Use a store that knows If-None-Match.")
+            return self._check(what, "missing", f"{first} Use a store that supports If-None-Match.")
         if isinstance(second, S3ConditionFailed | S3ConditionConflict):
             return self._check(what, "ok", "If-None-Match is honoured")
-        detail = "the store ignores If-None-Match: of two writers of a version both win; use a store that honours it"
+        detail = "the store ignores If-None-Match, so two writers of one version both win; use a store that honours it"
         return self._check(what, "missing", detail)
 
     def _checksums(self, refused: DagsterError | None) -> Check:
         if refused is not None and code_of(answer_to(refused)) in _REFUSED_SUMS:
-            return self._check("checksums", "ok", "bytes that do not have their checksum are refused")
+            return self._check("checksums", "ok", "bytes with a wrong checksum are refused")
         told = "" if refused is None else f" ({refused})"
-        detail = f"the store does not verify checksums of what is written; use a store that does{told}"
+        detail = f"the store does not verify the checksums of objects; use a store that does{told}"
         return self._check("checksums", "missing", detail)
 
     def _clock(self, date: str) -> Check:
@@ -173,10 +173,10 @@ class _Probe:
 
 
 def clock_check(part: str, date: str, now: datetime) -> Check:
-    """What the `Date` of an answer says of this machine's clock.
+    """What the `Date` of an answer says about this machine's clock.
 
     Args:
-        part: who got the answer.
+        part: the part that got the answer.
         date: the header; "" where there was none.
         now: this machine's time when it came.
     """
@@ -187,4 +187,6 @@ def clock_check(part: str, date: str, now: datetime) -> Check:
     told = f"{skew_seconds:.0f} s off the store's"
     if skew_seconds < _MOST_SKEW_SECONDS:
         return Check(part, "clock", "ok", told)
-    return Check(part, "clock", "missing", f"{told}; set this machine's clock, the store refuses from 15 minutes on")
+    return Check(
+        part, "clock", "missing", f"{told}; set this machine's clock: from 15 minutes on, the store refuses requests"
+    )

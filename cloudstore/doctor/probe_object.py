@@ -1,4 +1,4 @@
-"""The requests that are tried out: on one key, which nothing else uses."""
+"""The requests that are tried out, all on one key that nothing else uses."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _CONTENT = b"cloudstore doctor"
 
 
 class ProbeObject:
-    """An object that may come to be, and goes again.
+    """An object that is written and deleted again.
 
     Args:
         target: the place in a bucket where it is.
 
     Attributes:
         key: its key.
-        versions: what a bucket that keeps versions has kept of it.
+        versions: the versions of it that the bucket has kept, if it keeps versions.
 
     Raises:
         DagsterInvariantViolationError: the target's prefix is one that no store keeps.
@@ -35,7 +35,7 @@ class ProbeObject:
         self._at: dict[str, Any] = {"Bucket": self._bucket, "Key": self.key}
 
     def attempt(self, operation: str, send: Callable[[], Any]) -> DagsterError | None:
-        """Sends a request; what refused it, if anything did."""
+        """Sends a request; returns the error that it met, if any. A missing object is not an error."""
         try:
             with translate_errors(operation, self._bucket, self.key):
                 send()
@@ -66,7 +66,7 @@ class ProbeObject:
         self._keep_version(self._client.delete_object(**self._at))
 
     def delete_versions(self) -> DagsterError | None:
-        """Deletes what a bucket that keeps versions has kept of the probe."""
+        """Deletes the versions of the probe that the bucket has kept, if it keeps versions."""
         while self.versions:
             version = self.versions[-1]
             delete = partial(self._client.delete_object, **self._at, VersionId=version)
@@ -87,7 +87,7 @@ class ProbeObject:
         self.abort(self._client.create_multipart_upload(**self._at)["UploadId"])
 
     def region(self) -> str:
-        """What the bucket says of itself, where it is allowed to ask."""
+        """What the bucket says about itself, as far as asking is allowed."""
         answer: Any
         try:
             with translate_errors("HeadBucket", self._bucket):
@@ -96,5 +96,9 @@ class ProbeObject:
             answer = answer_to(error)  # a refusal says the region too
         headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         region = headers.get("x-amz-bucket-region") or answer.get("BucketRegion")
-        told = f"region {region}" if region else f"it tells no region, the client's is {self._client.meta.region_name}"
+        told = (
+            f"region {region}"
+            if region
+            else f"it does not say its region, the client's is {self._client.meta.region_name}"
+        )
         return f"s3://{self._bucket} exists, the credentials are accepted; {told}"

@@ -1,4 +1,4 @@
-"""What there is to probe in S3: the places that resources, storages and compute logs are configured with."""
+"""The places in S3 to probe: those that resources, storages and compute logs are configured with."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Target:
     """A place in a bucket.
 
     Attributes:
-        part: who uses it, such as a resource key.
-        client: what it is reached with.
+        part: the part that uses it, such as a resource key.
+        client: the client that reaches it.
         bucket: the bucket.
         prefix: where in the bucket.
         folders: what the part's keys have below the prefix, None standing for names that vary.
@@ -72,7 +72,7 @@ class _Part:
 _MOST_PATIENCE = {"max_attempts": 2, "connect_timeout_seconds": 5.0, "read_timeout_seconds": 10.0}
 _LOGS = _Part(("storage", None, "compute_logs"), EVERYTHING)
 _WRITING = frozenset({GET, PUT, ABORT})
-# By the name of the function that makes them, which `configured` leaves alone. docs/permissions.md has the policies.
+# By the name of the function that makes them, which `configured` keeps. docs/permissions.md has the policies.
 _PARTS = {
     "s3_file_manager": _Part((), _WRITING),
     "s3_pickle_io_manager": _Part(("storage",), _WRITING),
@@ -101,7 +101,7 @@ def target_of_logs(data: ConfigurableClassData) -> Target | None:
 class ModeTargets:
     """The places that a mode is configured with, by resource key or storage.
 
-    Only what the run config says of resources and the intermediate storage is looked at, and checked.
+    Only the sections of the run config about resources and the intermediate storage are read and checked.
 
     Args:
         mode: the mode.
@@ -145,7 +145,8 @@ class ModeTargets:
                 client: S3Client = made
                 return client
         raise DagsterInvalidConfigError(
-            f"{name!r} requires no resource that is a boto3 client; give it s3_resource, by the key it requires."
+            f"{name!r} requires no resource that is a boto3 client. Give the mode an s3_resource by the key that it "
+            "requires."
         )
 
 
@@ -164,13 +165,13 @@ def _maker(definition: Any) -> str:
 
 
 def _options(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the client, less patient than for a run: somebody waits for the answer."""
+    """The options of the client, with shorter timeouts than for a run: somebody waits for the answer."""
     given = {name: value for name, value in config.items() if name in S3_OPTIONS}
     return {**given, **{name: min(given.get(name, most), most) for name, most in _MOST_PATIENCE.items()}}
 
 
 def _resolved(section: str, definitions: Mapping[str, Any], given: Any) -> dict[str, tuple[Any, Any]]:
-    """(definition, its config) by name, less those not ours that need config and are given none."""
+    """(definition, its config) by name, without those of others that need config and are given none."""
     named = given if isinstance(given, Mapping) else {}
     fields: dict[str, Field] = {}
     for name, definition in definitions.items():

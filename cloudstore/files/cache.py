@@ -44,22 +44,22 @@ class S3FileCache:
         return transfer.exists(self.s3, self.s3_bucket, self.get_full_key(file_key))
 
     def get_file_handle(self, file_key: str) -> S3FileHandle:
-        """The handle of the file with this key, whether it is there or not; `s3_file_manager` reads it."""
+        """The handle of the file with this key, whether it exists or not; `s3_file_manager` reads it."""
         return S3FileHandle(self.s3_bucket, self.get_full_key(file_key))
 
     def write_file_object(self, file_key: str, source_file_object: IO[bytes]) -> S3FileHandle:
-        """Stores what a file object holds from its position on, up to 5 TiB. The file is there whole or not at all.
+        """Stores the rest of a file object from its position on, up to 5 TiB. The file is there whole or not at all.
 
         Args:
             file_key: the file's key.
             source_file_object: a readable binary file object; it need not seek.
 
         Returns:
-            S3FileHandle: of the file; of the one that was there already where `overwrite` is False.
+            S3FileHandle: the handle of the file; with `overwrite` False, maybe of one that was there already.
 
         Raises:
             DagsterInvariantViolationError: for a file object of text, and a key that is too long.
-            DagsterObjectStoreError: the store refuses, or cannot be reached; what was there is untouched.
+            DagsterObjectStoreError: the store refuses, or cannot be reached; an older file is untouched.
         """
         handle = self.get_file_handle(file_key)
         content = as_binary(source_file_object, "wb")

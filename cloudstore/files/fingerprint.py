@@ -1,4 +1,4 @@
-"""Telling whether an object has changed that a config points at."""
+"""Fingerprints of the objects that a config points at, which show whether they have changed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class S3ObjectFingerprint(Fingerprint):
         resource_key: of the boto3 client in the mode.
 
     Raises:
-        DagsterInvariantViolationError: the value is no such URL.
+        DagsterInvariantViolationError: the value is not such a URL.
         DagsterObjectStoreError: the store cannot be asked, or refuses to say.
     """
 

@@ -45,9 +45,9 @@ _NO_CREDENTIALS = {
 }
 _REACHABLE = "Check endpoint_url and region_name, and that the server is running and can be reached from here."
 _CONNECTION_ADVICE = {
-    "ProxyConnectionError": "Check the proxy that HTTP_PROXY or HTTPS_PROXY names; NO_PROXY names who needs none.",
+    "ProxyConnectionError": "Check the proxy that HTTP_PROXY or HTTPS_PROXY names; NO_PROXY lists hosts without one.",
     "SSLError": "Check that its certificate is valid, and that verify_cert_path (by default AWS_CA_BUNDLE) is a file "
-    "with the certificate of its authority; an endpoint_url of a server without TLS begins with http://.",
+    "with the certificate of its authority; the endpoint_url of a server without TLS begins with http://.",
 }
 NO_CONNECTION = {"ConnectTimeoutError", "EndpointConnectionError", "ProxyConnectionError", "SSLError"}
 # The permission that an operation needs, where it is not called as the operation is.
@@ -65,13 +65,13 @@ _IAM_ACTIONS = {
     "ListParts": "s3:ListMultipartUploadParts",
     "UploadPart": "s3:PutObject",
 }
-_LISTING = ", and s3:ListBucket on the bucket, without which AWS answers so for objects that are not there"
+_LISTING = ", and s3:ListBucket on the bucket, without which AWS also refuses requests for objects that do not exist"
 _NAMED_ACTION = re.compile(r"not authorized to perform: (\w+:\w+)")
 _URL_SECRETS = re.compile(r"(?i)(X-Amz-(?:Credential|Security-Token|Signature)=)[^&\s\"']+|(?<=://)[^/@\s]+@")
 
 
 class S3ConditionFailed(DagsterObjectStoreError):
-    """The object is not in the state that a conditional request asked for (HTTP 412)."""
+    """The object does not meet the condition of a request (HTTP 412)."""
 
 
 class S3ConditionConflict(DagsterObjectStoreError):
@@ -80,7 +80,7 @@ class S3ConditionConflict(DagsterObjectStoreError):
 
 @contextmanager
 def translate_errors(action: str, bucket: str, key: str | None = None) -> Iterator[None]:
-    """Runs requests to S3 and raises what goes wrong with them as an error of this project.
+    """Runs requests to S3, and raises their errors as this project's own.
 
     Args:
         action: the S3 operation, as S3 calls it ("GetObject").
@@ -120,7 +120,7 @@ def translated(error: BaseException, action: str, bucket: str, key: str | None) 
 
 
 def _from_answer(response: Any, action: str, bucket: str, where: str) -> DagsterObjectStoreError:
-    """The error for an answer that is no success. `response` is what `ClientError.response` holds."""
+    """The error for an answer that is not a success. `response` is what `ClientError.response` holds."""
     code, status = code_of(response), response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     # None for an empty element, and a mapping for one with elements in it.
     said = f"{code}: {_without_secrets(str(response.get('Error', {}).get('Message') or ''))}".removesuffix(": ")
@@ -148,7 +148,9 @@ def _from_answer(response: Any, action: str, bucket: str, where: str) -> Dagster
             f"The object {where} was replaced or deleted while it was read (GetObject: {said}). Read it again."
         )
     if status == 412:
-        return S3ConditionFailed(f"{action} on {where}: the object is not in the state that was asked for ({said}).")
+        return S3ConditionFailed(
+            f"{action} on {where}: the object does not meet the condition of the request ({said})."
+        )
     if code == "ConditionalRequestConflict":
         return S3ConditionConflict(f"{action} on {where}: another request for this key was under way ({said}).")
     if code in _CHANGED_ON_THE_WAY_CODES:
@@ -166,7 +168,7 @@ def _refused_action(action: str, said: str) -> str:
 
 
 def _from_failure(error: Exception, action: str, where: str) -> DagsterObjectStoreError:
-    """The error for a request that got no whole answer."""
+    """The error for a request without a complete answer."""
     name, said = type(error).__name__, _without_secrets(str(error))
     if name in _NO_CREDENTIALS:
         return DagsterObjectAccessError(
@@ -208,20 +210,20 @@ def _without_secrets(text: str) -> str:
 
 @contextmanager
 def unusable_options() -> Iterator[None]:
-    """Makes a client, and says so when its options do not allow that.
+    """Translates what is raised while a client is made, when its options do not allow that.
 
     Raises:
-        DagsterResourceUnavailableError: a profile or half of a pair of credentials is not there.
+        DagsterResourceUnavailableError: a profile or one of a pair of credentials is missing.
         DagsterInvalidConfigError: an option has a value that botocore refuses.
     """
     from botocore.exceptions import BotoCoreError  # lazy, as in translated
 
     try:
         yield
-    except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint_url that is no URL
+    except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint_url that is not a URL
         if type(error).__name__ in _NO_CREDENTIALS:
-            raise DagsterResourceUnavailableError(f"The S3 client's credentials are not there: {error}") from error
+            raise DagsterResourceUnavailableError(f"The S3 client's credentials are missing: {error}") from error
         hint = " An endpoint_url begins with http:// or https://." if "endpoint" in str(error).lower() else ""
         raise DagsterInvalidConfigError(
-            f"No S3 client has these options: {_without_secrets(str(error))}.{hint}"
+            f"No S3 client can be made with these options: {_without_secrets(str(error))}.{hint}"
         ) from error

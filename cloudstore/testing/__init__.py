@@ -1,4 +1,4 @@
-"""What tests and development need: an S3 server of their own, and one that fails as it is told."""
+"""For tests and development: an S3 server on this machine, and a proxy that makes it fail as it is told."""
 
 from cloudstore.testing.fault_proxy import FaultProxy, faulty_s3_server
 from cloudstore.testing.faults import Fault, FaultRecord

@@ -1,4 +1,4 @@
-"""A proxy in front of an S3 store that fails as it is told, to see what a program makes of it.
+"""A proxy in front of an S3 store that fails as it is told, to see how a program copes.
 
     with faulty_s3_server(seed=1) as (server, proxy):
         bucket = server.create_bucket()
@@ -49,7 +49,7 @@ class FaultProxy:
     def __init__(self, store_url: str, *, seed: int = 0) -> None:
         address = urlsplit(store_url)
         if address.scheme != "http" or not address.hostname:
-            raise ValueError(f"A store behind a fault proxy has a URL as http://HOST:PORT, not {store_url!r}.")
+            raise ValueError(f"The URL of a store behind a fault proxy is like http://HOST:PORT, not {store_url!r}.")
         self._store = address.hostname, address.port or 80
         self._plan = FaultPlan(seed)
         self._listener = _bound(0)
@@ -67,7 +67,7 @@ class FaultProxy:
 
     @property
     def records(self) -> list[FaultRecord]:
-        """list[FaultRecord]: the requests so far, in the order they came; connections refused are none."""
+        """list[FaultRecord]: the requests so far, in the order they came; refused connections are not among them."""
         return self._plan.records()
 
     @property
@@ -90,8 +90,8 @@ class FaultProxy:
             fault: what happens.
             operations: to which operations, by S3's names ("UploadPart"); None for all.
             key: to which keys, as a pattern of `fnmatch`; requests to a bucket have the key "".
-            rate: with which probability, from 0 to 1.
-            times: how often at most; None for no limit.
+            rate: the probability, from 0 to 1.
+            times: maximum number of times; None for no limit.
 
         Raises:
             ValueError: the rate is out of range.
@@ -99,7 +99,7 @@ class FaultProxy:
         self._plan.add(fault, operations, key, rate, math.inf if times is None else times)
 
     def clear(self) -> None:
-        """Removes all rules: whatever comes passes. The records stay."""
+        """Removes all rules: every request passes. The records stay."""
         self._plan.clear()
 
     def __enter__(self) -> Self:
@@ -136,7 +136,7 @@ class FaultProxy:
 
     def _refuse(self) -> None:
         self._listener.close()
-        self._listener = _bound(self._port)  # nobody else gets the port; what is bound but does not listen refuses
+        self._listener = _bound(self._port)  # nobody else gets the port; a bound socket that does not listen refuses
         self._is_refusing.set()
         while (left := self._refuse_until - time.monotonic()) > 0 and not self._closing.wait(left):
             pass

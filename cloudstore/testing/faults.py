@@ -68,26 +68,26 @@ class Fault:
             ValueError: the status is left out for another code.
         """
         if status is None and code not in _STATUS_OF_CODE:
-            raise ValueError(f"Give the HTTP status of {code!r}; it is known for {', '.join(_STATUS_OF_CODE)} only.")
+            raise ValueError(f"Give the HTTP status of {code!r}; only those of {', '.join(_STATUS_OF_CODE)} are known.")
         return cls("error", code=code, status=_STATUS_OF_CODE[code] if status is None else status)
 
     @classmethod
     def lost_reply(cls) -> Fault:
-        """The store does what is asked, and the connection is closed in place of its answer."""
+        """The store carries out the request, and the connection is closed in place of its answer."""
         return cls("lost reply")
 
     @classmethod
     def stall(cls, seconds: float) -> Fault:
-        """The store does what is asked, and its answer comes `seconds` later."""
+        """The store carries out the request, and its answer comes `seconds` later."""
         return cls("stall", seconds=seconds)
 
     @classmethod
     def cut(cls, at_byte: int | None = None) -> Fault:
-        """The store does what is asked, and the connection is closed in the middle of its answer.
+        """The store carries out the request, and the connection is closed in the middle of its answer.
 
         Args:
-            at_byte: how many bytes of the answer arrive, status line and headers included (about 500); of a shorter
-                answer all but the last. A random number when None.
+            at_byte: how many bytes of the answer arrive, status line and headers included (about 500); all but the last
+                byte of a shorter answer. A random number when None.
         """
         return cls("cut", at_byte=at_byte)
 
@@ -102,13 +102,13 @@ class Fault:
 
 
 class FaultRecord(NamedTuple):
-    """A request that came to the proxy, and what became of it.
+    """A request to the proxy, and what was done to it.
 
     Attributes:
         operation: what S3 calls the request, such as "PutObject".
         bucket: the bucket's name; "" for requests to the store itself.
         key: the object's key; "" for requests to a bucket.
-        fault: what was done to it; None when it was passed on and its answer back.
+        fault: what was done to it; None when it and its answer were passed on.
     """
 
     operation: str
@@ -161,7 +161,7 @@ class FaultPlan:
             return list(self._records)
 
     def choose(self, method: str, target: str, copies: bool) -> Fault | None:
-        """What is to become of a request, by the first rule that fits; records it."""
+        """The fault that a request meets, by the first rule that fits; records it."""
         operation, bucket, key = describe(method, target, copies)
         with self._lock:
             chosen = (rule.fault for rule in self._rules if rule.applies(operation, key, self._dice))
@@ -170,7 +170,7 @@ class FaultPlan:
         return fault
 
     def place(self, fault: Fault, length: int) -> int:
-        """Where in `length` bytes, 1 at least, `fault` happens."""
+        """Where `fault` happens in a body of `length` bytes, at least 1."""
         with self._lock:
             return self._dice.randrange(length) if fault.at_byte is None else min(fault.at_byte, length - 1)
 

@@ -7,7 +7,7 @@
 It is ready in about a second, checks signatures, and listens on 127.0.0.1 only. Two differences from AWS:
 listings go folder by folder and not in byte order, and keys with `//`, a leading or trailing `/`, `.` or `..`
 segments or a backslash are not kept faithfully. The server's internal ports ask for no credentials, so other
-programs of this machine can reach its data: it is no place for secrets.
+programs of this machine can reach its data: it is not a place for secrets.
 """
 
 import functools
@@ -39,7 +39,7 @@ _session_lock = threading.Lock()  # a boto3 session is not safe to share between
 
 @dataclass(frozen=True)
 class EmbeddedS3Server:
-    """A running server: where it is and who may use it. Made by `embedded_s3_server`."""
+    """A running server: its address and credentials. Made by `embedded_s3_server`."""
 
     endpoint_url: str
     access_key: str
@@ -57,7 +57,7 @@ class EmbeddedS3Server:
         """Return a boto3 S3 client that signs with this server's credentials and uses path-style addresses.
 
         `kwargs` go to `boto3.session.Session.client` and win over the settings here; a `config` among them is
-        merged. AWS profiles, files and proxies of this machine play no part. Closing it is the caller's task.
+        merged. AWS profiles, files and proxies of this machine are ignored. The caller must close it.
         """
         from botocore.config import Config  # heavy: 0.2 s
 
@@ -180,7 +180,7 @@ def _is_ready(server: EmbeddedS3Server, deadline: float, master_port: int, volum
             except (BotoCoreError, ClientError, OSError) as error:
                 if time.monotonic() > deadline:
                     raise EmbeddedS3ServerError(
-                        f"The embedded S3 server at {server.endpoint_url} did not get ready in time "
+                        f"The embedded S3 server at {server.endpoint_url} was not ready in time "
                         f"({error}); allow more with ready_timeout_seconds. It printed last:\n"
                         + log_tail(server.directory)
                     ) from error
@@ -201,7 +201,7 @@ def _random_credentials() -> tuple[str, str]:
 
 @functools.cache
 def _session() -> "boto3.session.Session":
-    """One boto3 session for all servers (50 ms), deaf to the AWS profiles and files of this machine."""
+    """One boto3 session for all servers (50 ms), which ignores the AWS profiles and files of this machine."""
     import boto3.session  # heavy: 0.2 s
     import botocore.session
 

@@ -148,7 +148,7 @@ def count_volumes(data: Path) -> int:
 
 
 def check_volumes(master_port: int, least: int) -> None:
-    """Raises OSError unless the server has announced so many volumes to itself; it does after it takes requests."""
+    """Raises OSError while the server has announced fewer than `least` volumes to itself; it goes on after it is up."""
     with urllib.request.urlopen(f"http://{HOST}:{master_port}/dir/status", timeout=2) as answer:
         nodes = re.findall(rb'"Volumes":\s*(\d+)', answer.read())
     if sum(map(int, nodes)) < least:

@@ -1,6 +1,6 @@
 """The content of an object in memory, in pieces that are given back to the system as they are read.
 
-What is decoded from it grows while the pieces go, so the two together take little more than one of them.
+A value that is decoded from it grows while the pieces go, so the two together take little more than one of them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Content:
         size_bytes: its size.
         metadata: the object's own metadata.
         sha256: of the bytes that are here, in hexadecimal digits.
-        stored_crc32: what the store tells of the bytes, in base64; "" where it tells nothing.
+        stored_crc32: the CRC32 that the store has, in base64; "" where it has none.
     """
 
     def __init__(self, size_bytes: int, metadata: Mapping[str, str], stored_crc32: str = "") -> None:
@@ -36,7 +36,7 @@ class Content:
         self._pieces = deque(_new_piece(min(PIECE_BYTES, size_bytes - start)) for start in starts)
 
     def open(self) -> IO[bytes]:
-        """The content as a stream that does not seek, and drops what was read: the content is gone afterwards."""
+        """The content as a stream that does not seek, and drops the bytes once read: the content is gone afterwards."""
         pieces, self._pieces = self._pieces, deque()
         return cast("IO[bytes]", _PieceReader(pieces))
 
@@ -49,7 +49,7 @@ class Content:
             start += len(part)
 
     def has_stored_crc32(self) -> bool:
-        """Whether the bytes have the sum that the store tells; True where it tells none."""
+        """Whether the bytes have the CRC32 that the store has; True where it has none."""
         checksum = 0
         for part in self.slices(0, self.size_bytes if self.stored_crc32 else 0):
             checksum = zlib.crc32(part, checksum)

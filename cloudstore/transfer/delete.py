@@ -18,7 +18,7 @@ _MOST_KEYS = 1000
 
 
 def delete_objects(client: S3Client, bucket: str, keys: Sequence[str]) -> None:
-    """Deletes objects, 1,000 a request; one that is not there is no error.
+    """Deletes objects, 1,000 in each request; missing ones are ignored.
 
     A batch is sent again when the answer does not name all its keys.
 
@@ -50,7 +50,7 @@ def _delete_batch(client: S3Client, bucket: str, batch: Sequence[str]) -> None:
 
 
 def _raise_refusal(refused: ErrorTypeDef, bucket: str) -> None:
-    """Raises what refused one of the keys in an answer that is a success as a whole."""
+    """Raises the refusal of one key in an answer that is a success as a whole."""
     from botocore.exceptions import ClientError  # lazy, and loaded already: a client has answered
 
     code = refused.get("Code", "")

@@ -60,7 +60,7 @@ def find_listed(client: S3Client, bucket: str, keys: Collection[str]) -> dict[st
 
     Returns:
         The object of each key, None where there is none. Keys that were not reached are missing: they have to be
-        asked for, one by one. So are all keys where listing fails, or is not allowed.
+        asked for, one by one. So must all keys where listing fails, or is not allowed.
     """
     whole = _Range(client, bucket, keys)
     try:
@@ -81,7 +81,7 @@ class _Range:
     """Keys that are looked for together, in order.
 
     Stores list keys by their bytes (AWS, moto), or folder by folder (SeaweedFS), which is another order where a name
-    goes on with one of `!"#$%&'()*+,-.`. What is concluded from the order of two keys here holds in both.
+    goes on with one of `!"#$%&'()*+,-.`. The conclusions drawn here from the order of two keys hold in both.
 
     Attributes:
         found: what is known about the keys so far.

@@ -1,4 +1,4 @@
-"""Multipart uploads that come to nothing: they are aborted, or a warning says that their parts stay."""
+"""Multipart uploads that are not completed: they are aborted, or a warning says that their parts stay."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from core.errors import DagsterObjectStoreError
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-_CLOCK_GRAIN = timedelta(seconds=2)  # stores tell whole seconds
+_CLOCK_GRAIN = timedelta(seconds=2)  # stores give whole seconds
 _ADVICE = "cost until a lifecycle rule AbortIncompleteMultipartUpload of the bucket deletes them"
 _log = logging.getLogger(__name__)
 
 
 def abort(client: S3Client, bucket: str, key: str, upload_id: str) -> None:
-    """Aborts an upload. Never raises what the store says: a warning tells when its parts stay."""
+    """Aborts an upload. Errors of the store are not raised: a warning says when its parts stay."""
     try:
         with translate_errors("AbortMultipartUpload", bucket, key):
             client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)
@@ -31,9 +31,9 @@ def abort(client: S3Client, bucket: str, key: str, upload_id: str) -> None:
 
 
 def abort_lost(client: S3Client, bucket: str, key: str, known_id: str, age_seconds: float, is_alone: bool) -> None:
-    """Aborts uploads whose ids were lost with the answers to CreateMultipartUpload. Never raises, as `abort`.
+    """Aborts uploads whose ids were lost with the answers to CreateMultipartUpload. It raises no more than `abort`.
 
-    They are told from others by their key and their time. A key with conditional writes has several writers, whose
+    They are recognised by their key and their time. A key with conditional writes has several writers, whose
     uploads look the same; there nothing is aborted, and a warning says that one may stay.
 
     Args:
@@ -45,8 +45,8 @@ def abort_lost(client: S3Client, bucket: str, key: str, known_id: str, age_secon
         found = begun_lately(client, bucket, key, age_seconds)
     except DagsterObjectStoreError as error:
         _log.warning(
-            "An upload to %s may have begun without its id arriving here; if so, its parts stay, and %s. Looking for "
-            "it needs s3:ListBucketMultipartUploads: %s",
+            "An upload to %s may have begun although its id did not arrive here; if so, its parts stay, and %s. "
+            "Finding it needs s3:ListBucketMultipartUploads: %s",
             s3_url(bucket, key),
             _ADVICE,
             error,
@@ -56,17 +56,22 @@ def abort_lost(client: S3Client, bucket: str, key: str, known_id: str, age_secon
         if upload_id != known_id and is_alone:
             abort(client, bucket, key, upload_id)
         elif upload_id != known_id:
-            _log.warning("Upload %s to %s may be nobody's; its parts %s.", upload_id, s3_url(bucket, key), _ADVICE)
+            _log.warning(
+                "Upload %s to %s may be abandoned; if so, its parts stay, and %s.",
+                upload_id,
+                s3_url(bucket, key),
+                _ADVICE,
+            )
 
 
 def begun_lately(
     client: S3Client, bucket: str, key: str, age_seconds: float, least_age_seconds: float | None = None
 ) -> list[str]:
-    """Ids of the uploads of exactly this key that are at most so old, by the store's clock.
+    """Ids of the uploads of exactly this key that began within a span of time, by the store's clock.
 
     Args:
-        age_seconds: how old at most.
-        least_age_seconds: how old at least, if that matters.
+        age_seconds: the maximum age.
+        least_age_seconds: the minimum age, if there is one.
 
     Raises:
         DagsterObjectStoreError: as `translate_errors`.
@@ -87,5 +92,5 @@ def begun_lately(
 
 
 def _time_of(answer: Any) -> datetime:
-    """The store's time, by which it tells when uploads began."""
+    """The store's time, on the clock by which it dates uploads."""
     return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])

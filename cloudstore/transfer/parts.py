@@ -33,7 +33,7 @@ def most_in_flight(number: int) -> int:
 
 
 def parts_of_stream(stream: IO[bytes]) -> Iterator[io.BytesIO]:
-    """What is left in a stream, a part at a time, without end: the parts after the last one are empty."""
+    """The rest of a stream, a part at a time, without end: the parts after the last one are empty."""
     return (_read_part(stream, part_bytes(number)) for number in itertools.count(1))
 
 

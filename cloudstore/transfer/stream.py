@@ -25,14 +25,14 @@ _BUFFER_BYTES = 128 << 10
 def open_stream(client: S3Client, bucket: str, key: str) -> IO[bytes]:
     """Opens an object for reading, without fetching it first: by ranges of 16 MiB, as they are read.
 
-    Read in order from its first byte to its last, it is checked: before the last bytes are given out, the CRC32 of
-    all is held against the one that the store has for the whole object. Stores that do not tell it with a range are
-    asked for it, by one HeadObject. Seeking ends the check, until the first byte is read again; what is read out of
-    order is not checked, nor are objects without such a sum, nor anything by a client that takes checksums only
-    `when_required`.
+    An object that is read in order from its first byte to its last is checked: before the last bytes are given out,
+    the CRC32 of all is compared with the one that the store has for the whole object. Stores that do not send it with
+    a range are asked for it, by one HeadObject. Seeking ends the check, until the first byte is read again; bytes read
+    out of order are not checked, nor are objects without such a sum, nor anything with a client that takes checksums
+    only `when_required`.
 
     Returns:
-        IO: a seekable stream of the object as it is now; when it is replaced meanwhile, reading on raises.
+        IO: a seekable stream of the object as it is now; if it is replaced meanwhile, reading on raises.
 
     Raises:
         DagsterObjectCorruptError: the bytes are not those that were stored; raised when the last of them are read.
@@ -142,7 +142,7 @@ class _ObjectReader(io.RawIOBase):
                 yield
         except DagsterObjectStoreError:
             raise
-        except OSError as error:  # what smart_open raises after it reconnected five times
+        except OSError as error:  # smart_open raises it after five reconnections
             raise DagsterObjectStoreError(
                 f"Reading {s3_url(self._source.bucket, self._source.key)} broke off again and again: {error}"
             ) from error

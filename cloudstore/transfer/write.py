@@ -32,7 +32,7 @@ _SMALL_BYTES = 1 << 20
 
 
 class WrittenObject(NamedTuple):
-    """What the store said of an object that it took.
+    """What the store said about an object that it took.
 
     Attributes:
         etag: its ETag; None where the answer had none.
@@ -59,10 +59,10 @@ def put_bytes(
         content_type: the object's media type.
         metadata: the object's own metadata. Conditional writes and multipart uploads add a `cloudstore-write-id`, by
             which a writer whose request had to be repeated knows its own object from another's.
-        checksum_algorithm: what the store is to verify the bytes by; botocore's choice when None.
+        checksum_algorithm: the checksum by which the store verifies the bytes; botocore's choice when None.
 
     Returns:
-        bool: False when `if_absent` and there was an object already, which then is untouched.
+        bool: False when `if_absent` and there was an object already, which is left untouched.
 
     Raises:
         DagsterObjectStoreError: as `translate_errors`.
@@ -82,15 +82,15 @@ def put_stream(
     metadata: Mapping[str, str] | None = None,
     checksum_algorithm: ChecksumAlgorithmType | None = None,
 ) -> bool:
-    """Stores what `stream` holds from its position on, up to 5 TiB; it need not seek.
+    """Stores the rest of `stream` from its position on, up to 5 TiB; it need not seek.
 
     Up to 16 MiB go in one request, more as a multipart upload: parts of 16 MiB, the size doubling every 1,000 parts,
     up to four at a time. The parts of a file of the system's are not held. When anything fails, Ctrl-C included, the
-    parts are deleted. Arguments, result and errors are those of `put_bytes`; what the stream raises passes unchanged.
+    parts are deleted. Arguments, result and errors are those of `put_bytes`; errors of the stream pass unchanged.
 
-    That only one of several `if_absent` writers succeeds is the store's doing. AWS documents it for completed
-    multipart uploads too. SeaweedFS 4.48 and moto 5.2 do not hold to it there: when uploads of more than 16 MiB are
-    completed at the same moment, several may be told that they created the object. It then holds one of them, whole.
+    It is the store that lets only one of several `if_absent` writers succeed. AWS documents it for completed multipart
+    uploads too. SeaweedFS 4.48 and moto 5.2 do not guarantee it there: when uploads of more than 16 MiB are completed
+    at the same moment, several writers may be told that they created the object. It is then one of theirs, whole.
     """
     settings = _settings(content_type, metadata, checksum_algorithm)
     creation = Creation(client, bucket, key, settings, if_absent=if_absent)
@@ -122,15 +122,15 @@ def put_file(
     """Stores the whole of a file that seeks, without holding it: its parts are read as they are sent.
 
     One request up to 16 MiB, and up to 5 GiB where the write has a condition, so that the store decides it at once;
-    else a multipart upload as by `put_stream`. What is sent in parts has to be a file of the system's.
+    else a multipart upload as by `put_stream`. A file that is sent in parts has to be one of the system's.
 
     Args:
         if_match: store it only where the object still has this ETag; a missing one raises.
         content_encoding: how the content is packed, "gzip" say.
-        in_one: one request up to 5 GiB in any case; it starts no thread, which a process that ends could not.
+        in_one: one request up to 5 GiB in any case; no thread is started, which a process that is ending could not.
 
     Returns:
-        What was stored; None when the condition was not met, and nothing was changed.
+        The object; None when the condition was not met, and nothing was changed.
 
     Raises:
         DagsterObjectStoreError: as `translate_errors`.

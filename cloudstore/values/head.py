@@ -19,13 +19,13 @@ _MOST_ATTEMPTS = 8
 
 @dataclass(frozen=True)
 class ObjectHead:
-    """What a HEAD tells of an object.
+    """What a HEAD says about an object.
 
     Attributes:
         metadata: its own metadata.
         size_bytes: its size.
         etag: its ETag.
-        fault: why it is no whole value; None where nothing is against it.
+        fault: why it is not a whole value; None where nothing speaks against it.
     """
 
     metadata: Mapping[str, str]
@@ -37,8 +37,8 @@ class ObjectHead:
 def head(place: Place) -> ObjectHead | None:
     """What there is, by one HEAD of the exact key.
 
-    An object that is no value of ours, has another size than was stored, or lacks the signature that loading it takes,
-    has a fault. Headers may be cut without a trace: those that lack what values have count when said twice.
+    An object has a fault that is not a value of ours, has another size than was stored, or lacks the signature that
+    loading needs. Headers may be cut without a trace: headers without a value's metadata count when they come twice.
 
     Raises:
         DagsterObjectAccessError: when the store refuses to say.
@@ -49,7 +49,7 @@ def head(place: Place) -> ObjectHead | None:
         if found is None or found == before or (found.fault is None and SHA256 in found.metadata):
             return found
         before = found
-    raise DagsterObjectStoreError(f"HeadObject on {place.url} was answered otherwise each time. Try again.")
+    raise DagsterObjectStoreError(f"HeadObject on {place.url} was answered differently each time. Try again.")
 
 
 def _answer_to_head(place: Place) -> ObjectHead | None:

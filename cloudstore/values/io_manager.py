@@ -31,13 +31,13 @@ VALUE_OPTIONS = {
         StringSource,
         is_required=False,
         is_secret=True,
-        description="Signs values, and refuses those without a signature; by default CLOUDSTORE_SIGNING_KEY's, if any.",
+        description="Signs values, and refuses those without a signature; CLOUDSTORE_SIGNING_KEY by default, if set.",
     ),
     "former_signing_key": Field(
         StringSource,
         is_required=False,
         is_secret=True,
-        description="Its signatures are accepted too; by default CLOUDSTORE_FORMER_SIGNING_KEY's, if any.",
+        description="Its signatures are accepted too; CLOUDSTORE_FORMER_SIGNING_KEY by default, if set.",
     ),
 }
 
@@ -72,7 +72,7 @@ class _S3IOManager(IOManager):
 
     @abstractmethod
     def _names(self, context: OutputContext) -> list[str]:
-        """What the key of an output is made of, below the prefix."""
+        """The names that make up the key of an output, below the prefix."""
 
     def handle_output(self, context: OutputContext, obj: Any) -> None:
         self._store(context, obj, once=False)
@@ -116,17 +116,18 @@ class PickledObjectS3IOManager(_S3IOManager):
 class VersionedPickledObjectS3IOManager(_S3IOManager, MemoizableIOManager):
     """Values at `{s3_prefix}/versioned_outputs/{step_key}/{output_name}/{version}`.
 
-    Those of outputs without a version are where `PickledObjectS3IOManager` keeps them, and no hit for another run.
+    Values of outputs without a version are where `PickledObjectS3IOManager` keeps them, and never a hit for another
+    run.
 
-    An object appears whole and once: of many writers of one version one wins, and the others' values are dropped. One
-    that is not whole, or not signed as it must be, does not count as stored, and is replaced by the next run that
-    computes the value.
+    An object appears whole and once: one of many writers of a version wins, and the others' values are dropped. An
+    object that is not whole, or not signed as it must be, does not count as stored, and is replaced by the next run
+    that computes the value.
 
-    An object's stamp is its ETag and size. With the stamp that it is known by, an object counts as whole without being
-    asked for, signed or not: the instance's own database says that a run has stored or verified these very bytes, and
-    under which signing key. (A stamp of another key, or of none, does not count.) An object of unknown stamp is
-    verified by a HEAD; one with another ETag or size than is known, by reading it. What has the known ETag and has lost
-    its metadata is told when it is loaded. See `cloudstore.values.finding`.
+    An object's stamp is its ETag and size. With a known stamp, an object counts as whole without a request, signed or
+    not: the instance's own database says that a run has stored or verified these very bytes, and under which signing
+    key. (A stamp of another key, or of none, does not count.) An object whose stamp is not known is verified by a HEAD;
+    one with another ETag or size than the known ones, by reading it. That an object with the known ETag has lost its
+    metadata is noticed when it is loaded. See `cloudstore.values.finding`.
 
     Args:
         s3_bucket: the bucket.

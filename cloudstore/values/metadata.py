@@ -1,4 +1,4 @@
-"""What is stored with a value, as metadata of its object, and what that says against the object later."""
+"""The metadata of a value's object: made when it is stored, and checked against the object later."""
 
 from __future__ import annotations
 
@@ -37,23 +37,31 @@ def metadata_of(place: Place, codec: str, sha256: str, size_bytes: int, run_id: 
 
 
 def fault_of(place: Place, metadata: Mapping[str, str], size_bytes: int) -> DagsterObjectCorruptError | None:
-    """What an object's metadata and size say against it, if anything."""
+    """What is wrong with an object, as its metadata and size show; None when nothing is."""
     said = [metadata.get(name) for name in (CODEC, SHA256, SIZE)]
     if place.signer is not None and not place.signer.accepts(
         metadata.get(SIGNATURE, ""), place.key, metadata.get(CODEC, ""), metadata.get(SHA256, "")
     ):
-        what = "is signed with no known key for this key, codec and content" if SIGNATURE in metadata else "is unsigned"
+        what = (
+            "is not signed with a known key for its key, codec and content" if SIGNATURE in metadata else "is unsigned"
+        )
         return S3UntrustedValueError(
-            f"{place.url} {what}, so it was not read; it says it was stored {by_run(metadata)}. Execute that step "
-            "again, or find out who wrote the object: docs/security.md."
+            f"{place.url} {what}, so it was not read; it claims to be stored {by_run(metadata)}. Execute that step "
+            "again, or find out who wrote the object: see docs/security.md."
         )
     if said == [None, None, None]:  # of release 0.1; no pickle is empty
-        return None if size_bytes else DagsterObjectCorruptError(f"{place.url} is empty, and no value is.")
+        return (
+            None
+            if size_bytes
+            else DagsterObjectCorruptError(
+                f"{place.url} is empty, so it is not a value. Delete it, or execute that step again."
+            )
+        )
     if None in said:
         return DagsterObjectCorruptError(f"{place.url} has lost some of its metadata: {dict(metadata)}. Restore it.")
     if said[2] != str(size_bytes):
         return DagsterObjectCorruptError(
-            f"{place.url} has {size_bytes} bytes, and {said[2]} with the SHA-256 {said[1]} were stored "
+            f"{place.url} has {size_bytes} bytes, but {said[2]} with the SHA-256 {said[1]} were stored "
             f"{by_run(metadata)}. Restore the object, or execute that step again."
         )
     return None

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class S3ObjectStore(ObjectStore):
     """Objects of one bucket: a request to store one, a request to get it (of up to 16 MiB, more for larger ones).
 
-    Objects are values as those of `s3_pickle_io_manager` are: they carry their SHA-256 and, where there is a signing
-    key, a signature, and are verified before they are decoded. What a strategy other than pickle wrote is bytes there.
+    Objects are values like those of `s3_pickle_io_manager`: they carry their SHA-256 and, where there is a signing key,
+    a signature, and are verified before they are decoded. Strategies other than pickle store their output as bytes.
 
     Args:
         bucket: the bucket.
@@ -67,7 +67,7 @@ class S3ObjectStore(ObjectStore):
             return loaded, uri
         if not isinstance(loaded, bytes):
             raise DagsterObjectStoreError(
-                f"{uri} was not stored by the strategy {strategy.name!r}. Read it with the one that wrote it."
+                f"{uri} was not stored by the strategy {strategy.name!r}. Read it with the strategy that wrote it."
             )
         return strategy.deserialize_from_bytes(io.BytesIO(loaded)), uri
 
@@ -124,11 +124,11 @@ def _own_format(strategy: SerializationStrategy | None) -> SerializationStrategy
 
 
 def _metadata_of_copy(source: Place, target: Place, metadata: dict[str, str]) -> dict[str, str]:
-    """What an object says of itself under another key: the same, but its signature, which is for its key."""
+    """The metadata of a copy: the same, except for the signature, which is for its key."""
     signature, codec, sha256 = (metadata.get(name, "") for name in (SIGNATURE, CODEC, SHA256))
     unsigned = {name: value for name, value in metadata.items() if name != SIGNATURE}
     if source.signer is None or target.signer is None:
         return unsigned
     if not source.signer.accepts(signature, source.key, codec, sha256):
-        raise S3UntrustedValueError(f"{source.url} has no signature of a known key, so it was not copied.")
+        raise S3UntrustedValueError(f"{source.url} has no signature by a known key, so it was not copied.")
     return {**unsigned, SIGNATURE: target.signer.sign(target.key, codec, sha256)}

@@ -31,8 +31,8 @@ class WrittenValue:
     """A value that is stored now.
 
     Attributes:
-        is_new: False where one that was there was kept.
-        stamp: tells it from any other at its place (see `stamp_of`); None where the store did not tell enough.
+        is_new: False where the value that was already there was kept.
+        stamp: tells it from any other at its place (see `stamp_of`); None where the store did not say its ETag.
     """
 
     is_new: bool
@@ -44,7 +44,7 @@ def store(place: Place, value: Any, codec: Codec, *, run_id: str | None = None, 
 
     Args:
         run_id: recorded with it.
-        once: keep a whole value that is there already, and replace one that is not (see `has`).
+        once: keep a whole value that is there already, and replace a damaged one (see `head`).
 
     Raises:
         core.values.codecs.ValueNotKeptError: the codec would change the value.
@@ -67,7 +67,7 @@ def load(place: Place) -> Any:
 
     Raises:
         S3UntrustedValueError: values are signed, and it is not, or not for this key.
-        DagsterObjectCorruptError: its content is not the one that was stored.
+        DagsterObjectCorruptError: its content is not what was stored.
         DagsterInvariantViolationError: this process knows no codec of its name.
         DagsterObjectStoreError: as `cloudstore.s3.errors.translate_errors`. What decoding raises passes unchanged.
     """
@@ -77,7 +77,7 @@ def load(place: Place) -> Any:
 
 
 def checked_content(place: Place) -> tuple[transfer.Content, Codec]:
-    """The content of an object that is the one that was stored, and its codec; as `load`, which decodes it."""
+    """The content of an object, once verified, and its codec; as `load`, which decodes it."""
     for attempt in range(1, _EMPTY_ATTEMPTS + 1):
         content = transfer.get_content(place.client, place.bucket, place.key)
         try:
@@ -96,7 +96,7 @@ def _checked_codec(place: Place, content: transfer.Content) -> Codec:
     expected = content.metadata.get(SHA256)
     if expected is not None and expected != content.sha256:
         raise DagsterObjectCorruptError(
-            f"The content of {place.url} has the SHA-256 {content.sha256}, and {expected} was stored "
+            f"The content of {place.url} has the SHA-256 {content.sha256}, but {expected} was stored "
             f"{by_run(content.metadata)}. Restore the object, or execute that step again."
         )
     if expected is None and not content.has_stored_crc32():

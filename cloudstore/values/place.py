@@ -22,7 +22,7 @@ class Place:
         client: a boto3 S3 client.
         bucket: the bucket.
         key: the object's exact key.
-        signer: signs what is stored, and must accept what is loaded; None where values are not signed.
+        signer: signs values that are stored, and must accept those that are loaded; None where values are not signed.
     """
 
     client: S3Client
@@ -37,14 +37,16 @@ class Place:
 
 
 def stamp_of(place: Place, etag: str, size_bytes: int) -> str:
-    """What tells an object from any other at its place: its ETag and size; and who trusts it, where values are signed.
+    """What tells an object from any other at its place: its ETag and size; and the signing key, where there is one.
 
-    So a stamp that was recorded while values were not signed, or were signed with another key, is not this one.
+    So a stamp that was recorded while values were not signed, or were signed with another key, is another one.
     """
-    trust = "" if place.signer is None else f" {place.signer.sign('', '', 'stamp')[:_TRUST_DIGITS]}"  # of no value
+    trust = (
+        "" if place.signer is None else f" {place.signer.sign('', '', 'stamp')[:_TRUST_DIGITS]}"
+    )  # which signs no value
     return f"{content_stamp(etag, size_bytes)}{trust}"
 
 
 def content_stamp(etag: str, size_bytes: int) -> str:
-    """What a stamp begins with, whoever trusts the object."""
+    """The beginning of a stamp, which is the same with any signing key."""
     return f"{etag} {size_bytes}"

@@ -1,4 +1,4 @@
-"""Signatures of stored values: who has no key cannot make one that is read."""
+"""Signatures of stored values: without the key, nobody can make a value that is loaded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SIGNING_KEY_VARIABLE = "CLOUDSTORE_SIGNING_KEY"
 FORMER_SIGNING_KEY_VARIABLE = "CLOUDSTORE_FORMER_SIGNING_KEY"
 
 _SHORTEST_KEY = 16
-_PURPOSE = b"cloudstore value 1"  # no signature of another kind, or of a later one, is one of this
+_PURPOSE = b"cloudstore value 1"  # so that signatures of other kinds, or of later versions, are not accepted
 
 
 class Signer:
@@ -55,8 +55,8 @@ def signer_of(signing_key: str | None = None, former_signing_key: str | None = N
     former = os.environ.get(FORMER_SIGNING_KEY_VARIABLE) if former_signing_key is None else former_signing_key
     if current is None and former is not None:
         raise DagsterInvalidConfigError(
-            f"There is a former signing key and no signing_key. Set signing_key or {SIGNING_KEY_VARIABLE}, or "
-            "take the former key away."
+            f"There is a former signing key but no signing_key. Set signing_key or {SIGNING_KEY_VARIABLE}, or "
+            "remove the former key."
         )
     return None if current is None else Signer(current, former)
 

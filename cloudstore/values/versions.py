@@ -1,6 +1,6 @@
 """Listing and deleting the versions that an IO manager keeps in a bucket.
 
-It takes s3:ListBucket on the bucket and s3:DeleteObject on the objects.
+This needs s3:ListBucket on the bucket and s3:DeleteObject on the objects.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def versions_in_bucket(client: S3Client, bucket: str, folder: str) -> Iterator[StoredVersion]:
-    """The versions at `{folder}/{step_key}/{output_name}/[{mapping_key}/]{version}`, by one request for 1,000 objects.
+    """The versions at `{folder}/{step_key}/{output_name}/[{mapping_key}/]{version}`, 1,000 in each request.
 
-    Objects that are no such versions are passed over.
+    Other objects are skipped.
 
     Args:
         client: a boto3 S3 client.
@@ -40,7 +40,7 @@ def versions_in_bucket(client: S3Client, bucket: str, folder: str) -> Iterator[S
 
 
 def delete_in_bucket(client: S3Client, bucket: str, folder: str, stored: Sequence[StoredVersion]) -> None:
-    """Deletes versions, 1,000 a request; one that is gone is no error.
+    """Deletes versions, 1,000 in each request; missing ones are ignored.
 
     Raises:
         DagsterObjectStoreError: as `cloudstore.transfer.delete_objects`.
@@ -49,13 +49,13 @@ def delete_in_bucket(client: S3Client, bucket: str, folder: str, stored: Sequenc
 
 
 def is_in_bucket(client: S3Client, bucket: str, folder: str, stored: StoredVersion) -> bool:
-    """Whether a version is there, asked by listing, so that it takes no permission beyond those of the others."""
+    """Whether a version is there; it is listed, so that this takes no further permission."""
     key = join_key(folder, *stored.names)
     return any(found.key == key for found in transfer.list_objects(client, bucket, key))
 
 
 def _names(segments: Sequence[str]) -> list[str] | None:
-    """The names that `encode_name` made `segments` from; None where it makes others of them."""
+    """The names that `encode_name` made `segments` from; None where it makes others from them."""
     try:
         names = [decode_name(segment) for segment in segments]
     except UnicodeDecodeError:

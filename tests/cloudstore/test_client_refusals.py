@@ -42,7 +42,9 @@ def test_a_credential_with_a_line_break_is_refused_and_not_shown(
 
 def test_another_header_with_a_line_break_is_named() -> None:
     client: Any = make_client(NOWHERE)
-    with pytest.raises(DagsterResourceUnavailableError, match="header x-amz-meta-note of a request holds a line break"):
+    with pytest.raises(
+        DagsterResourceUnavailableError, match="header x-amz-meta-note of a request contains a line break"
+    ):
         client.put_object(Bucket="b", Key="k", Body=b"", Metadata={"note": "two\nlines"})
 
 
