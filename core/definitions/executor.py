@@ -5,18 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 import msgspec
 
 from core.config import Field, Selector
 from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name, key_set
+from core.definitions.environment import IPipeline
 from core.errors import DagsterUnmetExecutorRequirementsError
 from core.events.records import DagsterEvent
 from core.instance import DagsterInstance
-
-if TYPE_CHECKING:  # a pipeline has modes, which have executors, which are told of the pipeline
-    from core.definitions.pipeline import PipelineDefinition
 
 
 class RetryMode(Enum):
@@ -73,7 +71,7 @@ class InitExecutorContext(msgspec.Struct, frozen=True):
         instance: the DagsterInstance.
     """
 
-    pipeline: PipelineDefinition
+    pipeline: IPipeline
     executor_def: ExecutorDefinition
     executor_config: dict[str, Any]
     instance: DagsterInstance

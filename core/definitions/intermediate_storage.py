@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 import msgspec
 
 from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name, key_set
+from core.definitions.environment import EnvironmentConfig, IMode, IPipeline
 from core.errors import DagsterInvalidDefinitionError
 from core.instance import DagsterInstance
 from core.records.pipeline_run import PipelineRun
 from core.values.intermediate_storage import IntermediateStorage, TypeStoragePluginRegistry
-
-if TYPE_CHECKING:  # a pipeline has modes, which have storages, which are told of the pipeline
-    from core.definitions.mode import ModeDefinition
-    from core.definitions.pipeline import PipelineDefinition
-    from core.definitions.run_config import EnvironmentConfig
 
 
 class InitIntermediateStorageContext(msgspec.Struct, frozen=True):
@@ -34,8 +30,8 @@ class InitIntermediateStorageContext(msgspec.Struct, frozen=True):
         intermediate_storage_config: its own config.
     """
 
-    pipeline_def: PipelineDefinition
-    mode_def: ModeDefinition
+    pipeline_def: IPipeline
+    mode_def: IMode
     intermediate_storage_def: IntermediateStorageDefinition
     pipeline_run: PipelineRun
     instance: DagsterInstance

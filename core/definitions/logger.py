@@ -6,17 +6,15 @@ import json
 import logging
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, overload
+from typing import Any, ClassVar, overload
 
 import msgspec
 
 from core.config import Field
 from core.definitions.configurable import ConfigSchema, ConfigurableDefinition
+from core.definitions.environment import IPipeline
 from core.errors import DagsterInvalidDefinitionError
 from core.log_manager import DAGSTER_META_KEY
-
-if TYPE_CHECKING:  # a pipeline has modes, which have loggers, which are told of the pipeline
-    from core.definitions.pipeline import PipelineDefinition
 
 LOGGER_CONFIG = {
     "log_level": Field(str, default_value="INFO", description="The lowest level that is shown."),
@@ -36,7 +34,7 @@ class InitLoggerContext(msgspec.Struct, frozen=True):
 
     logger_config: Any
     logger_def: LoggerDefinition | None = None
-    pipeline_def: PipelineDefinition | None = None
+    pipeline_def: IPipeline | None = None
     run_id: str | None = None
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import msgspec
-
 from core.config import (
     ConfigFault,
     ConfigType,
@@ -18,90 +16,42 @@ from core.config import (
 )
 from core.definitions.configurable import ConfigurableDefinition, DefinitionConfig, DefinitionField
 from core.definitions.dependency import Solid
+from core.definitions.environment import EnvironmentConfig, SolidConfig
 from core.definitions.input_output import DEFAULT_IO_MANAGER_KEY, InputDefinition
-from core.definitions.io_manager import IOConfig, IOConfigField, IOManagerDefinition, NoConfigField
+from core.definitions.io_manager import IOConfigField, IOManagerDefinition, NoConfigField
 from core.definitions.mode import CompleteMode, ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.resource import ResourceDefinition
 
 
-class SolidConfig(msgspec.Struct, frozen=True):
-    """What a run config says of one solid.
+def build_environment(
+    pipeline: PipelineDefinition, mode: CompleteMode, run_config: Mapping[str, Any] | None
+) -> EnvironmentConfig:
+    """Checks a run config.
 
-    Attributes:
-        config: for `context.solid_config`.
-        inputs: values of inputs that nothing feeds, by input.
-        loading: config for the IO managers that load the other inputs: input -> resource key -> config.
-        storing: config for the IO managers that store its outputs: output -> resource key -> config.
+    Args:
+        pipeline: the pipeline.
+        mode: its mode.
+        run_config: as the user gave it.
+
+    Raises:
+        DagsterInvalidConfigError: with every fault.
     """
-
-    config: Any = None
-    inputs: dict[str, Any] = {}
-    loading: dict[str, dict[str, IOConfig]] = {}
-    storing: dict[str, dict[str, IOConfig]] = {}
-
-    @staticmethod
-    def of(solid: Solid, resolved: Mapping[str, Any]) -> SolidConfig:
-        """From what a run config came to."""
-        inputs = resolved.get("inputs", {})
-        return SolidConfig(
-            resolved.get("config"),
-            {name: value for name, value in inputs.items() if name not in solid.feeds},
-            {name: value for name, value in inputs.items() if name in solid.feeds},
-            resolved.get("outputs", {}),
-        )
-
-
-class EnvironmentConfig(msgspec.Struct, frozen=True):
-    """A checked run config, with defaults and environment variables in place.
-
-    Attributes:
-        solids: by solid.
-        resources: config by resource key.
-        loggers: config by logger key; only the loggers that the run config names, or all where it names none.
-        execution: (executor name, its config).
-        intermediate_storage: (storage name, its config); None where none is chosen.
-        original_config_dict: the run config as it was given.
-    """
-
-    solids: dict[str, SolidConfig]
-    resources: dict[str, Any]
-    loggers: dict[str, Any]
-    execution: tuple[str, Any]
-    intermediate_storage: tuple[str, Any] | None
-    original_config_dict: dict[str, Any]
-
-    @staticmethod
-    def build(
-        pipeline: PipelineDefinition, mode: CompleteMode, run_config: Mapping[str, Any] | None
-    ) -> EnvironmentConfig:
-        """Checks a run config.
-
-        Args:
-            pipeline: the pipeline.
-            mode: its mode.
-            run_config: as the user gave it.
-
-        Raises:
-            DagsterInvalidConfigError: with every fault.
-        """
-        faults: list[ConfigFault] = []
-        given: dict[str, Any] = own_copy(dict(run_config or {}))
-        default_executor = next(iter(mode.executor_defs))
-        schema = _run_config_schema(pipeline, mode, bool(given.get("intermediate_storage")))
-        resolved = schema.resolve({"execution": {default_executor: {}}, **own_copy(given)}, (), faults)
-        raise_faults(faults, given, f"run config of pipeline {pipeline.name!r} in mode {mode.definition.name!r}")
-        ((executor_name, executor_config),) = resolved["execution"].items()
-        return EnvironmentConfig(
-            solids={
-                name: SolidConfig.of(solid, resolved["solids"][name]) for name, solid in pipeline.solid_dict.items()
-            },
-            resources={key: value.get("config") for key, value in resolved["resources"].items()},
-            loggers={key: value.get("config") for key, value in resolved["loggers"].items()},
-            execution=(executor_name, executor_config.get("config")),
-            intermediate_storage=_only_choice(resolved.get("intermediate_storage")),
-            original_config_dict=given,
-        )
+    faults: list[ConfigFault] = []
+    given: dict[str, Any] = own_copy(dict(run_config or {}))
+    default_executor = next(iter(mode.executor_defs))
+    schema = _run_config_schema(pipeline, mode, bool(given.get("intermediate_storage")))
+    resolved = schema.resolve({"execution": {default_executor: {}}, **own_copy(given)}, (), faults)
+    raise_faults(faults, given, f"run config of pipeline {pipeline.name!r} in mode {mode.definition.name!r}")
+    ((executor_name, executor_config),) = resolved["execution"].items()
+    return EnvironmentConfig(
+        solids={name: SolidConfig.of(solid, resolved["solids"][name]) for name, solid in pipeline.solid_dict.items()},
+        resources={key: value.get("config") for key, value in resolved["resources"].items()},
+        loggers={key: value.get("config") for key, value in resolved["loggers"].items()},
+        execution=(executor_name, executor_config.get("config")),
+        intermediate_storage=_only_choice(resolved.get("intermediate_storage")),
+        original_config_dict=given,
+    )
 
 
 def _only_choice(chosen: dict[str, Any] | None) -> tuple[str, Any] | None:

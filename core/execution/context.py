@@ -7,10 +7,10 @@ from typing import Any
 
 from core.config import unknown_name
 from core.definitions.dependency import Solid
+from core.definitions.environment import EnvironmentConfig
 from core.definitions.io_manager import IOConfig, IOManagerDefinition
 from core.definitions.mode import ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
-from core.definitions.run_config import EnvironmentConfig
 from core.definitions.solid import SolidDefinition
 from core.errors import DagsterInvariantViolationError
 from core.events.payloads import EventSpecificData, StepOutputHandle

@@ -8,12 +8,13 @@ from typing import Any
 import msgspec
 
 from core.config import Secret, collecting_secrets
+from core.definitions.environment import EnvironmentConfig
 from core.definitions.executor import ExecutorDefinition
 from core.definitions.input_output import DEFAULT_IO_MANAGER_KEY
 from core.definitions.mode import CompleteMode, ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.resource import ResourceDefinition
-from core.definitions.run_config import EnvironmentConfig
+from core.definitions.run_config import build_environment
 from core.errors import DagsterInvariantViolationError
 from core.events.user_events import normalize_tags
 from core.execution.defaults import complete_mode
@@ -78,7 +79,7 @@ def prepare_run(
     mode_def = pipeline.get_mode_definition(asked.mode)
     complete = complete_mode(mode_def, default_executor)
     with collecting_secrets() as secrets:
-        environment = EnvironmentConfig.build(pipeline, complete, asked.run_config)
+        environment = build_environment(pipeline, complete, asked.run_config)
     if isinstance(asked, PipelineRun):
         _check_stored(asked, pipeline)
         run, plan = asked, build_plan(pipeline, environment, asked.step_keys_to_execute)

@@ -8,9 +8,9 @@ import msgspec
 
 from core.config import unknown_name
 from core.definitions.dependency import DependencyDefinition, Feed, MultiDependencyDefinition, Solid
+from core.definitions.environment import EnvironmentConfig
 from core.definitions.input_output import InputDefinition, OutputDefinition
 from core.definitions.pipeline import PipelineDefinition
-from core.definitions.run_config import EnvironmentConfig
 from core.errors import DagsterExecutionStepNotFoundError
 from core.events.payloads import StepMemoizedData, StepOutputHandle
 from core.plan.steps import ExecutionStep, FromConfig, FromDefault, FromStepOutput, FromStepOutputs, StepInput

@@ -1,0 +1,103 @@
+"""What the parts of a mode are told of the run around them: its pipeline, its mode and its checked config.
+
+A pipeline has modes, and a mode has executors, loggers and storages, which are told of the pipeline: they know it by
+what is said here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from core.definitions.dependency import Solid
+from core.definitions.io_manager import IOConfig
+from core.definitions.resource import ResourceDefinition
+
+
+class IMode(Protocol):
+    """A mode, as a ModeDefinition is one."""
+
+    name: str
+    description: str | None
+    resource_defs: dict[str, ResourceDefinition]
+
+
+class IPipeline(Protocol):
+    """A pipeline, as a PipelineDefinition is one."""
+
+    name: str
+    description: str | None
+    tags: dict[str, str]
+
+    @property
+    def mode_defs(self) -> Sequence[IMode]:
+        """Sequence[IMode]: its modes."""
+
+    @property
+    def solids(self) -> list[Solid]:
+        """list[Solid]: in an order in which each comes after those that feed it."""
+
+    @property
+    def solid_dict(self) -> dict[str, Solid]:
+        """dict[str, Solid]: by name."""
+
+    def solid_named(self, name: str) -> Solid:
+        """The solid of that name; raises DagsterInvariantViolationError when there is none."""
+
+    def has_mode_definition(self, mode: str) -> bool:
+        """Whether it has a mode of that name."""
+
+    def get_mode_definition(self, mode: str | None = None) -> IMode:
+        """The mode of that name, or the first; raises DagsterInvariantViolationError when there is none."""
+
+    def get_default_mode_name(self) -> str:
+        """The name of the first mode."""
+
+
+class SolidConfig(msgspec.Struct, frozen=True):
+    """What a run config says of one solid.
+
+    Attributes:
+        config: for `context.solid_config`.
+        inputs: values of inputs that nothing feeds, by input.
+        loading: config for the IO managers that load the other inputs: input -> resource key -> config.
+        storing: config for the IO managers that store its outputs: output -> resource key -> config.
+    """
+
+    config: Any = None
+    inputs: dict[str, Any] = {}
+    loading: dict[str, dict[str, IOConfig]] = {}
+    storing: dict[str, dict[str, IOConfig]] = {}
+
+    @staticmethod
+    def of(solid: Solid, resolved: Mapping[str, Any]) -> SolidConfig:
+        """From what a run config came to."""
+        inputs = resolved.get("inputs", {})
+        return SolidConfig(
+            resolved.get("config"),
+            {name: value for name, value in inputs.items() if name not in solid.feeds},
+            {name: value for name, value in inputs.items() if name in solid.feeds},
+            resolved.get("outputs", {}),
+        )
+
+
+class EnvironmentConfig(msgspec.Struct, frozen=True):
+    """A checked run config, with defaults and environment variables in place.
+
+    Attributes:
+        solids: by solid.
+        resources: config by resource key.
+        loggers: config by logger key; only the loggers that the run config names, or all where it names none.
+        execution: (executor name, its config).
+        intermediate_storage: (storage name, its config); None where none is chosen.
+        original_config_dict: the run config as it was given.
+    """
+
+    solids: dict[str, SolidConfig]
+    resources: dict[str, Any]
+    loggers: dict[str, Any]
+    execution: tuple[str, Any]
+    intermediate_storage: tuple[str, Any] | None
+    original_config_dict: dict[str, Any]
