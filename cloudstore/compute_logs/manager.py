@@ -149,10 +149,11 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         return make_client(self._options)
 
     def _new_stream(self, log: LogName, io_type: ComputeIOType, may_have_segments: bool) -> LogStream:
+        path = self._files.path(log, io_type)
+        key = self._places.of_log(log.run_id, log.key, io_type, log.attempt)
         packing = Packing(lambda: self._secrets.masker(log.run_id), self._options["gzip"])
         most_bytes = None if self.size_cap is None else self.size_cap.head_bytes
-        key = self._places.of_log(log.run_id, log.key, io_type, log.attempt)
-        return LogStream(self._files.path(log, io_type), key, packing, most_bytes, may_have_segments)
+        return LogStream(path, key, packing, most_bytes, may_have_segments)
 
     def get_local_path(self, run_id: str, key: str, io_type: ComputeIOType, attempt: int = 1) -> str:
         return str(self._files.path(LogName(run_id, key, attempt), io_type))

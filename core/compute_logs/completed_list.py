@@ -41,12 +41,13 @@ class CompletedList:
 
     def says(self, log: LogName) -> bool | None:
         """True when a log is complete, False when it was begun again since; None where nothing is noted of it."""
+        name = log.file_name  # a name that cannot be is refused also where there is no list
         try:
             with open_log(self.path(log.run_id)) as file:
                 lines = "\n" + file.read().decode()
         except FileNotFoundError:
             return None
-        ended, begun_again = (lines.rfind(f"\n{mark}{log.file_name}\n") for mark in ("", _BEGUN_AGAIN))
+        ended, begun_again = (lines.rfind(f"\n{mark}{name}\n") for mark in ("", _BEGUN_AGAIN))
         return None if ended < 0 else ended > begun_again
 
     def _append(self, run_id: str, line: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cloudstore.compute_logs.hidden_texts import HiddenTexts
+from cloudstore.compute_logs.noted_secrets import NotedSecrets
 
 from core import Field, StringSource, execute_pipeline, pipeline, resource, solid
 from core.compute_logs.manager import ComputeIOType
@@ -255,18 +255,18 @@ ODD = ["", "x", "é🦆", "\udcff", "a\nb", "x" * 10_000, "'\"\\"]
 
 @pytest.mark.parametrize("value", ODD, ids=ascii)
 def test_what_is_noted_of_a_secret_finds_it_again_and_nothing_else(value: str) -> None:
-    noted = HiddenTexts.of([Secret(value, "NAME"), Secret("text")], {})
+    noted = NotedSecrets.of([Secret(value, "NAME"), Secret("text")], {})
     assert noted.values({"NAME": value}) == ["text", value]
     assert noted.values({"NAME": value + "x"}) is None
     assert (noted.values({}) is None) == bool(value)
     assert len(value) < 4 or value not in repr(noted)
-    assert HiddenTexts.of([Secret(value, "NAME")]).hashes != noted.hashes, "salted"
+    assert NotedSecrets.of([Secret(value, "NAME")]).hashes != noted.hashes, "salted"
 
 
 def test_a_number_that_is_spelled_otherwise_in_the_environment() -> None:
     environment = {"PIN": " 001234"}
     for order in (1, -1):
-        noted = HiddenTexts.of([Secret("1234", "PIN"), Secret(" 001234", "PIN")][::order], environment)
+        noted = NotedSecrets.of([Secret("1234", "PIN"), Secret(" 001234", "PIN")][::order], environment)
         assert noted.values(environment) == [" 001234"]
 
 
