@@ -1,4 +1,4 @@
-"""Noting the multipart uploads of a client while they are under way, so that those of a killed process are found."""
+"""Notes the multipart uploads of a client while they are in progress, to find those of killed processes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-    from core.process.journal import Begun, Journal
+    from core.process.journal import Journal, JournalEntry
 
 _CONTEXT = "cloudstore-upload"
 _GONE = "NoSuchUpload"
@@ -57,7 +57,7 @@ class _Hooks:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._begun: dict[str, Begun] = {}
+        self._begun: dict[str, JournalEntry] = {}
 
     def begin(self, context: dict[str, Any], **_: Any) -> None:
         params = context[_CONTEXT]

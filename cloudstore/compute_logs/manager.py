@@ -40,7 +40,7 @@ from core.compute_logs.writers import LogWriter
 from core.config import Field, Secret, StringSource, resolve_config
 from core.disk.paths import can_name_file
 from core.errors import DagsterError
-from core.process.forks import begins_anew_in_children
+from core.process.forks import reset_in_forked_children
 from core.records.pipeline_run import PipelineRun
 from core.records.removal import Removal
 from core.serdes import ConfigurableClass, ConfigurableClassData
@@ -116,11 +116,11 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
             self._files, self._writer, self._secrets, self._shipper, self._new_stream, skips_empty=skip_empty_files
         )
         self._active: set[str] = set()
-        self.begin_anew()
-        begins_anew_in_children(self)
+        self.reset_after_fork()
+        reset_in_forked_children(self)
         _close_at_exit(self)
 
-    def begin_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """As `core.process.forks` says: the connections of the parent's client are the parent's."""
         self._lock = threading.Lock()
         self.__dict__.pop("_client", None)
@@ -296,7 +296,7 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
 
 
 def _close_at_exit(manager: S3ComputeLogManager) -> None:
-    """Ships what is left when the process ends by itself, where nobody disposed of the manager."""
+    """Ships the remaining logs when the process ends, if nobody has disposed of the manager."""
     reference = weakref.ref(manager)
 
     def close() -> None:

@@ -78,8 +78,8 @@ def segment_key(log_key: str, start: int, is_packed: bool) -> str:
 def fetch_log(client: S3Client, bucket: str, key: str, path: Path, make_folder: Callable[[], None]) -> Path | None:
     """Copies a log that is complete to the disk, unless it is there already.
 
-    The copy bears the ETag of its object in its name, so that of a log that was stored anew is not taken for it; such
-    copies are deleted. It appears whole or not at all.
+    The name of the copy has the ETag of its object, so that copies of a log that was replaced are recognized, and
+    deleted. The copy appears whole or not at all.
 
     Args:
         client: a boto3 S3 client.
@@ -127,7 +127,7 @@ def _download(client: S3Client, bucket: str, key: str, path: Path, is_packed: bo
 
 
 def are_complete(client: S3Client, bucket: str, keys: Sequence[str]) -> bool:
-    """Whether the logs of all streams of a step are there, of which there are some, by a HEAD of each key.
+    """Whether the logs of all streams of a step that has any are there, by a HEAD of each key.
 
     Raises:
         DagsterObjectStoreError: as `fetch_log`.
@@ -155,7 +155,7 @@ def read_segments(client: S3Client, bucket: str, key: str, cursor: int, max_byte
         bucket: the bucket.
         key: of the log.
         cursor: the place, in bytes.
-        max_bytes: at most so many.
+        max_bytes: the maximum number of bytes.
 
     Returns:
         The bytes, and how large the log is at least; None where there are no segments, or they went meanwhile: the log

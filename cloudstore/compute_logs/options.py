@@ -24,19 +24,19 @@ LOG_OPTIONS: dict[str, Field] = {
     "upload_interval": Field(
         SECONDS,
         default_value=30.0,
-        description="Bytes that a step has written are in the bucket at most so many seconds later.",
+        description="Maximum number of seconds until new output of a step is in the bucket.",
     ),
     "upload_bytes": Field(
         whole_number(1 << 30),
         default_value=8 << 20,
-        description="So many new bytes of one log are shipped before upload_interval is over.",
+        description="When a log has this many new bytes, they are shipped before upload_interval is over.",
     ),
     "gzip": Field(BoolSource, default_value=False, description="Compress logs, with Content-Encoding gzip."),
     "max_log_bytes": MAX_LOG_BYTES,
     "mask_patterns": Field(
         Array(Checked(StringSource, "a regular expression", _is_pattern)),
         default_value=[],
-        description="What a line holds that matches one of them is shipped as asterisks.",
+        description="Whatever matches one of them in a line is shipped as asterisks.",
     ),
     "url_expiry_seconds": Field(
         Checked(
@@ -50,6 +50,6 @@ LOG_OPTIONS: dict[str, Field] = {
     "exit_timeout_seconds": Field(
         SECONDS,
         default_value=60.0,
-        description="How long the end of a process waits for logs that are not shipped yet.",
+        description="How long a process that ends waits for logs that are not shipped yet.",
     ),
 }

@@ -16,7 +16,7 @@ from core.compute_logs.log_files import Mask
 from core.compute_logs.writers import LogWriter
 from core.config import Secret
 from core.process.dead_journals import Entry, read_entry
-from core.process.journal import Begun
+from core.process.journal import JournalEntry
 
 _VARIABLE_IS_GONE = (
     "Its logs stay on the local disk: a secret that must not leave the machine in them was in the environment ({}), or "
@@ -51,10 +51,10 @@ class RunSecrets:
         self._masker_with = masker_with
         self._writer = writer
         self._values: dict[str, list[str]] = {}  # by run
-        self._notes: dict[str, Begun] = {}
-        self.begin_anew()
+        self._notes: dict[str, JournalEntry] = {}
+        self.reset_after_fork()
 
-    def begin_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """As `core.process.forks` says."""
         self._lock = threading.Lock()
 

@@ -11,7 +11,7 @@ from cloudstore.compute_logs.agenda import LARGEST_SEGMENT_BYTES, Agenda, Pace
 from cloudstore.compute_logs.pending import PendingLog
 from cloudstore.compute_logs.tasks import Ended, Task, ToShip, Unprepared
 from core.errors import DagsterError
-from core.process.forks import begins_anew_in_children
+from core.process.forks import reset_in_forked_children
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -41,10 +41,10 @@ class Shipper:
         self._pace = pace
         self._warn = warn
         self._warned: set[str] = set()
-        self.begin_anew()
-        begins_anew_in_children(self)
+        self.reset_after_fork()
+        reset_in_forked_children(self)
 
-    def begin_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """As `core.process.forks` says."""
         self._changed = threading.Condition()  # guards what is below
         self._agenda = Agenda(self._pace)

@@ -18,7 +18,7 @@ from core.compute_logs.names import ComputeIOType, LogName
 from core.compute_logs.recovery import DeadWriter
 from core.compute_logs.writers import LogWriter
 from core.config import Secret
-from core.process.forks import begins_anew_in_children
+from core.process.forks import reset_in_forked_children
 
 NewStream = Callable[[LogName, ComputeIOType, bool], LogStream]
 """Makes a stream of a log; the last argument says whether segments of it may be in the bucket already."""
@@ -55,16 +55,16 @@ class Spool:
         self._shipper = shipper
         self._new_stream = new_stream
         self._skips_empty = skips_empty
-        self.begin_anew()
-        begins_anew_in_children(self)
+        self.reset_after_fork()
+        reset_in_forked_children(self)
 
-    def begin_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """As `core.process.forks` says: what the parent writes and has taken over, the parent ships."""
         self._lock = threading.RLock()
         self._waiting: dict[str, dict[LogName, PendingLog]] = {}  # by run
         self._ended_runs: set[str] = set()
         self._taken_over: list[tuple[DeadWriter, set[str]]] = []  # with the runs that are not shipped yet
-        self._secrets.begin_anew()
+        self._secrets.reset_after_fork()
 
     def hide(self, run_id: str, secrets: Collection[Secret], nameless_stem: str) -> None:
         """These are masked in the logs of a run, which is about to be begun.

@@ -46,7 +46,7 @@ class LogStream:
         path: the file; it need not be there yet.
         key: that of the complete log.
         packing: how bytes are changed.
-        most_bytes: what is behind them is not shipped before the log is complete; None for all.
+        most_bytes: bytes after the first `most_bytes` are not shipped before the log is complete; None for no limit.
         may_have_segments: whether another process may have shipped some.
     """
 
@@ -95,7 +95,7 @@ class LogStream:
             return 0
 
     def ship_segment(self, client: S3Client, bucket: str, most_bytes: int) -> None:
-        """Ships what was written until now and not shipped yet, as one object; at most so many bytes.
+        """Ships the bytes that are not shipped yet as one object; at most `most_bytes` of them.
 
         Raises:
             DagsterObjectStoreError: it could not be stored; the same bytes are shipped the next time.
@@ -105,7 +105,7 @@ class LogStream:
         if not untold:
             return
         key = segment_key(self.key, self._told_bytes, self._packing.is_gzipped)
-        self._segments.append(key)  # first: an answer that is lost leaves one all the same
+        self._segments.append(key)  # first: the segment may be there even if the answer is lost
         try:
             content = gzip.compress(untold) if self._packing.is_gzipped else untold
             transfer.put_bytes(client, bucket, key, content, content_type=CONTENT_TYPE)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO
 
 from core.compute_logs.size_cap import SizeCap
-from core.process.forks import begins_anew_in_children
+from core.process.forks import reset_in_forked_children
 
 _LOOK_SECONDS = 0.05
 _ECHO_CHUNK_BYTES = 1 << 20
@@ -56,10 +56,10 @@ class OutputCapture:
         self._own_name = uuid.uuid4().hex
         self._unused: dict[str, _LogFile] = {}
         self._streams: list[_CapturedStream] = []
-        self.begin_anew()
-        begins_anew_in_children(self)
+        self.reset_after_fork()
+        reset_in_forked_children(self)
 
-    def begin_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """As `core.process.forks` says: what the parent captures, the parent shows, in files of its own."""
         for file in self._unused.values():
             os.close(file.descriptor)
@@ -124,7 +124,7 @@ class OutputCapture:
                 stream.show_new_bytes()
 
     def close(self) -> None:
-        """Ends the threads and closes the files that nothing was written to; the next capture begins anew.
+        """Ends the threads and closes the files that nothing was written to; the next capture opens new ones.
 
         Where a step is captured, as of another run in another thread, its threads end when it does.
         """
@@ -191,7 +191,7 @@ class _Children:
         self._ended_before = self._of_ended()
 
     def may_be_left(self) -> bool:
-        # One that has ended since may have left one of its own. Of those that nobody waits for nothing is counted.
+        # One that has ended since may have left one of its own. Processes that nobody waits for are not counted.
         if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
             return True
         return self._of_ended() != self._ended_before or not _living_children() <= self._living_before
@@ -202,7 +202,7 @@ class _Children:
 
 
 def _living_children() -> frozenset[str]:
-    """Ids of the processes that this one has started and not waited for; of those of others there is no list."""
+    """Ids of the processes that this one has started and not waited for."""
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:  # there are none, as in most processes
@@ -229,7 +229,7 @@ class _LogFile:
             self.give_name()
 
     def give_name(self) -> None:
-        with self.naming:  # who shows what was written does that when it has its name
+        with self.naming:  # its content is shown only when it has its name
             if self.is_empty and self.path is not None:
                 with suppress(OSError):  # its folder was deleted meanwhile; a step does not fail for its log
                     Path(self.nameless_path).replace(self.path)
@@ -296,13 +296,13 @@ def _captured_stream(name: str, descriptor: int, file: _LogFile, echo: Echo | No
 
 
 def _text_stream(descriptor: int) -> IO[str]:
-    # Text that is no Unicode, which such an object may well take, is no reason for a step to fail.
+    # Text that is not valid Unicode, which such an object may accept, must not fail a step.
     raw = io.FileIO(descriptor, "w", closefd=False)
     return io.TextIOWrapper(raw, "utf-8", errors="backslashreplace", write_through=True)
 
 
 def _open_if_closed(descriptor: int) -> None:
-    # A daemon may have been started without; what is opened next would get its number.
+    # A daemon may have been started without it; the next file to be opened would get its number.
     try:
         os.fstat(descriptor)
     except OSError:

@@ -1,4 +1,4 @@
-"""What a compute log manager does: keeping the raw stdout and stderr of each step."""
+"""The interface of compute log managers, which keep the raw stdout and stderr of each step."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ class ComputeLogManager(ABC):
     """Keeps the stdout and stderr of each attempt at a step under the run's id, a key (the step's) and the attempt.
 
     The capture is done here; an implementation says where the files are and what happens to them afterwards. Run ids
-    and keys may be any text: none of it leads out of the place that is for its run. Bytes are kept as they are.
+    and keys may be any text and never lead out of the folder of their run. Bytes are kept unchanged.
     """
 
     echo: Echo | None = None
-    """Shows captured output while a step runs; None for where it would have gone without the capture."""
+    """Shows captured output while a step runs; None shows it where it would have gone without the capture."""
 
     report: Callable[[str, str], None] | None = None
-    """Records a warning of a run that was found when the run had ended: called with its id and a message."""
+    """Records a warning about a run that has ended: called with the run's id and a message."""
 
     follow_interval_seconds = 0.1
-    """How long a reader who follows a log waits before looking again."""
+    """How many seconds a reader that follows a log waits before it looks again."""
 
     size_cap: SizeCap | None = None
-    """How large a log may be while it is written."""
+    """The size limit of a log while it is written."""
 
     @cached_property
     def output_capture(self) -> OutputCapture:
-        """OutputCapture: what catches what is printed."""
+        """OutputCapture: catches the output of steps."""
         return OutputCapture(self.size_cap)
 
     @cached_property
@@ -60,11 +60,11 @@ class ComputeLogManager(ABC):
 
     @contextmanager
     def watch(self, pipeline_run: PipelineRun, step_key: str | None = None, attempt: int = 1) -> Iterator[None]:
-        """Captures what is printed while the block runs. Where that cannot be, the block runs all the same.
+        """Captures the output while the block runs. If that is impossible, the block runs anyway.
 
         Args:
             pipeline_run: the run.
-            step_key: the step; the pipeline's name stands for it where there is none.
+            step_key: the step; the pipeline's name is used if there is none.
             attempt: which attempt at the step, from 1.
         """
         if not self.enabled(pipeline_run, step_key):
@@ -88,21 +88,21 @@ class ComputeLogManager(ABC):
         return True
 
     def hide(self, run_id: str, secrets: Collection[Secret]) -> None:
-        """Tells what must not leave this machine in the logs of a run; before its first step. It raises nothing."""
+        """Names the secrets that are masked in the logs of a run, before its first step. Never raises."""
         return
 
     @abstractmethod
     def on_watch_start(self, pipeline_run: PipelineRun, step_key: str | None, attempt: int = 1) -> None:
-        """Called before the capture, which makes the folder of `get_local_path` when it is not there.
+        """Called before the capture, which creates the folder of `get_local_path` if necessary.
 
         Raises:
-            OSError: what is to be noted on the disk cannot be.
+            OSError: a note on the disk cannot be written, or an earlier log cannot be deleted.
             DagsterInvariantViolationError: the run id or key cannot name a file.
         """
 
     @abstractmethod
     def on_watch_finish(self, pipeline_run: PipelineRun, step_key: str | None, attempt: int = 1) -> None:
-        """Called after the capture, when the files are complete; also when the step failed. It raises nothing."""
+        """Called after the capture, when the files are complete; also when the step failed. Never raises."""
 
     @abstractmethod
     def get_local_path(self, run_id: str, key: str, io_type: ComputeIOType, attempt: int = 1) -> str:
@@ -118,7 +118,7 @@ class ComputeLogManager(ABC):
 
     @abstractmethod
     def download_url(self, run_id: str, key: str, io_type: ComputeIOType, attempt: int = 1) -> str | None:
-        """Where a browser gets the whole log; None where there is no such place."""
+        """A URL where a browser gets the whole log; None if there is none."""
 
     @abstractmethod
     def read_logs_file(
@@ -130,14 +130,14 @@ class ComputeLogManager(ABC):
         max_bytes: int = MAX_BYTES_FILE_READ,
         attempt: int = 1,
     ) -> ComputeLogFileData:
-        """Reads a piece of a log, complete or not; of a log that is not there, an empty one.
+        """Reads a piece of a log, whether it is complete or not; the piece is empty if the log does not exist.
 
         Args:
             run_id: the run.
             key: the step.
             io_type: the stream.
             cursor: where to begin, in bytes: 0, or the cursor of the piece before.
-            max_bytes: at most so many; at least 4, the length of the longest character.
+            max_bytes: the maximum number of bytes; at least 4, the length of the longest character.
             attempt: which attempt at the step.
 
         Raises:
@@ -148,19 +148,19 @@ class ComputeLogManager(ABC):
     def subscribe(
         self, run_id: str, key: str, io_type: ComputeIOType, cursor: int = 0, attempt: int = 1
     ) -> ComputeLogSubscription:
-        """A reader who gets pieces as they are written, until the log is complete; arguments as `read_logs_file`."""
+        """A reader that gets pieces as they are written, until the log is complete; arguments as `read_logs_file`."""
         return ComputeLogSubscription(self, run_id, key, io_type, cursor, attempt)
 
     def on_subscribe(self, subscription: ComputeLogSubscription) -> None:
-        """Called when somebody begins to follow a log."""
+        """Called when a reader begins to follow a log."""
         return
 
     def on_unsubscribe(self, subscription: ComputeLogSubscription) -> None:
-        """Called when a reader has ended, or has gone away."""
+        """Called when a reader stops following a log."""
         return
 
     def delete_logs(self, run_id: str, dry_run: bool = False) -> list[Removal]:
-        """Deletes the logs of a run wherever they are kept; of an unknown run there are none.
+        """Deletes the logs of a run wherever they are kept; an unknown run has none.
 
         Args:
             run_id: the run; it has ended.
@@ -172,36 +172,36 @@ class ComputeLogManager(ABC):
         return []
 
     def recover(self) -> None:
-        """Takes up what processes of this machine left that were killed, so that their logs get where they belong.
+        """Takes up the logs of processes of this machine that were killed, so that these get where they belong.
 
-        Each run calls it when it begins, and `drain` does; nothing else does: opening an instance, listing runs and
-        reading logs take up nothing and start nothing. What takes long goes on in the background. It raises nothing.
+        Each run calls it when it begins, and `drain` does, but nothing else: opening an instance, listing runs and
+        reading logs recover nothing and start nothing. Shipping goes on in the background. Never raises.
         """
         return
 
     def drain(self) -> list[str]:
-        """Recovers, finishes what is under way of runs that have ended and of dead processes, and waits for it.
+        """Recovers, then finishes the logs of runs that have ended and of dead processes, and waits for that.
 
         Returns:
-            A warning for each thing that could not be finished; it stays, and can be tried again.
+            A warning for each log that could not be finished; it stays, and can be tried again.
         """
         return []
 
     def show_output(self) -> None:
-        """Shows what the step that is running has printed until now, before what is said of it next."""
+        """Shows the output of the running step until now, so that it comes before messages about the step."""
         self.output_capture.show_now()
 
     def finish_run(self, pipeline_run: PipelineRun) -> list[str]:
-        """Called when a run has ended; ends the threads it used. It does not wait for what other machines do.
+        """Called when a run has ended; ends the threads it used. It does not wait for other machines.
 
         Returns:
-            A warning for each thing that went wrong until now. It raises nothing: a run does not fail for its logs.
+            A warning for each thing that went wrong until now. Never raises: a run does not fail because of its logs.
         """
         self.output_capture.close()
         return self._warnings.pop(pipeline_run.run_id, [])
 
     def dispose(self) -> None:
-        """Finishes what is under way, and lets go of threads and connections."""
+        """Finishes pending work, and releases threads and connections."""
         self.output_capture.close()
 
 
@@ -209,7 +209,7 @@ class NoOpComputeLogManager(ComputeLogManager, ConfigurableClass):
     """Captures nothing.
 
     Args:
-        inst_data: what it was configured with.
+        inst_data: its configuration.
     """
 
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:

@@ -21,11 +21,11 @@ class ComputeLogFileData(msgspec.Struct, frozen=True):
     """A piece of a log.
 
     Attributes:
-        path: the log on the local disk; None where it is not there.
+        path: the log on the local disk; None if it is not there.
         data: text, decoded as UTF-8 with replacement, from the cursor that was asked for.
         cursor: where the next piece begins, in bytes; never inside a character.
         size: of the whole log until now, in bytes.
-        download_url: where a browser gets the whole log.
+        download_url: a URL where a browser gets the whole log.
     """
 
     path: str | None
@@ -36,11 +36,11 @@ class ComputeLogFileData(msgspec.Struct, frozen=True):
 
 
 def decoded(raw: bytes, is_last: bool) -> tuple[str, int]:
-    """Text, and how many bytes it was decoded from; the half of a character at the end waits for the other half.
+    """Text, and the number of bytes it was decoded from; half a character at the end waits for its other half.
 
     Args:
         raw: bytes of a log from the beginning of a character.
-        is_last: nothing comes after them, so that half a character is shown as replaced.
+        is_last: nothing comes after them, so half a character at the end is replaced by `�`.
     """
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     text = decoder.decode(raw, final=is_last)
@@ -48,10 +48,10 @@ def decoded(raw: bytes, is_last: bool) -> tuple[str, int]:
 
 
 def open_log(path: Path) -> IO[bytes]:
-    """A file of logs, to be read; never one that a symbolic link in its place leads to.
+    """Opens the file of a log for reading, unless it is a symbolic link.
 
     Raises:
-        DagsterInvariantViolationError: there is a link in its place.
+        DagsterInvariantViolationError: it is a symbolic link.
         OSError: as `open`.
     """
     try:
@@ -60,23 +60,24 @@ def open_log(path: Path) -> IO[bytes]:
         if error.errno != errno.ELOOP:
             raise
         raise DagsterInvariantViolationError(
-            f"{path} is a symbolic link, and what it leads to is no log. Remove the link, and try again."
+            f"{path} is a symbolic link, so it is not read as a log. Remove the link, and try again."
         ) from error
 
 
 def check_piece(cursor: int, max_bytes: int) -> None:
-    """Refuses what is no piece of a log, whoever reads it.
+    """Refuses a cursor or a size that no piece of a log can have.
 
     Raises:
-        DagsterInvariantViolationError: the cursor is negative, or no character need fit into `max_bytes`.
+        DagsterInvariantViolationError: the cursor is negative, or a character may not fit into `max_bytes`.
     """
     if cursor < 0:
         raise DagsterInvariantViolationError(
-            f"The cursor of a log is 0, or that of a piece that was read before; got {cursor!r}."
+            f"The cursor must be 0 or the cursor of a piece that was read before, got {cursor!r}."
         )
     if max_bytes < _LONGEST_CHARACTER_BYTES:
         raise DagsterInvariantViolationError(
-            f"max_bytes is at least {_LONGEST_CHARACTER_BYTES}, the length of the longest character; got {max_bytes!r}."
+            f"max_bytes must be at least {_LONGEST_CHARACTER_BYTES}, the length of the longest character, "
+            f"got {max_bytes!r}."
         )
 
 
@@ -86,14 +87,14 @@ def read_piece(
     """A piece of a log file, which ends between two characters.
 
     Args:
-        path: the file; when it is not there the piece is empty.
+        path: the file; if it does not exist the piece is empty.
         cursor: where to begin, in bytes.
-        max_bytes: at most so many.
-        is_complete: nothing more will be written, so that half a character at the end is shown as replaced.
-        end: what is behind it is not read yet.
+        max_bytes: the maximum number of bytes.
+        is_complete: nothing more will be written, so half a character at the end is replaced by `�`.
+        end: the bytes from here on are not read.
 
     Raises:
-        DagsterInvariantViolationError: there is a symbolic link in the file's place; or as `check_piece`.
+        DagsterInvariantViolationError: the file is a symbolic link; or as `check_piece`.
     """
     check_piece(cursor, max_bytes)
     try:

@@ -23,7 +23,7 @@ _PUNCH_HOLE = 0x01 | 0x02  # FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE of linux
 
 
 class SizeCap:
-    """How large a log may be; of a larger one the first half of that is kept, and as much of its end.
+    """The size limit of logs: of a larger log half the limit is kept from its beginning, and half from its end.
 
     Args:
         max_bytes: the largest log, the line about the gap included; at least 4,096.
@@ -48,7 +48,7 @@ class SizeCap:
         return f"\n[{end - start:,} bytes were dropped here: a log may have {self.max_bytes:,} bytes]\n".encode()
 
     def shorten(self, path: Path, mask: Callable[[bytes], bytes], temporary: Path | None = None) -> int:
-        """Makes a log that is too large, and complete, as large as it may be.
+        """Shortens a complete log that is too large.
 
         Args:
             path: the log.
@@ -56,7 +56,7 @@ class SizeCap:
             temporary: where the shorter log is until it is whole, in the same folder.
 
         Returns:
-            int: how many bytes were dropped.
+            int: the number of bytes that were dropped.
         """
         try:
             size = path.lstat().st_size
@@ -76,11 +76,11 @@ class SizeCap:
         return end - start
 
     def free_gap(self, descriptor: int, size: int) -> None:
-        """Gives the disk back what a log that is being written will not need again, where the system can do that.
+        """Frees the disk space of the gap in a log that is being written, if the system can do that.
 
         Args:
             descriptor: of the log.
-            size: how much of it, from its beginning, was shown.
+            size: the number of bytes, from its beginning, that were shown.
         """
         start = (self.head_bytes + _MARGIN_BYTES) // _BLOCK_BYTES * _BLOCK_BYTES
         length = size - self.tail_bytes - _MARGIN_BYTES - start

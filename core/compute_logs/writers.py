@@ -18,8 +18,8 @@ from core.compute_logs.log_files import LogFiles
 from core.compute_logs.names import LogName
 from core.errors import DagsterError
 from core.process.dead_journals import Entry, entries_by_life, read_entry
-from core.process.forks import begins_anew_in_children
-from core.process.journal import Begun, Journal
+from core.process.forks import reset_in_forked_children
+from core.process.journal import Journal, JournalEntry
 
 
 class RunNote(msgspec.Struct, frozen=True):
@@ -77,13 +77,13 @@ class LogWriter:
 
     def __init__(self, files: LogFiles) -> None:
         self._files = files
-        self.begin_anew()
-        begins_anew_in_children(self)
+        self.reset_after_fork()
+        reset_in_forked_children(self)
 
-    def begin_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """As `core.process.forks` says: what the parent has begun, the parent ends."""
-        self._runs: dict[str, Begun] = {}
-        self._logs: dict[LogName, Begun] = {}
+        self._runs: dict[str, JournalEntry] = {}
+        self._logs: dict[LogName, JournalEntry] = {}
 
     @cached_property
     def _journal(self) -> Journal:
@@ -124,7 +124,7 @@ class LogWriter:
         if begun is not None:
             begun.end()
 
-    def note(self, entry: Mapping[str, object]) -> Begun:
+    def note(self, entry: Mapping[str, object]) -> JournalEntry:
         """Notes something else, in the same journal."""
         return self._journal.begin(entry)
 

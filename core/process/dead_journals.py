@@ -94,11 +94,11 @@ def dead_journals(folder: Path) -> Iterator[DeadJournal]:
 
 
 def entries_by_life(folder: Path, besides: Path | None = None) -> EntriesByLife:
-    """What the journals in a folder tell of; it takes none of them up, and changes nothing.
+    """Reads the journals in a folder, without taking them up or changing anything.
 
     Args:
         folder: where journals are; it need not be there.
-        besides: one that is passed over, as its reader has it locked.
+        besides: a journal to pass over, because the caller has locked it.
 
     Raises:
         DagsterStorageError: one cannot be read.
@@ -121,7 +121,8 @@ def _opened(path: Path) -> IO[bytes] | None:
         return None
     except OSError as error:
         raise DagsterStorageError(
-            f"Cannot read {path}, which says what a process left: {error.strerror}. Try it as the user who ran it."
+            f"Cannot read {path}, which tells what a process left behind: {error.strerror}. "
+            f"Try again as the user who ran that process."
         ) from error
 
 
@@ -137,7 +138,7 @@ def _taken_up(path: Path) -> IO[bytes] | None:
             break  # somebody took it up and was done with it before it was locked here
         if not _can_lock(file, fcntl.LOCK_SH):
             break  # its process has it, or one that has taken it up
-        fcntl.flock(file, fcntl.LOCK_UN)  # somebody only looks at it, for a moment: the lock of one who looks is shared
+        fcntl.flock(file, fcntl.LOCK_UN)  # somebody only reads it, for a moment, with a shared lock
         time.sleep(_LOOK_SECONDS)
     file.close()
     return None

@@ -1,4 +1,4 @@
-"""What a forked child does with the storages it got from its parent."""
+"""What a forked child does with the storages and clients that it got from its parent."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import Protocol
 from weakref import WeakSet
 
 
-class BeginsAnew(Protocol):
-    """Something with locks or threads. A child gets the locks as they are, and none of the threads."""
+class ResetAfterFork(Protocol):
+    """Has locks or threads. A forked child gets the locks in whatever state they are, and none of the threads."""
 
-    def begin_anew(self) -> None:
-        """Called in a forked child, before anything else there: makes the locks anew, and forgets the threads."""
-
-
-_kept: WeakSet[BeginsAnew] = WeakSet()
+    def reset_after_fork(self) -> None:
+        """Called in a forked child before anything else there: makes new locks, and forgets the threads."""
 
 
-def begins_anew_in_children(kept: BeginsAnew) -> None:
-    """Has `kept.begin_anew()` called in every forked child, as long as it is there."""
+_kept: WeakSet[ResetAfterFork] = WeakSet()
+
+
+def reset_in_forked_children(kept: ResetAfterFork) -> None:
+    """Has `kept.reset_after_fork()` called in every forked child, as long as `kept` exists."""
     _kept.add(kept)
 
 
-def _begin_all_anew() -> None:
+def _reset_all() -> None:
     for each in list(_kept):
-        each.begin_anew()
+        each.reset_after_fork()
 
 
-os.register_at_fork(after_in_child=_begin_all_anew)
+os.register_at_fork(after_in_child=_reset_all)

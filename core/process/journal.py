@@ -1,7 +1,8 @@
-"""What this process began and did not end: noted on the disk, for those who find that it was killed.
+"""Notes on the disk of what this process has begun and not ended, for others to find if it is killed.
 
-A journal is a file of JSON lines, there only while something is begun. A lock (flock(2)) is held on it as long as the
-process lives, so its death is known exactly, by no clock and no process id. `core.process.dead_journals` reads them.
+A journal is a file of JSON lines that exists only while something is begun. The process holds a lock (flock(2)) on it
+as long as it lives, so its death is known exactly, without a clock or a process id. `core.process.dead_journals` reads
+the journals of dead processes.
 """
 
 from __future__ import annotations
@@ -30,46 +31,46 @@ class Line(msgspec.Struct, frozen=True):
 
     Attributes:
         number: which thing it is about.
-        entry: what is known of it from here on; None when it has ended.
+        entry: what is known of the thing from here on; None when it has ended.
     """
 
     number: int
     entry: dict[str, Any] | None
 
 
-class Begun:
-    """A thing that was begun. In a forked child of the process that began it, it does nothing."""
+class JournalEntry:
+    """The entry of a thing that was begun. In a forked child of the process that began it, it does nothing."""
 
     def __init__(self, file: JournalFile | None, number: int) -> None:
         self._file = file
         self._number = number
 
     def note(self, entry: Mapping[str, Any]) -> None:
-        """Takes the place of what was noted of it before."""
+        """Replaces what was noted of the thing before."""
         if self._file is not None:
             self._file.write(Line(self._number, dict(entry)))
 
     def end(self) -> None:
-        """It is over, or was never begun."""
+        """The thing has ended, or was never begun."""
         if self._file is not None:
             self._file.write(Line(self._number, None))
 
 
 class Journal:
-    """What this process begins, of one kind. It may be used from many threads, and costs nothing until something is.
+    """Notes what this process begins, of one kind. Safe for many threads; costs nothing until something is begun.
 
     Args:
         folder: where journals are; it need not be there.
-        head: the first line of its file. Journals with one head are one file in a process.
+        head: the first line of its file. Journals of a process with the same head share one file.
     """
 
     def __init__(self, folder: Path, head: bytes) -> None:
         self._key = folder.absolute(), head
 
-    def begin(self, entry: Mapping[str, Any]) -> Begun:
-        """Notes that a thing is about to be begun; from when this returns, the note outlives the process.
+    def begin(self, entry: Mapping[str, Any]) -> JournalEntry:
+        """Notes that a thing is about to be begun; once this has returned, the note outlives the process.
 
-        It never fails: where the file cannot be written, a warning says so.
+        It never fails: if the file cannot be written, a warning is logged.
 
         Args:
             entry: what is known of the thing.
@@ -81,8 +82,8 @@ class Journal:
                     file = _files[self._key] = JournalFile(*self._key)
             except OSError as error:
                 _warn(self._key[0], error)
-                return Begun(None, 0)
-            begun = Begun(file, file.new_number())
+                return JournalEntry(None, 0)
+            begun = JournalEntry(file, file.new_number())
             begun.note(entry)
             return begun
 
@@ -95,7 +96,7 @@ class Journal:
 
 
 class JournalFile:
-    """A journal that is being written. It is deleted when all that it tells of has ended."""
+    """A journal that is being written; deleted when everything that it tells of has ended."""
 
     def __init__(self, folder: Path, head: bytes) -> None:
         self._key = folder, head
@@ -110,7 +111,7 @@ class JournalFile:
             raise
 
     def new_number(self) -> int:
-        """The number of one more thing."""
+        """The number of the next thing."""
         number = next(self._numbers)
         self._unended.add(number)
         return number
@@ -142,7 +143,7 @@ class JournalFile:
         _files.pop(self._key, None)
 
     def close(self) -> None:
-        """Lets go of it as it is. In a forked child that leaves the parent's lock alone."""
+        """Closes the file and leaves it on the disk. In a forked child this does not affect the parent's lock."""
         self._is_open = False
         os.close(self._descriptor)
 
@@ -164,20 +165,20 @@ def _created_and_locked(folder: Path) -> tuple[Path, int]:
             raise
         if os.fstat(descriptor).st_nlink:
             return path, descriptor
-        os.close(descriptor)  # somebody who clears took it for a dead process's before it was locked
+        os.close(descriptor)  # a process that recovers took it up before it was locked
 
 
 def _warn(path: Path, error: OSError) -> None:
     _log.warning(
-        "%s cannot be written (%s). If this process is killed, what it has begun may stay unnoticed by "
-        "`cloudstore instance prune`.",
+        "%s cannot be written (%s). If this process is killed, `cloudstore instance prune` and `cloudstore logs drain` "
+        "may not find what it has begun.",
         path,
         error.strerror or error,
     )
 
 
-def _begin_anew() -> None:
-    """In a forked child: the files are its parent's, whose lock would last as long as the child has them open."""
+def _reset_after_fork() -> None:
+    """In a forked child: closes its parent's files, whose locks would last as long as the child has them open."""
     global _lock
     _lock = threading.RLock()
     for file in _files.values():
@@ -185,5 +186,7 @@ def _begin_anew() -> None:
     _files.clear()
 
 
-# Locked while forking: no file is half made then, which the child would keep open.
-os.register_at_fork(before=lambda: _lock.acquire(), after_in_parent=lambda: _lock.release(), after_in_child=_begin_anew)
+# Locked while forking, so that no file is half made then, which the child would keep open.
+os.register_at_fork(
+    before=lambda: _lock.acquire(), after_in_parent=lambda: _lock.release(), after_in_child=_reset_after_fork
+)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from core.config import StringSource
 from core.disk.deleting import with_sizes
 from core.disk.paths import can_name_file, file_name
-from core.process.forks import begins_anew_in_children
+from core.process.forks import reset_in_forked_children
 from core.records.removal import Removal
 from core.records.schema_migration import Migration
 from core.serdes import ConfigurableClass, ConfigurableClassData
@@ -46,7 +46,7 @@ class SqliteEventLogStorage(SqlEventLogStorage, ConfigurableClass):
         self._inst_data = inst_data
         self._lock = threading.Lock()
         self._open: OrderedDict[Path, SqliteDatabase] = OrderedDict()
-        begins_anew_in_children(self)
+        reset_in_forked_children(self)
         self._index = SqliteDatabase(self._index_path, [INDEX_SCHEMA], "index of event logs")
 
     @classmethod
@@ -66,7 +66,7 @@ class SqliteEventLogStorage(SqlEventLogStorage, ConfigurableClass):
     def from_config_value(inst_data: ConfigurableClassData, config_value: dict[str, Any]) -> SqliteEventLogStorage:
         return SqliteEventLogStorage(inst_data=inst_data, **config_value)
 
-    def begin_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """Called in a forked child: a thread that does not exist in the child may have held the lock."""
         self._lock = threading.Lock()
 

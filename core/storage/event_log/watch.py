@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from core.events.records import EventLogEntry
-from core.process.forks import begins_anew_in_children
+from core.process.forks import reset_in_forked_children
 from core.records.pipeline_run import FINISHED_STATUSES, STATUS_AFTER_EVENT
 
 EventCallback = Callable[[EventLogEntry], object]
@@ -49,9 +49,9 @@ class EventWatcher:
         self._watches: list[_Watch] = []
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
-        begins_anew_in_children(self)
+        reset_in_forked_children(self)
 
-    def begin_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """Called in a forked child: the watches remain with its parent."""
         self._lock, self._wake = threading.Lock(), threading.Event()
         self._watches, self._thread = [], None

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from core.errors import DagsterInvariantViolationError, DagsterStorageError
-from core.process.forks import begins_anew_in_children
+from core.process.forks import reset_in_forked_children
 from core.records.schema_migration import Migration
 from core.storage.sql.migrations import upgrade
 from core.storage.sql.revisions import (
@@ -49,7 +49,7 @@ class SqlDatabase(ABC):
         self._schemas = schemas
         self._lock = threading.Lock()
         self._opened: _Opened | None = None
-        begins_anew_in_children(self)
+        reset_in_forked_children(self)
 
     @property
     def place(self) -> str:
@@ -120,7 +120,7 @@ class SqlDatabase(ABC):
         if opened is not None:
             opened.close()
 
-    def begin_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """Called in a forked child: keeps the parent's connections open, since closing them would release its locks."""
         self._lock = threading.Lock()  # a thread that does not exist in the child may have held it
         if self._opened is not None:

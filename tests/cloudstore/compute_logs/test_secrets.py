@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cloudstore.compute_logs.noted_secrets import NotedSecrets
 
+from cloudstore.compute_logs.noted_secrets import NotedSecrets
 from core import Field, StringSource, execute_pipeline, pipeline, resource, solid
 from core.compute_logs.manager import ComputeIOType
 from core.config import Secret

@@ -106,7 +106,7 @@ def test_a_step_that_raises_has_its_logs(make: Make) -> None:
     assert read(make("elsewhere")) == ("until here\n", "")
 
 
-def test_another_attempt_begins_anew(make: Make) -> None:
+def test_a_step_begun_again_has_only_its_own_output(make: Make) -> None:
     manager = make()
     watch_and_print(manager, b"first attempt, which says much\n", b"and fails\n")
     with manager.watch(RUN, "step"):
@@ -674,5 +674,5 @@ def test_what_is_no_piece_of_a_log_is_refused(make: Make, cursor: int, max_bytes
     watch_and_print(manager, b"printed\n")
     assert finish(manager) == []
     for each in (manager, make("elsewhere"), NoOpComputeLogManager()):
-        with pytest.raises(DagsterInvariantViolationError, match=r"cursor of a log|max_bytes is at least 4"):
+        with pytest.raises(DagsterInvariantViolationError, match=r"cursor must be 0|max_bytes must be at least 4"):
             each.read_logs_file("run-1", "step", STDOUT, cursor, max_bytes)

@@ -201,7 +201,9 @@ for _ in range(2):
     assert journals(manager) == nameless(manager) == []
 
 
-def test_a_step_begun_again_after_a_kill_begins_anew(manager: LocalComputeLogManager, tmp_path: Path) -> None:
+def test_a_step_begun_again_after_a_kill_has_only_its_own_output(
+    manager: LocalComputeLogManager, tmp_path: Path
+) -> None:
     run_killed(tmp_path / "base", KILLED_AT_ONCE, 1, 1)
     with manager.watch(RUN, "step", 2):
         assert not manager.is_watch_completed("run-1", "step", 2)
