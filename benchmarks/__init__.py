@@ -1,1 +1,1 @@
-"""What the package costs, measured; `make bench` prints it, README.md holds the figures."""
+"""Measures what the package costs. `make bench` prints the tables; README.md holds the figures."""

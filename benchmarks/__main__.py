@@ -26,7 +26,7 @@ BENCHMARKS = {
 
 def main() -> None:
     """Prints the machine and the tables."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that servers and files go then too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that servers are stopped and files deleted then too
     console = Console(width=120)
     console.print(f"Python {platform.python_version()}, {platform.platform()}\n")
     for name in sys.argv[1:] or BENCHMARKS:

@@ -1,4 +1,4 @@
-"""Measuring in processes of their own, so that nothing is warm that would not be."""
+"""Measures in new processes, so that nothing is cached that would not be in practice."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def figures(command: list[str], timeout_seconds: float | None = None) -> Any:
 
 
 def medians(programs: Mapping[str, tuple[str, ...]], repeats: int) -> dict[str, float]:
-    """The median of what each program prints; the programs run in turn, so that a busy moment strikes them all.
+    """The median of what each program prints; the programs run in turn, so that a busy moment affects them all.
 
     Args:
         programs: name -> code and arguments.

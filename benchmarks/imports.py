@@ -1,4 +1,4 @@
-"""How long the imports take that every program pays."""
+"""The time of the imports that every program needs."""
 
 from __future__ import annotations
 

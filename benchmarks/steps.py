@@ -1,4 +1,4 @@
-"""What a trivial step costs in process, on SQLite, and how far the stored events are behind."""
+"""The cost of a trivial step in process, on SQLite, and the lag of the stored events."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ instance.dispose()
 print(elapsed / count * 1000)
 """
 
-# Another process looks at the run's database again and again: how old is the first event that it does not see yet?
+# Another process polls the run's database: how old is the first event that it does not see yet?
 _LAG_MS = """
 import multiprocessing
 

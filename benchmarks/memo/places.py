@@ -1,4 +1,4 @@
-"""Where the values of a chain of steps are, and what it takes to find them again."""
+"""Where the values of a chain of steps are stored, and how long it takes to find them again."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Place:
         self._run(str(self.instance), stored=0)
 
     def known(self) -> float:
-        """Seconds of a run of which all is stored, on the instance that stored it."""
+        """Seconds of a run whose values are all stored, on the instance that stored them."""
         return self._run(str(self.instance), stored=self.steps)
 
     def unknown(self) -> float:
@@ -81,7 +81,7 @@ class Bucket:
         return Place("s3", resources, self.folder / "s3", steps)
 
     def add_older_versions(self, prefix: str, count: int) -> None:
-        """Puts other versions beside each value, which runs cannot tell from those of earlier code."""
+        """Stores other versions next to each value, as if by earlier code."""
         folders = [key.rpartition("/")[0] for key in self._keys(prefix)]
         older = [f"{folder}/{secrets.token_hex(32)}" for folder in folders for _ in range(count)]
         with closing(self.server.client()) as client, ThreadPoolExecutor(_THREADS) as pool:

@@ -59,7 +59,7 @@ client = boto3.client("s3", config=config, **options)
 def head(key):
     return client.head_object(Bucket=bucket, Key=key)
 
-client.list_buckets()  # the first request is dearer than the others
+client.list_buckets()  # the first request takes longer than the others
 began = time.perf_counter()
 if threads == 1:
     found = [head(key) for key in keys]

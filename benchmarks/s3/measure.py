@@ -21,7 +21,7 @@ def main(name: str, engine: str, options: str, bucket: str, path: str) -> None:
         path: a file to move.
     """
     store = opened(engine, json.loads(options), bucket)
-    store.client.list_buckets()  # the first request is dearer than the others
+    store.client.list_buckets()  # the first request takes longer than the others
     print(MEASURES[name](store, Path(path)))
 
 

@@ -1,1 +1,1 @@
-"""What the instance's storages cost, side by side with bare SQLite and, where `.venv-peers` is, with Dagster."""
+"""The cost of the instance's storages, next to bare SQLite and, if `.venv-peers` exists, to Dagster."""

@@ -30,17 +30,17 @@ class Inserts(Protocol):
         """Stores it."""
 
     def run_step(self, messages: int) -> str:
-        """Executes a pipeline of one step that logs so many messages, and returns its run id when all are stored."""
+        """Executes a pipeline whose one step logs some messages; returns the run id when all are stored."""
 
     def close(self) -> None:
-        """Lets go of connections."""
+        """Closes the connections."""
 
 
 class Engine(Inserts, Protocol):
     """An instance with all that is measured.
 
     Attributes:
-        batch: so many events are kept, or lost, as one by a call of `store`.
+        batch: the number of events that one call of `store` keeps or loses as a whole.
     """
 
     batch: int
@@ -78,7 +78,7 @@ def pages(engine: Engine, run_id: str) -> Iterator[list[str]]:
 
 
 def run_ids(count: int, seed: int = SEED) -> list[str]:
-    """So many run ids, the same ones every time."""
+    """`count` run ids, the same ones every time."""
     numbers = random.Random(seed)
     return [str(uuid.UUID(int=numbers.getrandbits(128), version=4)) for _ in range(count)]
 

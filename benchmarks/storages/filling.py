@@ -70,7 +70,7 @@ def copying(table: str, row: dict[str, Any], log: str, count: int) -> str:
         table: where events are.
         row: the one row, a value for each column.
         log: the run id.
-        count: so many.
+        count: the number of rows.
     """
     columns = _columns(row)
     values = [
@@ -98,7 +98,7 @@ def fill_log(path: Path, table: str, log: str, count: int) -> None:
 
 
 def fill_logs_in_postgres(url: str, table: str, logs: Mapping[str, int]) -> None:
-    """Copies the one event of each log in PostgreSQL until it has so many, one log after the other.
+    """Copies the one event of each log in PostgreSQL until it has the given number, one log after the other.
 
     The table stays without statistics, as it is when logs have just been written, until `analyze` makes them.
     """

@@ -9,7 +9,7 @@ from benchmarks.storages.engine import TAGS, TEMPLATE_MESSAGE, Opening, log_name
 
 
 def runs(opening: Opening, directory: Path, size: int) -> dict[str, float]:
-    """Runs with two tags, added one by one, a second."""
+    """Runs with two tags added per second, one by one."""
     engine = opening(directory)
     first, *others = (engine.new_run(run_id, TAGS) for run_id in run_ids(size + 1))
     engine.add_run(first)  # which makes the database
@@ -22,7 +22,7 @@ def runs(opening: Opening, directory: Path, size: int) -> dict[str, float]:
 
 
 def step(opening: Opening, directory: Path, size: int) -> dict[str, float]:
-    """Events from a step that logs `size` messages, a second, until all are stored."""
+    """Events stored per second from a step that logs `size` messages, until all are stored."""
     engine = opening(directory)
     engine.run_step(1)  # which imports what a run needs
     start = time.perf_counter()
@@ -36,7 +36,7 @@ def step(opening: Opening, directory: Path, size: int) -> dict[str, float]:
 
 
 def template(opening: Opening, directory: Path, size: int) -> dict[str, float]:
-    """Stores what is copied: `size` > 0 means the first event of the log that will have so many, 0 a run."""
+    """Stores the row to copy: a run if `size` is 0, else the first event of the log that will have `size` events."""
     engine = opening(directory)
     if size:
         engine.store(log_name(size), [TEMPLATE_MESSAGE])

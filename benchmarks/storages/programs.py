@@ -32,7 +32,7 @@ class Program:
         measure: its name in measure.py.
         size: how many.
         peer_size: how many for the peer, where `size` would take it too long.
-        repeats: the figures are medians of so many.
+        repeats: the number of measurements of which the median is taken.
         has_bare: whether bare SQLite is measured too.
         is_filled: whether it is of the filled instance, not of a new one.
         is_postgres: whether it is on PostgreSQL.
@@ -111,7 +111,7 @@ class Measuring:
             analyze(self._urls[engine], EVENT_TABLES[engine])
 
     def medians(self, program: Program) -> dict[str, Figures | str]:
-        """The figures of each engine, or why there are none; the engines are measured in turn."""
+        """The figures of each engine, or the reason why there are none; the engines are measured in turn."""
         if program.is_analyzed:
             self.analyze()
         found: dict[str, list[Figures]] = {engine: [] for engine in program.engines(PEER in self._engines)}
