@@ -1,18 +1,23 @@
-"""What all tests may use, each started once per process (with xdist: per worker): an S3 server, a PostgreSQL."""
+"""What all tests may use: servers, started once per process (with xdist: per worker), odd texts, other processes."""
+
+from __future__ import annotations
 
 import itertools
 import os
 import secrets
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
+import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import psycopg
@@ -20,7 +25,12 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from cloudstore.client import make_client
 from cloudstore.testing import EmbeddedS3Server, embedded_s3_server
+from core.usage import UsageMeter
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 # What is there in vain for data that nobody needs tomorrow: it took more time than the statements of the tests.
 POSTGRES_SETTINGS = {
@@ -192,3 +202,124 @@ def new_postgres_url(postgres_server: Any) -> Callable[[], str]:
         return f"{postgres_server.get_uri()}&options=-csearch_path%3D{name}"
 
     return new
+
+
+@dataclass
+class Store:
+    """A bucket, and how to get at it.
+
+    Attributes:
+        options: those of its client.
+        bucket: its name; a new one is made where it is not given.
+        usage: what its clients count.
+    """
+
+    options: dict[str, Any]
+    bucket: str = ""
+    usage: UsageMeter = field(default_factory=UsageMeter)
+
+    def __post_init__(self) -> None:
+        self.client = make_client(self.options, self.usage)
+        if not self.bucket:
+            self.bucket = f"bucket-{uuid.uuid4().hex}"
+            self.client.create_bucket(Bucket=self.bucket)
+
+    def client_with(self, **options: Any) -> S3Client:
+        return make_client({**self.options, **options}, self.usage)
+
+    def pending_uploads(self) -> list[Any]:
+        return list(self.client.list_multipart_uploads(Bucket=self.bucket).get("Uploads", []))
+
+
+NewStore = Callable[[dict[str, Any]], Store]
+
+
+@pytest.fixture
+def new_store(embedded_options: dict[str, Any], new_buckets: NewBuckets) -> Iterator[NewStore]:
+    """Makes a store of the options of either server; those of the embedded one end with the test."""
+    with new_buckets.lent() as take:
+        yield lambda options: Store(options, take() if options == embedded_options else "")
+
+
+@pytest.fixture
+def embedded(new_store: NewStore, embedded_options: dict[str, Any]) -> Store:
+    """A store of the embedded server."""
+    return new_store(embedded_options)
+
+
+HOSTILE = [
+    "'; drop table runs; --",
+    '"); delete from events; --',
+    "%' or 1=1 --",
+    "../../etc/passwd",
+    "../secret",
+    "..",
+    ".",
+    "/etc/passwd",
+    "a/b",
+    "a\\..\\b",
+    "a\0b",
+    "🦆 é e\u0301",
+    "\u202etxt.exe",
+    " ",
+    "\r\n",
+    "%2e%2e%2f",
+    "?x=1#y",
+    "~root",
+    "-rf",
+    "a.db-wal",
+    "index",
+    "",
+    "\udce9",
+    "x" * 10_000,
+    "🦆" * 300,
+]
+
+
+@pytest.fixture(params=HOSTILE, ids=lambda text: ascii(text[:20]))
+def hostile(request: pytest.FixtureRequest) -> str:
+    """A text that storages must give back as it is, or refuse."""
+    text: str = request.param
+    return text
+
+
+@pytest.fixture
+def fenced(tmp_path: Path) -> Iterator[Path]:
+    """A directory for a storage, three levels down, out of which it must not have written when the test ends."""
+    base = tmp_path / "x" / "y" / "base"
+    base.mkdir(parents=True)
+    (tmp_path / "x" / "secret").write_text("not for you")
+    yield base
+    for folder, _, names in os.walk(tmp_path):
+        for name in names:
+            real = Path(os.path.realpath(Path(folder, name)))
+            assert real.is_relative_to(base) or real == tmp_path / "x" / "secret", f"written outside: {real}"
+
+
+StartPython = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start_python() -> Iterator[StartPython]:
+    """Starts another Python with a script; its stdin and stdout are pipes. It ends with the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(script: str, *arguments: object) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", script, *map(str, arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None and not pipe.closed:
+                with suppress(BrokenPipeError):
+                    pipe.close()

@@ -148,9 +148,11 @@ def count_volumes(data: Path) -> int:
 
 
 def check_volumes(master_port: int, least: int) -> None:
-    """Raises OSError while the server has announced fewer than `least` volumes to itself; it goes on after it is up."""
+    """Raises OSError until the server has announced itself with at least `least` volumes, some time after it is up."""
     with urllib.request.urlopen(f"http://{HOST}:{master_port}/dir/status", timeout=2) as answer:
         nodes = re.findall(rb'"Volumes":\s*(\d+)', answer.read())
+    if not nodes:
+        raise OSError("it has no room for volumes yet")
     if sum(map(int, nodes)) < least:
         raise OSError(f"it serves {sum(map(int, nodes))} of {least} volumes")
 

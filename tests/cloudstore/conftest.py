@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import os
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,57 +13,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from cloudstore.client import make_client
-from core.usage import UsageMeter
-
 # Three minutes of runs under faults; `make test-faults` asks for them.
 collect_ignore = [] if os.environ.get("CLOUDSTORE_TEST_FAULTS") else ["test_under_faults.py"]
 
 if TYPE_CHECKING:
-    from conftest import NewBuckets
+    from conftest import NewStore, Store
     from types_boto3_s3 import S3Client
-
-
-@dataclass
-class Store:
-    """A bucket, and how to get at it.
-
-    Attributes:
-        options: those of its client.
-        bucket: its name; a new one is made where it is not given.
-        usage: what its clients count.
-    """
-
-    options: dict[str, Any]
-    bucket: str = ""
-    usage: UsageMeter = field(default_factory=UsageMeter)
-
-    def __post_init__(self) -> None:
-        self.client = make_client(self.options, self.usage)
-        if not self.bucket:
-            self.bucket = f"bucket-{uuid.uuid4().hex}"
-            self.client.create_bucket(Bucket=self.bucket)
-
-    def client_with(self, **options: Any) -> S3Client:
-        return make_client({**self.options, **options}, self.usage)
-
-    def pending_uploads(self) -> list[Any]:
-        return list(self.client.list_multipart_uploads(Bucket=self.bucket).get("Uploads", []))
-
-
-NewStore = Callable[[dict[str, Any]], Store]
-
-
-@pytest.fixture
-def new_store(embedded_options: dict[str, Any], new_buckets: NewBuckets) -> Iterator[NewStore]:
-    """Makes a store of the options of either server; those of the embedded one end with the test."""
-    with new_buckets.lent() as take:
-        yield lambda options: Store(options, take() if options == embedded_options else "")
-
-
-@pytest.fixture
-def embedded(new_store: NewStore, embedded_options: dict[str, Any]) -> Store:
-    return new_store(embedded_options)
 
 
 @pytest.fixture(params=["moto", "embedded"])

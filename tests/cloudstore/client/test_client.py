@@ -185,7 +185,7 @@ def test_requests_that_get_no_answer_are_counted(proxy: Any) -> None:
 )
 def test_importing_loads_no_cloud_library(module: str) -> None:
     code = f"import sys, cloudstore.{module}; print(sorted({{'boto3', 'botocore', 'smart_open'}} & sys.modules.keys()))"
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     found = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert found.stdout == "[]\n"
 

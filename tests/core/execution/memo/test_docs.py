@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "memoization.md").read_text("utf-8")
+DOCUMENT = (Path(__file__).parents[4] / "docs" / "memoization.md").read_text("utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
 (CONFIG,) = re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)
 CONSOLE = re.findall(r"```console\n(.*?)```", DOCUMENT, re.DOTALL)

@@ -31,7 +31,7 @@ from core.versions.source_hash import SourceHashVersionStrategy
 
 
 def _load_projects() -> ModuleType:
-    path = Path(__file__).parent / "source_hash_projects" / "project.py"
+    path = Path(__file__).with_name("project.py")
     spec = importlib.util.spec_from_file_location("source_hash_project", path)
     assert spec
     assert spec.loader
@@ -41,7 +41,7 @@ def _load_projects() -> ModuleType:
 
 
 project = _load_projects()
-CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(__file__).parents[4]
 ASK = """
 import json, sys
 from core.versions.source_hash import SourceHashVersionStrategy

@@ -14,7 +14,7 @@ from core.versions.source_hash import SourceHashVersionStrategy
 
 
 def _load_projects() -> ModuleType:
-    path = Path(__file__).parent / "source_hash_projects" / "project.py"
+    path = Path(__file__).with_name("project.py")
     spec = importlib.util.spec_from_file_location("source_hash_project", path)
     assert spec
     assert spec.loader
