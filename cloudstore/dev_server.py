@@ -53,7 +53,7 @@ def dev_server(port: int | None, directory: Path | None, buckets: tuple[str, ...
         click.echo(_description(server, buckets, kept=directory is not None))
         code = server.wait()
         raise EmbeddedS3ServerError(
-            f"The S3 server ended by itself (exit code {code}); it printed last:\n{log_tail(server.directory)}"
+            f"The S3 server ended by itself (exit code {code}). Its last output:\n{log_tail(server.directory)}"
         )
     click.echo("Stopped." if directory is None else f"Stopped; the data stays in {directory}.")
 
@@ -101,7 +101,7 @@ def _failures_as_messages() -> Iterator[None]:
 
 @contextmanager
 def _stop_signals_interrupt() -> Iterator[None]:
-    """Raise KeyboardInterrupt at the first stop signal; further ones do not disturb the stopping.
+    """Raises KeyboardInterrupt at the first stop signal; further ones do not disturb the stopping.
 
     Set also where SIGINT is ignored, as in the background jobs of a shell; only an ignored SIGHUP (nohup) stays so.
     """

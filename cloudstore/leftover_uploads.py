@@ -78,7 +78,7 @@ def _lost(client: S3Client, entry: UploadEntry, living: Callable[[], list[Mappin
     with _gone_already():
         candidates = begun_lately(client, entry.bucket, entry.key, age_seconds, age_seconds - _LONGEST_REQUEST_SECONDS)
     found = [each for each in candidates if _part_sizes(client, entry, each) == []]
-    # Asked for after the store was, so that it tells of every upload of theirs that the store told of.
+    # Asked for after the store was, so that it includes every upload of theirs that the store has listed.
     if found and any((each.get("bucket"), each.get("key")) == (entry.bucket, entry.key) for each in living()):
         raise DagsterObjectStoreError(
             f"A killed process may have begun an upload to {s3_url(entry.bucket, entry.key)}, but another process is "

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloudstore.client import S3_OPTIONS, make_client
 from cloudstore.compute_logs.manager import S3ComputeLogManager
 from cloudstore.s3.keys import join_key
 from core.config import Field, Shape, resolve_config
 from core.definitions.configurable import DefinitionField
+from core.definitions.intermediate_storage import IntermediateStorageDefinition
 from core.definitions.mode import ModeDefinition
-from core.definitions.resource import InitResourceContext
+from core.definitions.resource import InitResourceContext, ResourceDefinition
 from core.errors import DagsterInvalidConfigError
 from core.serdes import ConfigurableClassData
 from core.serdes.yaml_file import load_yaml
@@ -82,6 +83,9 @@ _PARTS = {
 }
 _OTHER = _Part((), _WRITING | {LIST})
 
+_Definition = ResourceDefinition | IntermediateStorageDefinition
+_Defined = TypeVar("_Defined", ResourceDefinition, IntermediateStorageDefinition)
+
 
 def target_of_logs(data: ConfigurableClassData) -> Target | None:
     """Where an instance's compute logs go; None when that is not S3.
@@ -117,7 +121,10 @@ class ModeTargets:
         offered = mode.intermediate_storage_defs or {}  # the engine's own have no bucket
         storages = {name: each for name, each in offered.items() if name in (chosen or ())}
         stored = _resolved("intermediate_storage", storages, chosen)
-        self._all = {**self._resources, **{f"intermediate storage {name}": each for name, each in stored.items()}}
+        self._all: dict[str, tuple[_Definition, Any]] = {
+            **self._resources,
+            **{f"intermediate storage {name}": each for name, each in stored.items()},
+        }
 
     def names(self) -> list[str]:
         """The parts that have a bucket."""
@@ -136,7 +143,7 @@ class ModeTargets:
         bucket, prefix = _bucket_and_prefix(config) or ("", "")
         return Target(name, client, bucket, prefix, part.folders, part.needs)
 
-    def _client_of(self, name: str, definition: Any) -> S3Client:
+    def _client_of(self, name: str, definition: _Definition) -> S3Client:
         """The client that a part gets from a resource it requires."""
         for key in sorted(definition.required_resource_keys & set(self._resources)):
             required, config = self._resources[key]
@@ -159,9 +166,10 @@ def _bucket_and_prefix(config: Any) -> tuple[str, str] | None:
     return None
 
 
-def _maker(definition: Any) -> str:
-    function = getattr(definition, "resource_fn", None) or getattr(definition, "intermediate_storage_creation_fn", None)
-    return getattr(function, "__name__", "")
+def _maker(definition: _Definition) -> str:
+    if isinstance(definition, ResourceDefinition):
+        return getattr(definition.resource_fn, "__name__", "")
+    return getattr(definition.intermediate_storage_creation_fn, "__name__", "")
 
 
 def _options(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,7 +178,7 @@ def _options(config: Mapping[str, Any]) -> dict[str, Any]:
     return {**given, **{name: min(given.get(name, most), most) for name, most in _MOST_PATIENCE.items()}}
 
 
-def _resolved(section: str, definitions: Mapping[str, Any], given: Any) -> dict[str, tuple[Any, Any]]:
+def _resolved(section: str, definitions: Mapping[str, _Defined], given: object) -> dict[str, tuple[_Defined, Any]]:
     """(definition, its config) by name, without those of others that need config and are given none."""
     named = given if isinstance(given, Mapping) else {}
     fields: dict[str, Field] = {}

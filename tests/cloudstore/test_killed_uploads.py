@@ -225,7 +225,7 @@ def test_by_command_without_limits(scene: Scene, monkeypatch: pytest.MonkeyPatch
     first, second = (json.loads(each.stdout.splitlines()[0]) for each in (listed, done))
     assert (first["kind"], first["name"]) == (second["kind"], second["name"])
     assert scene.store.pending_uploads() == []
-    assert "Nothing is deleted" in CliRunner().invoke(main, ["instance", "prune"]).output
+    assert "Nothing to delete" in CliRunner().invoke(main, ["instance", "prune"]).output
 
 
 def test_a_run_that_ends_leaves_no_journal_and_one_without_uploads_makes_none(scene: Scene) -> None:

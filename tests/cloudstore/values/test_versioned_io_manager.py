@@ -394,7 +394,7 @@ def test_what_took_a_known_values_place_and_is_no_value_is_a_miss(lab: Lab) -> N
     place = lab.place(outputs[0])
     lab.client.put_object(Bucket=place.bucket, Key=place.key, Body=b"something else")
     assert lab.decide(outputs) == [False, True]
-    assert [f"{place.url} was replaced by something that is no value" in text for text in lab.warnings] == [True]
+    assert [f"{place.url} was replaced by an object that is not a value" in text for text in lab.warnings] == [True]
 
 
 def test_a_value_of_a_codec_that_is_not_known_here_is_there(lab: Lab) -> None:
