@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from cloudstore.s3.bucket import check_bucket
 from cloudstore.s3.keys import join_key
-from cloudstore.values.io_manager import VALUE_OPTIONS
 from cloudstore.values.object_store import S3ObjectStore
+from cloudstore.values.options import VALUE_OPTIONS
 from core.definitions.intermediate_storage import InitIntermediateStorageContext, intermediate_storage
 from core.resources.intermediate_storages import default_intermediate_storage_defs
 from core.values.intermediate_storage import TypeStoragePluginRegistry

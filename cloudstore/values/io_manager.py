@@ -6,15 +6,14 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cloudstore.client.options import BUCKET_OPTIONS
 from cloudstore.s3.bucket import check_bucket
 from cloudstore.s3.keys import join_key, s3_url
 from cloudstore.values import objects
 from cloudstore.values.finding import FoundValue, find_values, find_values_cheaply
+from cloudstore.values.options import VALUE_OPTIONS
 from cloudstore.values.place import Place
 from cloudstore.values.signing import signer_of
 from cloudstore.values.versions import delete_in_bucket, is_in_bucket, versions_in_bucket
-from core.config import Field, StringSource
 from core.definitions.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
 from core.values.codecs import ValueNotKeptError, codec_for
@@ -24,22 +23,6 @@ from core.values.stored_version import StoredVersion
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
-
-VALUE_OPTIONS = {
-    **BUCKET_OPTIONS,
-    "signing_key": Field(
-        StringSource,
-        is_required=False,
-        is_secret=True,
-        description="Signs values, and refuses those without a signature; CLOUDSTORE_SIGNING_KEY by default, if set.",
-    ),
-    "former_signing_key": Field(
-        StringSource,
-        is_required=False,
-        is_secret=True,
-        description="Its signatures are accepted too; CLOUDSTORE_FORMER_SIGNING_KEY by default, if set.",
-    ),
-}
 
 
 class _S3IOManager(IOManager):

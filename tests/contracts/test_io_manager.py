@@ -25,8 +25,8 @@ from cloudstore import (
 )
 from cloudstore.client import make_client
 from cloudstore.s3.keys import split_s3_url
-from cloudstore.values.io_manager import VALUE_OPTIONS
 from cloudstore.values.metadata import S3UntrustedValueError
+from cloudstore.values.options import VALUE_OPTIONS
 from core.config.validate import resolve_config
 from core.definitions.resource import build_init_resource_context
 from core.errors import DagsterInvariantViolationError, DagsterObjectNotFoundError, DagsterObjectStoreError
