@@ -164,7 +164,7 @@ def test_a_role_needs_a_region(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/no/such/file")
     options = {"role_arn": ROLE, "aws_access_key_id": "id", "aws_secret_access_key": "x"}
-    with pytest.raises(DagsterResourceUnavailableError, match="set region_name"):
+    with pytest.raises(DagsterResourceUnavailableError, match="Set region_name"):
         make_client(options)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     make_client(options)
