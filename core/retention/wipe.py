@@ -41,7 +41,7 @@ class VersionFilter(msgspec.Struct, frozen=True):
 
     def matches(self, stored: StoredVersion) -> bool:
         """Whether a version is selected."""
-        is_of_step = not self.step_keys or stored.step_key in self.step_keys
+        is_of_step = not self.step_keys or stored.handle.step_key in self.step_keys
         return is_of_step and (not self.version_prefixes or stored.version.startswith(self.version_prefixes))
 
 
@@ -179,7 +179,8 @@ def _keep_reasons(
 
 def _listing_order(version: ManagedVersion) -> tuple[str, str, str, datetime, str]:
     stored = version.stored
-    return stored.step_key, stored.output_name, stored.mapping_key or "", stored.stored_at, stored.address
+    handle = stored.handle
+    return handle.step_key, handle.output_name, handle.mapping_key or "", stored.stored_at, stored.address
 
 
 def _age_order(version: ManagedVersion) -> tuple[datetime, str]:

@@ -8,6 +8,8 @@ from datetime import datetime
 
 import msgspec
 
+from core.events.payloads import StepOutputHandle
+
 _VERSION = re.compile("[0-9a-f]{64}")  # as `core.plan.canonical.digest` makes them
 
 
@@ -15,18 +17,14 @@ class StoredVersion(msgspec.Struct, frozen=True):
     """A stored value.
 
     Attributes:
-        step_key: the step.
-        output_name: the output.
-        mapping_key: which of a dynamic output's values.
+        handle: the output.
         version: of the output.
         address: where it is: what `IOManager.get_address` gives for it.
         size_bytes: how large it is there.
         stored_at: when it was stored, in UTC.
     """
 
-    step_key: str
-    output_name: str
-    mapping_key: str | None
+    handle: StepOutputHandle
     version: str
     address: str
     size_bytes: int
@@ -35,8 +33,8 @@ class StoredVersion(msgspec.Struct, frozen=True):
     @property
     def names(self) -> list[str]:
         """list[str]: what `OutputContext.get_versioned_output_identifier` gives for it."""
-        mapping = [] if self.mapping_key is None else [self.mapping_key]
-        return [self.step_key, self.output_name, *mapping, self.version]
+        mapping = [] if self.handle.mapping_key is None else [self.handle.mapping_key]
+        return [self.handle.step_key, self.handle.output_name, *mapping, self.version]
 
 
 def stored_version(names: Sequence[str], address: str, size_bytes: int, stored_at: datetime) -> StoredVersion | None:
@@ -47,5 +45,4 @@ def stored_version(names: Sequence[str], address: str, size_bytes: int, stored_a
     """
     if not 3 <= len(names) <= 4 or not _VERSION.fullmatch(names[-1]):
         return None
-    mapping_key = names[2] if len(names) == 4 else None
-    return StoredVersion(names[0], names[1], mapping_key, names[-1], address, size_bytes, stored_at)
+    return StoredVersion(StepOutputHandle(*names[:-1]), names[-1], address, size_bytes, stored_at)

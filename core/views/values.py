@@ -13,7 +13,7 @@ from core.values.stored_version import StoredVersion
 
 
 class ValueReport(msgspec.Struct, frozen=True):
-    """A stored value, with the fields of `StoredVersion`.
+    """A stored value, with the fields of its `StoredVersion` and of the handle in it.
 
     Attributes:
         used_by_runs: how many runs of the instance stored it or found it.
@@ -33,4 +33,9 @@ def report_values(instance: DagsterInstance, versions: Iterable[StoredVersion]) 
     """The reports of stored versions, in their order."""
     listed = list(versions)
     users = count_users(instance, [each.address for each in listed])
-    return [ValueReport(**msgspec.structs.asdict(each), used_by_runs=users[each.address]) for each in listed]
+    return [_report(each, users[each.address]) for each in listed]
+
+
+def _report(stored: StoredVersion, used_by_runs: int) -> ValueReport:
+    fields = msgspec.structs.asdict(stored)
+    return ValueReport(**msgspec.structs.asdict(fields.pop("handle")), **fields, used_by_runs=used_by_runs)

@@ -16,6 +16,7 @@ import pytest
 from cloudstore import VersionedPickledObjectS3IOManager, transfer
 from cloudstore.s3.keys import split_s3_url
 from core.errors import DagsterInvariantViolationError, DagsterStorageError
+from core.events import StepOutputHandle
 from core.resources.versioned_fs_io_manager import VersionedPickledObjectFilesystemIOManager
 from core.values.io_context import InputContext, OutputContext, build_output_context
 from core.values.io_manager import MemoizableIOManager
@@ -115,16 +116,19 @@ def output(
     return build_output_context(step_key, name, mapping_key=mapping_key, version=version)
 
 
-def identity(stored: StoredVersion) -> tuple[str, str, str | None, str]:
-    return stored.step_key, stored.output_name, stored.mapping_key, stored.version
+Identity = tuple[StepOutputHandle, str]
 
 
-def identity_of(context: OutputContext) -> tuple[str, str, str | None, str]:
+def identity(stored: StoredVersion) -> Identity:
+    return stored.handle, stored.version
+
+
+def identity_of(context: OutputContext) -> Identity:
     assert context.version
-    return context.step_key, context.name, context.mapping_key, context.version
+    return StepOutputHandle(context.step_key, context.name, context.mapping_key), context.version
 
 
-def listed(place: Place) -> dict[tuple[str, str, str | None, str], StoredVersion]:
+def listed(place: Place) -> dict[Identity, StoredVersion]:
     found = list(place.manager.stored_versions())
     by_identity = {identity(each): each for each in found}
     assert len(by_identity) == len(found)
@@ -232,7 +236,7 @@ def test_many_are_listed_by_pages_and_deleted_by_batches(moto_client: S3Client, 
     moto_client.meta.events.register("before-call.s3", note)
     try:
         found = listed(place)
-        assert {version for _, _, _, version in found} == set(versions)
+        assert {version for _, version in found} == set(versions)
         assert requests == ["ListObjectsV2"] * 2
         place.manager.delete_versions(list(found.values()))
         assert requests[2:] == ["DeleteObjects"] * 2
@@ -314,7 +318,7 @@ class CannotList(MemoizableIOManager):
 
 def test_an_io_manager_that_cannot_list_says_so() -> None:
     manager = CannotList()
-    stored = StoredVersion("s", "result", None, V1, "somewhere", 1, datetime.now(UTC))
+    stored = StoredVersion(StepOutputHandle("s"), V1, "somewhere", 1, datetime.now(UTC))
     with pytest.raises(DagsterInvariantViolationError, match=r"class CannotList cannot list .* stored_versions\."):
         manager.stored_versions()
     for delete in (manager.delete_version, lambda each: manager.delete_versions([each])):

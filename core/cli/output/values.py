@@ -52,7 +52,7 @@ def note_kept(selection: Selection, criteria: WipeCriteria) -> None:
 
 def note_unknown_steps(versions: Iterable[ManagedVersion], step_keys: Iterable[str]) -> None:
     """Says on stderr which of some steps have no stored value, and which steps have one."""
-    known = {each.stored.step_key for each in versions}
+    known = {each.stored.handle.step_key for each in versions}
     for step_key in sorted(set(step_keys) - known):
         stored = f"Steps with stored values: {', '.join(sorted(map(printable, known))) or 'none'}."
         click.echo(f"No value of step {step_key!r} is stored. {stored}", err=True)
