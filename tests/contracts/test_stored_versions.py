@@ -319,10 +319,10 @@ class CannotList(MemoizableIOManager):
 def test_an_io_manager_that_cannot_list_says_so() -> None:
     manager = CannotList()
     stored = StoredVersion(StepOutputHandle("s"), V1, "somewhere", 1, datetime.now(UTC))
-    with pytest.raises(DagsterInvariantViolationError, match=r"class CannotList cannot list .* stored_versions\."):
+    with pytest.raises(DagsterInvariantViolationError, match=r"class CannotList cannot list .* stored_versions "):
         manager.stored_versions()
     for delete in (manager.delete_version, lambda each: manager.delete_versions([each])):
-        with pytest.raises(DagsterInvariantViolationError, match=r"class CannotList cannot delete .* delete_version\."):
+        with pytest.raises(DagsterInvariantViolationError, match=r"class CannotList cannot delete .* delete_version "):
             delete(stored)
 
 
