@@ -5,18 +5,16 @@ from __future__ import annotations
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import click
 
 from core.cli.failures import clear_failures
 from core.cli.loading import find_run
 from core.compute_logs.manager import ComputeIOType
-from core.errors import DagsterExecutionStepNotFoundError, DagsterStorageError
-from core.events.payloads import StepMemoizedData
+from core.errors import DagsterStorageError
 from core.instance import DagsterInstance, persistent_instance
 from core.records.pipeline_run import IN_PROGRESS_STATUSES, PipelineRun, PipelineRunsFilter
-from core.records.tags import COMPUTE_LOGS_PRUNED_TAG, EVENTS_PRUNED_TAG
+from core.views.step_logs import find_attempt
 
 _POLL_SECONDS = 0.5
 _END_POLL_SECONDS, _MAX_END_POLLS = 0.05, 40  # a living process stores its events within milliseconds, so 2 s are ample
@@ -55,7 +53,7 @@ def show(run_id: str, step_key: str, stderr: bool, follow: bool, attempt: int | 
         run = find_run(instance, run_id)
         if follow:
             _wait_for_attempt(instance, run, step_key, attempt or 1)
-        number = _attempt_to_show(instance, run, step_key, attempt)
+        number = find_attempt(instance, run, step_key, attempt)
         _print_log(instance, run, step_key, io_type, number, follow)
         while follow and attempt is None and _is_begun_again(instance, run, step_key, number):
             number += 1
@@ -128,52 +126,3 @@ def _step_events(instance: DagsterInstance, run: PipelineRun, step_key: str) -> 
     """The number of events of each type that a step has."""
     events = (entry.dagster_event for entry in instance.all_logs(run.run_id))
     return Counter(event.event_type_value for event in events if event is not None and event.step_key == step_key)
-
-
-def _captured(instance: DagsterInstance, run: PipelineRun) -> dict[str, int]:
-    """The steps whose output was captured, each with its number of attempts."""
-    counts: dict[str, int] = {}
-    for entry in instance.all_logs(run.run_id):
-        event = entry.dagster_event
-        if event is not None and event.event_type_value == "LOGS_CAPTURED" and event.step_key:
-            counts[event.step_key] = counts.get(event.step_key, 0) + 1
-    return counts
-
-
-def _attempt_to_show(instance: DagsterInstance, run: PipelineRun, step_key: str, attempt: int | None) -> int:
-    """The requested attempt, or the last one by default.
-
-    Raises:
-        DagsterExecutionStepNotFoundError: there are no logs of it; the message says why.
-    """
-    pruned = run.tags.get(COMPUTE_LOGS_PRUNED_TAG)
-    if pruned:
-        raise DagsterExecutionStepNotFoundError(
-            f"Run {run.run_id}: its compute logs were pruned ({pruned}).", [step_key]
-        )
-    pruned = run.tags.get(EVENTS_PRUNED_TAG)
-    if pruned:  # and with them the names of its steps, so ask for the log itself
-        number = attempt or 1
-        if instance.compute_log_manager.is_watch_completed(run.run_id, step_key, number):
-            return number
-        which = f"an attempt {attempt} at step" if attempt else "a step"
-        message = f"Run {run.run_id} has no logs of {which} {step_key!r}; its events were pruned ({pruned})."
-        raise DagsterExecutionStepNotFoundError(message, [step_key])
-    captured = _captured(instance, run)
-    if step_key in captured:
-        last = captured[step_key]
-        if attempt is not None and attempt > last:
-            message = f"Run {run.run_id} has no attempt {attempt} at step {step_key!r}; the last one is {last}."
-            raise DagsterExecutionStepNotFoundError(message, [step_key])
-        return attempt or last
-    for entry in instance.all_logs(run.run_id):
-        event: Any = entry.dagster_event
-        if event and event.step_key == step_key and isinstance(event.event_specific_data, StepMemoizedData):
-            makers = sorted({output.run_id for output in event.event_specific_data.outputs if output.run_id})
-            made = f"; its outputs are from run {' and run '.join(makers)}" if makers else ""
-            message = f"Step {step_key!r} was memoized in run {run.run_id}{made}."
-            raise DagsterExecutionStepNotFoundError(message, [step_key])
-    known = ", ".join(sorted(captured)) or "none"
-    raise DagsterExecutionStepNotFoundError(
-        f"Run {run.run_id} has no step {step_key!r}. Steps with logs: {known}.", [step_key]
-    )

@@ -181,7 +181,7 @@ def show_bucket(console: Console, listed: dict[str, list[tuple[str, int]]]) -> N
         total = human_bytes(sum(size for _address, size in objects))
         console.print(f"[bold]{kind}[/] in the bucket: {len(objects)} objects, {total}")
         for address, size in objects[:MAX_LISTED]:
-            console.out(f"  {address}  {human_bytes(size)}", highlight=False)
+            console.out(f"  {human_bytes(size):>9}  {address}", highlight=False)
         if len(objects) > MAX_LISTED:
             console.out(f"  ... and {len(objects) - MAX_LISTED} more", highlight=False)
         console.print()
