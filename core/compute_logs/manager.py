@@ -8,7 +8,8 @@ from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from typing import Any
 
-from core.compute_logs.capture import Echo, OutputCapture
+from core.compute_logs.capture import OutputCapture
+from core.compute_logs.captured_stream import Echo
 from core.compute_logs.names import IO_TYPE_EXTENSION, ComputeIOType
 from core.compute_logs.pieces import MAX_BYTES_FILE_READ, ComputeLogFileData, check_piece
 from core.compute_logs.size_cap import SizeCap

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.text import Text
 
 from core.cli.output.text import human_bytes
-from core.compute_logs.capture import Echo
+from core.compute_logs.captured_stream import Echo
 from core.compute_logs.manager import ComputeLogManager
 from core.events.records import DagsterEvent
 from core.instance import DagsterInstance

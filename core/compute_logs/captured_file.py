@@ -1,0 +1,50 @@
+"""The file of a log while it is written."""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+_FILE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+
+
+class LogFile:
+    """A file for a log, which takes the log's name when there is something in it."""
+
+    def __init__(self, nameless_path: str) -> None:
+        self.nameless_path = nameless_path
+        self.descriptor = _created(nameless_path)
+        self.path: str | None = None
+        self.is_empty = True
+        self.naming = threading.Lock()
+
+    def name_if_written(self) -> None:
+        """Gives it the log's name, if something was written."""
+        if self.is_empty and os.fstat(self.descriptor).st_size:
+            self.give_name()
+
+    def give_name(self) -> None:
+        """Gives it the log's name."""
+        with self.naming:  # its content is shown only when it has its name
+            if self.is_empty and self.path is not None:
+                with suppress(OSError):  # its folder was deleted meanwhile; a step does not fail for its log
+                    Path(self.nameless_path).replace(self.path)
+                self.is_empty = False
+
+    def close(self) -> None:
+        """Closes it, and deletes it if it has no log's name."""
+        os.close(self.descriptor)
+        if self.is_empty:
+            with suppress(OSError):
+                Path(self.nameless_path).unlink()
+
+
+def _created(path: str) -> int:
+    """The descriptor of a file in a folder that is made when it is not there."""
+    while True:
+        try:
+            return os.open(path, _FILE_FLAGS, 0o644)
+        except FileNotFoundError:  # also when somebody has deleted the folder just now, because it was empty
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
