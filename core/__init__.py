@@ -23,7 +23,7 @@ from core.config import (
 )
 from core.definitions.configurable import ConfigSchema, configured
 from core.definitions.dependency import DependencyDefinition, MultiDependencyDefinition, SolidInvocation
-from core.definitions.executor import Executor, ExecutorDefinition, ExecutorRequirement, InitExecutorContext, executor
+from core.definitions.executor import ExecutorDefinition, ExecutorRequirement, InitExecutorContext, executor
 from core.definitions.input_output import InputDefinition, OutputDefinition
 from core.definitions.intermediate_storage import (
     InitIntermediateStorageContext,
@@ -88,7 +88,8 @@ from core.events import (
     StepOutputHandle,
     TypeCheck,
 )
-from core.execution.context import SolidExecutionContext
+from core.execution.contexts.solid import SolidExecutionContext
+from core.execution.executor import Executor
 from core.execution.memo.preview import PlannedRun
 from core.execution.results import PipelineExecutionResult, SolidExecutionResult
 from core.executors import in_process_executor

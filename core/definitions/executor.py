@@ -2,55 +2,15 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import Any, overload
 
 import msgspec
 
-from core.config import Field, Selector
 from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name, key_set
 from core.definitions.environment import IPipeline
-from core.errors import DagsterUnmetExecutorRequirementsError
-from core.events.records import DagsterEvent
 from core.instance import DagsterInstance
-
-
-class RetryMode(Enum):
-    """Whether an executor heeds a step's request to be run again."""
-
-    ENABLED = "enabled"
-    DISABLED = "disabled"
-    DEFERRED = "deferred"
-
-
-RETRIES_FIELD = Field(
-    Selector({mode.value: Field({}, is_required=False) for mode in (RetryMode.ENABLED, RetryMode.DISABLED)}),
-    default_value={RetryMode.ENABLED.value: {}},
-    description="Whether a step that raises RetryRequested runs again.",
-)
-
-
-class Executor(ABC):
-    """Runs the steps of an execution plan in an order that its dependencies allow."""
-
-    @abstractmethod
-    def execute(self, pipeline_context: Any, execution_plan: Any) -> Iterator[DagsterEvent]:
-        """Runs every step of the plan.
-
-        Args:
-            pipeline_context: the run: its definitions, resources, log and instance.
-            execution_plan: the ExecutionPlan.
-
-        Returns:
-            The events of the run's steps as they happen; each is recorded already.
-        """
-
-    @property
-    @abstractmethod
-    def retries(self) -> RetryMode:
-        """RetryMode: whether requests to run a step again are heeded."""
 
 
 class ExecutorRequirement(Enum):
@@ -77,7 +37,8 @@ class InitExecutorContext(msgspec.Struct, frozen=True):
     instance: DagsterInstance
 
 
-ExecutorCreationFn = Callable[[InitExecutorContext], Executor]
+ExecutorCreationFn = Callable[[InitExecutorContext], object]
+"""Makes the Executor. What an Executor does is said above, in `core.execution.executor`, where plans and runs are."""
 
 
 class ExecutorDefinition(ConfigurableDefinition):
@@ -105,19 +66,6 @@ class ExecutorDefinition(ConfigurableDefinition):
         self.requirements = tuple(requirements or ())
         self.executor_creation_fn = executor_creation_fn
         self.required_resource_keys = key_set(required_resource_keys, f"executor {name!r}")
-
-    def create(self, init_context: InitExecutorContext) -> Executor:
-        """Makes the executor.
-
-        Raises:
-            DagsterUnmetExecutorRequirementsError: the definition has no creation function, or it made no Executor.
-        """
-        made = self.executor_creation_fn(init_context) if self.executor_creation_fn else None
-        if not isinstance(made, Executor):
-            raise DagsterUnmetExecutorRequirementsError(
-                f"The creation function of executor {self.name!r} must return an Executor; it returned {made!r}."
-            )
-        return made
 
 
 @overload

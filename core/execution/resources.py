@@ -11,11 +11,13 @@ from core.config import unknown_name
 from core.definitions.resource import InitResourceContext, ResourceDefinition
 from core.errors import (
     DagsterInvalidDefinitionError,
+    DagsterInvariantViolationError,
     DagsterResourceFunctionError,
     DagsterUnknownResourceError,
     user_code_error_boundary,
 )
 from core.plan import ExecutionPlan, ExecutionStep
+from core.values.io_manager import IOManager
 
 
 class Resources:
@@ -79,6 +81,21 @@ class RunResources:
         if key not in self._values:
             self._values[key] = self._create(key)
         return self._values[key]
+
+    def io_manager(self, key: str) -> IOManager:
+        """The IO manager under a key, started now if it was not.
+
+        Raises:
+            DagsterInvariantViolationError: it is something else.
+            DagsterResourceFunctionError: its function raised.
+        """
+        manager = self.get(key)
+        if not isinstance(manager, IOManager):
+            raise DagsterInvariantViolationError(
+                f"The resource {key!r} is used as an IO manager, but it is an instance of {type(manager).__name__}, "
+                "which is not a subclass of IOManager."
+            )
+        return manager
 
     def config(self, key: str) -> Any:
         """The checked config under a key, or None."""

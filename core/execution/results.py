@@ -11,7 +11,7 @@ from core.errors import DagsterInvariantViolationError
 from core.events.payloads import HandledOutputData, StepFailureData, StepMaterializationData, StepOutputHandle
 from core.events.records import DagsterEvent
 from core.events.user_events import DEFAULT_OUTPUT, AssetMaterialization
-from core.execution.context import PipelineContext
+from core.execution.contexts.pipeline import PipelineContext
 
 
 class SolidExecutionResult:
@@ -75,8 +75,8 @@ class SolidExecutionResult:
         if not given:
             return None
         try:
-            manager = self._context.io_manager(outputs[output_name].io_manager_key)
-            values = {each.mapping_key: manager.load_input(self._context.input_context(each)) for each in given}
+            manager = self._context.resources.io_manager(outputs[output_name].io_manager_key)
+            values = {each.mapping_key: manager.load_input(self._context.io_contexts.result(each)) for each in given}
         finally:
             self._context.resources.close()
         return values.get(None, values)  # an output that is not dynamic has one value, and no mapping key
@@ -132,7 +132,8 @@ class PipelineExecutionResult:
     @property
     def memoized_step_keys(self) -> list[str]:
         """list[str]: the steps that were not executed because their outputs were stored."""
-        return list(self._context.execution_plan.memoized)  # but for those of which it turned out that they were not
+        executed = set(self.executed_step_keys)  # of some memoized steps, values turn out to be lost
+        return [key for key in self._context.execution_plan.memoized if key not in executed]
 
     @property
     def solid_result_list(self) -> list[SolidExecutionResult]:

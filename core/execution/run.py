@@ -6,16 +6,12 @@ import logging
 import time
 from collections.abc import Callable
 
-import msgspec
-
 from core.definitions.executor import InitExecutorContext
-from core.definitions.logger import InitLoggerContext
-from core.definitions.resource import InitResourceContext
 from core.errors import (
     DagsterError,
     DagsterExecutionInterruptedError,
     DagsterResourceFunctionError,
-    user_code_error_boundary,
+    DagsterUnmetExecutorRequirementsError,
 )
 from core.events.payloads import (
     EngineEventData,
@@ -23,35 +19,29 @@ from core.events.payloads import (
     PipelineCanceledData,
     PipelineFailureData,
     PipelineSuccessData,
-    PlanVersionedData,
 )
 from core.events.records import DagsterEvent, EventLogEntry
-from core.execution.ancestors import Ancestors, find_ancestors
-from core.execution.context import PipelineContext
-from core.execution.memo.decide import decide
-from core.execution.memo.fingerprints import fingerprints_of
+from core.execution.contexts.pipeline import PipelineContext
+from core.execution.executor import Executor
+from core.execution.memo.planning import FinalPlan, final_plan
+from core.execution.opening import OpenRun, open_run
 from core.execution.prepare import PreparedRun
 from core.execution.requirements import check_requirements
-from core.execution.resources import Resources, RunResources, keys_of
+from core.execution.resources import keys_of
 from core.execution.results import PipelineExecutionResult
 from core.execution.steps.in_turn import users_own
 from core.instance import DagsterInstance
 from core.instance.event_writer import EventWriter
-from core.log_manager import DagsterLogManager, EventSink
+from core.log_manager import EventSink
+from core.plan import ExecutionPlan
 from core.serdes import SerializableErrorInfo, error_info
-from core.usage import Usage, UsageMeter
-
-_CONTEXT_TAGS = {"pipeline", "solid", "solid_definition", "step_key"}
-"""What messages say of where they come from; tags of a run do not take their place."""
+from core.usage import Usage
 
 OnEvent = Callable[[DagsterEvent], None]
 
 
 def execute_prepared(
-    prepared: PreparedRun,
-    instance: DagsterInstance,
-    raise_on_error: bool,
-    on_event: OnEvent | None = None,
+    prepared: PreparedRun, instance: DagsterInstance, raise_on_error: bool, on_event: OnEvent | None = None
 ) -> PipelineExecutionResult:
     """Executes a prepared run.
 
@@ -65,15 +55,14 @@ def execute_prepared(
         on_event: called with each event of the run when it happens.
 
     Raises:
+        DagsterUnmetExecutorRequirementsError: the executor cannot run it; the run is refused.
         DagsterRunConflict: another process executes the run, which is stored, or it has ended; the run is refused.
         DagsterResourceUnavailableError: what a resource needs is not there; the run is refused.
         Exception: where `raise_on_error`, what failed it.
     """
+    check_requirements(prepared, instance)
     writer = EventWriter(instance.handle_new_events)
-    sink = _event_sink(writer, on_event)
-    ancestors = find_ancestors(instance, prepared.run, prepared.plan)
-    context = pipeline_context(prepared, instance, raise_on_error, ancestors, sink)
-    run = _Run(prepared, context, writer)
+    run = _Run(open_run(prepared, instance, _event_sink(writer, on_event)), writer, raise_on_error)
     try:
         return run.execute()
     finally:
@@ -95,135 +84,128 @@ def _event_sink(writer: EventWriter, on_event: OnEvent | None) -> EventSink:
 class _Run:
     """One run from its first resource to its last event."""
 
-    def __init__(self, prepared: PreparedRun, context: PipelineContext, writer: EventWriter) -> None:
-        self._prepared = prepared
-        self._context = context
+    def __init__(self, run: OpenRun, writer: EventWriter, raise_on_error: bool) -> None:
+        self._run = run
         self._writer = writer
+        self._raise_on_error = raise_on_error
         self._events: list[DagsterEvent] = []
         self._started = time.perf_counter()
-        self._versioned: PlanVersionedData | None = None
 
     def execute(self) -> PipelineExecutionResult:
         try:
-            resource_error = self._start_resources()
-            planning_usage = self._context.usage.read()
-            self._accept()
+            final, resource_error = self._plan()
+            planning_usage = self._run.usage.read()
+            context = PipelineContext(self._run, final.plan, self._raise_on_error)
+            self._accept(context)
         except BaseException:
-            self._context.resources.close()
+            self._run.resources.close()
             raise
         if resource_error is not None:
-            return self._failed(resource_error)
+            return self._failed(context, resource_error)
         try:
-            self._record_memoized()
-            self._execute_steps()
-            self._context.resources.close()
+            self._record_memoized(context, final)
+            self._execute_steps(context)
+            self._run.resources.close()
         except Exception as error:  # noqa: BLE001  recorded, and raised again where the caller wants it
-            return self._failed(error)
+            return self._failed(context, error)
         except BaseException as error:
-            self._canceled(error)
+            self._canceled(context, error)
             raise
         if any(event.is_step_failure for event in self._events):
-            return self._failed(None)
-        self._record_end(
-            "PIPELINE_SUCCESS",
-            f"Finished the run of pipeline {self._context.pipeline_name!r}.",
-            PipelineSuccessData(self._duration_ms, self._usage, planning_usage),
-        )
-        return self._result()
+            return self._failed(context, None)
+        message = f"Finished the run of pipeline {context.pipeline_name!r}."
+        data = PipelineSuccessData(self._duration_ms, self._usage, planning_usage)
+        self._record_end(context, "PIPELINE_SUCCESS", message, data)
+        return PipelineExecutionResult(context, self._events)
 
-    def _start_resources(self) -> DagsterResourceFunctionError | None:
-        """Starts them, and decides what to execute; the error of a resource of the user's fails a run that exists."""
-        check_requirements(self._prepared, self._context.instance)
+    def _plan(self) -> tuple[FinalPlan, DagsterResourceFunctionError | None]:
+        """Decides what to execute, and starts the resources for it.
+
+        The error of a resource of the user's is returned, and not raised: it fails a run that exists.
+        """
+        final = FinalPlan(self._run.prepared.plan)
         try:
-            self._version_plan()
-            if self._prepared.is_memoized:
-                self._context.execution_plan = decide(self._context)
-            self._context.resources.start(_keys_to_start(self._context, self._prepared))
+            final = final_plan(self._run)
+            self._run.resources.start(_keys_to_start(self._run.prepared, final.plan))
         except DagsterResourceFunctionError as error:
-            return error
-        return None
+            return final, error
+        return final, None
 
-    def _version_plan(self) -> None:
-        """Works out the versions that the prepared plan lacks, and what is to be recorded of them."""
-        fingerprints = fingerprints_of(self._context.execution_plan, self._context.resources)
-        if fingerprints or self._prepared.is_memoized:
-            versioning = self._prepared.versioning.with_fingerprints(fingerprints)
-            self._context.execution_plan = versioning.versioned_plan()
-            self._versioned = versioning.described()
-
-    def _accept(self) -> None:
+    def _accept(self, context: PipelineContext) -> None:
         """From here on the run exists, and this process executes it."""
-        if self._prepared.is_stored:
-            self._context.instance.take_up_run(self._context.run_id)
+        if self._run.prepared.is_stored:
+            context.instance.take_up_run(context.run_id)
         else:
-            self._context.instance.add_run(self._context.pipeline_run)
-        name, run_id = self._context.pipeline_name, self._context.run_id
-        self._context.instance.recover()
-        self._context.instance.compute_log_manager.hide(self._context.run_id, self._prepared.secrets)
-        self._record("PIPELINE_START", f"Started run {run_id} of {name!r} in mode {self._prepared.mode.name!r}.")
+            context.instance.add_run(context.pipeline_run)
+        context.instance.recover()
+        context.instance.compute_log_manager.hide(context.run_id, self._run.prepared.secrets)
+        message = f"Started run {context.run_id} of {context.pipeline_name!r} in mode {context.mode_def.name!r}."
+        self._take(context.record("PIPELINE_START", message))
         self._writer.start()
 
-    def _record_memoized(self) -> None:
-        plan = self._context.execution_plan
-        if self._prepared.is_memoized and self._versioned is not None:
-            message = f"{len(plan.memoized)} of {len(self._versioned.steps)} steps are not executed."
-            self._record("PLAN_VERSIONED", message, msgspec.structs.replace(self._versioned, lost=dict(plan.lost)))
+    def _record_memoized(self, context: PipelineContext, final: FinalPlan) -> None:
+        plan = final.plan
+        if final.versioned is not None:
+            message = f"{len(plan.memoized)} of {len(final.versioned.steps)} steps are not executed."
+            self._take(context.record("PLAN_VERSIONED", message, final.versioned))
         for key, data in plan.memoized.items():
             message = f"Step {key!r} is not executed: its outputs are stored, or needed by nobody."
-            self._take(self._context.step_context(plan.steps[key]).record("STEP_MEMOIZED", message, data))
+            self._take(context.record_step(plan.steps[key], "STEP_MEMOIZED", message, data))
 
-    def _execute_steps(self) -> None:
-        plan = self._context.execution_plan
-        if not plan.step_keys_to_execute:
+    def _execute_steps(self, context: PipelineContext) -> None:
+        if not context.execution_plan.step_keys_to_execute:
             return
-        _name, config = self._prepared.environment.execution
-        init_context = InitExecutorContext(
-            self._prepared.pipeline, self._prepared.executor_def, config, self._context.instance
-        )
-        executor = self._prepared.executor_def.create(init_context)
-        for event in executor.execute(self._context, plan):
+        for event in self._executor().execute(context, context.execution_plan):
             self._take(event)
 
-    def _failed(self, error: Exception | None) -> PipelineExecutionResult:
+    def _executor(self) -> Executor:
+        prepared = self._run.prepared
+        definition, (_name, config) = prepared.executor_def, prepared.environment.execution
+        create = definition.executor_creation_fn
+        init_context = InitExecutorContext(prepared.pipeline, definition, config, self._run.instance)
+        made = create(init_context) if create is not None else None
+        if not isinstance(made, Executor):
+            raise DagsterUnmetExecutorRequirementsError(
+                f"The creation function of executor {definition.name!r} must return an Executor; it returned {made!r}."
+            )
+        return made
+
+    def _failed(self, context: PipelineContext, error: Exception | None) -> PipelineExecutionResult:
         try:
-            self._context.resources.close()
+            self._run.resources.close()
         except DagsterError as close_error:
             error = error or close_error
         info = error_info(error) if error else None
         failed_steps = [event.step_key for event in self._events if event.is_step_failure]
         why = f"these steps failed: {', '.join(map(str, failed_steps))}" if failed_steps else str(error)
-        self._record_end(
-            "PIPELINE_FAILURE",
-            f"The run of pipeline {self._context.pipeline_name!r} failed: {why}.",
-            PipelineFailureData(info, self._duration_ms, self._usage),
-            None if failed_steps else info,
-        )
-        if error is not None and self._context.raise_on_error:
+        message = f"The run of pipeline {context.pipeline_name!r} failed: {why}."
+        data = PipelineFailureData(info, self._duration_ms, self._usage)
+        self._record_end(context, "PIPELINE_FAILURE", message, data, None if failed_steps else info)
+        if error is not None and self._raise_on_error:
             raise users_own(error)
-        return self._result()
+        return PipelineExecutionResult(context, self._events)
 
-    def _canceled(self, error: BaseException) -> None:
+    def _canceled(self, context: PipelineContext, error: BaseException) -> None:
         try:
-            self._context.resources.close()
+            self._run.resources.close()
         finally:
             is_asked_for = isinstance(error, KeyboardInterrupt | DagsterExecutionInterruptedError)
             kind = "PIPELINE_CANCELED" if is_asked_for else "PIPELINE_FAILURE"
             info = error_info(error)
             data = PipelineCanceledData(info) if is_asked_for else PipelineFailureData(info, self._duration_ms)
-            self._record_end(kind, f"The run was ended by {type(error).__name__}.", data)
-
-    def _result(self) -> PipelineExecutionResult:
-        return PipelineExecutionResult(self._context, self._events)
+            self._record_end(context, kind, f"The run was ended by {type(error).__name__}.", data)
 
     def _record_end(
-        self, event_type: str, message: str, data: EventSpecificData, error: SerializableErrorInfo | None = None
+        self,
+        context: PipelineContext,
+        event_type: str,
+        message: str,
+        data: EventSpecificData,
+        error: SerializableErrorInfo | None = None,
     ) -> None:
-        for warning in self._context.instance.compute_log_manager.finish_run(self._context.pipeline_run):
-            self._take(self._context.record("ENGINE_EVENT", warning, EngineEventData(), level=logging.WARNING))
-        self._take(self._context.record(event_type, message, data, error))
-
-    def _record(self, event_type: str, message: str, data: EventSpecificData | None = None) -> None:
-        self._take(self._context.record(event_type, message, data))
+        for warning in context.instance.compute_log_manager.finish_run(context.pipeline_run):
+            self._take(context.record("ENGINE_EVENT", warning, EngineEventData(), level=logging.WARNING))
+        self._take(context.record(event_type, message, data, error))
 
     def _take(self, event: DagsterEvent) -> None:
         self._events.append(event)
@@ -234,55 +216,10 @@ class _Run:
 
     @property
     def _usage(self) -> Usage:
-        return self._context.usage.read()
+        return self._run.usage.read()
 
 
-def _keys_to_start(context: PipelineContext, prepared: PreparedRun) -> set[str]:
+def _keys_to_start(prepared: PreparedRun, plan: ExecutionPlan) -> set[str]:
     """Keys of the resources that the steps to execute need: their own, and those that store and load values."""
-    plan = context.execution_plan
     keys = set(prepared.executor_def.required_resource_keys)
     return keys.union(*(keys_of(plan, step) for step in plan.steps_to_execute))
-
-
-def pipeline_context(
-    prepared: PreparedRun,
-    instance: DagsterInstance,
-    raise_on_error: bool,
-    ancestors: Ancestors,
-    event_sink: EventSink,
-) -> PipelineContext:
-    """The context of a run that has not begun."""
-    log = _log_manager(prepared, event_sink)
-    usage = UsageMeter()
-    run = prepared.run
-
-    def init_context(key: str, required: Resources) -> InitResourceContext:
-        config = prepared.environment.resources.get(key)
-        definition = prepared.resource_defs[key]
-        return InitResourceContext(config, definition, run, log, instance, required, usage, instance.leftovers)
-
-    return PipelineContext(
-        prepared.pipeline,
-        prepared.mode,
-        run,
-        prepared.environment,
-        instance,
-        prepared.plan,
-        log,
-        RunResources(prepared.resource_defs, prepared.environment.resources, init_context),
-        usage,
-        raise_on_error,
-        ancestors,
-    )
-
-
-def _log_manager(prepared: PreparedRun, event_sink: EventSink) -> DagsterLogManager:
-    loggers: list[logging.Logger] = []
-    for key, config in prepared.environment.loggers.items():
-        definition = prepared.mode.logger_defs[key]
-        init_context = InitLoggerContext(config, definition, prepared.pipeline, prepared.run.run_id)
-        with user_code_error_boundary(DagsterResourceFunctionError, f"Logger {key!r} could not be made"):
-            loggers.append(definition.create(init_context))
-    user_tags = {key: value for key, value in prepared.run.tags.items() if key not in _CONTEXT_TAGS}
-    tags = {**user_tags, "pipeline": prepared.pipeline.name}
-    return DagsterLogManager(prepared.run.run_id, tags, loggers, event_sink)

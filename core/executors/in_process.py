@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from core.definitions.executor import (
-    RETRIES_FIELD,
-    Executor,
-    InitExecutorContext,
-    RetryMode,
-    executor,
-)
+from core.config import Field, Selector
+from core.definitions.executor import InitExecutorContext, executor
 from core.events.records import DagsterEvent
+from core.execution.contexts.pipeline import PipelineContext
+from core.execution.executor import Executor, RetryMode
 from core.execution.steps.in_turn import execute_steps
+from core.plan import ExecutionPlan
+
+RETRIES_FIELD = Field(
+    Selector({mode.value: Field({}, is_required=False) for mode in (RetryMode.ENABLED, RetryMode.DISABLED)}),
+    default_value={RetryMode.ENABLED.value: {}},
+    description="Whether a step that raises RetryRequested runs again.",
+)
 
 
 class InProcessExecutor(Executor):
@@ -30,7 +33,7 @@ class InProcessExecutor(Executor):
     def retries(self) -> RetryMode:
         return self._retries
 
-    def execute(self, pipeline_context: Any, execution_plan: Any) -> Iterator[DagsterEvent]:
+    def execute(self, pipeline_context: PipelineContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
         return execute_steps(pipeline_context, execution_plan, self._retries)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from core.definitions.dependency import Solid
+from core.definitions.environment import SolidConfig
 from core.definitions.input_output import InputDefinition, OutputDefinition
-from core.definitions.run_config import SolidConfig
 from core.events.payloads import StepOutputHandle
 
 

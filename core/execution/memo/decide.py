@@ -9,7 +9,8 @@ import msgspec
 
 from core.errors import DagsterResourceFunctionError, user_code_error_boundary
 from core.events.payloads import MemoizedOutput, StepMemoizedData, StepOutputHandle
-from core.execution.context import PipelineContext
+from core.execution.contexts.io import IOContexts
+from core.execution.opening import OpenRun
 from core.plan import ExecutionPlan, without_memoized
 from core.storage.event_log.base import StepOutputAddress, StepOutputKey
 from core.values.io_context import OutputContext
@@ -19,14 +20,13 @@ Stored = dict[StepOutputHandle, MemoizedOutput]
 Origins = dict[StepOutputHandle, StepOutputAddress]
 
 
-def decide(pipeline_context: PipelineContext) -> ExecutionPlan:
-    """The run's plan without the steps whose outputs are stored. Each IO manager is asked for all its outputs at once.
+def decide(run: OpenRun, plan: ExecutionPlan) -> ExecutionPlan:
+    """A plan with versions, without the steps whose outputs are stored.
 
-    An output whose IO manager is not memoizable counts as not stored. Of an optional output it may be stored that the
-    solid did not give it. What the run needs is verified: its results, and what its steps will load. A warning names
-    each value that this instance knows, and that is not there any more.
+    Each IO manager is asked for all its outputs at once. An output whose IO manager is not memoizable counts as not
+    stored. Of an optional output it may be stored that the solid did not give it. What the run needs is verified: its
+    results, and what its steps will load. A warning names each value that this instance knows and that is gone.
     """
-    plan = pipeline_context.execution_plan
     asked: dict[str, list[StepOutputHandle]] = {}
     for step in plan.steps_to_execute:
         for output in step.outputs if step.key not in plan.refreshed else ():
@@ -34,9 +34,9 @@ def decide(pipeline_context: PipelineContext) -> ExecutionPlan:
             if plan.versions[handle] is not None:
                 asked.setdefault(output.io_manager_key, []).append(handle)
     questions = [
-        _Question(pipeline_context, key, manager, handles)
+        _Question(run, plan, key, manager, handles)
         for key, handles in asked.items()
-        if isinstance(manager := pipeline_context.io_manager(key), MemoizableIOManager)
+        if isinstance(manager := run.resources.io_manager(key), MemoizableIOManager)
     ]
     for question in questions:
         question.ask()
@@ -74,21 +74,21 @@ class _Question:
 
     def __init__(
         self,
-        pipeline_context: PipelineContext,
+        run: OpenRun,
+        plan: ExecutionPlan,
         key: str,
         manager: MemoizableIOManager,
         handles: Sequence[StepOutputHandle],
     ) -> None:
-        self._pipeline_context = pipeline_context
+        contexts = IOContexts(run, plan)
+        self._run = run
         self._key = key
         self._manager = manager
-        self._values = {handle: pipeline_context.output_context(handle) for handle in handles}
+        self._values = {handle: contexts.output(handle) for handle in handles}
         self._absences = {
-            handle: pipeline_context.absence_context(handle)
-            for handle in handles
-            if not pipeline_context.execution_plan.output_def(handle).is_required
+            handle: contexts.absence(handle) for handle in handles if not plan.output_def(handle).is_required
         }
-        self._origins = _origins(pipeline_context, handles)
+        self._origins = _origins(run, plan, handles)
         self._contexts: dict[StepOutputHandle, OutputContext] = {}  # of what was found
         self._unverified: set[StepOutputHandle] = set()
         self._damaged: set[StepOutputHandle] = set()
@@ -98,7 +98,7 @@ class _Question:
         asked = [*self._values.items(), *self._absences.items()]
         contexts = [context for _, context in asked]
         with self._boundary():
-            _tell_stamps(self._pipeline_context, self._manager, contexts)
+            _tell_stamps(self._run, self._manager, contexts)
             answers = self._manager.find_outputs(contexts)
         for (handle, context), answer in zip(asked, answers, strict=True):
             if answer is not False and handle not in self._contexts:
@@ -145,7 +145,7 @@ class _Question:
             address = self._manager.get_address(self._values[handle])
             origin = self._origins.get(handle)
             if origin is not None and origin.address == address:
-                self._pipeline_context.log.warning(
+                self._run.log.warning(
                     f"Output {handle.name_in_step!r} of step {handle.step_key!r}: the value that run {origin.run_id} "
                     f"stored at {address} is gone, or is another than was stored. It is computed again where needed."
                 )
@@ -158,19 +158,17 @@ class _Question:
         return user_code_error_boundary(DagsterResourceFunctionError, message)
 
 
-def _origins(pipeline_context: PipelineContext, handles: Iterable[StepOutputHandle]) -> Origins:
+def _origins(run: OpenRun, plan: ExecutionPlan, handles: Iterable[StepOutputHandle]) -> Origins:
     """Where each was stored last and by which run, as far as this instance knows."""
-    name, known = pipeline_context.pipeline_name, pipeline_context.execution_plan.versions
-    versions: dict[StepOutputKey, str] = {(name, handle): known[handle] or "" for handle in handles}
-    found = pipeline_context.instance.event_log_storage.get_step_output_addresses(versions)
+    name = run.prepared.pipeline.name
+    versions: dict[StepOutputKey, str] = {(name, handle): plan.versions[handle] or "" for handle in handles}
+    found = run.instance.event_log_storage.get_step_output_addresses(versions)
     return {handle: address for (_, handle), address in found.items()}
 
 
-def _tell_stamps(
-    pipeline_context: PipelineContext, manager: MemoizableIOManager, contexts: Iterable[OutputContext]
-) -> None:
+def _tell_stamps(run: OpenRun, manager: MemoizableIOManager, contexts: Iterable[OutputContext]) -> None:
     addresses = {address: context for context in contexts if (address := manager.get_address(context)) is not None}
-    stamps = pipeline_context.instance.event_log_storage.get_value_stamps(addresses)
+    stamps = run.instance.event_log_storage.get_value_stamps(addresses)
     for address, stamp in stamps.items():
         addresses[address].stamp = stamp
 

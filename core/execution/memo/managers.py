@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from core.errors import DagsterInvariantViolationError
-from core.execution.ancestors import Ancestors
+from core.execution.opening import opened_to_look
 from core.execution.prepare import PreparedRun
-from core.execution.run import pipeline_context
 from core.instance import DagsterInstance
 from core.values.io_manager import MemoizableIOManager
 
@@ -24,10 +23,10 @@ def memoizable_managers(prepared: PreparedRun, instance: DagsterInstance) -> Ite
         DagsterResourceFunctionError: a resource could not be started, or not be stopped.
         DagsterResourceUnavailableError: what a resource needs is not there.
     """
-    context = pipeline_context(prepared, instance, True, Ancestors(), event_sink=lambda entry: None)
     keys = sorted({output.io_manager_key for step in prepared.plan.steps.values() for output in step.outputs})
-    try:
-        managers = [manager for key in keys if isinstance(manager := context.io_manager(key), MemoizableIOManager)]
+    with opened_to_look(prepared, instance) as run:
+        started = (run.resources.io_manager(key) for key in keys)
+        managers = [manager for manager in started if isinstance(manager, MemoizableIOManager)]
         if not managers:
             raise DagsterInvariantViolationError(
                 f"No output of pipeline {prepared.pipeline.name!r} in mode {prepared.mode.name!r} has an IO manager "
@@ -35,5 +34,3 @@ def memoizable_managers(prepared: PreparedRun, instance: DagsterInstance) -> Ite
                 "Name another mode with -m."
             )
         yield managers
-    finally:
-        context.resources.close()

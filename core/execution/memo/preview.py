@@ -7,11 +7,9 @@ from collections.abc import Mapping
 import msgspec
 
 from core.events.payloads import PlanVersionedData, StepMemoizedData
-from core.execution.ancestors import Ancestors
-from core.execution.memo.decide import decide
-from core.execution.memo.fingerprints import fingerprints_of
+from core.execution.memo.planning import final_plan
+from core.execution.opening import opened_to_look
 from core.execution.prepare import PreparedRun
-from core.execution.run import pipeline_context
 from core.instance import DagsterInstance
 
 
@@ -32,17 +30,12 @@ class PlannedRun(msgspec.Struct, frozen=True, eq=False):
 
 
 def preview(prepared: PreparedRun, instance: DagsterInstance) -> PlannedRun:
-    """Decides a run as `execute_run` would, records nothing, and executes nothing.
+    """Decides a memoized run as it would be executed, records nothing, and executes nothing.
 
     Raises:
         DagsterResourceFunctionError: an IO manager could not be started, or could not say what it has stored.
     """
-    context = pipeline_context(prepared, instance, True, Ancestors(), lambda entry: None)
-    try:
-        versioning = prepared.versioning.with_fingerprints(fingerprints_of(context.execution_plan, context.resources))
-        context.execution_plan = versioning.versioned_plan()
-        plan = decide(context)
-    finally:
-        context.resources.close()
-    versioned = msgspec.structs.replace(versioning.described(), lost=dict(plan.lost))
-    return PlannedRun(prepared.pipeline.name, versioned, plan.memoized, plan.step_keys_to_execute)
+    with opened_to_look(prepared, instance) as run:
+        final = final_plan(run)
+    assert final.versioned is not None, "only memoized runs are previewed"
+    return PlannedRun(prepared.pipeline.name, final.versioned, final.plan.memoized, final.plan.step_keys_to_execute)

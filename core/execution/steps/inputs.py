@@ -13,7 +13,7 @@ from core.errors import (
 )
 from core.events.payloads import LoadedInputData, StepInputData, StepOutputHandle
 from core.events.records import DagsterEvent
-from core.execution.context import StepContext
+from core.execution.contexts.step import StepContext
 from core.plan.steps import FromConfig, FromDefault, FromStepOutput, FromStepOutputs, StepInput
 
 
@@ -32,14 +32,11 @@ class LostValueError(Exception):
         self.handle = handle
 
 
-def load_inputs(
-    step_context: StepContext, skipped: frozenset[StepOutputHandle], events: list[DagsterEvent]
-) -> dict[str, Any]:
+def load_inputs(step_context: StepContext, events: list[DagsterEvent]) -> dict[str, Any]:
     """The values of the step's inputs, by name, type checked; inputs that carry no value are left out.
 
     Args:
         step_context: the step.
-        skipped: outputs that were not given, which a fan-in leaves out.
         events: gets LOADED_INPUT and STEP_INPUT of each.
 
     Raises:
@@ -50,15 +47,13 @@ def load_inputs(
     values: dict[str, Any] = {}
     for step_input in step_context.step.inputs:
         if not step_input.definition.dagster_type.is_nothing:
-            value = _value(step_context, step_input, skipped, events)
+            value = _value(step_context, step_input, events)
             _check_type(step_context, step_input, value, events)
             values[step_input.definition.name] = value
     return values
 
 
-def _value(
-    step_context: StepContext, step_input: StepInput, skipped: frozenset[StepOutputHandle], events: list[DagsterEvent]
-) -> Any:
+def _value(step_context: StepContext, step_input: StepInput, events: list[DagsterEvent]) -> Any:
     name = step_input.definition.name
     match step_input.value_from:
         case FromStepOutput(handle):
@@ -66,7 +61,7 @@ def _value(
         case FromStepOutputs(handles):
             # An output that carries no value has only made this step wait; it has no place in the list.
             plan = step_context.pipeline_context.execution_plan
-            given = [each for each in handles if each not in skipped]
+            given = [each for each in handles if each not in step_context.attempt.not_given]
             valued = [each for each in given if not plan.output_def(each).dagster_type.is_nothing]
             return [_load(step_context, name, handle, events) for handle in valued]
         case FromConfig(value) | FromDefault(value):
@@ -89,10 +84,10 @@ def _load(step_context: StepContext, name: str, handle: StepOutputHandle, events
         input_name=name,
     ):
         try:
-            context = pipeline_context.input_context(handle, step_context, name)
-            value = pipeline_context.io_manager(key).load_input(context)
+            context = pipeline_context.io_contexts.input(step_context.step, name, handle, step_context.log)
+            value = pipeline_context.resources.io_manager(key).load_input(context)
         except (DagsterObjectNotFoundError, DagsterObjectCorruptError) as error:
-            if handle.step_key in pipeline_context.execution_plan.memoized:
+            if handle.step_key in step_context.attempt.memoized:
                 raise LostValueError(handle) from error
             raise
     events.append(

@@ -27,7 +27,7 @@ from core.events.payloads import (
 )
 from core.events.records import DagsterEvent
 from core.events.user_events import USER_EVENT_TYPES, AssetMaterialization, ExpectationResult, Output, UserEvent
-from core.execution.context import StepContext
+from core.execution.contexts.step import StepContext
 from core.values.io_context import OutputContext
 from core.values.io_manager import MemoizableIOManager
 from core.values.stored_version import stored_version
@@ -111,17 +111,17 @@ class OutputHandler:
         """Stores that an optional output was not given, so that a memoized run need not execute the step to know it."""
         pipeline_context, handle = self._context.pipeline_context, self._context.step.handle(output_def.name)
         key = output_def.io_manager_key
-        io_manager = pipeline_context.io_manager(key)
-        context = pipeline_context.absence_context(handle, self._context.log)
+        io_manager = pipeline_context.resources.io_manager(key)
+        # One that is stored already says the same.
+        context = pipeline_context.io_contexts.absence(handle, self._context.log, replaces_stored=True)
         if context.version is None or not isinstance(io_manager, MemoizableIOManager):
             return
-        is_refreshed, context.replaces_stored = context.replaces_stored, True  # one that is there says the same
         with self._storing(handle, key):
             given = io_manager.handle_output(context, False)
             for _ in given if inspect.isgenerator(given) else ():
                 pass
-            if is_refreshed:  # else the value of before would be found, and not this
-                _delete_stored(io_manager, pipeline_context.output_context(handle, self._context.log))
+            if self._context.attempt.replaces_stored:  # else the earlier value would be found, and not this
+                _delete_stored(io_manager, pipeline_context.io_contexts.output(handle, self._context.log))
         address, stamp = io_manager.get_address(context), io_manager.get_stamp(context)
         self._record(
             "HANDLED_OUTPUT",
@@ -172,8 +172,10 @@ class OutputHandler:
 
     def _store(self, handle: StepOutputHandle, value: Any, key: str, version: str | None) -> None:
         pipeline_context = self._context.pipeline_context
-        io_manager = pipeline_context.io_manager(key)
-        output_context = pipeline_context.output_context(handle, self._context.log)
+        io_manager = pipeline_context.resources.io_manager(key)
+        output_context = pipeline_context.io_contexts.output(
+            handle, self._context.log, self._context.attempt.replaces_stored
+        )
         entries: list[EventMetadataEntry] = []
         with self._storing(handle, key):
             given = io_manager.handle_output(output_context, value)

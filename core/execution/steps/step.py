@@ -8,8 +8,6 @@ from collections.abc import Generator
 from contextlib import closing
 from typing import Any
 
-import msgspec
-
 from core.errors import (
     DagsterExecutionStepExecutionError,
     DagsterUserCodeExecutionError,
@@ -18,98 +16,59 @@ from core.errors import (
 from core.events.payloads import (
     ComputeLogsCaptureData,
     StepFailureData,
-    StepOutputHandle,
     StepRetryData,
     StepSuccessData,
 )
 from core.events.records import DagsterEvent
 from core.events.user_events import Failure, RetryRequested, UserEvent
-from core.execution.context import SolidExecutionContext, StepContext
+from core.execution.contexts.solid import SolidExecutionContext
+from core.execution.contexts.step import StepContext
 from core.execution.steps.inputs import LostValueError, load_inputs
 from core.execution.steps.outputs import OutputHandler, as_user_events
+from core.execution.steps.result import StepResult
 from core.serdes import error_info
 from core.usage import Usage
 
 _CONTROL_FLOW = (RetryRequested,)
 
 
-class StepResult(msgspec.Struct, frozen=True):
-    """How an attempt at a step went.
-
-    Attributes:
-        events: what happened, in order; recorded already.
-        error: what failed it.
-        retry: the request to run it again, when that is how it ended.
-        lost: the output that must be computed again before the step can be, when that is how it ended.
-    """
-
-    events: list[DagsterEvent]
-    error: BaseException | None = None
-    retry: RetryRequested | None = None
-    lost: StepOutputHandle | None = None
-
-    @property
-    def given_outputs(self) -> frozenset[str]:
-        """frozenset[str]: names of outputs that were given."""
-        return frozenset(
-            event.event_specific_data.output_name  # type: ignore[union-attr]  # it is a StepOutputData
-            for event in self.events
-            if event.is_successful_output
-        )
-
-
-def execute_step(
-    step_context: StepContext,
-    attempt: int = 1,
-    skipped: frozenset[StepOutputHandle] = frozenset(),
-    may_retry: bool = True,
-    asked_before: int = 0,
-) -> StepResult:
+def execute_step(step_context: StepContext, may_retry: bool = True) -> StepResult:
     """Runs a step once, with its output captured.
 
     Args:
         step_context: the step.
-        attempt: 1 for the first.
-        skipped: outputs of earlier steps that were not given.
         may_retry: whether a request to run the step again is heeded; otherwise it fails the step.
-        asked_before: how many such requests were heeded.
 
     Raises:
-        BaseException: what is no Exception (KeyboardInterrupt, say), after the failure of the step is recorded.
+        BaseException: one that is not an Exception (KeyboardInterrupt, say), after the failure of the step is recorded.
     """
-    pipeline_context, key = step_context.pipeline_context, step_context.step.key
+    run, key, number = step_context.pipeline_context.pipeline_run, step_context.step.key, step_context.attempt.number
     events: list[DagsterEvent] = []
-    compute_logs = pipeline_context.instance.compute_log_manager
-    if compute_logs.enabled(pipeline_context.pipeline_run, key):
+    compute_logs = step_context.pipeline_context.instance.compute_log_manager
+    if compute_logs.enabled(run, key):
         data = ComputeLogsCaptureData(key, (key,))
         events.append(step_context.record("LOGS_CAPTURED", f"Capturing stdout and stderr of step {key!r}.", data))
-    with compute_logs.watch(pipeline_context.pipeline_run, key, attempt):
-        if attempt == 1:
+    with compute_logs.watch(run, key, number):
+        if number == 1:
             events.append(step_context.record("STEP_START", f"Started step {key!r}."))
         else:
-            events.append(step_context.record("STEP_RESTARTED", f"Started step {key!r} again, attempt {attempt}."))
-        return _attempt(step_context, skipped, may_retry, asked_before, events)
+            events.append(step_context.record("STEP_RESTARTED", f"Started step {key!r} again, attempt {number}."))
+        return _attempt(step_context, may_retry, events)
 
 
-def _attempt(
-    step_context: StepContext,
-    skipped: frozenset[StepOutputHandle],
-    may_retry: bool,
-    asked_before: int,
-    events: list[DagsterEvent],
-) -> StepResult:
+def _attempt(step_context: StepContext, may_retry: bool, events: list[DagsterEvent]) -> StepResult:
     meter = step_context.pipeline_context.usage
     started, usage_before = time.perf_counter(), meter.read()
     try:
-        _compute(step_context, skipped, events)
+        _compute(step_context, events)
     except RetryRequested as retry:
-        if may_retry and asked_before < retry.max_retries:
+        if may_retry and step_context.attempt.retries < retry.max_retries:
             events.append(_record_retry(step_context, retry))
-            return StepResult(events, retry=retry)
+            return StepResult(step_context.step.key, events, retry=retry)
         error: BaseException = retry
     except LostValueError as lost:
         events.append(_record_lost(step_context, lost))
-        return StepResult(events, lost=lost.handle)
+        return StepResult(step_context.step.key, events, lost=lost.handle)
     except BaseException as raised:  # noqa: BLE001  a KeyboardInterrupt is recorded too, and raised again below
         error = raised
     else:
@@ -118,17 +77,17 @@ def _attempt(
         message = f"Finished step {step_context.step.key!r} in {duration_ms:.1f} ms."
         success = StepSuccessData(duration_ms, meter.read() - usage_before)
         events.append(step_context.record("STEP_SUCCESS", message, success))
-        return StepResult(events)
+        return StepResult(step_context.step.key, events)
     duration_ms = (time.perf_counter() - started) * 1000
     step_context.pipeline_context.instance.compute_log_manager.show_output()
     events.append(_record_failure(step_context, error, duration_ms, meter.read() - usage_before))
     if not isinstance(error, Exception):
         raise error
-    return StepResult(events, error)
+    return StepResult(step_context.step.key, events, error)
 
 
-def _compute(step_context: StepContext, skipped: frozenset[StepOutputHandle], events: list[DagsterEvent]) -> None:
-    values = load_inputs(step_context, skipped, events)
+def _compute(step_context: StepContext, events: list[DagsterEvent]) -> None:
+    values = load_inputs(step_context, events)
     outputs = OutputHandler(step_context, events)
     with closing(_user_events(step_context, values)) as user_events:
         while True:

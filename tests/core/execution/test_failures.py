@@ -192,11 +192,46 @@ def test_retries_can_be_disabled() -> None:
     assert not any(event.event_type_value == "STEP_UP_FOR_RETRY" for event in result.event_list)
 
 
-def test_a_retry_waits_as_long_as_it_was_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    waited: list[float] = []
-    monkeypatch.setattr("core.execution.steps.in_turn.time.sleep", waited.append)
+class SimulatedTime:
+    """Stands for the module `time`: sleeping takes no time, and only sleeping lets time pass."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def simulated_time(monkeypatch: pytest.MonkeyPatch) -> SimulatedTime:
+    simulated = SimulatedTime()
+    monkeypatch.setattr("core.execution.steps.in_turn.time", simulated)
+    return simulated
+
+
+def test_a_retry_waits_as_long_as_it_was_asked_to(simulated_time: SimulatedTime) -> None:
     execute_pipeline(alone(flaky(2, 2, [], seconds_to_wait=7.5)))
-    assert waited == [7.5, 7.5]
+    assert simulated_time.slept == [7.5, 7.5]
+
+
+def test_other_steps_run_while_a_step_waits_to_be_retried(simulated_time: SimulatedTime) -> None:
+    solids = [
+        SolidDefinition("asks", [], lambda context, _: flaky(1, 1, attempts, seconds_to_wait=60.0)(context)),
+        SolidDefinition("after", [InputDefinition("value")], lambda *_: None),
+        SolidDefinition("other", [], lambda *_: None),
+    ]
+    attempts: list[int] = []
+    built = PipelineDefinition(solids, dependencies={"after": {"value": DependencyDefinition("asks")}})
+    result = execute_pipeline(built)
+    kinds = ("STEP_START", "STEP_RESTARTED")
+    began = [event.step_key for event in result.event_list if event.event_type_value in kinds]
+    assert began == ["asks", "other", "asks", "after"]
+    assert simulated_time.slept == [60.0]
 
 
 # ---- Failure ----

@@ -34,8 +34,8 @@ from core import (
     logger,
     resource,
 )
-from core.definitions.executor import RetryMode
 from core.events import DagsterEvent
+from core.execution.executor import RetryMode
 from core.execution.steps.in_turn import execute_steps
 
 

@@ -229,7 +229,9 @@ def test_a_context_manager_is_entered_and_left() -> None:
 
 
 def test_a_resource_that_is_no_io_manager_cannot_store_values() -> None:
-    with pytest.raises(DagsterInvariantViolationError, match="'io_manager' is used as an IO manager and is a int"):
+    with pytest.raises(
+        DagsterInvariantViolationError, match="'io_manager' is used as an IO manager, but it is an instance of int"
+    ):
         execute_pipeline(using(lambda _: 1, io_manager=5))
 
 

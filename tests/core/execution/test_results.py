@@ -156,7 +156,7 @@ def test_the_values_of_a_dynamic_output_come_by_their_mapping_keys(instance: Dag
     context = execute_pipeline(on_disk, instance=instance).result_for_solid("gives")._context
     handles = [StepOutputHandle("gives", "right", key) for key in ("b", "a")]
     for number, handle in enumerate(handles):
-        context.io_manager("io_manager").handle_output(context.output_context(handle), number)
+        context.resources.io_manager("io_manager").handle_output(context.io_contexts.output(handle), number)
     stored = [HandledOutputData(each.output_name, "io_manager", mapping_key=each.mapping_key) for each in handles]
     events = [DagsterEvent("HANDLED_OUTPUT", "on_disk", None, "gives", "gives", data) for data in [*stored, *stored]]
     result = SolidExecutionResult(context, "gives", events)

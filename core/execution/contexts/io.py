@@ -1,0 +1,118 @@
+"""What the IO managers of a run are told of the values they store and load."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.definitions.io_manager import IOConfig, IOManagerDefinition
+from core.events.payloads import StepOutputHandle
+from core.execution.opening import OpenRun
+from core.execution.resources import Resources
+from core.log_manager import DagsterLogManager
+from core.plan.plan import ExecutionPlan
+from core.plan.steps import ExecutionStep
+from core.plan.versions import version_of_absence
+from core.types import resolve_dagster_type
+from core.values.io_context import InputContext, OutputContext
+
+
+class IOContexts:
+    """Makes contexts of inputs and outputs.
+
+    Args:
+        run: the run.
+        plan: its plan, with the versions of outputs.
+    """
+
+    def __init__(self, run: OpenRun, plan: ExecutionPlan) -> None:
+        self._run = run
+        self._plan = plan
+
+    def output(
+        self, handle: StepOutputHandle, log: DagsterLogManager | None = None, replaces_stored: bool = False
+    ) -> OutputContext:
+        """The context of an output of the run, made by it or by the run that stands for it.
+
+        Args:
+            handle: the output.
+            log: the step's; the run's by default.
+            replaces_stored: whether the value takes the place of one that is stored under the same version.
+        """
+        step, output_def = self._plan.steps[handle.step_key], self._plan.output_def(handle)
+        key, run = output_def.io_manager_key, self._run
+        return OutputContext(
+            step_key=handle.step_key,
+            name=handle.output_name,
+            pipeline_name=run.prepared.pipeline.name,
+            run_id=run.ancestors.run_ids.get(handle.step_key, run.prepared.run.run_id),
+            metadata=output_def.metadata,
+            mapping_key=handle.mapping_key,
+            config=_io_config(step.solid_config.storing, handle.output_name, key),
+            solid_def=step.solid.definition,
+            dagster_type=output_def.dagster_type,
+            log=log or run.log,
+            version=self._plan.versions.get(handle),
+            resource_config=run.prepared.environment.resources.get(key),
+            resources=self._resources_of(key),
+            replaces_stored=replaces_stored,
+        )
+
+    def absence(
+        self, handle: StepOutputHandle, log: DagsterLogManager | None = None, replaces_stored: bool = False
+    ) -> OutputContext:
+        """As `output`, for what is stored in an output's place when the solid did not give it: `False`."""
+        context = self.output(handle, log, replaces_stored)
+        context.dagster_type, context.metadata = resolve_dagster_type(None), {}
+        context.version = None if context.version is None else version_of_absence(context.version)
+        return context
+
+    def result(self, handle: StepOutputHandle) -> InputContext:
+        """The context for loading the value of an output that no step takes, as a result of the run."""
+        upstream, definition = self.output(handle), self._definition(handle)
+        return InputContext(
+            pipeline_name=upstream.pipeline_name,
+            config=definition.default_input_config() if isinstance(definition, IOManagerDefinition) else None,
+            upstream_output=upstream,
+            dagster_type=upstream.dagster_type,
+            log=upstream.log,
+            resource_config=upstream.resource_config,
+            resources=upstream.resources,
+        )
+
+    def input(self, step: ExecutionStep, name: str, handle: StepOutputHandle, log: DagsterLogManager) -> InputContext:
+        """The context of a step's input that is fed by an output of the run.
+
+        Args:
+            step: the step.
+            name: the input.
+            handle: the output that feeds it.
+            log: the step's.
+        """
+        upstream, solid_def = self.output(handle, log), step.solid.definition
+        input_def = solid_def.input_dict[name]
+        return InputContext(
+            name=name,
+            pipeline_name=upstream.pipeline_name,
+            solid_def=solid_def,
+            config=_io_config(step.solid_config.loading, name, self._plan.output_def(handle).io_manager_key),
+            metadata=input_def.metadata,
+            upstream_output=upstream,
+            dagster_type=input_def.dagster_type,
+            log=log,
+            resource_config=upstream.resource_config,
+            resources=upstream.resources,
+            step_key=step.key,
+        )
+
+    def _definition(self, handle: StepOutputHandle) -> object:
+        return self._run.resources.definition(self._plan.output_def(handle).io_manager_key)
+
+    def _resources_of(self, key: str) -> Resources:
+        definition = self._run.resources.definition(key)
+        return self._run.resources.scope(definition.required_resource_keys if definition else frozenset())
+
+
+def _io_config(configs: Mapping[str, Mapping[str, IOConfig]], name: str, key: str) -> Any:
+    config = configs.get(name, {}).get(key)
+    return None if config is None else config.value

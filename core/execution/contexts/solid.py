@@ -1,0 +1,106 @@
+"""What a solid's function is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.config import unknown_name
+from core.definitions.dependency import Solid
+from core.definitions.mode import ModeDefinition
+from core.definitions.pipeline import PipelineDefinition
+from core.definitions.solid import SolidDefinition
+from core.execution.contexts.step import StepContext
+from core.execution.resources import Resources
+from core.instance import DagsterInstance
+from core.log_manager import DagsterLogManager
+from core.records.pipeline_run import PipelineRun
+
+
+class SolidExecutionContext:
+    """What a solid's function gets as `context`."""
+
+    def __init__(self, step_context: StepContext) -> None:
+        self._step_context = step_context
+        self._pipeline_context = step_context.pipeline_context
+        self._resources: Resources | None = None
+
+    @property
+    def solid_config(self) -> Any:
+        """The solid's config, with defaults and environment variables in place."""
+        return self._step_context.step.solid_config.config
+
+    @property
+    def resources(self) -> Any:
+        """The resources that the solid requires, as attributes."""
+        if self._resources is None:
+            self._resources = self._step_context.resources
+        return self._resources
+
+    @property
+    def log(self) -> DagsterLogManager:
+        """DagsterLogManager: logs for the step."""
+        return self._step_context.log
+
+    @property
+    def run_id(self) -> str:
+        """str: the id of the run."""
+        return self._pipeline_context.run_id
+
+    @property
+    def pipeline_run(self) -> PipelineRun:
+        """PipelineRun: the run."""
+        return self._pipeline_context.pipeline_run
+
+    @property
+    def run_config(self) -> dict[str, Any]:
+        """dict: the run config as it was given."""
+        return self.pipeline_run.run_config
+
+    @property
+    def instance(self) -> DagsterInstance:
+        """DagsterInstance: the instance."""
+        return self._pipeline_context.instance
+
+    @property
+    def pipeline_def(self) -> PipelineDefinition:
+        """PipelineDefinition: the pipeline."""
+        return self._pipeline_context.pipeline_def
+
+    @property
+    def pipeline_name(self) -> str:
+        """str: the name of the pipeline."""
+        return self._pipeline_context.pipeline_name
+
+    @property
+    def mode_def(self) -> ModeDefinition:
+        """ModeDefinition: the mode."""
+        return self._pipeline_context.mode_def
+
+    @property
+    def solid_def(self) -> SolidDefinition:
+        """SolidDefinition: the solid."""
+        return self._step_context.solid_def
+
+    @property
+    def solid(self) -> Solid:
+        """Solid: the solid in its place in the pipeline; `solid.name` is its alias there."""
+        return self._step_context.step.solid
+
+    @property
+    def step_key(self) -> str:
+        """str: the key of the step."""
+        return self._step_context.step.key
+
+    def has_tag(self, key: str) -> bool:
+        """Whether the run has a tag."""
+        return key in self.pipeline_run.tags
+
+    def get_tag(self, key: str) -> str | None:
+        """The value of a tag of the run, or None."""
+        return self.pipeline_run.tags.get(key)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        known = [each for each in dir(type(self)) if not each.startswith("_")]
+        raise AttributeError(f"`context`: {unknown_name('attribute', name, known)}")

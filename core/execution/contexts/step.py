@@ -1,0 +1,49 @@
+"""One attempt at a step."""
+
+from __future__ import annotations
+
+from core.definitions.solid import SolidDefinition
+from core.events.payloads import EventSpecificData
+from core.events.records import DagsterEvent
+from core.execution.contexts.pipeline import PipelineContext
+from core.execution.resources import Resources
+from core.plan.progress import Attempt
+from core.serdes import SerializableErrorInfo
+
+
+class StepContext:
+    """One attempt at a step.
+
+    Attributes:
+        pipeline_context: the run.
+        attempt: what the step must know about the run's progress.
+        step: the step.
+        solid_def: the definition of its solid.
+        log: logs for the step.
+    """
+
+    def __init__(self, pipeline_context: PipelineContext, attempt: Attempt) -> None:
+        self.pipeline_context = pipeline_context
+        self.attempt = attempt
+        self.step = pipeline_context.execution_plan.steps[attempt.step_key]
+        self.solid_def: SolidDefinition = self.step.solid.definition
+        self.log = pipeline_context.step_log(self.step)
+
+    @property
+    def resources(self) -> Resources:
+        """Resources: those that the solid requires; type checks have them too."""
+        return self.pipeline_context.resources.scope(self.solid_def.required_resource_keys)
+
+    def record(
+        self,
+        event_type: str,
+        message: str,
+        data: EventSpecificData | None = None,
+        error: SerializableErrorInfo | None = None,
+        level: int | None = None,
+    ) -> DagsterEvent:
+        """Records an event about the step."""
+        name = self.pipeline_context.pipeline_name
+        event = DagsterEvent(event_type, name, message, self.step.key, self.step.solid.name, data)
+        self.log.log_dagster_event(event, error, level)
+        return event

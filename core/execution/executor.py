@@ -1,0 +1,40 @@
+"""What an executor does: the steps of a run are run by one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from enum import Enum
+
+from core.events.records import DagsterEvent
+from core.execution.contexts.pipeline import PipelineContext
+from core.plan import ExecutionPlan
+
+
+class RetryMode(Enum):
+    """Whether an executor heeds a step's request to be run again."""
+
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+    DEFERRED = "deferred"
+
+
+class Executor(ABC):
+    """Runs the steps of an execution plan in an order that its dependencies allow."""
+
+    @abstractmethod
+    def execute(self, pipeline_context: PipelineContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
+        """Runs every step of the plan.
+
+        Args:
+            pipeline_context: the run: its definitions, resources, log and instance.
+            execution_plan: the plan. `core.plan.progress.Progress` says which of its steps may begin.
+
+        Returns:
+            The events of the run's steps as they happen; each is recorded already.
+        """
+
+    @property
+    @abstractmethod
+    def retries(self) -> RetryMode:
+        """RetryMode: whether requests to run a step again are heeded."""

@@ -1,0 +1,39 @@
+"""The final plan of a run: with the versions of all outputs, and without the steps that need not be executed."""
+
+from __future__ import annotations
+
+import msgspec
+
+from core.events.payloads import PlanVersionedData
+from core.execution.memo.decide import decide
+from core.execution.memo.fingerprints import fingerprints_of
+from core.execution.opening import OpenRun
+from core.plan import ExecutionPlan
+
+
+class FinalPlan(msgspec.Struct, frozen=True, eq=False):
+    """The plan of a run, with nothing left to be found out.
+
+    Attributes:
+        plan: it.
+        versioned: what its versions are made of; None where the run is not memoized.
+    """
+
+    plan: ExecutionPlan
+    versioned: PlanVersionedData | None = None
+
+
+def final_plan(run: OpenRun) -> FinalPlan:
+    """Finds out what the prepared plan lacks: what config points at outside and, in a memoized run, what is stored.
+
+    Raises:
+        DagsterResourceFunctionError: an IO manager, or what gives a fingerprint, could not be started or could not say.
+    """
+    prepared = run.prepared
+    versioning = prepared.versioning.with_fingerprints(fingerprints_of(prepared.plan, run.resources))
+    plan = versioning.versioned_plan()
+    if not prepared.is_memoized:
+        return FinalPlan(plan)
+    described = versioning.described()
+    decided = decide(run, plan)
+    return FinalPlan(decided, msgspec.structs.replace(described, lost=dict(decided.lost)))

@@ -1,0 +1,50 @@
+"""How an attempt at a step went."""
+
+from __future__ import annotations
+
+import msgspec
+
+from core.events.payloads import StepOutputData, StepOutputHandle
+from core.events.records import DagsterEvent
+from core.events.user_events import RetryRequested
+from core.plan.progress import Progress
+
+
+class StepResult(msgspec.Struct, frozen=True):
+    """How an attempt at a step went.
+
+    Attributes:
+        step_key: the step.
+        events: what happened, in order; recorded already.
+        error: what failed it.
+        retry: the request to run it again, when that is how it ended.
+        lost: the output that must be computed again before the step can be, when that is how it ended.
+    """
+
+    step_key: str
+    events: list[DagsterEvent]
+    error: BaseException | None = None
+    retry: RetryRequested | None = None
+    lost: StepOutputHandle | None = None
+
+    @property
+    def given_outputs(self) -> set[str]:
+        """set[str]: names of outputs that were given."""
+        given = (event.event_specific_data for event in self.events if event.is_successful_output)
+        return {data.output_name for data in given if isinstance(data, StepOutputData)}
+
+    def tell(self, progress: Progress, now: float) -> None:
+        """Tells the run's progress of it.
+
+        Args:
+            progress: of the run.
+            now: the time, in seconds, by the executor's clock.
+        """
+        if self.lost is not None:
+            progress.lost(self.step_key, self.lost)
+        elif self.retry is not None:
+            progress.retry(self.step_key, now + self.retry.seconds_to_wait)
+        elif self.error is not None:
+            progress.failed(self.step_key)
+        else:
+            progress.succeeded(self.step_key, self.given_outputs)
