@@ -107,10 +107,11 @@ def test_a_name_has_a_log_of_its_own_or_is_refused(
     if place == "run" and name not in ("run-1", "run-2"):
         manager.delete_logs(name)
         make("elsewhere").delete_logs(name)
+        third = make("third")
         for io_type in (STDOUT, STDERR):
-            assert make("third").read_logs_file(name, key, io_type).data in (None, "")
+            assert third.read_logs_file(name, key, io_type).data in (None, "")
         for other_run, other_key, attempt in (("run-1", "step", 1), ("run-1", "step", 2), ("run-2", "p", 1)):
-            found = make("third").read_logs_file(other_run, other_key, STDOUT, attempt=attempt)
+            found = third.read_logs_file(other_run, other_key, STDOUT, attempt=attempt)
             assert found.data == "another's"
 
 
