@@ -34,7 +34,7 @@ def test_a_value_is_compared_with_that_of_the_same_mapping_key(place: str) -> No
     if place == "/b":
         assert reason == "its value at /a or at /b is gone or damaged"
     else:
-        assert reason == "its value was at /b, and this run keeps it at /elsewhere"
+        assert reason == "its value was at /b, but this run keeps it at /elsewhere"
 
 
 def test_an_output_of_which_no_value_was_stored_is_missing() -> None:
