@@ -73,7 +73,8 @@ def instance(tmp_path: Path) -> Iterator[DagsterInstance]:
 
 def in_process(init_context: InitExecutorContext) -> Executor:
     config = {"retries": {"enabled": {}}}
-    return in_process_executor.create(msgspec.structs.replace(init_context, executor_config=config))
+    assert in_process_executor.executor_creation_fn is not None
+    return in_process_executor.executor_creation_fn(msgspec.structs.replace(init_context, executor_config=config))
 
 
 def needing(requirement: ExecutorRequirement, io_manager_key: str = "io_manager", **resources: Any) -> Any:
@@ -139,7 +140,7 @@ from core import ExecutorRequirement, Field, ModeDefinition, executor, in_proces
     requirements=[ExecutorRequirement.RECONSTRUCTABLE_PIPELINE],
 )
 def picky(init_context):
-    return in_process_executor.create(init_context)
+    return in_process_executor.executor_creation_fn(init_context)
 
 @solid
 def give(_):
