@@ -1,4 +1,4 @@
-"""Whose values stand for those of steps that a re-execution leaves out."""
+"""The earlier runs whose values a re-execution uses for the steps that it leaves out."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from core.records.pipeline_run import PipelineRun
 
 
 class Ancestors(msgspec.Struct, frozen=True):
-    """What stands for the steps that a run does not execute.
+    """The earlier runs that a run takes values from.
 
     Attributes:
-        run_ids: step key -> the run whose values stand for those of the step.
+        run_ids: step key -> the run whose values are used for that step.
         not_given: outputs of such steps that were not given in that run.
     """
 
@@ -33,7 +33,7 @@ def find_ancestors(instance: DagsterInstance, run: PipelineRun, plan: ExecutionP
         plan: its plan.
 
     Returns:
-        The ancestors. Steps that no ancestor executed or skipped are left out.
+        The ancestors, without an entry for steps that no ancestor executed or skipped.
     """
     executed_now = set(plan.step_keys_to_execute)
     wanted = {handle.step_key for step in plan.steps_to_execute for handle in step.upstream_handles} - executed_now

@@ -1,4 +1,4 @@
-"""What a mode has where its definition says nothing."""
+"""The defaults of modes whose definitions name no IO manager, executor or intermediate storage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An intermediate storage in the place of the default IO manager."""
+"""An intermediate storage used as the default IO manager."""
 
 from __future__ import annotations
 

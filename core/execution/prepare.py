@@ -39,7 +39,7 @@ class PreparedRun(msgspec.Struct, frozen=True, eq=False):
         versioning: what worked out these versions.
         run: its record.
         is_stored: whether the record is stored already.
-        secrets: what its config holds that is not for others.
+        secrets: the secret values in its config.
     """
 
     pipeline: PipelineDefinition
@@ -134,7 +134,7 @@ def _new_run(
 
 
 def _refreshed(plan: ExecutionPlan, refresh: Sequence[str]) -> frozenset[str]:
-    """The steps that are named, and all that they feed: the versions of those say nothing of a new value."""
+    """The steps that are named and all that they feed, since a new value does not change the versions of those."""
     queries = [refresh] if isinstance(refresh, str) else refresh
     return frozenset(select_steps(plan.steps, [query if query.endswith("*") else f"{query}*" for query in queries]))
 

@@ -141,9 +141,9 @@ class RunResources:
         return made
 
     def close(self) -> None:
-        """Stops every resource that has something to stop, the one started last first.
+        """Stops every resource that has something to stop, in the opposite order of their start.
 
-        The others stay usable; one that was stopped is started anew if it is asked for again.
+        The others stay usable; one that was stopped is started again when it is asked for again.
 
         Raises:
             DagsterResourceFunctionError: a resource raised while it was stopped; the others were stopped too.

@@ -1,4 +1,4 @@
-"""What a run came to."""
+"""The result of a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.execution.contexts.pipeline import PipelineContext
 
 
 class SolidExecutionResult:
-    """What one solid of a run came to."""
+    """The result of one solid of a run."""
 
     def __init__(self, context: PipelineContext, solid_name: str, events: Sequence[DagsterEvent]) -> None:
         self._context = context
@@ -42,13 +42,13 @@ class SolidExecutionResult:
 
     @property
     def failure_data(self) -> StepFailureData | None:
-        """StepFailureData | None: why it failed, where it did."""
+        """StepFailureData | None: why it failed, if it did."""
         data = [event.event_specific_data for event in self.compute_step_events if event.is_step_failure]
         return data[0] if data and isinstance(data[0], StepFailureData) else None
 
     @property
     def materializations(self) -> list[AssetMaterialization]:
-        """list[AssetMaterialization]: what it made outside."""
+        """list[AssetMaterialization]: the assets that it materialized."""
         data = (event.event_specific_data for event in self.compute_step_events)
         return [each.materialization for each in data if isinstance(each, StepMaterializationData)]
 
@@ -58,7 +58,7 @@ class SolidExecutionResult:
         return {name: self.output_value(name) for name in dict.fromkeys(each.output_name for each in self._given())}
 
     def output_value(self, output_name: str = DEFAULT_OUTPUT) -> Any:
-        """The value of an output, loaded now with its IO manager; None where it was not given.
+        """The value of an output, loaded now with its IO manager; None if it was not given.
 
         Of a dynamic output, a dict of mapping key to value, in the order in which they were given.
 
@@ -92,7 +92,7 @@ class SolidExecutionResult:
 
 
 class PipelineExecutionResult:
-    """What a run came to.
+    """The result of a run.
 
     Attributes:
         event_list: the run's events, in order.
@@ -141,7 +141,7 @@ class PipelineExecutionResult:
         return [self.result_for_solid(solid.name) for solid in self._context.pipeline_def.solids]
 
     def result_for_solid(self, name: str) -> SolidExecutionResult:
-        """What one solid came to; raises DagsterInvariantViolationError when there is none of that name."""
+        """The result of one solid; raises DagsterInvariantViolationError if the pipeline has none of that name."""
         solid = self._context.pipeline_def.solid_named(name)
         events = [event for event in self.event_list if event.step_key == solid.name]
         return SolidExecutionResult(self._context, solid.name, events)

@@ -121,7 +121,7 @@ class _Run:
     def _plan(self) -> tuple[FinalPlan, DagsterResourceFunctionError | None]:
         """Decides what to execute, and starts the resources for it.
 
-        The error of a resource of the user's is returned, and not raised: it fails a run that exists.
+        An error that a user's resource raised is returned and not raised: the run is accepted, and fails.
         """
         final = FinalPlan(self._run.prepared.plan)
         try:
@@ -149,7 +149,7 @@ class _Run:
             message = f"{len(plan.memoized)} of {len(final.versioned.steps)} steps are not executed."
             self._take(context.record("PLAN_VERSIONED", message, final.versioned))
         for key, data in plan.memoized.items():
-            message = f"Step {key!r} is not executed: its outputs are stored, or needed by nobody."
+            message = f"Step {key!r} is not executed: its outputs are stored or not needed."
             self._take(context.record_step(plan.steps[key], "STEP_MEMOIZED", message, data))
 
     def _execute_steps(self, context: PipelineContext) -> None:

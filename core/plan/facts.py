@@ -14,7 +14,7 @@ _LONGEST_TEXT = 200
 
 
 def config_facts(config: Any) -> dict[str, str]:
-    """`config a.b`: `[1, 2]` for each value in a config; what is no mapping is `config`."""
+    """`config a.b`: `[1, 2]` for each value in a config; a value that is not a mapping is `config`."""
     return {f"config {path}".rstrip(): shown(value) for path, value in _flattened("", config)}
 
 

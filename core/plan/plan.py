@@ -23,9 +23,9 @@ class ExecutionPlan(msgspec.Struct, frozen=True, eq=False):
         steps: every step by key, each after those that feed it.
         step_keys_to_execute: those that are to be executed, in order.
         versions: of each output; None where it has none. See `core.plan.versions`.
-        memoized: for each step that is skipped because of what is stored, what was found.
-        lost: for steps of which a value is known that is gone or damaged, its address.
-        refreshed: keys of steps whose new values take the place of those that are stored.
+        memoized: for each step that is not executed because its outputs are stored, what was found.
+        lost: step key -> the address of a value of it that was stored and is gone or damaged.
+        refreshed: keys of steps whose new values replace those that are stored.
     """
 
     steps: dict[str, ExecutionStep]
@@ -46,7 +46,7 @@ class ExecutionPlan(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def not_given(self) -> set[StepOutputHandle]:
-        """set[StepOutputHandle]: outputs of skipped steps of which it is stored that the solid did not give them."""
+        """set[StepOutputHandle]: outputs of memoized steps of which it is stored that they were not given."""
         return {
             found.handle(key) for key, data in self.memoized.items() for found in data.outputs if not found.is_given
         }

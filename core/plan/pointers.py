@@ -1,4 +1,4 @@
-"""What config points at outside: fields, solids and resources that declare it with a fingerprint."""
+"""What config points at outside the run, declared by fields, solids and resources that have a fingerprint."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class PointerKey(msgspec.Struct, frozen=True):
 
 
 class Pointer(msgspec.Struct, frozen=True, eq=False):
-    """What is to be asked for a fingerprint.
+    """Something outside that a config points at.
 
     Attributes:
         key: where it is pointed at.
-        fingerprint: gives it.
-        value: of the field.
+        fingerprint: takes its fingerprint.
+        value: the config that points at it.
     """
 
     key: PointerKey

@@ -21,7 +21,7 @@ def select_steps(steps: Mapping[str, ExecutionStep], selection: Sequence[str]) -
             `++` for two, and the same behind it for those that it feeds.
 
     Raises:
-        DagsterInvalidSubsetError: a query is none, or names no step.
+        DagsterInvalidSubsetError: a query is malformed, or names no step.
     """
     queries = [selection] if isinstance(selection, str) else selection
     upstream = {key: {handle.step_key for handle in step.upstream_handles} for key, step in steps.items()}
@@ -33,7 +33,7 @@ def select_steps(steps: Mapping[str, ExecutionStep], selection: Sequence[str]) -
     for query in queries:
         match = _QUERY.fullmatch(query.strip())
         if match is None:
-            raise DagsterInvalidSubsetError(f"{query!r} is no step query; write a step key, *step, step* or +step+.")
+            raise DagsterInvalidSubsetError(f"{query!r} is not a step query; write a step key, *step, step* or +step+.")
         if match["key"] not in steps:
             raise DagsterInvalidSubsetError(f"Step selection: {unknown_name('step', match['key'], steps)}")
         chosen |= _reach(match["key"], match["up"], upstream) | _reach(match["key"], match["down"], downstream)

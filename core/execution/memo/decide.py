@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from contextlib import AbstractContextManager
 
 import msgspec
 
@@ -51,7 +51,7 @@ def decide(run: OpenRun, plan: ExecutionPlan) -> ExecutionPlan:
 
 
 def _needed(plan: ExecutionPlan) -> set[StepOutputHandle]:
-    """Outputs of steps that are not executed which steps that are will load, or which are results of the run."""
+    """Outputs of memoized steps that the executed steps will load, or that are results of the run."""
     loaded = {handle for step in plan.steps_to_execute for handle in step.upstream_handles}
     taken = loaded | {handle for key in plan.memoized for handle in plan.steps[key].upstream_handles}
     outputs = {plan.steps[key].handle(output.name) for key in plan.memoized for output in plan.steps[key].outputs}
@@ -61,7 +61,7 @@ def _needed(plan: ExecutionPlan) -> set[StepOutputHandle]:
 def _with_stamps(
     memoized: Mapping[str, StepMemoizedData], questions: Sequence[_Question]
 ) -> dict[str, StepMemoizedData]:
-    """With what tells each value that was found, as far as it was verified."""
+    """With the address and the stamp of each value that was found, where they are known."""
     found = {handle: each for question in questions for handle, each in question.found().items()}
     return {
         key: StepMemoizedData(tuple(found[output.handle(key)] for output in data.outputs))
@@ -70,7 +70,7 @@ def _with_stamps(
 
 
 class _Question:
-    """What one IO manager is asked."""
+    """The questions to one IO manager, and its answers."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class _Question:
                 self._unverified |= {handle} if answer is None else set()
 
     def verify(self, handles: Collection[StepOutputHandle]) -> bool:
-        """Makes sure of those of `handles` that were found and not verified; whether one of them is not whole."""
+        """Verifies those of `handles` that were found and are not verified yet; returns whether any is damaged."""
         wanted = [handle for handle in self._contexts if handle in self._unverified and handle in handles]
         if not wanted:
             return False
@@ -121,7 +121,7 @@ class _Question:
 
     @property
     def stored(self) -> Stored:
-        """Stored: what is there, as far as it was verified."""
+        """Stored: what was found, except for values that turned out to be damaged."""
         return {
             handle: MemoizedOutput(
                 handle.output_name,
@@ -133,33 +133,33 @@ class _Question:
         }
 
     def found(self) -> Stored:
-        """What is there, with all that is known of it."""
+        """The same as `stored`, with all that is known of each value."""
         return {
             handle: _found(self._manager, context, self._origins.get(handle), context is self._values[handle])
             for handle, context in self._contexts.items()
         }
 
     def lost(self) -> Iterator[tuple[str, str]]:
-        """Step key and address of each value that is gone or damaged, with a warning where this instance knows it."""
+        """Step key and address of each value that is gone or damaged; logs a warning where this instance knew it."""
         for handle in (each for each in self._values if each not in self._contexts):
             address = self._manager.get_address(self._values[handle])
             origin = self._origins.get(handle)
             if origin is not None and origin.address == address:
                 self._run.log.warning(
                     f"Output {handle.name_in_step!r} of step {handle.step_key!r}: the value that run {origin.run_id} "
-                    f"stored at {address} is gone, or is another than was stored. It is computed again where needed."
+                    f"stored at {address} is gone or was replaced by another. It is computed again if it is needed."
                 )
                 yield handle.step_key, address
             elif handle in self._damaged and address is not None:
                 yield handle.step_key, address
 
-    def _boundary(self) -> Any:
+    def _boundary(self) -> AbstractContextManager[None]:
         message = f"IO manager {self._key!r} could not say what it has stored"
         return user_code_error_boundary(DagsterResourceFunctionError, message)
 
 
 def _origins(run: OpenRun, plan: ExecutionPlan, handles: Iterable[StepOutputHandle]) -> Origins:
-    """Where each was stored last and by which run, as far as this instance knows."""
+    """Where each output was stored last, and by which run, if this instance knows it."""
     name = run.prepared.pipeline.name
     versions: dict[StepOutputKey, str] = {(name, handle): plan.versions[handle] or "" for handle in handles}
     found = run.instance.event_log_storage.get_step_output_addresses(versions)

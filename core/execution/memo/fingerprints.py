@@ -13,10 +13,10 @@ _QUESTIONS_AT_ONCE = 16
 
 
 def fingerprints_of(plan: ExecutionPlan, resources: RunResources) -> dict[PointerKey, str]:
-    """The fingerprint of each thing that the config of a step of the plan, or of its resources, points at.
+    """The fingerprint of each thing that the config of the plan's steps, or of their resources, points at.
 
     Raises:
-        DagsterResourceFunctionError: one could not be had.
+        DagsterResourceFunctionError: a fingerprint function, or a resource that it requires, raised.
     """
     pointers = [pointer for step in plan.steps.values() for pointer in pointers_of_step(step)]
     pointers += [
@@ -30,9 +30,8 @@ def fingerprints_of(plan: ExecutionPlan, resources: RunResources) -> dict[Pointe
     scopes = {id(pointer): resources.scope(pointer.fingerprint.required_resource_keys) for pointer in pointers}
 
     def ask(pointer: Pointer) -> str:
-        with user_code_error_boundary(
-            DagsterResourceFunctionError, f"What the config of {pointer.key} points at has no fingerprint"
-        ):
+        message = f"The fingerprint of what the config of {pointer.key} points at could not be taken"
+        with user_code_error_boundary(DagsterResourceFunctionError, message):
             return pointer.fingerprint.of(pointer.value, scopes[id(pointer)])
 
     with ThreadPoolExecutor(min(len(pointers), _QUESTIONS_AT_ONCE), thread_name_prefix="fingerprints") as pool:

@@ -1,4 +1,4 @@
-"""The memoizable IO managers of a pipeline, outside any run: to look at what they have stored, and to clean up."""
+"""The memoizable IO managers of a pipeline, outside any run, for looking at what they have stored and deleting it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a memoized run would do, decided and not done."""
+"""What a memoized run would do, found out without doing it."""
 
 from __future__ import annotations
 

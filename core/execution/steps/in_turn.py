@@ -33,7 +33,7 @@ def execute_steps(
         Exception: the first error, where `pipeline_context.raise_on_error`; the user's own where user code raised.
     """
     progress = Progress(execution_plan, pipeline_context.ancestors.not_given)
-    yield from _record_not_run(pipeline_context, progress.take_not_run())
+    yield from record_not_run(pipeline_context, progress.take_not_run())
     while not progress.is_done:
         attempt = _next_attempt(progress)
         result = _run(pipeline_context, attempt, retries)
@@ -41,7 +41,7 @@ def execute_steps(
         if result.error is not None and pipeline_context.raise_on_error:
             raise users_own(result.error)
         result.tell(progress, time.monotonic())
-        yield from _record_not_run(pipeline_context, progress.take_not_run())
+        yield from record_not_run(pipeline_context, progress.take_not_run())
 
 
 def _next_attempt(progress: Progress) -> Attempt:
@@ -71,7 +71,8 @@ def users_own(error: BaseException) -> BaseException:
     return error
 
 
-def _record_not_run(pipeline_context: PipelineContext, not_run: list[NotRun]) -> Iterator[DagsterEvent]:
+def record_not_run(pipeline_context: PipelineContext, not_run: list[NotRun]) -> Iterator[DagsterEvent]:
+    """Records of each step that it will not be run, and why; yields the events."""
     for each in not_run:
         step = pipeline_context.execution_plan.steps[each.step_key]
         if each.failed:

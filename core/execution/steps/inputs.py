@@ -18,7 +18,7 @@ from core.plan.steps import FromConfig, FromDefault, FromStepOutput, FromStepOut
 
 
 class LostValueError(Exception):
-    """A value that was stored when the run was planned is gone or damaged; the step that gives it was skipped for it.
+    """A stored value, because of which the step that gives it was not executed, is gone or damaged.
 
     Attributes:
         handle: the output.
@@ -41,7 +41,7 @@ def load_inputs(step_context: StepContext, events: list[DagsterEvent]) -> dict[s
 
     Raises:
         DagsterExecutionLoadInputError: an IO manager raised.
-        LostValueError: it says that a value is gone or damaged which a step that was skipped has given.
+        LostValueError: it says that a stored value of a step that was not executed is gone or damaged.
         DagsterTypeCheckDidNotPass: a value is not of the input's type.
     """
     values: dict[str, Any] = {}
@@ -66,7 +66,7 @@ def _value(step_context: StepContext, step_input: StepInput, events: list[Dagste
             return [_load(step_context, name, handle, events) for handle in valued]
         case FromConfig(value) | FromDefault(value):
             return value
-    raise AssertionError(f"nothing feeds input {name!r}; the run config's check lets no such run begin")
+    raise AssertionError(f"nothing feeds input {name!r}; such a run config is refused")
 
 
 def _load(step_context: StepContext, name: str, handle: StepOutputHandle, events: list[DagsterEvent]) -> Any:

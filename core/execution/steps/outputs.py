@@ -1,10 +1,10 @@
-"""From what a solid's function gives to checked and stored outputs."""
+"""Checking and storing what a solid's function returns or yields."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from core.errors import (
 )
 from core.events.metadata import EventMetadataEntry
 from core.events.payloads import (
+    EventSpecificData,
     HandledOutputData,
     StepExpectationResultData,
     StepMaterializationData,
@@ -37,7 +38,7 @@ def as_user_events(step_context: StepContext, given: Any) -> Generator[UserEvent
     """What a solid's function returned or yielded, as events.
 
     Raises:
-        DagsterInvariantViolationError: it is none of what a solid may give.
+        DagsterInvariantViolationError: it yielded something else, or returned one value for several outputs.
     """
     if inspect.isgenerator(given):
         with closing(given):  # also where an output of it could not be stored
@@ -108,7 +109,7 @@ class OutputHandler:
                 )
 
     def _remember_absence(self, output_def: OutputDefinition) -> None:
-        """Stores that an optional output was not given, so that a memoized run need not execute the step to know it."""
+        """Stores that an optional output was not given, so that later runs know it without executing the step."""
         pipeline_context, handle = self._context.pipeline_context, self._context.step.handle(output_def.name)
         key = output_def.io_manager_key
         io_manager = pipeline_context.resources.io_manager(key)
@@ -129,7 +130,7 @@ class OutputHandler:
             HandledOutputData(output_def.name, key, context.version, address, (), stamp, is_given=False),
         )
 
-    def _storing(self, handle: StepOutputHandle, io_manager_key: str) -> Any:
+    def _storing(self, handle: StepOutputHandle, io_manager_key: str) -> AbstractContextManager[None]:
         return user_code_error_boundary(
             DagsterExecutionHandleOutputError,
             lambda: (
@@ -198,7 +199,7 @@ class OutputHandler:
         message = materialization.description or f"Made {'/'.join(materialization.asset_key.path)}."
         self._record("ASSET_MATERIALIZATION", message, StepMaterializationData.of(materialization))
 
-    def _record(self, event_type: str, message: str, data: Any) -> None:
+    def _record(self, event_type: str, message: str, data: EventSpecificData) -> None:
         self._events.append(self._context.record(event_type, message, data))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Generator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from typing import Any
 
 from core.errors import (
@@ -106,7 +106,7 @@ def _user_events(step_context: StepContext, values: dict[str, Any]) -> Generator
     return as_user_events(step_context, given)
 
 
-def _solid_boundary(step_context: StepContext) -> Any:
+def _solid_boundary(step_context: StepContext) -> AbstractContextManager[None]:
     step, solid_def = step_context.step, step_context.solid_def
     return user_code_error_boundary(
         DagsterExecutionStepExecutionError,

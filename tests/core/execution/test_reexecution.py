@@ -180,7 +180,7 @@ def test_unknown_steps_runs_and_queries_are_errors(instance: DagsterInstance) ->
     parent = execute_pipeline(chain, config(3), instance=instance)
     with pytest.raises(DagsterInvalidSubsetError, match="unknown step 'doubel'; did you mean 'double'"):
         reexecute_pipeline(chain, parent.run_id, step_selection=["doubel"], instance=instance)
-    with pytest.raises(DagsterInvalidSubsetError, match="is no step query"):
+    with pytest.raises(DagsterInvalidSubsetError, match="is not a step query"):
         reexecute_pipeline(chain, parent.run_id, step_selection=["a b*c"], instance=instance)
     with pytest.raises(DagsterRunNotFoundError, match="No run 'nowhere'"):
         reexecute_pipeline(chain, "nowhere", instance=instance)

@@ -14,6 +14,7 @@ from core import (
     PipelineDefinition,
     RetryRequested,
     SolidDefinition,
+    execute_pipeline,
 )
 from core.errors import DagsterInvalidSubsetError
 
@@ -91,30 +92,43 @@ def test_a_value_that_is_damaged_after_the_plan_is_computed_again(disk_lab: File
     assert lab.run(tampering_chain(lab, nothing, version="2")).executed_step_keys == []
 
 
-def test_a_step_that_cannot_be_computed_again_fails_the_run_once(lab: Lab) -> None:
-    is_broken = False
+def fragile(lab: Lab, version: str, tamper: Any = nothing) -> PipelineDefinition:
+    """last is fed by a tamperer and by `near`, which cannot be computed a second time."""
 
-    def fragile(_context: Any, _values: dict[str, Any]) -> str:
-        if is_broken:
+    def compute_near(_context: Any, _values: dict[str, Any]) -> str:
+        if lab.stored():
             raise RuntimeError("the database is away")
         return "fine"
 
-    def built(tamper: Any, version: str) -> PipelineDefinition:
-        def compute(_context: Any, _values: dict[str, Any]) -> str:
-            tamper()
-            return version
+    def compute(_context: Any, _values: dict[str, Any]) -> str:
+        tamper()
+        return version
 
-        solids = [
-            SolidDefinition("near", [], fragile, version="1"),
-            SolidDefinition("tamperer", [], compute, version=version),
-            lab.spelling_solid("last", ["x", "y"]),
-        ]
-        return lab.pipeline(solids, {"last": {"x": FROM("tamperer"), "y": FROM("near")}})
+    solids = [
+        SolidDefinition("near", [], compute_near, version="1"),
+        SolidDefinition("tamperer", [], compute, version=version),
+        lab.spelling_solid("last", ["x", "y"]),
+    ]
+    return lab.pipeline(solids, {"last": {"x": FROM("tamperer"), "y": FROM("near")}})
 
-    lab.run(built(nothing, "1"))
-    is_broken = True
+
+def test_a_step_that_cannot_be_computed_again_fails_the_run_once(lab: Lab) -> None:
+    lab.run(fragile(lab, "1"))
     with pytest.raises(RuntimeError, match="the database is away"):
-        lab.run(built(lambda: lab.delete("near"), "2"))
+        lab.run(fragile(lab, "2", lambda: lab.delete("near")))
+
+
+def test_the_step_that_needs_what_cannot_be_computed_again_is_abandoned(lab: Lab) -> None:
+    lab.run(fragile(lab, "1"))
+    changed = fragile(lab, "2", lambda: lab.delete("near"))
+    config = {"resources": lab.resources}
+    result = execute_pipeline(changed, config, instance=lab.instance, memoize=True, raise_on_error=False)
+    assert not result.success
+    failed = [event.step_key for event in result.event_list if event.is_step_failure]
+    assert failed == ["near"]
+    assert not result.result_for_solid("last").success
+    messages = [entry.user_message for entry in lab.instance.all_logs(result.run_id)]
+    assert "Step 'last' is not executed, because steps that feed it failed: near." in messages
 
 
 def test_a_retry_that_was_asked_for_is_counted_apart(lab: Lab) -> None:
