@@ -137,7 +137,12 @@ def test_a_new_process_ships_it(lab: Any, closed_port: int) -> None:
     (warning,) = warnings_of(lab.folder / "here" / "home", run_id)
     assert str(closed_port) in warning
     assert lab.left() != []
-    program = "import sys; from core import DagsterInstance; DagsterInstance.from_config(sys.argv[1]).dispose()"
+    program = """
+import sys
+from core import DagsterInstance
+with DagsterInstance.from_config(sys.argv[1]) as instance:
+    instance.recover()
+"""
     subprocess.run([sys.executable, "-c", program, lab.home()], check=True, timeout=60)
     assert_all_shipped(lab)
 
