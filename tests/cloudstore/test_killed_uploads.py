@@ -152,7 +152,7 @@ def test_uploads_of_others_are_left_alone(scene: Scene, event: str) -> None:
         assert len(scene.prune()) == 1
     else:
         # The living one could be in the moment between its beginning and its first part.
-        with pytest.raises(DagsterStorageError, match="Prune again when that one has ended") as raised:
+        with pytest.raises(DagsterStorageError, match="Prune again when that process has ended") as raised:
             scene.prune()
         assert f"s3://{scene.store.bucket}/own/upload" in str(raised.value)
         client.abort_multipart_upload(**place, UploadId=living)

@@ -225,7 +225,7 @@ def test_cut_content_is_never_decoded_and_no_value(store: Any) -> None:
     put(at, b"12345", "test-fuse", run_id="run-1")
     rewrite(at, b"1234")
     assert not has(at)
-    with pytest.raises(DagsterObjectCorruptError, match=r"has 4 bytes, and 5 .* were stored by run run-1"):
+    with pytest.raises(DagsterObjectCorruptError, match=r"has 4 bytes, but 5 .* were stored by run run-1"):
         objects.load(at)
     assert Fuse.decoded == 0
 

@@ -325,7 +325,7 @@ def altered(lab: Lab, output: OutputContext) -> None:
 
 
 DAMAGES = [
-    (cut, "has 1 bytes, and"),
+    (cut, "has 1 bytes, but"),
     (emptied_bare, "is empty"),
     (without_sum, "has lost some of its metadata"),
     (altered, "has the SHA-256"),
