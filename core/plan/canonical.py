@@ -8,6 +8,10 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from core.code import Sources, look_at
+
+_SOURCES = Sources()
+
 
 class NoDigestError(ValueError):
     """A value of a type that has no canonical form."""
@@ -17,10 +21,11 @@ def digest(value: Any) -> str:
     """SHA-256 of the canonical form of `value`, in hexadecimal.
 
     Every part is written with its type and its length, so that types, order and boundaries cannot be confused:
-    1, "1", 1.0 and True differ, and so do ["ab"] and ["a", "b"]. The order of dict keys does not matter.
+    1, "1", 1.0 and True differ, and so do ["ab"] and ["a", "b"]. The order of dict keys does not matter. A member of an
+    enum counts with the values of all members, and with the methods.
 
     Raises:
-        NoDigestError: it holds something that is no None, bool, int, float, str, bytes, enum, list, tuple, set or dict.
+        NoDigestError: it holds something that is not None, bool, int, float, str, bytes, enum, list, tuple, set, dict.
     """
     hasher = hashlib.sha256()
     _write(value, hasher.update)
@@ -31,7 +36,7 @@ def _write(value: Any, out: Callable[[bytes], None]) -> None:
     if value is None:
         out(b"n;")
     elif isinstance(value, enum.Enum):
-        _sized(out, b"e", f"{type(value).__qualname__}.{value.name}".encode())
+        _sized(out, b"e", f"{type(value).__qualname__}.{value.name} {_version_of(type(value))}".encode())
     elif isinstance(value, bool):
         out(b"t;" if value else b"f;")
     elif isinstance(value, int):
@@ -54,6 +59,15 @@ def _write(value: Any, out: Callable[[bytes], None]) -> None:
             _write(item, out)
     else:
         raise NoDigestError(f"a value of type {type(value).__name__}, which has no canonical form")
+
+
+def _version_of(cls: type[enum.Enum]) -> str:
+    """A digest of an enum's members and of its code, which can depend on them."""
+    seen = look_at([cls], _SOURCES)
+    version = seen.version(cls)
+    if version is None:
+        raise NoDigestError(f"a {cls.__name__}, whose code cannot be seen, has no canonical form")
+    return version
 
 
 def _sized(out: Callable[[bytes], None], tag: bytes, content: bytes) -> None:

@@ -9,7 +9,8 @@ step has no version when any of these has none. Fields of config that are marked
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ import msgspec
 from core.definitions.io_manager import IOConfig
 from core.definitions.resource import ResourceDefinition
 from core.definitions.solid import SolidDefinition
-from core.definitions.version_strategy import VersionStrategy
+from core.definitions.version_strategy import NOT_SEEN, CodeVersion, Definition, VersionStrategy
 from core.events.payloads import PlanVersionedData, StepOutputHandle, VersionedStep
 from core.plan.canonical import NoDigestError, digest
 from core.plan.facts import config_facts, input_fact, io_facts, part_facts
@@ -48,6 +49,7 @@ class Versioning:
         strategy: gives versions to solids and resources that state none.
         fingerprints: of what config points at outside, by where; steps of whose config some are missing have no
             version.
+        code: the code versions of the plan, where they are known.
     """
 
     def __init__(
@@ -57,18 +59,19 @@ class Versioning:
         resource_config: Mapping[str, Any],
         strategy: VersionStrategy | None = None,
         fingerprints: Fingerprints | None = None,
+        code: _CodeVersions | None = None,
     ) -> None:
         self._plan = plan
         self._given = resource_defs, resource_config, strategy
-        self._code = _CodeVersions(strategy)
         self._fingerprints = fingerprints or {}
+        self._code = code or _CodeVersions(_definitions(plan, resource_defs), strategy)
         self._resources = _ResourceVersions(resource_defs, resource_config, self._code, self._fingerprints)
         self._versions: Versions = {}
         self._unversioned: dict[str, str] = {}
 
     def with_fingerprints(self, fingerprints: Fingerprints) -> Versioning:
         """The same, for when it is known what the config points at."""
-        return Versioning(self._plan, *self._given, fingerprints) if fingerprints else self
+        return Versioning(self._plan, *self._given, fingerprints, self._code) if fingerprints else self
 
     def versioned_plan(self) -> ExecutionPlan:
         """The plan with the version of every output, computed in one pass."""
@@ -85,7 +88,7 @@ class Versioning:
         keys = dict.fromkeys(key for step in steps for key in self._resources.reached(step))
         return PlanVersionedData(
             tuple(map(self._described_step, steps)),
-            {name: self._code.solid_facts(definition) for name, definition in definitions.items()},
+            {name: self._code.facts(definition) for name, definition in definitions.items()},
             {key: self._resources.facts(key) for key in keys},
             tuple(key for key in self._plan.step_keys_to_execute if key in self._plan.refreshed),
         )
@@ -165,6 +168,24 @@ def _versioned(configs: Mapping[str, IOConfig] | None) -> list[Any]:
     return [given] if any(value not in (None, {}) for value in given.values()) else []
 
 
+def _reached(step: ExecutionStep, resource_defs: Mapping[str, ResourceDefinition]) -> list[str]:
+    found: dict[str, None] = {}
+    waiting = sorted(step.solid.definition.required_resource_keys)
+    while waiting:
+        key = waiting.pop(0)
+        if key not in found:
+            found[key] = None
+            waiting += sorted(resource_defs[key].required_resource_keys)
+    return list(found)
+
+
+def _definitions(plan: ExecutionPlan, resource_defs: Mapping[str, ResourceDefinition]) -> list[Definition]:
+    """Those of which a version of the plan is made, in whatever order."""
+    steps = plan.steps.values()
+    keys = dict.fromkeys(key for step in steps for key in _reached(step, resource_defs))
+    return [*(step.solid.definition for step in steps), *(resource_defs[key] for key in keys)]
+
+
 def _fingerprints_of(pointers: Iterable[Pointer], fingerprints: Fingerprints) -> dict[str, str]:
     known = {}
     for pointer in pointers:
@@ -179,41 +200,46 @@ def _pointer_facts(pointers: Iterable[Pointer], fingerprints: Fingerprints) -> d
 
 
 class _CodeVersions:
-    """The code versions of definitions: their own, else those of the strategy."""
+    """The code versions of definitions: their own, else those of the strategy, which is asked once for all of them."""
 
-    def __init__(self, strategy: VersionStrategy | None) -> None:
+    def __init__(self, definitions: Sequence[Definition], strategy: VersionStrategy | None) -> None:
+        self._unstated = [each for each in dict.fromkeys(definitions) if each.version is None]
         self._strategy = strategy
-        self._known: dict[Any, str | None] = {}
 
     def of_solid(self, definition: SolidDefinition) -> str:
-        version = self._found(definition, "get_solid_version")
+        version = self._version(definition)
         if version is None:
-            raise _Unversioned(f"solid {definition.name!r} has no version")
+            raise _Unversioned(f"solid {definition.name!r} has no version{self._unseen(definition)}")
         return version
 
     def of_resource(self, key: str, definition: ResourceDefinition) -> str:
-        version = self._found(definition, "get_resource_version")
+        version = self._version(definition)
         if version is None:
-            raise _Unversioned(f"resource {key!r} has no version")
+            raise _Unversioned(f"resource {key!r} has no version{self._unseen(definition)}")
         return version
 
-    def _found(self, definition: Any, method: str) -> str | None:
-        if definition.version is not None or self._strategy is None:
-            version: str | None = definition.version
-            return version
-        if definition not in self._known:
-            self._known[definition] = getattr(self._strategy, method)(definition)
-        return self._known[definition]
+    def facts(self, definition: Definition) -> dict[str, str]:
+        found = self._found.get(definition)
+        return part_facts(definition.version, {}) if found is None else part_facts(found.version, found.parts())
 
-    def solid_facts(self, definition: SolidDefinition) -> dict[str, str]:
-        if definition.version is not None or self._strategy is None:
-            return part_facts(definition.version, {})
-        return part_facts(self._found(definition, "get_solid_version"), self._strategy.solid_parts(definition))
+    def _unseen(self, definition: Definition) -> str:
+        """What of the code could not be seen, as the end of a sentence."""
+        found = self._found.get(definition)
+        parts = {} if found is None else found.parts()
+        unseen = [
+            f"`{name}`: {part.removeprefix(NOT_SEEN)}" for name, part in parts.items() if part.startswith(NOT_SEEN)
+        ]
+        return f", since this cannot be seen: {'; '.join(unseen)}" if unseen else ""
 
-    def resource_facts(self, definition: ResourceDefinition) -> dict[str, str]:
-        if definition.version is not None or self._strategy is None:
-            return part_facts(definition.version, {})
-        return part_facts(self._found(definition, "get_resource_version"), self._strategy.resource_parts(definition))
+    def _version(self, definition: Definition) -> str | None:
+        found = self._found.get(definition)
+        return definition.version if found is None else found.version
+
+    @cached_property
+    def _found(self) -> dict[Definition, CodeVersion]:
+        if self._strategy is None or not self._unstated:
+            return {}
+        return dict(zip(self._unstated, self._strategy.versions_of(self._unstated), strict=True))
 
 
 class _ResourceVersions:
@@ -260,19 +286,12 @@ class _ResourceVersions:
 
     def reached(self, step: ExecutionStep) -> list[str]:
         """Keys of the resources that a step requires, and that those require."""
-        found: dict[str, None] = {}
-        waiting = sorted(step.solid.definition.required_resource_keys)
-        while waiting:
-            key = waiting.pop(0)
-            if key not in found:
-                found[key] = None
-                waiting += sorted(self._definitions[key].required_resource_keys)
-        return list(found)
+        return _reached(step, self._definitions)
 
     def facts(self, key: str) -> dict[str, str]:
         definition, config = self._definitions[key], self._config.get(key)
         return {
-            **self._code.resource_facts(definition),
+            **self._code.facts(definition),
             "definition": definition.name,
             **config_facts(definition.config_schema.without_secrets(config)),
             **_pointer_facts(pointers_of_resource(key, definition, config), self._fingerprints),
