@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
 
 from core.code import bytecode
 from core.code.look import Look, Space, found_at, full_name
@@ -42,9 +43,9 @@ def function(look: Look, node: Node, value: FunctionType) -> None:
     _state(look, node, value)
 
 
-def builtin(look: Look, node: Node, value: BuiltinFunctionType) -> None:
-    """A function in C, or a method of an object in C."""
-    owner = value.__self__
+def builtin(look: Look, node: Node, value: Any) -> None:
+    """A function that is not written in Python, or such a method with its object."""
+    owner = getattr(value, "__self__", None)
     if owner is None or issubclass(type(owner), ModuleType):
         space = look.space_of(value)
         if space.origin.is_project:

@@ -261,6 +261,7 @@ EXPAND: dict[type, Expand] = {
     type("".join): _nothing,
     re.Pattern: _by("pattern", "flags"),
     itertools.count: _text(repr),
+    memoryview: lambda look, node, value: look.attach(node, "memoryview", value.tobytes()),
     ContextVar: _context_variable,
     threading.local: _local,
     os._Environ: _nothing,

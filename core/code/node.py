@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable
 from typing import Any
@@ -65,7 +66,7 @@ _PLAIN: dict[type, Callable[[Any], str]] = {
     int: lambda value: f"int {value:x}",  # in decimal, Python refuses more than 4300 digits
     float: _of_float,
     complex: lambda value: f"complex {_of_float(value.real)} {_of_float(value.imag)}",
-    bytes: lambda value: f"bytes {value.hex()}",
+    bytes: lambda value: f"bytes {len(value)} {hashlib.sha256(value).hexdigest()}",
     type(Ellipsis): lambda value: "Ellipsis",
     type(NotImplemented): lambda value: "NotImplemented",
 }

@@ -15,6 +15,7 @@ from core.code.sources import Sources
 
 _DESCRIPTORS = (types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType)
 _ITERATORS = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
+_OF_CYTHON = ("cython_function_or_method", "fused_cython_function")
 _HOLDERS = (types.CellType, tuple, list, dict, set, frozenset)
 _FROZEN = (tuple, frozenset, types.MethodType, property, staticmethod, classmethod)
 
@@ -23,6 +24,8 @@ def _descriptor(look: Look, node: Node, value: Any) -> None:
     """A method of a class that is written in C."""
     node.say("method", value.__name__)
     node.point("class", look.node(value.__objclass__, node.path))
+    if look.space_of(value.__objclass__).origin.is_project:
+        node.hide("a method of the project that is not written in Python")
 
 
 def _iterator(_look: Look, node: Node, value: Any) -> None:
@@ -55,6 +58,8 @@ def expand(look: Look, node: Node) -> None:
         classes.class_(look, node, value)
     elif issubclass(kind, enum.Enum):
         classes.member(look, node, value)
+    elif kind.__name__ in _OF_CYTHON:
+        functions.builtin(look, node, value)
     elif issubclass(kind, types.ModuleType):
         names.whole_module(look, node, value)
     else:
@@ -128,7 +133,11 @@ def _walk(look: Look) -> None:
     at = 0
     while look.waiting:
         while look.waiting:
-            expand(look, look.waiting.pop())
+            node = look.waiting.pop()
+            try:
+                expand(look, node)
+            except Exception as error:  # noqa: BLE001  a class can make its objects raise anything when they are asked
+                node.hide(f"it cannot be walked: {type(error).__name__}: {error}")
         for node in look.nodes[at:]:
             if node.is_of_others:
                 _introspect(look, node)

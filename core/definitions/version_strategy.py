@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from core.definitions.resource import ResourceDefinition
 from core.definitions.solid import SolidDefinition
@@ -15,8 +16,7 @@ NOT_SEEN = "not seen: "
 """How a part begins that says why it leaves the code without a version."""
 
 
-@dataclass(frozen=True)
-class CodeVersion:
+class CodeVersion(msgspec.Struct, frozen=True):
     """The version of a definition's code.
 
     Attributes:

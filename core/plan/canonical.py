@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import enum
+import functools
 import hashlib
 import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from core.code import Sources, look_at
-
-_SOURCES = Sources()
+from core import code
 
 
 class NoDigestError(ValueError):
@@ -61,9 +60,14 @@ def _write(value: Any, out: Callable[[bytes], None]) -> None:
         raise NoDigestError(f"a value of type {type(value).__name__}, which has no canonical form")
 
 
+@functools.cache
+def _sources() -> code.Sources:
+    return code.Sources()
+
+
 def _version_of(cls: type[enum.Enum]) -> str:
     """A digest of an enum's members and of its code, which can depend on them."""
-    seen = look_at([cls], _SOURCES)
+    seen = code.look_at([cls], _sources())
     version = seen.version(cls)
     if version is None:
         raise NoDigestError(f"a {cls.__name__}, whose code cannot be seen, has no canonical form")
