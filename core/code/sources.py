@@ -68,9 +68,15 @@ class SourceFile:
         if found is None:
             return None
         syntax, segment = found
+        if same[0].co_firstlineno != code.co_firstlineno:
+            segment = self.elsewhere(code)
         names = names_of(code)
         chains = tuple(chain for each in syntax.chains if (chain := _global_chain(each, names, syntax.imports)))
         return FunctionSource(sha([syntax.text]), chains, syntax.attributes, syntax.imports, segment)
+
+    def elsewhere(self, code: CodeType) -> str:
+        """What a function can get as its text when it was compiled from other lines than those of this file."""
+        return f"{code.co_firstlineno} {self.text}"
 
     def _definition(self, code: CodeType) -> tuple[Syntax, str] | None:
         """Parses the lines of one function, which end where a line is not indented more than its first.
@@ -158,7 +164,7 @@ class Sources:
             if known is None or known[0] is not code or (known[1] is not file and known[2] is None):
                 known = self._functions[id(code)] = (code, file, _find(file, code))
             _, of, source = known
-            return source if of is file or source is None else source._replace(segment=file.text)
+            return source if of is file or source is None else source._replace(segment=file.elsewhere(code))
 
 
 class SourcesNow:
