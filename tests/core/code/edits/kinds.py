@@ -751,6 +751,18 @@ class Two(@[Plugin~One]@):
 def value():
     return Plugin.all(), [each.__name__ for each in Plugin.__subclasses__()]
 """,
+    "subclasses that only a method asks for": """
+class Plugin:
+    @classmethod
+    def all(cls):
+        return [each.rate for each in cls.__subclasses__()]
+class One(Plugin):
+    rate = @[1~2]@
+class Two(@[Plugin~object]@):
+    rate = 3
+def value():
+    return Plugin.all()
+""",
     "slots": """
 class Thing:
     __slots__ = ("a", @["b"~"c"]@)
