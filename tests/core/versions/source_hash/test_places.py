@@ -441,3 +441,18 @@ def test_a_strategy_can_be_pickled() -> None:
     strategy = SourceHashVersionStrategy()
     version = strategy.get_resource_version(s3_resource)
     assert pickle.loads(pickle.dumps(strategy)).get_resource_version(s3_resource) == version
+
+
+def test_what_an_import_inside_a_function_changes_elsewhere_counts(tmp_path: Path) -> None:
+    files = {
+        "pipeline.py": "import settings\nfrom core import solid\n\n@solid\ndef count():\n"
+        "    import plugin\n    return settings.total\n",
+        "settings.py": "total = 0\n",
+        "plugin.py": "import settings\nsettings.total = 1\n",
+    }
+    versions = []
+    for name, edits in (("a", []), ("b", [("plugin.py", "= 1", "= 2")])):
+        with project.imported(project.write_project(tmp_path / name, *edits, files=files)) as module:
+            versions.append(SourceHashVersionStrategy().get_solid_version(module.count))
+    assert None not in versions
+    assert versions[0] != versions[1]
