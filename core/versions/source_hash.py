@@ -16,7 +16,8 @@ class SourceHashVersionStrategy(VersionStrategy):
 
     The rule: the version of code is a digest of the live things that a solid can reach, walked as objects; what cannot
     be walked leaves the solid without a version, and is named in `plan` and `explain`. The same code has the same
-    version in every process, on every machine, in every folder, on Python 3.11 to 3.13.
+    version in every process, on every machine, in every folder, on Python 3.11 to 3.13, but for the few kinds of code
+    that `docs/memoization.md` names.
 
     Functions of the project count by their code without comments, docstrings, layout and annotations, by their
     defaults, closures and attributes, and with all that their code names; classes by what they hold and are derived
