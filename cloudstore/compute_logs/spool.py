@@ -227,16 +227,17 @@ class Spool:
         with self._lock:
             if self._pending(log) is not pending or stream not in pending.streams:  # dropped meanwhile
                 return
-            pending.streams.remove(stream)  # first: readers who find no file look in the bucket
-        with suppress(OSError):
-            stream.path.unlink(missing_ok=True)
-        if not pending.streams:
+            pending.streams.remove(stream)  # first: readers that find no file look in the bucket
+            with suppress(OSError):  # with the lock: the run is not forgotten before the last file is gone
+                stream.path.unlink(missing_ok=True)
+            is_last = not pending.streams
+        if is_last:
             self._log_is_shipped(log, pending)
 
     def _log_is_shipped(self, log: LogName, pending: PendingLog) -> None:
-        """Called when all of a log is shipped; also by two threads at once."""
+        """All of a log is shipped, and its files are gone."""
         with self._lock:
-            if self._pending(log) is not pending:
+            if self._pending(log) is not pending:  # dropped meanwhile
                 return
             del self._waiting[log.run_id][log]
             self._writer.end(log)

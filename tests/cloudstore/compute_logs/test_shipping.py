@@ -14,6 +14,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -23,6 +24,7 @@ from cloudstore.compute_logs.masking import Masker
 from cloudstore.compute_logs.stream import LogStream, Packing
 from cloudstore.testing import Fault
 from core import ModeDefinition, execute_pipeline, pipeline, solid
+from core.compute_logs.log_files import LogFiles
 from core.compute_logs.manager import ComputeIOType
 from core.compute_logs.size_cap import SizeCap
 from core.errors import DagsterObjectNotFoundError
@@ -286,6 +288,37 @@ def test_a_run_that_is_begun_again_when_it_has_just_ended(lab: Any) -> None:
     assert manager.drain() == []
     names = {"step.out": b"1"} | {f"step({attempt}).out": b"%d" % attempt for attempt in range(2, 201)}
     assert {name: body for name, body in lab.logs().items() if name.endswith(".out")} == names
+    assert lab.left() == []
+
+
+def test_a_run_is_not_forgotten_before_the_last_file_of_it_is_gone(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads have shipped a stream each, and one of them is slow to delete its file."""
+    deleting, forgotten = threading.Event(), threading.Event()
+    forget, unlink, ship = LogFiles.forget_run, Path.unlink, LogStream.ship_whole
+
+    def forget_and_tell(files: LogFiles, run_id: str) -> None:
+        forget(files, run_id)
+        forgotten.set()
+
+    def unlink_late(path: Path, missing_ok: bool = False) -> None:
+        if path.name == "step.out" and threading.current_thread().name == "compute-log-shipper":
+            deleting.set()
+            forgotten.wait(0.5)
+        unlink(path, missing_ok=missing_ok)
+
+    def ship_err_last(stream: LogStream, client: Any, bucket: str) -> None:
+        ship(stream, client, bucket)
+        assert stream.path.suffix == ".out" or deleting.wait(30)
+
+    monkeypatch.setattr(LogFiles, "forget_run", forget_and_tell)
+    monkeypatch.setattr(Path, "unlink", unlink_late)
+    monkeypatch.setattr(LogStream, "ship_whole", ship_err_last)
+    manager = lab.manager(upload_interval=3600)
+    with manager.watch(RUN, "step"):
+        os.write(1, b"out")
+        os.write(2, b"err")
+    assert manager.finish_run(RUN) == []
+    assert manager.drain() == []
     assert lab.left() == []
 
 
