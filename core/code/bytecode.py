@@ -53,6 +53,7 @@ def imports_of(code: CodeType) -> tuple[Import, ...]:
         module, level = "", 0
         for instruction in dis.get_instructions(each):
             if instruction.opname == "IMPORT_NAME":
+                # What was loaded is kept as objects; the compiler loads the level, a number, just before the names.
                 module, level = instruction.argval, before[-2] if len(before) > 1 else 0  # type: ignore[assignment]
                 found[Import("", module, level)] = None
             elif instruction.opname == "IMPORT_FROM":

@@ -126,6 +126,7 @@ def _enum(look: Look, node: Node, cls: type[enum.Enum]) -> None:
 def _relatives(look: Look, node: Node, cls: type) -> None:
     """Classes that are derived or registered, where the class lets them count."""
     if issubclass(type(cls), abc.ABCMeta) and "_abc_impl" in vars(cls):
+        # What ABCMeta registers is told by this function alone; the stubs lack it.
         registered = abc._get_dump(cls)[0]  # type: ignore[attr-defined]
         for each in (reference() for reference in registered):
             if each is not None:

@@ -63,6 +63,7 @@ def cell(look: Look, node: Node, value: object) -> None:
     """A variable that functions share by their closures."""
     node.has_identity = True
     try:
+        # Every handler takes an object; this one is called for cells alone.
         content = value.cell_contents  # type: ignore[attr-defined]
     except ValueError:
         node.say("an empty cell")
@@ -114,6 +115,7 @@ def _subclasses(look: Look, node: Node, value: FunctionType, space: Space, chain
             for name in chain[1 : chain.index("__subclasses__")]:
                 named = vars(named).get(name) if issubclass(type(named), ModuleType | type) else None
             if issubclass(type(named), type):
+                # A class: what is named is not narrowed by the check above.
                 node.point("subclasses of", subclasses(look, named))  # type: ignore[arg-type]
                 found += 1
     is_method = "." in value.__qualname__.rpartition("<locals>.")[2]

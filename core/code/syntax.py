@@ -130,6 +130,7 @@ class _Reader:
         out = self.out
         out(kind.__name__)
         out("(")
+        # Classes are hashable; the type checker looks at the __hash__ of their instances.
         for field, title in _fields_of(kind):  # type: ignore[arg-type]
             value = getattr(node, field, None)
             if value is not None and value != []:
@@ -221,4 +222,5 @@ def _quoted(value: object) -> str:
 def _is_bare(statement: ast.stmt) -> bool:
     """Whether a statement does nothing: `pass`, a docstring or another constant on its own."""
     kind = type(statement)
+    # The kind was compared by identity, which the type checker does not follow.
     return kind is ast.Pass or (kind is ast.Expr and type(statement.value) is ast.Constant)  # type: ignore[attr-defined]

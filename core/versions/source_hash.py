@@ -58,6 +58,7 @@ class SourceHashVersionStrategy(VersionStrategy):
         """The versions of many definitions, by one look at the objects as they are now."""
         functions = [_function(each) for each in definitions]
         seen = look_at(functions, self._sources)
+        # The type checker cannot infer a lambda with a default.
         return [CodeVersion(seen.version(each), lambda each=each: seen.parts(each)) for each in functions]  # type: ignore[misc]
 
 
