@@ -128,11 +128,13 @@ def launch(
         command = [sys.executable, "-I", "-S", bound_exec.__file__, str(os.getpid()), *command]
     # AWS_ and S3_ variables would add identities and buckets, WEED_ and ~/.seaweedfs other settings.
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "S3_", "WEED_"))}
+    # The server allocates about 230 MB and touches little of it. With a limit near that, Go collects garbage without
+    # pause: storing a small object took 9 ms of processor time with 256 MiB, and takes 2 ms with 512.
     with log.open("wb") as output:
         return subprocess.Popen(  # noqa: S603  no shell, and every word of the command is ours
             command,
             cwd=data,
-            env={**inherited, "HOME": str(data), "GOMEMLIMIT": "256MiB"},
+            env={**inherited, "HOME": str(data), "GOMEMLIMIT": "512MiB"},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
