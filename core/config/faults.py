@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 
@@ -63,6 +62,8 @@ def names_secret(path: Path) -> bool:
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
     """A message for a name that is not among the known ones, with the likeliest one it was meant to be."""
+    import difflib  # only a fault needs it
+
     names = sorted(known)
     close = difflib.get_close_matches(str(name), names, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else "."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from collections.abc import Callable
@@ -102,6 +101,8 @@ class _ColoredFormatter(logging.Formatter):
 
 class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
+        import json  # 2 ms to import; few runs log JSON
+
         meta = dict(getattr(record, DAGSTER_META_KEY, {}))
         event = meta.pop("dagster_event", None)
         meta["event_type"] = event.event_type_value if event else None

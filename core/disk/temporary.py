@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import weakref
 
 
@@ -22,6 +21,8 @@ def make_directory_of(owner: object, prefix: str) -> tuple[str, weakref.finalize
     Raises:
         OSError: the system has no directory for temporary files.
     """
+    import tempfile  # 2 ms to import; most processes make no such directory
+
     directory = tempfile.mkdtemp(prefix=prefix)
     return directory, weakref.finalize(owner, _delete_own, directory, os.getpid())
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 from core.errors import DagsterResourceFunctionError, user_code_error_boundary
 from core.execution.resources import RunResources
 from core.plan import ExecutionPlan
@@ -27,6 +25,8 @@ def fingerprints_of(plan: ExecutionPlan, resources: RunResources) -> dict[Pointe
     ]
     if not pointers:
         return {}
+    from concurrent.futures import ThreadPoolExecutor  # 2 ms to import; few runs point at anything
+
     scopes = {id(pointer): resources.scope(pointer.fingerprint.required_resource_keys) for pointer in pointers}
 
     def ask(pointer: Pointer) -> str:

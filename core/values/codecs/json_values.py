@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import IO, Any
 
@@ -20,10 +19,14 @@ class JsonCodec(Codec):
     content_type = "application/json"
 
     def encode(self, value: Any, stream: IO[bytes]) -> None:
+        import json  # 2 ms to import; few values are stored as JSON
+
         self.check(value)
         write_text(json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")), stream)
 
     def decode(self, stream: IO[bytes]) -> Any:
+        import json
+
         return json.loads(stream.read().decode())
 
     def refusal(self, value: Any) -> str | None:

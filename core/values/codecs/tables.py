@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any
@@ -79,6 +78,8 @@ def _file_of(stream: IO[bytes]) -> Iterator[IO[bytes] | str]:
     if len(content) < _MOST_IN_MEMORY_BYTES:
         yield io.BytesIO(content)
         return
+    import tempfile  # 2 ms to import; only large tables need it
+
     with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
         file.write(content)
         del content
