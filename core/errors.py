@@ -36,10 +36,13 @@ DagsterExecutionInterruptedError is a BaseException, as KeyboardInterrupt is.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+from core.forks import end_if_forked
 
 
 class DagsterExecutionInterruptedError(BaseException):
@@ -264,6 +267,8 @@ def user_code_error_boundary(
 ) -> Iterator[None]:
     """Runs user code and wraps what it raises in one framework error.
 
+    A forked child that comes out of the block ends there: what follows is for the process of the run to do.
+
     Args:
         error_cls: the DagsterUserCodeExecutionError subclass to raise.
         msg_fn: the message, or a function that makes it; called only when something was raised.
@@ -274,12 +279,13 @@ def user_code_error_boundary(
         error_cls: from the user's exception, whose traceback it keeps. Errors that are DagsterErrors
             already, and BaseExceptions that are not Exceptions (KeyboardInterrupt), pass through.
     """
+    pid = os.getpid()
     try:
         yield
-    except DagsterError:
-        raise
-    except Exception as error:
-        if control_flow_exceptions and isinstance(error, control_flow_exceptions):
+    except BaseException as error:
+        end_if_forked(pid, error)
+        if not isinstance(error, Exception) or isinstance(error, (DagsterError, *(control_flow_exceptions or ()))):
             raise
         message = msg_fn if isinstance(msg_fn, str) else msg_fn()
         raise error_cls(message, user_exception=error, original_exc_info=sys.exc_info(), **kwargs) from error
+    end_if_forked(pid)

@@ -40,7 +40,7 @@ from core.compute_logs.writers import LogWriter
 from core.config import Field, Secret, StringSource, resolve_config
 from core.disk.paths import can_name_file
 from core.errors import DagsterError
-from core.process.forks import reset_in_forked_children
+from core.forks import reset_in_forked_children
 from core.records.pipeline_run import PipelineRun
 from core.records.removal import Removal
 from core.serdes import ConfigurableClass, ConfigurableClassData
@@ -121,7 +121,7 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         _close_at_exit(self)
 
     def reset_after_fork(self) -> None:
-        """As `core.process.forks` says: the connections of the parent's client are the parent's."""
+        """As `core.forks` says: the connections of the parent's client are the parent's."""
         self._lock = threading.Lock()
         self.__dict__.pop("_client", None)
 

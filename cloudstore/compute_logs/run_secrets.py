@@ -55,7 +55,7 @@ class RunSecrets:
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
-        """As `core.process.forks` says."""
+        """As `core.forks` says."""
         self._lock = threading.Lock()
 
     def hide(self, run_id: str, secrets: Collection[Secret]) -> None:

@@ -11,7 +11,7 @@ from cloudstore.compute_logs.agenda import LARGEST_SEGMENT_BYTES, Agenda, Pace
 from cloudstore.compute_logs.pending import PendingLog
 from cloudstore.compute_logs.tasks import Ended, Task, ToShip, Unprepared
 from core.errors import DagsterError
-from core.process.forks import reset_in_forked_children
+from core.forks import reset_in_forked_children
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -45,7 +45,7 @@ class Shipper:
         reset_in_forked_children(self)
 
     def reset_after_fork(self) -> None:
-        """As `core.process.forks` says."""
+        """As `core.forks` says."""
         self._changed = threading.Condition()  # guards what is below
         self._agenda = Agenda(self._pace)
         self._threads: list[threading.Thread] = []

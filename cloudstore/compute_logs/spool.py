@@ -18,7 +18,7 @@ from core.compute_logs.names import ComputeIOType, LogName
 from core.compute_logs.recovery import DeadWriter
 from core.compute_logs.writers import LogWriter
 from core.config import Secret
-from core.process.forks import reset_in_forked_children
+from core.forks import reset_in_forked_children
 
 NewStream = Callable[[LogName, ComputeIOType, bool], LogStream]
 """Makes a stream of a log; the last argument says whether segments of it may be in the bucket already."""
@@ -59,7 +59,7 @@ class Spool:
         reset_in_forked_children(self)
 
     def reset_after_fork(self) -> None:
-        """As `core.process.forks` says: what the parent writes and has taken over, the parent ships."""
+        """As `core.forks` says: what the parent writes and has taken over, the parent ships."""
         self._lock = threading.RLock()
         self._waiting: dict[str, dict[LogName, PendingLog]] = {}  # by run
         self._ended_runs: set[str] = set()

@@ -18,6 +18,7 @@ from core.errors import (
     DagsterUserCodeExecutionError,
     user_code_error_boundary,
 )
+from core.forks import ending_forked_children
 from core.instance import DagsterInstance
 from core.records.origin import LoadableTargetOrigin, PipelinePythonOrigin
 from core.records.pipeline_run import PipelineRun, PipelineRunsFilter
@@ -69,7 +70,8 @@ def _load_module(file: Path) -> Any:
     sys.path.insert(0, str(file.absolute().parent))
     sys.modules[name] = module  # so that values of classes of the file can be pickled
     try:
-        spec.loader.exec_module(module)
+        with ending_forked_children():
+            spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # a script without `if __name__ == "__main__"` exits by itself
         del sys.modules[name]
         raise PipelineFileError(f"{file} could not be loaded", user_exception=error) from error

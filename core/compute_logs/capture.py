@@ -19,12 +19,21 @@ from core.compute_logs.captured_file import LogFile
 from core.compute_logs.captured_stream import CapturedStream, Echo, captured_stream, flush_all, open_if_closed
 from core.compute_logs.left_children import Children
 from core.compute_logs.size_cap import SizeCap
-from core.process.forks import reset_in_forked_children
+from core.forks import reset_in_forked_children
 
 _LOOK_SECONDS = 0.05
 
 # Descriptors belong to the process, so only one capture can be on at a time in it.
 _process_capture = threading.Lock()
+
+
+def _flush_if_capturing() -> None:
+    """Before a fork: or what a step has printed until now would be in its log once more, when its child ends."""
+    if _process_capture.locked():
+        flush_all()
+
+
+os.register_at_fork(before=_flush_if_capturing)
 
 
 class OutputCapture:
@@ -47,7 +56,7 @@ class OutputCapture:
         reset_in_forked_children(self)
 
     def reset_after_fork(self) -> None:
-        """As `core.process.forks` says: what the parent captures, the parent shows, in files of its own."""
+        """As `core.forks` says: what the parent captures, the parent shows, in files of its own."""
         for file in self._unused.values():
             os.close(file.descriptor)
         self._unused.clear()

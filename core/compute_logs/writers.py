@@ -17,8 +17,8 @@ import msgspec
 from core.compute_logs.log_files import LogFiles
 from core.compute_logs.names import LogName
 from core.errors import DagsterError
+from core.forks import reset_in_forked_children
 from core.process.dead_journals import Entry, entries_by_life, read_entry
-from core.process.forks import reset_in_forked_children
 from core.process.journal import Journal, JournalEntry
 
 
@@ -81,7 +81,7 @@ class LogWriter:
         reset_in_forked_children(self)
 
     def reset_after_fork(self) -> None:
-        """As `core.process.forks` says: what the parent has begun, the parent ends."""
+        """As `core.forks` says: what the parent has begun, the parent ends."""
         self._runs: dict[str, JournalEntry] = {}
         self._logs: dict[LogName, JournalEntry] = {}
 

@@ -15,6 +15,7 @@ from core.events.records import EventLogEntry
 from core.execution.ancestors import Ancestors, find_ancestors
 from core.execution.prepare import PreparedRun
 from core.execution.resources import Resources, RunResources
+from core.forks import ending_forked_children
 from core.instance import DagsterInstance
 from core.log_manager import DagsterLogManager, EventSink
 from core.usage import UsageMeter
@@ -69,7 +70,8 @@ def opened_to_look(prepared: PreparedRun, instance: DagsterInstance) -> Iterator
     """A run that will not be executed: nothing is recorded, and its resources are stopped when the block ends."""
     run = open_run(prepared, instance, _drop)
     try:
-        yield run
+        with ending_forked_children():
+            yield run
     finally:
         run.resources.close()
 

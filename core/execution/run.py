@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable
 
@@ -30,6 +31,7 @@ from core.execution.requirements import check_requirements
 from core.execution.resources import keys_of
 from core.execution.results import PipelineExecutionResult
 from core.execution.steps.in_turn import users_own
+from core.forks import end_forked_child, ending_forked_children
 from core.instance import DagsterInstance
 from core.instance.event_writer import EventWriter
 from core.log_manager import EventSink
@@ -62,20 +64,20 @@ def execute_prepared(
     """
     check_requirements(prepared, instance)
     writer = EventWriter(instance.handle_new_events)
-    run = _Run(open_run(prepared, instance, _event_sink(writer, on_event)), writer, raise_on_error)
-    try:
-        return run.execute()
-    finally:
-        writer.close()
+    with ending_forked_children():
+        run = _Run(open_run(prepared, instance, _event_sink(writer, on_event)), writer, raise_on_error)
+        try:
+            return run.execute()
+        finally:
+            writer.close()
 
 
 def _event_sink(writer: EventWriter, on_event: OnEvent | None) -> EventSink:
-    if on_event is None:
-        return writer.put
-
     def sink(entry: EventLogEntry) -> None:
+        if entry.dagster_event is not None and writer.is_of_parent:
+            end_forked_child(sys.exception())  # it came back from the user's code, and goes on as the run
         writer.put(entry)
-        if entry.dagster_event is not None:
+        if entry.dagster_event is not None and on_event is not None:
             on_event(entry.dagster_event)
 
     return sink
@@ -93,19 +95,21 @@ class _Run:
 
     def execute(self) -> PipelineExecutionResult:
         try:
-            final, resource_error = self._plan()
-            planning_usage = self._run.usage.read()
-            context = PipelineContext(self._run, final.plan, self._raise_on_error)
-            self._accept(context)
+            with ending_forked_children():
+                final, resource_error = self._plan()
+                planning_usage = self._run.usage.read()
+                context = PipelineContext(self._run, final.plan, self._raise_on_error)
+                self._accept(context)
         except BaseException:
             self._run.resources.close()
             raise
         if resource_error is not None:
             return self._failed(context, resource_error)
         try:
-            self._record_memoized(context, final)
-            self._execute_steps(context)
-            self._run.resources.close()
+            with ending_forked_children():
+                self._record_memoized(context, final)
+                self._execute_steps(context)
+                self._run.resources.close()
         except Exception as error:  # noqa: BLE001  recorded, and raised again where the caller wants it
             return self._failed(context, error)
         except BaseException as error:

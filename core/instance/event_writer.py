@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 from core.events.records import EventLogEntry
+from core.forks import reset_in_forked_children
 
 FLUSH_INTERVAL_SECONDS = 0.01
 
@@ -18,17 +19,30 @@ class EventWriter:
 
     Args:
         store: stores a batch, in order.
+
+    Attributes:
+        is_of_parent: whether this process is a forked child of the one whose run it is. Then nothing is stored.
     """
 
     def __init__(self, store: Callable[[list[EventLogEntry]], None]) -> None:
         self._store = store
+        self._error: BaseException | None = None
+        self._is_closed = False
+        self._renew()
+        self.is_of_parent = False
+        reset_in_forked_children(self)
+
+    def _renew(self) -> None:
         self._lock = threading.Lock()
         self._pending: list[EventLogEntry] = []
         self._has_pending = threading.Event()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
-        self._error: BaseException | None = None
-        self._is_closed = False
+
+    def reset_after_fork(self) -> None:
+        """As `core.forks` says: what happens in the run, its own process tells."""
+        self._renew()
+        self.is_of_parent = True
 
     def put(self, entry: EventLogEntry) -> None:
         """Takes an entry.
@@ -36,6 +50,8 @@ class EventWriter:
         Raises:
             Exception: what storing an earlier batch raised; the run must not go on without its log.
         """
+        if self.is_of_parent:
+            return
         if self._error is not None:
             raise self._error
         with self._lock:

@@ -1,1 +1,1 @@
-"""What outlives a process or crosses a fork: journals of what was begun, and what a dead process left."""
+"""What outlives a process: journals of what was begun, and what a dead process left."""

@@ -26,6 +26,7 @@ from core.execution.contexts.step import StepContext
 from core.execution.steps.inputs import LostValueError, load_inputs
 from core.execution.steps.outputs import OutputHandler, as_user_events
 from core.execution.steps.result import StepResult
+from core.forks import ending_forked_children
 from core.serdes import error_info
 from core.usage import Usage
 
@@ -60,7 +61,8 @@ def _attempt(step_context: StepContext, may_retry: bool, events: list[DagsterEve
     meter = step_context.pipeline_context.usage
     started, usage_before = time.perf_counter(), meter.read()
     try:
-        _compute(step_context, events)
+        with ending_forked_children():
+            _compute(step_context, events)
     except RetryRequested as retry:
         if may_retry and step_context.attempt.retries < retry.max_retries:
             events.append(_record_retry(step_context, retry))

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from core.config import StringSource
 from core.disk.deleting import with_sizes
 from core.disk.paths import can_name_file, file_name
-from core.process.forks import reset_in_forked_children
+from core.forks import reset_in_forked_children
 from core.records.removal import Removal
 from core.records.schema_migration import Migration
 from core.serdes import ConfigurableClass, ConfigurableClassData

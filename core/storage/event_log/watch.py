@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from core.events.records import EventLogEntry
-from core.process.forks import reset_in_forked_children
+from core.forks import reset_in_forked_children
 from core.records.pipeline_run import FINISHED_STATUSES, STATUS_AFTER_EVENT
 
 EventCallback = Callable[[EventLogEntry], object]

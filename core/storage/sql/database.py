@@ -12,7 +12,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from core.errors import DagsterInvariantViolationError, DagsterStorageError
-from core.process.forks import reset_in_forked_children
+from core.forks import reset_in_forked_children
 from core.records.schema_migration import Migration
 from core.storage.sql.migrations import upgrade
 from core.storage.sql.revisions import (
