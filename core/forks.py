@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 from weakref import WeakSet
 
 INTERRUPTED_EXIT_CODE = 130  # 128 + SIGINT, the convention of shells
@@ -32,7 +33,22 @@ def reset_in_forked_children(kept: ResetAfterFork) -> None:
     _kept.add(kept)
 
 
+_locks: WeakSet[Any] = WeakSet()
+
+
+def fork_safe_lock() -> threading.Lock:
+    """A lock that is free in a forked child, where a thread that has it in the parent will never release it.
+
+    What it guards must be whole enough at every moment for a child that gets a copy of it.
+    """
+    lock = threading.Lock()
+    _locks.add(lock)
+    return lock
+
+
 def _reset_all() -> None:
+    for lock in list(_locks):
+        lock._at_fork_reinit()  # as the locks of the standard library do
     for each in list(_kept):
         each.reset_after_fork()
 

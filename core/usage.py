@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-
 import msgspec
+
+from core.forks import fork_safe_lock
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -47,7 +47,7 @@ class UsageMeter:
     """Running totals of a run. Clients add to them from any thread; a step's use is the difference of two readings."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = fork_safe_lock()
         self._requests = self._bytes_sent = self._bytes_received = self._write_requests = 0
         self._seconds = 0.0
 

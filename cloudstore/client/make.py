@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cloudstore.client.connections import connect_anew_in_forked_children
 from cloudstore.client.counting import count_requests
 from cloudstore.client.object_options import add_object_options
 from cloudstore.client.options import S3_OPTIONS
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 def make_client(
     options: Mapping[str, Any], usage: UsageMeter | None = None, leftovers: Leftovers | None = None
 ) -> S3Client:
-    """A client for S3. It may be used from many threads, and belongs to the process that makes it.
+    """A client for S3. It may be used from many threads, and in forked children, which connect for themselves.
 
     Args:
         options: config of `S3_OPTIONS`, and maybe of more; options that are missing or None take their default.
@@ -71,6 +72,7 @@ def make_client(
             **keys,
         )
     refuse_user_in(client.meta.endpoint_url)
+    connect_anew_in_forked_children(client)
     send_small_bodies_at_once(client)
     add_object_options(client, given)
     if usage is not None:

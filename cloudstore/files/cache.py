@@ -6,7 +6,7 @@ import io
 from typing import IO, TYPE_CHECKING, Any
 
 from cloudstore import transfer
-from cloudstore.client import S3_OPTIONS, make_client
+from cloudstore.client import S3_OPTIONS, connect_anew_in_forked_children, make_client
 from cloudstore.client.option_types import BUCKET, PREFIX
 from cloudstore.files.manager import S3FileHandle
 from cloudstore.s3.bucket import check_bucket
@@ -32,7 +32,7 @@ class S3FileCache:
     def __init__(self, s3_bucket: str, s3_key: str, s3_session: S3Client, overwrite: bool = False) -> None:
         self.s3_bucket = s3_bucket
         self.s3_key = join_key(s3_key)
-        self.s3 = s3_session
+        self.s3 = connect_anew_in_forked_children(s3_session)
         self.overwrite = overwrite
 
     def has_file_object(self, file_key: str) -> bool:

@@ -7,6 +7,7 @@ import uuid
 from typing import IO, TYPE_CHECKING, Any
 
 from cloudstore import transfer
+from cloudstore.client import connect_anew_in_forked_children
 from cloudstore.s3.keys import join_key, s3_url
 from core.disk.local_copies import LocalCopies
 from core.errors import DagsterInvariantViolationError
@@ -77,7 +78,7 @@ class S3FileManager(FileManager):
     """
 
     def __init__(self, s3_session: S3Client, s3_bucket: str, s3_base_key: str) -> None:
-        self._s3_session = s3_session
+        self._s3_session = connect_anew_in_forked_children(s3_session)
         self._s3_bucket = s3_bucket
         self._s3_base_key = join_key(s3_base_key)
         self._copies = LocalCopies("s3-files-")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -105,7 +106,8 @@ class ResumingBody:
     """Some bytes of an object. When the connection breaks, it asks for the rest and goes on.
 
     It gives up when the connection breaks five times before another mebibyte has come. botocore verifies the checksum
-    of an answer that is read to its end; where it broke off, the caller has to.
+    of an answer that is read to its end; where it broke off, the caller has to. A forked child goes on by a connection
+    of its own, since on its parent's each would take bytes that the other misses.
 
     Attributes:
         end: the position after the last of the bytes.
@@ -124,6 +126,7 @@ class ResumingBody:
         self._position, self.end = span.start + len(beginning), span.stop
         self._is_resumed = stream is None
         self._attempts, self._since_break = Attempts(), 0
+        self._pid = os.getpid()
 
     def read(self, size: int = -1) -> bytes:
         """Up to `size` bytes, and up to a mebibyte; maybe fewer, but none at the end only.
@@ -165,6 +168,9 @@ class ResumingBody:
         self, size: int, take: Callable[[StreamingBody, int], Taken], length: Callable[[Taken], int]
     ) -> Taken | None:
         """What `take` gets, given the stream and how much is wanted; None at the end."""
+        if self._pid != os.getpid():
+            self.close()
+            self._is_resumed, self._pid = True, os.getpid()
         while wanted := self._wanted(size):
             answer = None
             if self._stream is None:

@@ -7,7 +7,6 @@ read and summed, since whoever alters an object may keep its metadata.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,11 +17,12 @@ from cloudstore.values.metadata import SHA256
 from cloudstore.values.objects import checked_content
 from cloudstore.values.place import Place, content_stamp, stamp_of
 from core.errors import DagsterInvariantViolationError, DagsterObjectCorruptError, DagsterObjectNotFoundError
+from core.forks import fork_safe_lock
 
 _QUESTIONS_AT_ONCE = 64
 _SMALL_BYTES = 4 << 20
 
-_large_reads = threading.Lock()  # one at a time, as a step that loads its inputs does
+_large_reads = fork_safe_lock()  # one at a time, as a step that loads its inputs does
 
 _Question = tuple[Place, str | None, transfer.ListedObject | None]
 """A place, the stamp that is known, and what a listing said."""

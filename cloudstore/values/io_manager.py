@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from cloudstore.client import connect_anew_in_forked_children
 from cloudstore.s3.bucket import check_bucket
 from cloudstore.s3.keys import join_key, s3_url
 from cloudstore.values import objects
@@ -48,7 +49,7 @@ class _S3IOManager(IOManager):
         signing_key: str | None = None,
         former_signing_key: str | None = None,
     ) -> None:
-        self._client = s3_session
+        self._client = connect_anew_in_forked_children(s3_session)
         self._bucket = s3_bucket
         self._prefix = s3_prefix
         self._signer = signer_of(signing_key, former_signing_key)

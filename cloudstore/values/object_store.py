@@ -6,7 +6,7 @@ import io
 from typing import IO, TYPE_CHECKING, Any
 
 from cloudstore import transfer
-from cloudstore.client import make_client
+from cloudstore.client import connect_anew_in_forked_children, make_client
 from cloudstore.s3.errors import translate_errors
 from cloudstore.s3.keys import s3_url
 from cloudstore.values import objects
@@ -50,7 +50,7 @@ class S3ObjectStore(ObjectStore):
     ) -> None:
         super().__init__("s3")
         self.bucket = bucket
-        self._client = make_client({}) if s3_session is None else s3_session
+        self._client = make_client({}) if s3_session is None else connect_anew_in_forked_children(s3_session)
         self._run_id = run_id
         self._signer = signer_of(signing_key, former_signing_key)
 

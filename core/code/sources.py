@@ -6,7 +6,6 @@ import ast
 import importlib.util
 import linecache
 import os
-import threading
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 
 from core.code.graph import sha
 from core.code.syntax import Import, Syntax, read
+from core.forks import fork_safe_lock
 
 _Place = tuple[int, int]
 """A line, from 1, and a column in bytes, from 0."""
@@ -143,7 +143,7 @@ class Sources:
     def __init__(self) -> None:
         self._files: dict[str, tuple[object, SourceFile | None]] = {}
         self._functions: dict[int, tuple[CodeType, SourceFile, FunctionSource | None]] = {}
-        self._lock = threading.Lock()
+        self._lock = fork_safe_lock()
 
     def look(self) -> SourcesNow:
         """The files as they are now, looked at once each."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import threading
 import uuid
 from collections.abc import Callable, Hashable
 from pathlib import Path, PurePosixPath
 
 from core.disk.temporary import make_directory_of
+from core.forks import fork_safe_lock
 
 
 class LocalCopies:
@@ -22,7 +22,7 @@ class LocalCopies:
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
-        self._lock = threading.Lock()
+        self._lock = fork_safe_lock()
         self._copies: dict[Hashable, _Copy] = {}
         self._directory = ""
         self._delete_directory: Callable[[], object] | None = None
@@ -79,7 +79,7 @@ class _Copy:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.lock = threading.Lock()
+        self.lock = fork_safe_lock()
         self.is_deleted = False
 
 

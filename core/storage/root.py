@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import Any
 
 from core.config import StringSource
 from core.disk.temporary import make_directory_of
+from core.forks import fork_safe_lock
 from core.serdes import ConfigurableClass, ConfigurableClassData
 
 
@@ -54,7 +54,7 @@ class TemporaryArtifactStorage(LocalArtifactStorage):
 
     def __init__(self) -> None:
         super().__init__("")
-        self._lock = threading.Lock()
+        self._lock = fork_safe_lock()
 
     @property
     def base_dir(self) -> str:

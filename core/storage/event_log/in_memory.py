@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from core.events.event_types import DagsterEventType
 from core.events.records import EventLogEntry
 from core.events.user_events import AssetKey
+from core.forks import fork_safe_lock
 from core.records.removal import Removal
 from core.storage.event_log.base import EventLogRecord, EventLogStorage, StepOutputAddress, StepOutputKey
 from core.storage.event_log.index import AssetEvent, StoredOutput, entries_from_log
@@ -20,7 +20,7 @@ class InMemoryEventLogStorage(EventLogStorage):
     """Event logs in the memory of this process, which end with it."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = fork_safe_lock()
         self._logs: dict[str, list[EventLogEntry]] = {}
         self._outputs: list[StoredOutput] = []
         self._uses: set[tuple[str, str]] = set()

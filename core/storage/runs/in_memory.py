@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +11,7 @@ from msgspec.structs import replace
 
 from core.errors import DagsterRunAlreadyExists, DagsterRunNotFoundError
 from core.events.records import DagsterEvent
+from core.forks import fork_safe_lock
 from core.records.daemon_heartbeat import DaemonHeartbeat
 from core.records.pipeline_run import (
     STATUS_AFTER_EVENT,
@@ -30,7 +30,7 @@ class InMemoryRunStorage(RunStorage):
     """Runs in the memory of this process, which end with it."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = fork_safe_lock()
         self._records: dict[str, RunRecord] = {}
         self._added = itertools.count(1)
         self._heartbeats: dict[str, DaemonHeartbeat] = {}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections import Counter
 
+from core.forks import fork_safe_lock
 from core.records.job import (
     JobState,
     JobTick,
@@ -23,7 +23,7 @@ class InMemoryScheduleStorage(ScheduleStorage):
     """States and ticks in the memory of this process, which end with it."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = fork_safe_lock()
         self._states: dict[str, JobState] = {}
         self._ticks: dict[str, dict[int, JobTick]] = {}  # job origin id -> tick id -> tick
         self._created = itertools.count(1)

@@ -1,0 +1,26 @@
+"""Every lock is free in a forked child, whichever thread of the parent has it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+PACKAGES = [Path(__file__).parents[2] / name for name in ("core", "cloudstore")]
+MAKES_A_LOCK = re.compile(r"= threading\.(Lock|RLock|Condition|Semaphore|Event)\(")
+MODULES = [path for package in PACKAGES for path in sorted(package.rglob("*.py")) if "testing" not in path.parts]
+EXCEPT = {
+    "forks.py": "makes the locks that are free",
+    "captured_file.py": "OutputCapture.reset_after_fork makes new ones",
+    "run_secrets.py": "Spool.reset_after_fork has it make new ones",
+    "subscription.py": "of a reader, which belongs to the thread that reads",
+}
+
+
+@pytest.mark.parametrize(
+    "path", [each for each in MODULES if MAKES_A_LOCK.search(each.read_text())], ids=lambda path: path.name
+)
+def test_who_makes_a_lock_makes_a_new_one_in_a_forked_child(path: Path) -> None:
+    source = path.read_text()
+    assert path.name in EXCEPT or "reset_in_forked_children" in source or "register_at_fork" in source
