@@ -8,6 +8,7 @@ from typing import Any
 from core.definitions.pipeline import PipelineDefinition
 from core.errors import DagsterInvariantViolationError
 from core.events.records import DagsterEvent
+from core.execution.broken_off import exits_fail
 from core.execution.memo.preview import PlannedRun, preview
 from core.execution.prepare import prepare_run
 from core.execution.results import PipelineExecutionResult
@@ -51,10 +52,11 @@ def execute_pipeline(
         DagsterInvalidConfigError: the run config does not fit; with every fault. Nothing has been recorded.
         DagsterResourceUnavailableError: what a resource needs is not there. Nothing has been recorded.
         Exception: where `raise_on_error`, what the user's code raised, or what else failed the run.
+        KeyboardInterrupt, DagsterTerminatedError: the run was stopped by Ctrl-C, or by SIGTERM or SIGHUP.
+        SystemExit: the user's code called sys.exit. The exit code that it leads to is not 0.
     """
     spec = RunSpec(run_config=run_config, mode=mode, tags=tags, memoize=memoize, refresh=refresh)
-    prepared = prepare_run(_checked(pipeline), in_process_executor, spec)
-    return execute_prepared(prepared, instance or DagsterInstance.ephemeral(), raise_on_error, on_event)
+    return _execute(pipeline, spec, instance or DagsterInstance.ephemeral(), raise_on_error, on_event)
 
 
 def execute_run(
@@ -88,8 +90,7 @@ def execute_run(
     """
     stored = instance.get_existing_run(pipeline_run.run_id)
     check_not_begun(stored)
-    prepared = prepare_run(_checked(pipeline), in_process_executor, stored)
-    return execute_prepared(prepared, instance, raise_on_error, on_event)
+    return _execute(pipeline, stored, instance, raise_on_error, on_event)
 
 
 def plan_pipeline(
@@ -114,8 +115,9 @@ def plan_pipeline(
         DagsterResourceFunctionError: an IO manager could not be started, or could not say what it has stored.
     """
     spec = RunSpec(run_config=run_config, mode=mode, memoize=True, refresh=refresh)
-    prepared = prepare_run(_checked(pipeline), in_process_executor, spec)
-    return preview(prepared, instance or DagsterInstance.ephemeral())
+    with exits_fail():
+        prepared = prepare_run(_checked(pipeline), in_process_executor, spec)
+        return preview(prepared, instance or DagsterInstance.ephemeral())
 
 
 def reexecute_pipeline(
@@ -167,8 +169,19 @@ def reexecute_pipeline(
         root_run_id=root_run_id,
         parent_run_id=parent.run_id,
     )
-    prepared = prepare_run(_checked(pipeline), in_process_executor, spec)
-    return execute_prepared(prepared, instance, raise_on_error, on_event)
+    return _execute(pipeline, spec, instance, raise_on_error, on_event)
+
+
+def _execute(
+    pipeline: PipelineDefinition,
+    asked: RunSpec | PipelineRun,
+    instance: DagsterInstance,
+    raise_on_error: bool,
+    on_event: Callable[[DagsterEvent], None] | None,
+) -> PipelineExecutionResult:
+    with exits_fail():
+        prepared = prepare_run(_checked(pipeline), in_process_executor, asked)
+        return execute_prepared(prepared, instance, raise_on_error, on_event)
 
 
 def _checked(pipeline: PipelineDefinition) -> PipelineDefinition:

@@ -31,12 +31,13 @@ DagsterError
     ├── DagsterTypeCheckError                a type check function
     └── DagsterConfigMappingFunctionError    a function given to `configured`
 
-DagsterExecutionInterruptedError is a BaseException, as KeyboardInterrupt is.
+DagsterExecutionInterruptedError is a BaseException, as KeyboardInterrupt is; so is its subclass DagsterTerminatedError.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -47,6 +48,22 @@ from core.forks import end_if_forked
 
 class DagsterExecutionInterruptedError(BaseException):
     """A run was asked to stop while a step was running."""
+
+
+class DagsterTerminatedError(DagsterExecutionInterruptedError, SystemExit):
+    """A run was asked to stop by SIGTERM or SIGHUP. Where nothing catches it, it ends the program as a shell expects.
+
+    Attributes:
+        code: the exit code, which is 128 and the number of the signal.
+        signal_name: as "SIGTERM".
+    """
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(128 + signal_number)
+        self.signal_name = signal.Signals(signal_number).name
+
+    def __str__(self) -> str:
+        return self.signal_name
 
 
 class DagsterError(Exception):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import NoReturn
 
 import click
 
-from core.errors import DagsterError, DagsterUserCodeExecutionError
+from core.errors import DagsterError, DagsterTerminatedError, DagsterUserCodeExecutionError
+from core.execution.broken_off import exit_code, what_ended
+from core.forks import INTERRUPTED_EXIT_CODE
 from core.serdes import user_traceback
-
-INTERRUPTED_EXIT_CODE = 130  # 128 + SIGINT, the convention of shells
 
 
 @contextmanager
@@ -24,5 +25,16 @@ def clear_failures() -> Iterator[None]:
     except DagsterError as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
-        click.echo("Interrupted.", err=True)
-        raise click.exceptions.Exit(INTERRUPTED_EXIT_CODE) from None
+        _end("Interrupted.", INTERRUPTED_EXIT_CODE)
+    except DagsterTerminatedError as error:
+        _end(f"Ended by {error}.", exit_code(error))
+    except SystemExit as error:  # of the user's code: click's own is of another class
+        called = error.__cause__ if isinstance(error.__cause__, SystemExit) else error
+        click.echo(user_traceback(called), err=True)
+        raise click.ClickException(f"Code of yours called {what_ended(called)}.") from error
+
+
+def _end(message: str, code: int) -> NoReturn:
+    with suppress(OSError):  # the terminal is gone, and so is this process
+        click.echo(message, err=True)
+    raise click.exceptions.Exit(code) from None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import resource
 import signal
-import uuid
-from pathlib import Path
+
+from core.process.children import children_of, has_children
 
 
 class Children:
@@ -27,14 +28,11 @@ class Children:
         return resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt  # no process comes to life without one
 
 
-def _living() -> frozenset[str]:
+_unknown = itertools.count(-1, -1)
+
+
+def _living() -> frozenset[int]:
     """Ids of the processes that this one has started and not waited for."""
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:  # there are none, as in most processes
+    if not has_children():
         return frozenset()
-    try:
-        lists = [path.read_text() for path in Path("/proc/self/task").glob("*/children")]
-    except OSError:
-        lists = []
-    return frozenset(" ".join(lists).split()) or frozenset([uuid.uuid4().hex])  # where nothing tells, any may be new
+    return children_of(os.getpid()) or frozenset([next(_unknown)])  # where nothing tells, any may be new

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable
 
 from core.definitions.executor import InitExecutorContext
 from core.errors import (
@@ -21,7 +20,8 @@ from core.events.payloads import (
     PipelineFailureData,
     PipelineSuccessData,
 )
-from core.events.records import DagsterEvent, EventLogEntry
+from core.events.records import DagsterEvent
+from core.execution.broken_off import what_ended
 from core.execution.contexts.pipeline import PipelineContext
 from core.execution.executor import Executor
 from core.execution.memo.planning import FinalPlan, final_plan
@@ -30,16 +30,14 @@ from core.execution.prepare import PreparedRun
 from core.execution.requirements import check_requirements
 from core.execution.resources import keys_of
 from core.execution.results import PipelineExecutionResult
+from core.execution.run_log import OnEvent, RunLog
 from core.execution.steps.in_turn import users_own
-from core.forks import end_forked_child, ending_forked_children
+from core.forks import ending_forked_children
 from core.instance import DagsterInstance
-from core.instance.event_writer import EventWriter
-from core.log_manager import EventSink
 from core.plan import ExecutionPlan
+from core.process.signals import deferring_signals, raise_if_terminated, raising_when_terminated
 from core.serdes import SerializableErrorInfo, error_info
 from core.usage import Usage
-
-OnEvent = Callable[[DagsterEvent], None]
 
 
 def execute_prepared(
@@ -63,35 +61,26 @@ def execute_prepared(
         Exception: where `raise_on_error`, what failed it.
     """
     check_requirements(prepared, instance)
-    writer = EventWriter(instance.handle_new_events)
-    with ending_forked_children():
-        run = _Run(open_run(prepared, instance, _event_sink(writer, on_event)), writer, raise_on_error)
+    log = RunLog(instance, on_event)
+    with ending_forked_children(), raising_when_terminated():
+        run = _Run(open_run(prepared, instance, log.take), log, raise_on_error)
         try:
             return run.execute()
         finally:
-            writer.close()
-
-
-def _event_sink(writer: EventWriter, on_event: OnEvent | None) -> EventSink:
-    def sink(entry: EventLogEntry) -> None:
-        if entry.dagster_event is not None and writer.is_of_parent:
-            end_forked_child(sys.exception())  # it came back from the user's code, and goes on as the run
-        writer.put(entry)
-        if entry.dagster_event is not None and on_event is not None:
-            on_event(entry.dagster_event)
-
-    return sink
+            run.close(sys.exception())
 
 
 class _Run:
     """One run from its first resource to its last event."""
 
-    def __init__(self, run: OpenRun, writer: EventWriter, raise_on_error: bool) -> None:
+    def __init__(self, run: OpenRun, log: RunLog, raise_on_error: bool) -> None:
         self._run = run
-        self._writer = writer
+        self._log = log
         self._raise_on_error = raise_on_error
         self._events: list[DagsterEvent] = []
         self._started = time.perf_counter()
+        self._accepted: PipelineContext | None = None
+        self._is_end_recorded = False
 
     def execute(self) -> PipelineExecutionResult:
         try:
@@ -100,21 +89,19 @@ class _Run:
                 planning_usage = self._run.usage.read()
                 context = PipelineContext(self._run, final.plan, self._raise_on_error)
                 self._accept(context)
-        except BaseException:
-            self._run.resources.close()
-            raise
-        if resource_error is not None:
-            return self._failed(context, resource_error)
-        try:
-            with ending_forked_children():
+                if resource_error is not None:
+                    raise resource_error
                 self._record_memoized(context, final)
                 self._execute_steps(context)
                 self._run.resources.close()
-        except Exception as error:  # noqa: BLE001  recorded, and raised again where the caller wants it
-            return self._failed(context, error)
         except BaseException as error:
-            self._canceled(context, error)
-            raise
+            if self._accepted is None:  # it is refused
+                self._run.resources.close()
+                raise
+            if not isinstance(error, Exception):
+                self._broken_off(self._accepted, error)
+                raise
+            return self._failed(self._accepted, error)
         if any(event.is_step_failure for event in self._events):
             return self._failed(context, None)
         message = f"Finished the run of pipeline {context.pipeline_name!r}."
@@ -122,7 +109,23 @@ class _Run:
         self._record_end(context, "PIPELINE_SUCCESS", message, data)
         return PipelineExecutionResult(context, self._events)
 
-    def _plan(self) -> tuple[FinalPlan, DagsterResourceFunctionError | None]:
+    def close(self, error: BaseException | None) -> None:
+        """Stores what is left of the log. Whatever has happened, a run that was accepted has ended then.
+
+        Args:
+            error: what ends the run, if something does.
+
+        Raises:
+            Exception: the log cannot be stored, so the run has failed.
+        """
+        with deferring_signals():
+            try:
+                if self._accepted is not None and not self._is_end_recorded:
+                    self._record_break(self._accepted, error or RuntimeError("nothing has recorded how it ended"))
+            finally:
+                self._log.close(self._accepted)
+
+    def _plan(self) -> tuple[FinalPlan, BaseException | None]:
         """Decides what to execute, and starts the resources for it.
 
         An error that a user's resource raised is returned and not raised: the run is accepted, and fails.
@@ -131,21 +134,27 @@ class _Run:
         try:
             final = final_plan(self._run)
             self._run.resources.start(_keys_to_start(self._run.prepared, final.plan))
-        except DagsterResourceFunctionError as error:
+        except (DagsterResourceFunctionError, SystemExit) as error:
+            if isinstance(error, DagsterExecutionInterruptedError):
+                raise
             return final, error
         return final, None
 
     def _accept(self, context: PipelineContext) -> None:
         """From here on the run exists, and this process executes it."""
-        if self._run.prepared.is_stored:
-            context.instance.take_up_run(context.run_id)
-        else:
-            context.instance.add_run(context.pipeline_run)
+        with deferring_signals():
+            if self._run.prepared.is_stored:
+                context.instance.take_up_run(context.run_id)
+            else:
+                context.instance.add_run(context.pipeline_run)
+            self._accepted = context
+        try:
+            message = f"Started run {context.run_id} of {context.pipeline_name!r} in mode {context.mode_def.name!r}."
+            self._take(context.record("PIPELINE_START", message))
+        finally:
+            self._log.start()  # also where a logger raised: how the run ends is stored too
         context.instance.recover()
         context.instance.compute_log_manager.hide(context.run_id, self._run.prepared.secrets)
-        message = f"Started run {context.run_id} of {context.pipeline_name!r} in mode {context.mode_def.name!r}."
-        self._take(context.record("PIPELINE_START", message))
-        self._writer.start()
 
     def _record_memoized(self, context: PipelineContext, final: FinalPlan) -> None:
         plan = final.plan
@@ -159,8 +168,10 @@ class _Run:
     def _execute_steps(self, context: PipelineContext) -> None:
         if not context.execution_plan.step_keys_to_execute:
             return
+        raise_if_terminated()
         for event in self._executor().execute(context, context.execution_plan):
             self._take(event)
+            raise_if_terminated()
 
     def _executor(self) -> Executor:
         prepared = self._run.prepared
@@ -184,20 +195,28 @@ class _Run:
         why = f"these steps failed: {', '.join(map(str, failed_steps))}" if failed_steps else str(error)
         message = f"The run of pipeline {context.pipeline_name!r} failed: {why}."
         data = PipelineFailureData(info, self._duration_ms, self._usage)
-        self._record_end(context, "PIPELINE_FAILURE", message, data, None if failed_steps else info)
+        try:
+            self._record_end(context, "PIPELINE_FAILURE", message, data, None if failed_steps else info)
+        except Exception as record_error:  # noqa: BLE001  of a logger, say; what failed the run is told first
+            error = error or record_error
         if error is not None and self._raise_on_error:
             raise users_own(error)
         return PipelineExecutionResult(context, self._events)
 
-    def _canceled(self, context: PipelineContext, error: BaseException) -> None:
+    def _broken_off(self, context: PipelineContext, error: BaseException) -> None:
         try:
             self._run.resources.close()
         finally:
-            is_asked_for = isinstance(error, KeyboardInterrupt | DagsterExecutionInterruptedError)
-            kind = "PIPELINE_CANCELED" if is_asked_for else "PIPELINE_FAILURE"
-            info = error_info(error)
-            data = PipelineCanceledData(info) if is_asked_for else PipelineFailureData(info, self._duration_ms)
-            self._record_end(context, kind, f"The run was ended by {type(error).__name__}.", data)
+            self._record_break(context, error)
+
+    def _record_break(self, context: PipelineContext, error: BaseException) -> None:
+        info = error_info(error)
+        message = f"The run was ended by {what_ended(error)}."
+        if isinstance(error, KeyboardInterrupt | DagsterExecutionInterruptedError):
+            self._record_end(context, "PIPELINE_CANCELED", message, PipelineCanceledData(info))
+        else:
+            data = PipelineFailureData(info, self._duration_ms, self._usage)
+            self._record_end(context, "PIPELINE_FAILURE", message, data)
 
     def _record_end(
         self,
@@ -207,9 +226,13 @@ class _Run:
         data: EventSpecificData,
         error: SerializableErrorInfo | None = None,
     ) -> None:
-        for warning in context.instance.compute_log_manager.finish_run(context.pipeline_run):
-            self._take(context.record("ENGINE_EVENT", warning, EngineEventData(), level=logging.WARNING))
-        self._take(context.record(event_type, message, data, error))
+        with deferring_signals():
+            try:
+                for warning in context.instance.compute_log_manager.finish_run(context.pipeline_run):
+                    self._take(context.record("ENGINE_EVENT", warning, EngineEventData(), level=logging.WARNING))
+            finally:  # a logger may raise, each time
+                self._is_end_recorded = True
+                self._take(context.record(event_type, message, data, error))
 
     def _take(self, event: DagsterEvent) -> None:
         self._events.append(event)

@@ -44,6 +44,11 @@ class EventWriter:
         self._renew()
         self.is_of_parent = True
 
+    @property
+    def has_failed(self) -> bool:
+        """bool: whether something could not be stored; then nothing that followed is."""
+        return self._error is not None
+
     def put(self, entry: EventLogEntry) -> None:
         """Takes an entry.
 

@@ -146,7 +146,8 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
         parents[depth:] = [name]
         assert getattr(errors, name).__bases__[0].__name__ == (parents[depth - 1] if depth else "Exception")
     in_module = {name for name, value in vars(errors).items() if isinstance(value, type) and name.startswith("Dagster")}
-    assert in_module == {name for _, name in drawn} | {"DagsterExecutionInterruptedError"}
+    of_signals = {"DagsterExecutionInterruptedError", "DagsterTerminatedError"}
+    assert in_module == {name for _, name in drawn} | of_signals
 
 
 def test_an_unknown_resource_says_what_there_is_and_what_to_do() -> None:

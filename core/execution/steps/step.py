@@ -21,6 +21,7 @@ from core.events.payloads import (
 )
 from core.events.records import DagsterEvent
 from core.events.user_events import Failure, RetryRequested, UserEvent
+from core.execution.broken_off import what_ended
 from core.execution.contexts.solid import SolidExecutionContext
 from core.execution.contexts.step import StepContext
 from core.execution.steps.inputs import LostValueError, load_inputs
@@ -138,4 +139,5 @@ def _record_failure(step_context: StepContext, error: BaseException, duration_ms
     description = failed.description if isinstance(failed, Failure) else None
     entries = failed.metadata_entries if isinstance(failed, Failure) else ()
     data = StepFailureData(info, duration_ms, usage, description, entries)
-    return step_context.record("STEP_FAILURE", f"Step {step_context.step.key!r} failed: {error}", data, info)
+    how = f"failed: {error}" if isinstance(error, Exception) else f"was ended by {what_ended(error)}."
+    return step_context.record("STEP_FAILURE", f"Step {step_context.step.key!r} {how}", data, info)

@@ -8,7 +8,6 @@ import os
 import sys
 import tempfile
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -182,28 +181,6 @@ def solid_with_config(forker: Forker) -> Any:
     return inner
 
 
-def told_by_a_program(work: Callable[[Tell], None]) -> Counter[str]:
-    """What a process that does this, and all that it forks, told."""
-    reading, writing = os.pipe()
-    program = os.fork()
-    if program == 0:
-        os.close(reading)
-        try:
-            work(lambda text: _write_line(writing, text))
-            _write_line(writing, "program ended")
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as lines:
-        told = Counter(line.rstrip("\n") for line in lines)
-    os.waitpid(program, 0)
-    return told
-
-
-def _write_line(descriptor: int, text: str) -> None:
-    os.write(descriptor, f"{text}\n".encode())
-
-
 PLACES = [
     "solid",
     "thread",
@@ -224,20 +201,13 @@ PLACES = [
 ]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _loaded_before(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What an instance imports when it is first used takes a second, in each program again."""
-    with DagsterInstance.local_temp(str(tmp_path_factory.mktemp("home"))) as instance:
-        execute_pipeline(_pipeline_that_forks(Forker("", WAYS["returns"], lambda _text: None)), instance=instance)
-
-
 IN_ANY_WAY = [("solid", way) for way in WAYS]
 ANYWHERE = [(place, way) for place in PLACES[1:] for way in ("raises", "returns")]
 
 
 @pytest.mark.parametrize(("place", "way"), IN_ANY_WAY + ANYWHERE)
 def test_a_child_that_comes_out_of_user_code_ends_there(
-    place: str, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: str, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start_program: Any
 ) -> None:
     errors = tmp_path / "stderr"
 
@@ -271,8 +241,11 @@ def test_a_child_that_comes_out_of_user_code_ends_there(
             ]
             written = [Path(path).read_text() for path in output if Path(path).is_file()]
             (tmp_path / "captured").write_text("".join(written))
+        tell("program ended")
 
-    told = told_by_a_program(work)
+    program = start_program(work)
+    assert program.end() == 0
+    told = program.told
     code, shown = (0, "") if place == "thread" else (WAYS[way].code, WAYS[way].shown)  # a thread ends as any thread
     for told_once in (
         *("first", "second", "third", "tool put away", "program ended"),

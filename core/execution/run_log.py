@@ -1,0 +1,55 @@
+"""The log of a run that is executed: what happens is told to the caller, and stored."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from core.events.records import DagsterEvent, EventLogEntry
+from core.execution.contexts.pipeline import PipelineContext
+from core.forks import end_forked_child
+from core.instance import DagsterInstance
+from core.instance.event_writer import EventWriter
+
+OnEvent = Callable[[DagsterEvent], None]
+
+
+class RunLog:
+    """Takes what is logged; nothing is stored before `start`.
+
+    Args:
+        instance: where it is stored.
+        on_event: called with each event when it happens.
+    """
+
+    def __init__(self, instance: DagsterInstance, on_event: OnEvent | None) -> None:
+        self._on_event = on_event
+        self._writer = EventWriter(instance.handle_new_events)
+
+    def take(self, entry: EventLogEntry) -> None:
+        """Takes an entry; in a forked child of the run's process, one that its user's code has written is dropped."""
+        if entry.dagster_event is not None and self._writer.is_of_parent:
+            end_forked_child(sys.exception())  # it came back from the user's code, and goes on as the run
+        self._writer.put(entry)
+        if entry.dagster_event is not None and self._on_event is not None:
+            self._on_event(entry.dagster_event)
+
+    def start(self) -> None:
+        """Stores what was taken until now, and begins to store the rest; raises what storing raised."""
+        self._writer.start()
+
+    def close(self, accepted: PipelineContext | None) -> None:
+        """Stores what is left.
+
+        Args:
+            accepted: the run, if it was recorded. Where its log cannot be stored, its record says that it failed.
+
+        Raises:
+            Exception: what storing raised.
+        """
+        try:
+            self._writer.close()
+        finally:
+            if accepted is not None and self._writer.has_failed:
+                failed = DagsterEvent("PIPELINE_FAILURE", accepted.pipeline_name, "The log of it cannot be stored.")
+                accepted.instance.run_storage.handle_run_event(accepted.run_id, failed)
