@@ -7,6 +7,7 @@ import itertools
 import os
 import stat
 from collections.abc import Iterator
+from functools import partial
 from typing import IO, cast
 
 from core.disk.file_slice import FileSlice
@@ -39,10 +40,11 @@ def parts_of_stream(stream: IO[bytes]) -> Iterator[io.BytesIO]:
 
 def parts_of_file(file: IO[bytes], start: int, end: int) -> Iterator[IO[bytes]]:
     """The bytes of a file of the system's from `start` up to `end`; they are read as the parts are sent."""
+    part = file.part if isinstance(file, FileSlice) else partial(FileSlice, file.fileno())
     numbers = itertools.count(1)
     while start < end:
         length = min(part_bytes(next(numbers)), end - start)
-        yield cast("IO[bytes]", FileSlice(file.fileno(), start, length))
+        yield cast("IO[bytes]", part(start, length))
         start += length
 
 

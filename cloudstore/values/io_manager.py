@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cloudstore.client import connect_anew_in_forked_children
@@ -17,6 +17,7 @@ from cloudstore.values.signing import signer_of
 from cloudstore.values.versions import delete_in_bucket, is_in_bucket, versions_in_bucket
 from core.definitions.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
+from core.disk.spool import Spool
 from core.values.codecs import ValueNotKeptError, codec_for
 from core.values.io_context import InputContext, OutputContext
 from core.values.io_manager import IOManager, MemoizableIOManager, warn_of_damaged_value, warn_of_dropped_value
@@ -59,12 +60,16 @@ class _S3IOManager(IOManager):
         """The names that make up the key of an output, below the prefix."""
 
     def handle_output(self, context: OutputContext, obj: Any) -> None:
-        self._store(context, obj, once=False)
+        with Spool() as spool:
+            self.stage_output(context, obj, spool)()
 
-    def _store(self, context: OutputContext, obj: Any, once: bool) -> objects.WrittenValue:
+    def stage_output(self, context: OutputContext, obj: Any, spool: Spool) -> Callable[[], object]:
+        return self._stage(context, obj, spool, once=False)
+
+    def _stage(self, context: OutputContext, obj: Any, spool: Spool, once: bool) -> Callable[[], objects.WrittenValue]:
         codec = codec_for(context.metadata, context.dagster_type, obj)
         try:
-            return objects.store(self._place(context), obj, codec, run_id=context.run_id, once=once)
+            return objects.stage(self._place(context), obj, codec, spool, run_id=context.run_id, once=once)
         except ValueNotKeptError as error:
             raise ValueNotKeptError(f"Output {context.name!r} of step {context.step_key!r}: {error}") from error
 
@@ -137,11 +142,16 @@ class VersionedPickledObjectS3IOManager(_S3IOManager, MemoizableIOManager):
             return ["storage", *context.get_run_scoped_output_identifier()]
         return ["versioned_outputs", *context.get_versioned_output_identifier()]
 
-    def handle_output(self, context: OutputContext, obj: Any) -> None:
-        stored = self._store(context, obj, once=context.version is not None and not context.replaces_stored)
-        self._stamps[self._key(context)] = stored.stamp
-        if not stored.is_new:
-            warn_of_dropped_value(context, self._place(context).url)
+    def stage_output(self, context: OutputContext, obj: Any, spool: Spool) -> Callable[[], object]:
+        put = self._stage(context, obj, spool, once=context.version is not None and not context.replaces_stored)
+
+        def store() -> None:
+            stored = put()
+            self._stamps[self._key(context)] = stored.stamp
+            if not stored.is_new:
+                warn_of_dropped_value(context, self._place(context).url)
+
+        return store
 
     def has_output(self, context: OutputContext) -> bool:
         return self.has_outputs([context])[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any, cast
 
@@ -11,6 +11,7 @@ from cloudstore.values.head import head
 from cloudstore.values.metadata import CODEC, SHA256, by_run, fault_of, metadata_of
 from cloudstore.values.place import Place, stamp_of
 from core.disk.hashing import HashingWriter
+from core.disk.spool import Spool
 from core.errors import (
     DagsterInvariantViolationError,
     DagsterObjectCorruptError,
@@ -18,8 +19,6 @@ from core.errors import (
     DagsterObjectStoreError,
 )
 from core.values.codecs import Codec, codec_named
-
-SPOOL_BYTES = 16 << 20
 
 _FORMER_CODEC = "pickle"  # of release 0.1, which recorded none
 _MOST_ATTEMPTS = 8
@@ -50,16 +49,28 @@ def store(place: Place, value: Any, codec: Codec, *, run_id: str | None = None, 
         core.values.codecs.ValueNotKeptError: the codec would change the value.
         DagsterObjectStoreError: as `cloudstore.s3.errors.translate_errors`. What encoding raises passes unchanged.
     """
-    with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as spool:
-        writer = HashingWriter(cast("IO[bytes]", spool))
+    with Spool() as spool:
+        return stage(place, value, codec, spool, run_id=run_id, once=once)()
+
+
+def stage(
+    place: Place, value: Any, codec: Codec, spool: Spool, *, run_id: str | None = None, once: bool = False
+) -> Callable[[], WrittenValue]:
+    """Encodes a value into a spool, as it is now; what is returned stores it. Otherwise as `store`."""
+    with spool.writing() as spooled:
+        writer = HashingWriter(cast("IO[bytes]", spooled))
         codec.encode(value, cast("IO[bytes]", writer))
-        metadata = metadata_of(place, codec.name, writer.digest().hex(), writer.size_bytes, run_id)
-        file = cast("IO[bytes]", spool)
-        details: dict[str, Any] = {"content_type": codec.content_type, "metadata": metadata}
+    metadata = metadata_of(place, codec.name, writer.digest().hex(), writer.size_bytes, run_id)
+    details: dict[str, Any] = {"content_type": codec.content_type, "metadata": metadata}
+
+    def put() -> WrittenValue:
+        file = spooled.reading()
         if once:
             return _put_once(place, file, writer.size_bytes, details)
         written = transfer.put_file(place.client, place.bucket, place.key, file, **details)
         return _new_value(place, written, writer.size_bytes)
+
+    return put
 
 
 def load(place: Place) -> Any:

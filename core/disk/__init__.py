@@ -3,6 +3,7 @@
 - `atomic_file`: files that appear complete or not at all.
 - `paths`: names from outside as safe file names.
 - `deleting`: deletion that may be interrupted, repeated, and done by two processes at once.
+- `spool`: what is encoded already and will be stored later.
 - `temporary`: temporary directories that are deleted with their owner.
 - `local_copies`: temporary copies for readers that need a path.
 """

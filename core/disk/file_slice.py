@@ -20,6 +20,10 @@ class FileSlice(io.RawIOBase):
         super().__init__()
         self._descriptor, self._start, self._length, self._position = descriptor, start, length, 0
 
+    def part(self, start: int, length: int) -> FileSlice:
+        """Some bytes of these, as a stream of its own."""
+        return FileSlice(self._descriptor, self._start + start, length)
+
     def readable(self) -> bool:
         return True
 

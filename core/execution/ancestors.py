@@ -56,14 +56,17 @@ def _parent(instance: DagsterInstance, run: PipelineRun) -> PipelineRun | None:
 
 
 def _ended_steps(instance: DagsterInstance, run_id: str) -> tuple[set[str], set[StepOutputHandle]]:
-    """The steps of a run that succeeded or were skipped, and the outputs that were given."""
+    """The steps of a run that succeeded or were skipped, and the outputs that were given; the last attempt counts."""
     ended: set[str] = set()
-    given: set[StepOutputHandle] = set()
+    given: dict[str, set[StepOutputHandle]] = {}
     for event in (entry.dagster_event for entry in instance.all_logs(run_id)):
         if event is None or event.step_key is None:
             continue
-        if event.event_type_value in ("STEP_SUCCESS", "STEP_SKIPPED"):
+        if event.event_type_value in ("STEP_START", "STEP_RESTARTED"):
+            ended.discard(event.step_key)
+            given[event.step_key] = set()
+        elif event.event_type_value in ("STEP_SUCCESS", "STEP_SKIPPED"):
             ended.add(event.step_key)
         elif isinstance(event.event_specific_data, StepOutputData):
-            given.add(event.event_specific_data.step_output_handle)
-    return ended, given
+            given.setdefault(event.step_key, set()).add(event.event_specific_data.step_output_handle)
+    return ended, set().union(*given.values())

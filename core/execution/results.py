@@ -22,8 +22,15 @@ class SolidExecutionResult:
         self.solid_name = solid_name
         self.compute_step_events = list(events)
 
+    @property
+    def _last_attempt(self) -> list[DagsterEvent]:
+        """The events of the last attempt at its step, which alone counts."""
+        events = self.compute_step_events
+        starts = [at for at, each in enumerate(events) if each.event_type_value in ("STEP_START", "STEP_RESTARTED")]
+        return events[starts[-1] :] if starts else events
+
     def _has(self, event_type: str) -> bool:
-        return any(event.event_type_value == event_type for event in self.compute_step_events)
+        return any(event.event_type_value == event_type for event in self._last_attempt)
 
     @property
     def success(self) -> bool:
@@ -33,7 +40,7 @@ class SolidExecutionResult:
     @property
     def memoized(self) -> bool:
         """bool: whether it was not executed because its outputs were stored."""
-        return self._has("STEP_MEMOIZED") and not self._has("STEP_START")
+        return self._has("STEP_MEMOIZED")
 
     @property
     def skipped(self) -> bool:
@@ -86,9 +93,8 @@ class SolidExecutionResult:
             plan = self._context.execution_plan
             step, not_given = plan.steps[self.solid_name], plan.not_given
             return [handle for output in step.outputs if (handle := step.handle(output.name)) not in not_given]
-        events = ((event.step_key or "", event.event_specific_data) for event in self.compute_step_events)
-        given = (data.handle(key) for key, data in events if isinstance(data, HandledOutputData) and data.is_given)
-        return list(dict.fromkeys(given))  # a step that was executed twice gave them twice
+        events = ((event.step_key or "", event.event_specific_data) for event in self._last_attempt)
+        return [data.handle(key) for key, data in events if isinstance(data, HandledOutputData) and data.is_given]
 
 
 class PipelineExecutionResult:

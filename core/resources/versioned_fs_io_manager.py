@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -14,6 +15,7 @@ from core.definitions.resource import InitResourceContext
 from core.disk.atomic_file import atomic_write
 from core.disk.file_slice import FileSlice
 from core.disk.hashing import HashingWriter
+from core.disk.spool import Spool
 from core.errors import DagsterObjectCorruptError, DagsterObjectNotFoundError
 from core.resources.fs_io_manager import BASE_DIR_CONFIG, path_under
 from core.values.codecs.files import read_value, write_output
@@ -49,12 +51,20 @@ class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
         self._stamps: dict[Path, str] = {}
 
     def handle_output(self, context: OutputContext, obj: Any) -> None:
+        self._publish(context, lambda stream: _write(context, obj, stream))
+
+    def stage_output(self, context: OutputContext, obj: Any, spool: Spool) -> Callable[[], None]:
+        with spool.writing() as spooled:
+            _write(context, obj, cast("IO[bytes]", spooled))
+        return lambda: self._publish(
+            context, lambda stream: shutil.copyfileobj(spooled.reading(), stream, _CHUNK_BYTES)
+        )
+
+    def _publish(self, context: OutputContext, write: Callable[[IO[bytes]], None]) -> None:
         path = self._path(context)
         overwrites = context.replaces_stored or context.version is None
         with atomic_write(path, overwrite=overwrites, is_whole=_is_whole) as stream:
-            hashing = HashingWriter(stream)
-            write_output(context, obj, cast("IO[bytes]", hashing))
-            stream.write(hashing.digest())
+            write(stream)
             stream.flush()
             written = os.fstat(stream.fileno())
         try:
@@ -130,6 +140,13 @@ class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
         if path is None:  # asked for several times in a run, and made by looking for symbolic links on its way
             path = self._paths[tuple(names)] = path_under(self.base_dir / "versioned_outputs", names)
         return path
+
+
+def _write(context: OutputContext, value: Any, stream: IO[bytes]) -> None:
+    """Writes the value of an output, and its digest after it."""
+    hashing = HashingWriter(stream)
+    write_output(context, value, cast("IO[bytes]", hashing))
+    stream.write(hashing.digest())
 
 
 def _content_facts(found: os.stat_result) -> tuple[int, int, int]:

@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from core.disk.spool import Spool
 from core.errors import DagsterInvariantViolationError
 from core.values.io_context import InputContext, OutputContext
 from core.values.stored_version import StoredVersion
 
 
 class IOManager(ABC):
-    """Stores each output of a step when it is yielded, and loads it where a later step takes it."""
+    """Stores the outputs of steps, and loads each where a later step takes it."""
 
     @abstractmethod
     def handle_output(self, context: OutputContext, obj: Any) -> Any:
         """Stores `obj`.
 
-        May be a generator that yields AssetMaterializations or EventMetadataEntries, which are recorded.
+        An output with a version, of a MemoizableIOManager, is stored when the function of the solid has ended well; any
+        other when it is yielded. May be a generator that yields AssetMaterializations or EventMetadataEntries, which
+        are recorded.
         """
+
+    def stage_output(self, context: OutputContext, obj: Any, spool: Spool) -> Callable[[], object] | None:
+        """`handle_output` in two acts, for an output that is yielded while the function goes on.
+
+        Writes to the spool what is to be stored of `obj` as it is now, since the function may change it; and returns
+        what stores that. It is called when the function has ended well, and never where the function fails.
+
+        Returns:
+            What stores it; None where this IO manager cannot do so: then `handle_output` is called in one act. So it is
+            for a subclass that has a `handle_output` of its own and no `stage_output`.
+        """
+        return None
 
     @abstractmethod
     def load_input(self, context: InputContext) -> Any:
@@ -28,6 +43,23 @@ class IOManager(ABC):
     def get_address(self, context: OutputContext) -> str | None:
         """Where the value of an output is or will be, as a path or URL; None where that cannot be said."""
         return None
+
+
+def stages_outputs(io_manager: IOManager) -> bool:
+    """Whether `stage_output` does what `handle_output` does: neither has been replaced without the other."""
+    return _says_of(io_manager, "stage_output", "handle_output")
+
+
+def _says_of(io_manager: IOManager, said: str, method: str) -> bool:
+    """Whether what a class says by `said` is about the `method` that the IO manager has, or about that of a base."""
+    if method in vars(io_manager):
+        return False
+    for cls in type(io_manager).__mro__:
+        if said in vars(cls):
+            return True
+        if method in vars(cls):
+            return False
+    return False
 
 
 def warn_of_dropped_value(context: OutputContext, address: str) -> None:

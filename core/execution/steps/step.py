@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import time
 from collections.abc import Generator
@@ -20,12 +21,12 @@ from core.events.payloads import (
     StepSuccessData,
 )
 from core.events.records import DagsterEvent
-from core.events.user_events import Failure, RetryRequested, UserEvent
+from core.events.user_events import Failure, RetryRequested
 from core.execution.broken_off import what_ended
 from core.execution.contexts.solid import SolidExecutionContext
 from core.execution.contexts.step import StepContext
 from core.execution.steps.inputs import LostValueError, load_inputs
-from core.execution.steps.outputs import OutputHandler, as_user_events
+from core.execution.steps.outputs import OutputHandler, returned_events, yielded_events
 from core.execution.steps.result import StepResult
 from core.forks import ending_forked_children
 from core.serdes import error_info
@@ -91,8 +92,20 @@ def _attempt(step_context: StepContext, may_retry: bool, events: list[DagsterEve
 
 def _compute(step_context: StepContext, events: list[DagsterEvent]) -> None:
     values = load_inputs(step_context, events)
-    outputs = OutputHandler(step_context, events)
-    with closing(_user_events(step_context, values)) as user_events:
+    with _solid_boundary(step_context):
+        given = step_context.solid_def.compute_fn(SolidExecutionContext(step_context), values)
+    is_generator = inspect.isgenerator(given)
+    with closing(OutputHandler(step_context, events, function_has_ended=not is_generator)) as outputs:
+        if is_generator:
+            _take_yielded(step_context, given, outputs)
+        else:
+            for event in returned_events(step_context, given):
+                outputs.handle(event)
+        outputs.finish()
+
+
+def _take_yielded(step_context: StepContext, given: Generator[Any, None, None], outputs: OutputHandler) -> None:
+    with closing(yielded_events(step_context, given)) as user_events:
         while True:
             # Only the solid's own code is inside the boundary; what stores its outputs reports errors of its own.
             with _solid_boundary(step_context):
@@ -100,13 +113,6 @@ def _compute(step_context: StepContext, events: list[DagsterEvent]) -> None:
             if event is None:
                 break
             outputs.handle(event)
-    outputs.finish()
-
-
-def _user_events(step_context: StepContext, values: dict[str, Any]) -> Generator[UserEvent, None, None]:
-    with _solid_boundary(step_context):
-        given = step_context.solid_def.compute_fn(SolidExecutionContext(step_context), values)
-    return as_user_events(step_context, given)
 
 
 def _solid_boundary(step_context: StepContext) -> AbstractContextManager[None]:

@@ -16,6 +16,7 @@ from core import (
     Output,
     OutputDefinition,
     PipelineDefinition,
+    RetryRequested,
     execute_pipeline,
     fs_io_manager,
     pipeline,
@@ -173,6 +174,28 @@ def test_outputs_that_the_parent_did_not_give_are_not_given(instance: DagsterIns
     assert again.success
     assert again.executed_step_keys == ["gather"]
     assert again.output_for_solid("gather") == [1]
+    assert again.result_for_solid("double").skipped
+
+
+def test_what_an_attempt_gave_that_was_repeated_counts_neither_as_a_result_nor_for_the_next_run(
+    instance: DagsterInstance,
+) -> None:
+    attempts: list[int] = []
+
+    @solid(output_defs=[OutputDefinition(int, "maybe", is_required=False)])
+    def flaky() -> Iterator[Output]:
+        attempts.append(1)
+        if len(attempts) == 1:
+            yield Output(-5, "maybe")
+            raise RetryRequested(max_retries=1)
+
+    @pipeline(mode_defs=[ON_DISK])
+    def repeated() -> None:
+        double(flaky())
+
+    parent = execute_pipeline(repeated, instance=instance)
+    assert parent.result_for_solid("flaky").output_values == {}
+    again = reexecute_pipeline(repeated, parent.run_id, step_selection=["double"], instance=instance)
     assert again.result_for_solid("double").skipped
 
 

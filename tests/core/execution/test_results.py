@@ -158,8 +158,9 @@ def test_the_values_of_a_dynamic_output_come_by_their_mapping_keys(instance: Dag
     for number, handle in enumerate(handles):
         context.resources.io_manager("io_manager").handle_output(context.io_contexts.output(handle), number)
     stored = [HandledOutputData(each.output_name, "io_manager", mapping_key=each.mapping_key) for each in handles]
-    events = [DagsterEvent("HANDLED_OUTPUT", "on_disk", None, "gives", "gives", data) for data in [*stored, *stored]]
-    result = SolidExecutionResult(context, "gives", events)
+    handled = [DagsterEvent("HANDLED_OUTPUT", "on_disk", None, "gives", "gives", data) for data in stored]
+    again = DagsterEvent("STEP_RESTARTED", "on_disk", None, "gives", "gives")
+    result = SolidExecutionResult(context, "gives", [*handled, again, *handled])
     assert list(result.output_value("right").items()) == [("b", 0), ("a", 1)]
     assert result.output_values == {"right": {"b": 0, "a": 1}}
     assert result.output_value("left") is None
