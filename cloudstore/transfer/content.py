@@ -23,13 +23,15 @@ class Content:
     Attributes:
         size_bytes: its size.
         metadata: the object's own metadata.
+        etag: its ETag.
         sha256: of the bytes that are here, in hexadecimal digits.
         stored_crc32: the CRC32 that the store has, in base64; "" where it has none.
     """
 
-    def __init__(self, size_bytes: int, metadata: Mapping[str, str], stored_crc32: str = "") -> None:
+    def __init__(self, size_bytes: int, metadata: Mapping[str, str], etag: str = "", stored_crc32: str = "") -> None:
         self.size_bytes = size_bytes
         self.metadata = metadata
+        self.etag = etag
         self.sha256 = ""
         self.stored_crc32 = stored_crc32
         starts = range(0, size_bytes, PIECE_BYTES)

@@ -34,7 +34,7 @@ def get_content(client: S3Client, bucket: str, key: str) -> Content:
     """
     source = PinnedObject(client, bucket, key)
     answer, body = _beginning(source)
-    content = Content(source.size_bytes, answer["Metadata"], source.crc32)
+    content = Content(source.size_bytes, answer["Metadata"], source.etag, source.crc32)
     with closing(body):
         content.sha256 = _Fetch(source, content).run(body)
     return content

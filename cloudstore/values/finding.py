@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from cloudstore import transfer
 from cloudstore.values.head import head
-from cloudstore.values.metadata import SHA256
+from cloudstore.values.metadata import SHA256, no_value
 from cloudstore.values.objects import checked_content
 from cloudstore.values.place import Place, content_stamp, stamp_of
 from core.errors import DagsterInvariantViolationError, DagsterObjectCorruptError, DagsterObjectNotFoundError
@@ -63,9 +63,11 @@ def find_value(place: Place, known: str | None = None) -> FoundValue:
         return _NOTHING
     if found.fault is not None:
         return FoundValue(fault=found.fault)
+    if SHA256 not in found.metadata and known not in (None, found.stamp):
+        return FoundValue(fault=no_value(place))
     if _is_altered(known, found.etag, found.size_bytes):
-        return _read(place, found.etag, found.size_bytes)
-    return FoundValue(stamp_of(place, found.etag, found.size_bytes))
+        return _read(place, known, found.etag, found.size_bytes)
+    return FoundValue(found.stamp)
 
 
 def find_values(wanted: Sequence[tuple[Place, str | None]]) -> list[FoundValue]:
@@ -126,7 +128,7 @@ def _ask(question: _Question) -> FoundValue:
     place, known, entry = question
     # Of an empty object a HEAD says more, in fewer requests.
     if entry is not None and entry.size_bytes and _is_altered(known, entry.etag, entry.size_bytes):
-        return _read(place, entry.etag, entry.size_bytes)
+        return _read(place, known, entry.etag, entry.size_bytes)
     return find_value(place, known)
 
 
@@ -136,14 +138,14 @@ def _is_altered(known: str | None, etag: str, size_bytes: int) -> bool:
     return known is not None and known != content and not known.startswith(f"{content} ")
 
 
-def _read(place: Place, etag: str, size_bytes: int) -> FoundValue:
+def _read(place: Place, known: str | None, etag: str, size_bytes: int) -> FoundValue:
     """What there is, by its content. Its stamp is as it was before, so that a later replacement has another."""
     try:
         if size_bytes <= _SMALL_BYTES:
-            _check(place)
+            checked_content(place, known)
         else:
             with _large_reads:  # the content is held until it is summed
-                _check(place)
+                checked_content(place, known)
     except DagsterObjectNotFoundError:
         return _NOTHING
     except DagsterObjectCorruptError as fault:
@@ -151,9 +153,3 @@ def _read(place: Place, etag: str, size_bytes: int) -> FoundValue:
     except DagsterInvariantViolationError:  # of a codec that this process does not know; the content is right
         pass
     return FoundValue(stamp_of(place, etag, size_bytes))
-
-
-def _check(place: Place) -> None:
-    content, _ = checked_content(place)
-    if SHA256 not in content.metadata:  # nothing shows that it is a value, and it is not the one that was there
-        raise DagsterObjectCorruptError(f"{place.url} was replaced by an object that is not a value of ours.")

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from cloudstore import transfer
 from cloudstore.values.metadata import SHA256, fault_of
-from cloudstore.values.place import Place
+from cloudstore.values.place import Place, bare_stamp, stamp_of
 from core.errors import DagsterObjectCorruptError, DagsterObjectNotFoundError, DagsterObjectStoreError
-
-if TYPE_CHECKING:
-    pass
 
 _MOST_ATTEMPTS = 8
 
@@ -25,12 +21,14 @@ class ObjectHead:
         metadata: its own metadata.
         size_bytes: its size.
         etag: its ETag.
+        stamp: what tells it from any other at its place.
         fault: why it is not a whole value; None where nothing speaks against it.
     """
 
     metadata: Mapping[str, str]
     size_bytes: int
     etag: str
+    stamp: str
     fault: DagsterObjectCorruptError | None = field(compare=False)
 
 
@@ -63,5 +61,6 @@ def _answer_to_head(place: Place) -> ObjectHead | None:
         )
     except DagsterObjectNotFoundError:
         return None
-    metadata, size_bytes = answer["Metadata"], answer["ContentLength"]
-    return ObjectHead(metadata, size_bytes, answer["ETag"], fault_of(place, metadata, size_bytes))
+    metadata, size_bytes, etag = answer["Metadata"], answer["ContentLength"], answer["ETag"]
+    stamp = stamp_of(place, etag, size_bytes) if SHA256 in metadata else bare_stamp(etag, size_bytes)
+    return ObjectHead(metadata, size_bytes, etag, stamp, fault_of(place, metadata, size_bytes))

@@ -116,7 +116,7 @@ class VersionedPickledObjectS3IOManager(_S3IOManager, MemoizableIOManager):
     not: the instance's own database says that a run has stored or verified these very bytes, and under which signing
     key. (A stamp of another key, or of none, does not count.) An object whose stamp is not known is verified by a HEAD;
     one with another ETag or size than the known ones, by reading it. That an object with the known ETag has lost its
-    metadata is noticed when it is loaded. See `cloudstore.values.finding`.
+    metadata is noticed when it is loaded, before anything of it is decoded. See `cloudstore.values.finding`.
 
     Args:
         s3_bucket: the bucket.
@@ -152,6 +152,11 @@ class VersionedPickledObjectS3IOManager(_S3IOManager, MemoizableIOManager):
                 warn_of_dropped_value(context, self._place(context).url)
 
         return store
+
+    def load_input(self, context: InputContext) -> Any:
+        assert context.upstream_output is not None
+        place = self._place(context.upstream_output)
+        return objects.load(place, self._stamps.get(place.key))
 
     def has_output(self, context: OutputContext) -> bool:
         return self.has_outputs([context])[0]

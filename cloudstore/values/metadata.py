@@ -67,5 +67,13 @@ def fault_of(place: Place, metadata: Mapping[str, str], size_bytes: int) -> Dags
     return None
 
 
+def no_value(place: Place) -> DagsterObjectCorruptError:
+    """What is wrong with an object without a value's metadata, where there was a value with it."""
+    return DagsterObjectCorruptError(
+        f"{place.url} was replaced by an object that is not a value of ours, or has lost its metadata. Restore it, or "
+        "execute that step again."
+    )
+
+
 def by_run(metadata: Mapping[str, str]) -> str:
     return f"by run {decode_name(metadata[RUN_ID])}" if RUN_ID in metadata else "by an unknown run"

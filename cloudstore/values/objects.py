@@ -8,8 +8,8 @@ from typing import IO, Any, cast
 
 from cloudstore import transfer
 from cloudstore.values.head import head
-from cloudstore.values.metadata import CODEC, SHA256, by_run, fault_of, metadata_of
-from cloudstore.values.place import Place, stamp_of
+from cloudstore.values.metadata import CODEC, SHA256, by_run, fault_of, metadata_of, no_value
+from cloudstore.values.place import Place, bare_stamp, stamp_of
 from core.disk.hashing import HashingWriter
 from core.disk.spool import Spool
 from core.errors import (
@@ -73,8 +73,12 @@ def stage(
     return put
 
 
-def load(place: Place) -> Any:
+def load(place: Place, known: str | None = None) -> Any:
     """The value of an object, in one request up to 16 MiB. Nothing of it is decoded before all of it is verified.
+
+    Args:
+        known: the stamp of the value that was there, if that is known. An object without metadata, as release 0.1 made
+            them, must then be that very value.
 
     Raises:
         S3UntrustedValueError: values are signed, and it is not, or not for this key.
@@ -82,17 +86,17 @@ def load(place: Place) -> Any:
         DagsterInvariantViolationError: this process knows no codec of its name.
         DagsterObjectStoreError: as `cloudstore.s3.errors.translate_errors`. What decoding raises passes unchanged.
     """
-    content, codec = checked_content(place)
+    content, codec = checked_content(place, known)
     with content.open() as stream:
         return codec.decode(stream)
 
 
-def checked_content(place: Place) -> tuple[transfer.Content, Codec]:
+def checked_content(place: Place, known: str | None = None) -> tuple[transfer.Content, Codec]:
     """The content of an object, once verified, and its codec; as `load`, which decodes it."""
     for attempt in range(1, _EMPTY_ATTEMPTS + 1):
         content = transfer.get_content(place.client, place.bucket, place.key)
         try:
-            return content, _checked_codec(place, content)
+            return content, _checked_codec(place, content, known)
         except (DagsterObjectCorruptError, DagsterInvariantViolationError):
             # Where no content follows the headers of an answer, they may have been cut without a trace.
             if content.size_bytes or attempt == _EMPTY_ATTEMPTS:
@@ -100,11 +104,13 @@ def checked_content(place: Place) -> tuple[transfer.Content, Codec]:
     raise AssertionError("the last attempt returned or raised")
 
 
-def _checked_codec(place: Place, content: transfer.Content) -> Codec:
+def _checked_codec(place: Place, content: transfer.Content, known: str | None) -> Codec:
     fault = fault_of(place, content.metadata, content.size_bytes)
     if fault:
         raise fault
     expected = content.metadata.get(SHA256)
+    if expected is None and known not in (None, bare_stamp(content.etag, content.size_bytes)):
+        raise no_value(place)
     if expected is not None and expected != content.sha256:
         raise DagsterObjectCorruptError(
             f"The content of {place.url} has the SHA-256 {content.sha256}, but {expected} was stored "
@@ -126,7 +132,7 @@ def _put_once(place: Place, file: IO[bytes], size_bytes: int, details: dict[str,
         if found is None:  # deleted just now
             continue
         if found.fault is None:
-            return WrittenValue(False, stamp_of(place, found.etag, found.size_bytes))
+            return WrittenValue(False, found.stamp)
         try:
             if written := transfer.put_file(client, bucket, key, file, if_match=found.etag, **details):
                 return _new_value(place, written, size_bytes)

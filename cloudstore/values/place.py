@@ -50,3 +50,11 @@ def stamp_of(place: Place, etag: str, size_bytes: int) -> str:
 def content_stamp(etag: str, size_bytes: int) -> str:
     """The beginning of a stamp, which is the same with any signing key."""
     return f"{etag} {size_bytes}"
+
+
+def bare_stamp(etag: str, size_bytes: int) -> str:
+    """The stamp of a value of release 0.1, which has no metadata.
+
+    It is another one than that of a value with metadata, so that what has lost its metadata is not taken for one.
+    """
+    return f"{content_stamp(etag, size_bytes)} bare"

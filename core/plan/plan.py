@@ -26,6 +26,7 @@ class ExecutionPlan(msgspec.Struct, frozen=True, eq=False):
         memoized: for each step that is not executed because its outputs are stored, what was found.
         lost: step key -> the address of a value of it that was stored and is gone or damaged.
         refreshed: keys of steps whose new values replace those that are stored.
+        is_memoized: whether values that are stored stand for their steps, in a memoized run.
     """
 
     steps: dict[str, ExecutionStep]
@@ -34,6 +35,7 @@ class ExecutionPlan(msgspec.Struct, frozen=True, eq=False):
     memoized: Mapping[str, StepMemoizedData] = {}
     lost: Mapping[str, str] = {}
     refreshed: frozenset[str] = frozenset()
+    is_memoized: bool = False
 
     @property
     def steps_to_execute(self) -> list[ExecutionStep]:

@@ -32,6 +32,10 @@ class StepState(Enum):
 
 _UNSETTLED = frozenset({StepState.WAITING, StepState.READY, StepState.RUNNING, StepState.WAITING_TO_RETRY})
 _WITHOUT_OUTPUTS = frozenset({StepState.FAILED, StepState.ABANDONED})
+_WITH_VALUES = frozenset({StepState.MEMOIZED, StepState.SUCCEEDED})
+
+MOST_LOSSES = 3
+"""How often one step that another feeds has it run again, because its value is gone."""
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -42,7 +46,8 @@ class Attempt(msgspec.Struct, frozen=True):
         number: 1 for the first attempt.
         retries: how many attempts before this one ended with a request to run the step again.
         not_given: outputs that feed the step and were not given.
-        memoized: the steps that feed it and were not run, because their outputs are stored.
+        recoverable: the steps that feed it and would be run again, if a value of theirs turned out to be gone.
+        given_up: those that were run again for it so often that they will not be once more.
         replaces_stored: whether its outputs take the place of values stored under the same version.
     """
 
@@ -50,7 +55,8 @@ class Attempt(msgspec.Struct, frozen=True):
     number: int = 1
     retries: int = 0
     not_given: frozenset[StepOutputHandle] = frozenset()
-    memoized: frozenset[str] = frozenset()
+    recoverable: frozenset[str] = frozenset()
+    given_up: frozenset[str] = frozenset()
     replaces_stored: bool = False
 
 
@@ -96,6 +102,8 @@ class Progress:
         self._retries: list[tuple[float, int]] = []  # a heap of times and ranks
         self._attempts: dict[str, Attempt] = {}  # the latest of each step
         self._computed_again: set[str] = set()
+        self._losses: list[tuple[str, str]] = []  # the step that waits, and the one that is computed again for it
+        self._losses_before: dict[str, int] = {}  # how many there were when the latest attempt at a step began
         self._not_run: list[NotRun] = []
         for key in plan.step_keys_to_execute:
             self._pending_feeders[key] = self._count_pending(key)
@@ -193,7 +201,7 @@ class Progress:
             self._wait(self._keys[rank])
 
     def lost(self, step_key: str, handle: StepOutputHandle) -> None:
-        """A step could not be run, because a stored value that feeds it is gone: it waits until that is computed again.
+        """A step could not be run, because a value that feeds it is gone: it waits until that is computed again.
 
         Args:
             step_key: the step.
@@ -205,7 +213,10 @@ class Progress:
         self._check_running(step_key)
         if handle.step_key not in self._feeders[step_key]:
             raise DagsterInvariantViolationError(f"No step {handle.step_key!r} of this run feeds step {step_key!r}.")
-        if self._states[handle.step_key] is StepState.MEMOIZED:
+        since_it_began = self._losses[self._losses_before[step_key] :]
+        is_there_again = any(again == handle.step_key for _, again in since_it_began)
+        if self._states[handle.step_key] in _WITH_VALUES and not is_there_again:
+            self._losses.append((step_key, handle.step_key))
             self._compute_again(handle.step_key)
         self._wait(step_key)
 
@@ -214,16 +225,27 @@ class Progress:
     def _begin(self, key: str) -> Attempt:
         step, latest = self._plan.steps[key], self._attempts.get(key)
         fed_by = step.upstream_handles if self._not_given else ()
+        given_up = self._given_up(key) if self._losses else frozenset()
         begun = self._attempts[key] = Attempt(
             key,
             latest.number + 1 if latest else 1,
             latest.retries if latest else 0,
             frozenset(handle for handle in fed_by if handle in self._not_given),
-            frozenset(each for each in self._feeders[key] if self._states[each] is StepState.MEMOIZED),
+            self._recoverable(key) - given_up,
+            given_up,
             key in self._plan.refreshed or key in self._computed_again,
         )
         self._states[key] = StepState.RUNNING
+        self._losses_before[key] = len(self._losses)
         return begun
+
+    def _recoverable(self, key: str) -> frozenset[str]:
+        if not self._plan.is_memoized:
+            return frozenset()
+        return frozenset(each for each in self._feeders[key] if self._states[each] in _WITH_VALUES)
+
+    def _given_up(self, key: str) -> frozenset[str]:
+        return frozenset(each for each in self._feeders[key] if self._losses.count((key, each)) >= MOST_LOSSES)
 
     def _wait(self, key: str) -> None:
         """Puts a step where those are that have not begun."""
@@ -270,7 +292,7 @@ class Progress:
         return False
 
     def _compute_again(self, key: str) -> None:
-        """A memoized step is to be run; those that it feeds and that have not begun wait for it."""
+        """A step whose outputs are stored is to be run; those that it feeds and that have not begun wait for it."""
         self._computed_again.add(key)
         self._unsettled_count += 1
         self._not_given.difference_update(self._outputs_of(key))

@@ -47,7 +47,8 @@ def decide(run: OpenRun, plan: ExecutionPlan) -> ExecutionPlan:
         if not [question for question in questions if question.verify(needed)]:
             break
     lost = {step_key: address for question in questions for step_key, address in question.lost()}
-    return msgspec.structs.replace(decided, memoized=_with_stamps(decided.memoized, questions), lost=lost)
+    memoized = _with_stamps(decided.memoized, questions)
+    return msgspec.structs.replace(decided, memoized=memoized, lost=lost, is_memoized=True)
 
 
 def _needed(plan: ExecutionPlan) -> set[StepOutputHandle]:

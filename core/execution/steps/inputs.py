@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.errors import (
+    DagsterError,
     DagsterExecutionLoadInputError,
     DagsterObjectCorruptError,
     DagsterObjectNotFoundError,
@@ -14,11 +15,14 @@ from core.errors import (
 from core.events.payloads import LoadedInputData, StepInputData, StepOutputHandle
 from core.events.records import DagsterEvent
 from core.execution.contexts.step import StepContext
+from core.plan.progress import MOST_LOSSES
 from core.plan.steps import FromConfig, FromDefault, FromStepOutput, FromStepOutputs, StepInput
+from core.values.io_context import InputContext, OutputContext
+from core.values.io_manager import IOManager, MemoizableIOManager
 
 
 class LostValueError(Exception):
-    """A stored value, because of which the step that gives it was not executed, is gone or damaged.
+    """A stored value is gone or damaged, and the step that gives it can be executed for it.
 
     Attributes:
         handle: the output.
@@ -41,7 +45,8 @@ def load_inputs(step_context: StepContext, events: list[DagsterEvent]) -> dict[s
 
     Raises:
         DagsterExecutionLoadInputError: an IO manager raised.
-        LostValueError: it says that a stored value of a step that was not executed is gone or damaged.
+        LostValueError: in a memoized run, a stored value is gone or damaged, and can be computed again.
+        DagsterObjectCorruptError: so it is, again and again.
         DagsterTypeCheckDidNotPass: a value is not of the input's type.
     """
     values: dict[str, Any] = {}
@@ -83,12 +88,12 @@ def _load(step_context: StepContext, name: str, handle: StepOutputHandle, events
         step_key=step_key,
         input_name=name,
     ):
+        context = pipeline_context.io_contexts.input(step_context.step, name, handle, step_context.log)
+        io_manager = pipeline_context.resources.io_manager(key)
         try:
-            context = pipeline_context.io_contexts.input(step_context.step, name, handle, step_context.log)
-            value = pipeline_context.resources.io_manager(key).load_input(context)
-        except (DagsterObjectNotFoundError, DagsterObjectCorruptError) as error:
-            if handle.step_key in step_context.attempt.memoized:
-                raise LostValueError(handle) from error
+            value = io_manager.load_input(context)
+        except Exception as error:
+            _raise_if_lost(step_context, handle, io_manager, context, error)
             raise
     events.append(
         step_context.record(
@@ -98,6 +103,34 @@ def _load(step_context: StepContext, name: str, handle: StepOutputHandle, events
         )
     )
     return value
+
+
+def _raise_if_lost(
+    step_context: StepContext, handle: StepOutputHandle, io_manager: IOManager, context: InputContext, error: Exception
+) -> None:
+    """Raises what is to be said when a value could not be loaded because it is not there any more, or not whole."""
+    attempt, upstream = step_context.attempt, context.upstream_output
+    if handle.step_key not in attempt.recoverable | attempt.given_up or not isinstance(io_manager, MemoizableIOManager):
+        return
+    if upstream is None or upstream.version is None or not _is_lost(io_manager, upstream, error):
+        return
+    if handle.step_key in attempt.recoverable:
+        raise LostValueError(handle) from error
+    raise DagsterObjectCorruptError(
+        f"The value of output {handle.name_in_step!r} of step {handle.step_key!r} was computed again {MOST_LOSSES} "
+        f"times, and was gone or damaged each time before step {attempt.step_key!r} could load it ({error}). Find out "
+        "what deletes or changes values while they are used, and run again."
+    ) from error
+
+
+def _is_lost(io_manager: MemoizableIOManager, output: OutputContext, error: Exception) -> bool:
+    """Whether an error of loading means that the value is not there as it was stored."""
+    if isinstance(error, DagsterError):
+        return isinstance(error, DagsterObjectNotFoundError | DagsterObjectCorruptError)
+    try:  # an IO manager of the user's may raise anything
+        return not io_manager.has_output(output)
+    except Exception:  # noqa: BLE001  then the first error says more
+        return False
 
 
 def _check_type(step_context: StepContext, step_input: StepInput, value: Any, events: list[DagsterEvent]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import random
 import threading
 import uuid
@@ -21,7 +22,7 @@ from cloudstore.testing import Fault, FaultProxy
 from cloudstore.values import finding
 from cloudstore.values.place import Place
 from cloudstore.values.signing import signer_of
-from core.errors import DagsterObjectAccessError
+from core.errors import DagsterObjectAccessError, DagsterObjectCorruptError
 from core.values.io_context import OutputContext, build_input_context, build_output_context
 
 SECRET, OTHER_SECRET = "an example of a key", "an example of another"
@@ -395,6 +396,45 @@ def test_what_took_a_known_values_place_and_is_no_value_is_a_miss(lab: Lab) -> N
     lab.client.put_object(Bucket=place.bucket, Key=place.key, Body=b"something else")
     assert lab.decide(outputs) == [False, True]
     assert [f"{place.url} was replaced by an object that is not a value" in text for text in lab.warnings] == [True]
+
+
+def put_bare(lab: Lab, output: OutputContext, value: object) -> None:
+    """Stores a value as release 0.1 did, which stored no metadata."""
+    lab.client.put_object(Bucket=lab.bucket, Key=lab.place(output).key, Body=pickle.dumps(value))
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_a_value_of_the_former_release_is_known_again_by_its_stamp(count: int, lab: Lab) -> None:
+    outputs = [lab.output(f"s{number}") for number in range(count)]
+    for output in outputs:
+        put_bare(lab, output, "former")
+    manager = lab.manager()
+    assert manager.has_outputs(outputs) == [True] * count
+    known = [lab.output(output.step_key, stamp=manager.get_stamp(output)) for output in outputs]
+    later = lab.manager()
+    assert later.has_outputs(known) == [True] * count
+    assert [later.get_stamp(output) for output in known] == [output.stamp for output in known]
+    assert later.load_input(build_input_context(upstream_output=known[0])) == "former"
+    put_bare(lab, known[0], "another")
+    with pytest.raises(DagsterObjectCorruptError, match="not a value of ours"):
+        later.load_input(build_input_context(upstream_output=known[0]))
+    assert lab.manager().has_outputs(known) == [False, *[True] * (count - 1)]
+    assert "not a value of ours" in lab.warnings[0]
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_what_has_lost_its_metadata_is_no_value_of_the_former_release(count: int, lab: Lab) -> None:
+    outputs = [lab.output(f"s{number}") for number in range(count)]
+    stamps = lab.store(outputs)
+    known = [lab.output(each.step_key, stamp=stamp) for each, stamp in zip(outputs, stamps, strict=True)]
+    where = {"Bucket": lab.bucket, "Key": lab.place(outputs[0]).key}
+    lab.client.put_object(**where, Body=lab.client.get_object(**where)["Body"].read())
+    manager = lab.manager()
+    # A listing shows the same ETag. Then it is noticed when the value is loaded.
+    assert manager.has_outputs(known) == [count > 1, *[True] * (count - 1)]
+    if count > 1:
+        with pytest.raises(DagsterObjectCorruptError, match="has lost its metadata"):
+            manager.load_input(build_input_context(upstream_output=known[0]))
 
 
 def test_a_value_of_a_codec_that_is_not_known_here_is_there(lab: Lab) -> None:

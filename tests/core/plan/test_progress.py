@@ -12,7 +12,7 @@ from core.definitions.dependency import Solid
 from core.definitions.run_config import SolidConfig
 from core.events.payloads import MemoizedOutput, StepMemoizedData
 from core.plan import ExecutionPlan, ExecutionStep, StepInput
-from core.plan.progress import Attempt, NotRun, Progress, StepState
+from core.plan.progress import MOST_LOSSES, Attempt, NotRun, Progress, StepState
 from core.plan.steps import FromStepOutput, FromStepOutputs
 
 
@@ -45,6 +45,7 @@ def a_plan(
         if memoized is not None and step.key in memoized
     }
     keys = tuple(step.key for step in steps if step.key not in found)
+    fields.setdefault("is_memoized", bool(found))
     return ExecutionPlan({step.key: step for step in steps}, fields.pop("keys", keys), memoized=found, **fields)
 
 
@@ -154,7 +155,7 @@ def test_a_step_that_is_retried_waits_until_its_time_and_others_go_on() -> None:
 def test_memoized_steps_feed_others_and_are_not_run() -> None:
     plan = diamond(memoized={"top": ["result"], "left": []})
     progress = Progress(plan)
-    assert progress.begin_next() == Attempt("right", memoized=frozenset({"top"}))
+    assert progress.begin_next() == Attempt("right", recoverable=frozenset({"top"}))
     progress.succeeded("right", ["result"])
     assert progress.take_not_run() == [NotRun("bottom")]
     assert progress.is_done
@@ -163,16 +164,16 @@ def test_memoized_steps_feed_others_and_are_not_run() -> None:
 
 def test_a_lost_value_is_computed_again_before_the_step_that_needs_it() -> None:
     progress = Progress(diamond(memoized={"top": ["result"], "left": ["result"], "right": ["result"]}))
-    assert progress.begin_next() == Attempt("bottom", memoized=frozenset({"left", "right"}))
+    assert progress.begin_next() == Attempt("bottom", recoverable=frozenset({"left", "right"}))
     progress.lost("bottom", handle("left"))
-    assert progress.begin_next() == Attempt("left", memoized=frozenset({"top"}), replaces_stored=True)
+    assert progress.begin_next() == Attempt("left", recoverable=frozenset({"top"}), replaces_stored=True)
     assert begun(progress) == []
     progress.lost("left", handle("top"))
     assert progress.begin_next() == Attempt("top", replaces_stored=True)
     progress.succeeded("top", ["result"])
-    assert progress.begin_next() == Attempt("left", number=2, replaces_stored=True)
+    assert progress.begin_next() == Attempt("left", number=2, recoverable=frozenset({"top"}), replaces_stored=True)
     progress.succeeded("left", ["result"])
-    assert progress.begin_next() == Attempt("bottom", number=2, memoized=frozenset({"right"}))
+    assert progress.begin_next() == Attempt("bottom", number=2, recoverable=frozenset({"left", "right"}))
     progress.succeeded("bottom", ["result"])
     assert progress.is_done
 
@@ -184,8 +185,50 @@ def test_steps_that_have_not_begun_wait_for_a_lost_value_too() -> None:
     progress.lost("a", handle("stored"))
     assert begun(progress) == ["stored"]
     progress.succeeded("stored", ["result"])
-    assert progress.begin_next() == Attempt("a", number=2)
-    assert progress.begin_next() == Attempt("b")
+    assert progress.begin_next() == Attempt("a", number=2, recoverable=frozenset({"stored"}))
+    assert progress.begin_next() == Attempt("b", recoverable=frozenset({"stored"}))
+
+
+def test_a_value_of_this_run_that_is_lost_is_computed_again_in_a_memoized_run() -> None:
+    progress = Progress(diamond(is_memoized=True))
+    for key, recoverable in (("top", ""), ("left", "top"), ("right", "top")):
+        assert progress.begin_next() == Attempt(key, recoverable=frozenset(recoverable.split()))
+        progress.succeeded(key, ["result"])
+    assert begun(progress) == ["bottom"]
+    progress.lost("bottom", handle("left"))
+    assert progress.begin_next() == Attempt("left", 2, recoverable=frozenset({"top"}), replaces_stored=True)
+    progress.lost("left", handle("top"))
+    assert progress.begin_next() == Attempt("top", 2, replaces_stored=True)
+    for key in ("top", "left", "bottom"):
+        assert progress.state(key) is StepState.RUNNING
+        progress.succeeded(key, ["result"])
+        begun(progress)
+    assert progress.is_done
+
+
+def test_no_value_is_computed_again_in_a_run_that_is_not_memoized() -> None:
+    progress = Progress(diamond())
+    begun(progress)
+    progress.succeeded("top", ["result"])
+    assert progress.begin_next() == Attempt("left")
+
+
+def test_a_value_that_is_lost_again_and_again_is_given_up_for_the_step_that_needs_it() -> None:
+    steps = (a_step("gives"), a_step("takes", "gives"), a_step("other", "gives"))
+    progress = Progress(a_plan(*steps, is_memoized=True))
+    for _ in range(MOST_LOSSES):
+        assert begun(progress)[0] == "gives"
+        progress.succeeded("gives", ["result"])
+        begun(progress)
+        progress.lost("takes", handle("gives"))
+    begun(progress)
+    progress.succeeded("gives", ["result"])
+    assert progress.begin_next() == Attempt("takes", MOST_LOSSES + 1, given_up=frozenset({"gives"}))
+    progress.failed("takes")
+    progress.lost("other", handle("gives"))  # it began before the value was there again
+    assert begun(progress) == ["other"]
+    progress.lost("other", handle("gives"))
+    assert begun(progress) == ["gives"]
 
 
 def test_a_step_that_waits_for_another_waits_for_a_lost_value_besides() -> None:
@@ -209,7 +252,7 @@ def test_a_step_that_is_computed_again_may_give_what_it_did_not_give_before() ->
     progress.lost("takes", handle("stored.one"))
     begun(progress)
     progress.succeeded("stored", ["one", "two"])
-    assert progress.begin_next() == Attempt("takes", number=2)
+    assert progress.begin_next() == Attempt("takes", number=2, recoverable=frozenset({"stored"}))
 
 
 def test_two_steps_that_miss_one_value_have_it_computed_once() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from core.definitions.dependency import Solid
 from core.definitions.run_config import SolidConfig
 from core.events.payloads import MemoizedOutput, StepMemoizedData
 from core.plan import ExecutionPlan, ExecutionStep, StepInput
-from core.plan.progress import Attempt, NotRun, Progress, StepState
+from core.plan.progress import MOST_LOSSES, Attempt, NotRun, Progress, StepState
 from core.plan.steps import FromStepOutput, FromStepOutputs
 
 SETTLED = {
@@ -73,7 +74,8 @@ def drawn_runs(draw: Callable[[Any], Any]) -> DrawnRun:
         else:
             not_given.update(each for each in _outputs(step) if not draw(_MOSTLY))
     refreshed = frozenset(key for key in to_execute if draw(st.booleans()))
-    plan = ExecutionPlan(steps, tuple(to_execute), memoized=memoized, refreshed=refreshed)
+    is_memoized = bool(memoized) or draw(st.booleans())
+    plan = ExecutionPlan(steps, tuple(to_execute), memoized=memoized, refreshed=refreshed, is_memoized=is_memoized)
     return DrawnRun(plan, frozenset(not_given))
 
 
@@ -91,6 +93,9 @@ class ProgressMachine(RuleBasedStateMachine):
         self.attempts: dict[str, Attempt] = {}
         self.retries: dict[str, float] = {}
         self.computed_again: set[str] = set()
+        self.losses: list[tuple[str, str]] = []
+        self.times_again: Counter[str] = Counter()
+        self.seen: dict[str, Counter[str]] = {}  # the same when the latest attempt at a step began
         self.not_run: list[NotRun] = []
         self.now = 0.0
         self.settle()
@@ -143,12 +148,12 @@ class ProgressMachine(RuleBasedStateMachine):
         return sorted(key for key, state in self.known.items() if state is StepState.RUNNING)
 
     def losable(self) -> list[tuple[str, StepOutputHandle]]:
-        """Running steps with outputs that feed them and were memoized when they began."""
+        """Running steps with outputs that feed them and were stored when they began."""
         return [
             (key, handle)
             for key in self.running()
             for handle in self.plan.steps[key].upstream_handles
-            if handle.step_key in self.attempts[key].memoized
+            if handle.step_key in self.attempts[key].recoverable
         ]
 
     # what happens
@@ -164,16 +169,20 @@ class ProgressMachine(RuleBasedStateMachine):
             return
         key, before = ready[0], self.attempts.get(ready[0])
         handles, not_given = self.plan.steps[key].upstream_handles, self.not_given()
+        given_up = {each for each in self.feeders(key) if self.losses.count((key, each)) >= MOST_LOSSES}
+        stored = {each for each in self.feeders(key) if self.state(each) in (StepState.MEMOIZED, StepState.SUCCEEDED)}
         expected = Attempt(
             key,
             before.number + 1 if before else 1,
             before.retries if before else 0,
             frozenset(handle for handle in handles if handle in not_given),
-            frozenset(handle.step_key for handle in handles if handle.step_key in self.memoized),
+            frozenset(stored - given_up if self.plan.is_memoized else ()),
+            frozenset(given_up),
             key in self.plan.refreshed or key in self.computed_again,
         )
         assert attempt == expected
         self.attempts[key] = expected
+        self.seen[key] = self.times_again.copy()
         self.known[key] = StepState.RUNNING
 
     @precondition(lambda self: self.running())
@@ -215,9 +224,14 @@ class ProgressMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def lose(self, data: st.DataObject) -> None:
         key, handle = data.draw(st.sampled_from(self.losable()))
-        if handle.step_key in self.memoized:
-            self.memoized.remove(handle.step_key)
-            self.computed_again.add(handle.step_key)
+        by = handle.step_key
+        is_stored = self.state(by) in (StepState.MEMOIZED, StepState.SUCCEEDED)
+        if is_stored and self.seen[key][by] == self.times_again[by]:
+            self.losses.append((key, by))
+            self.times_again[by] += 1
+            self.memoized.discard(by)
+            self.known.pop(by, None)
+            self.computed_again.add(by)
         del self.known[key]
         self.progress.lost(key, handle)
         self.settle()
