@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from cloudstore.client import connect_anew_in_forked_children
@@ -18,7 +19,8 @@ from cloudstore.values.versions import delete_in_bucket, is_in_bucket, versions_
 from core.definitions.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
 from core.disk.spool import Spool
-from core.values.codecs import ValueNotKeptError, codec_for
+from core.errors import DagsterMissingExtraError
+from core.values.codecs import ValueNotKeptError, codecs_for
 from core.values.io_context import InputContext, OutputContext
 from core.values.io_manager import IOManager, MemoizableIOManager, warn_of_damaged_value, warn_of_dropped_value
 from core.values.stored_version import StoredVersion
@@ -67,9 +69,13 @@ class _S3IOManager(IOManager):
         return self._stage(context, obj, spool, once=False)
 
     def _stage(self, context: OutputContext, obj: Any, spool: Spool, once: bool) -> Callable[[], objects.WrittenValue]:
-        codec = codec_for(context.metadata, context.dagster_type, obj)
+        place = self._place(context)
         try:
-            return objects.stage(self._place(context), obj, codec, spool, run_id=context.run_id, once=once)
+            *preferred, last = codecs_for(context.metadata, context.dagster_type, obj)
+            for codec in preferred:
+                with suppress(ValueNotKeptError, DagsterMissingExtraError):
+                    return objects.stage(place, obj, codec, spool, run_id=context.run_id, once=once)
+            return objects.stage(place, obj, last, spool, run_id=context.run_id, once=once)
         except ValueNotKeptError as error:
             raise ValueNotKeptError(f"Output {context.name!r} of step {context.step_key!r}: {error}") from error
 

@@ -35,10 +35,14 @@ class NpyCodec(Codec):
             return f"an array of Python objects (dtype {dtype})"
         if dtype.metadata is not None:
             return f"the metadata of dtype {dtype}"
-        description = npy.dtype_to_descr(dtype)
+        try:
+            description = npy.dtype_to_descr(dtype)
+            restored = npy.descr_to_dtype(description)
+        except (ValueError, TypeError, SyntaxError) as error:  # of fields that overlap, are out of order, ...
+            return f"arrays of dtype {dtype} ({error!s:.300})"
         if len(repr(description)) > _LONGEST_DESCRIPTION:
             return f"a dtype that takes more than {_LONGEST_DESCRIPTION} characters to describe"
-        restored = npy.descr_to_dtype(description)
-        if restored != dtype or restored.type is not dtype.type:
+        # What a dtype is pickled as has more than == compares: titles, alignment.
+        if restored != dtype or restored.__reduce__() != dtype.__reduce__():
             return f"arrays of dtype {dtype}"
         return None

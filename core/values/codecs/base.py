@@ -48,10 +48,14 @@ class Codec(ABC):
         """
         reason = self.refusal(value)
         if reason is not None:
-            raise ValueNotKeptError(
-                f"Codec {self.name!r} does not keep {reason}. Change the value, or name another codec in the metadata "
-                "of the output; 'pickle' keeps nearly everything."
-            )
+            raise self.not_kept(reason)
+
+    def not_kept(self, reason: str) -> ValueNotKeptError:
+        """The error that refuses a value, for a reason as `refusal` gives it."""
+        return ValueNotKeptError(
+            f"Codec {self.name!r} does not keep {reason}. Change the value, or name another codec in the metadata "
+            "of the output; 'pickle' keeps nearly everything."
+        )
 
 
 def type_name(value: object) -> str:

@@ -12,7 +12,7 @@ from typing import IO, Any
 from core.errors import DagsterInvariantViolationError
 from core.values.codecs.base import Codec, ValueNotKeptError
 from core.values.codecs.plain import PickleCodec
-from core.values.codecs.registry import BUILT_IN, CODEC_KEY, codec_for, codec_named
+from core.values.codecs.registry import BUILT_IN, CODEC_KEY, codec_named, codecs_for
 from core.values.io_context import OutputContext
 
 _HEAD = b"\xffcloudstore:"  # 0xff is not an opcode: https://docs.python.org/3/library/pickletools.html
@@ -21,13 +21,16 @@ _LONGEST_NAME = 64
 
 def codec_of_output(context: OutputContext, value: Any) -> Codec:
     """The codec for the value of an output in a file: the one that its metadata names; else one of the user's own that
-    `codec_for` chooses by its type; else pickle.
+    `codecs_for` chooses by its type; else pickle.
 
     Raises:
         DagsterInvariantViolationError: the output's metadata names a codec that does not exist.
+        ValueNotKeptError: it names one of the user's own that refuses the value.
     """
     try:
-        codec = codec_for(context.metadata, context.dagster_type, value)
+        codec = codecs_for(context.metadata, context.dagster_type, value)[0]
+    except ValueNotKeptError as error:
+        raise ValueNotKeptError(_of_output(context, error)) from error
     except DagsterInvariantViolationError as error:
         raise DagsterInvariantViolationError(_of_output(context, error)) from error
     is_asked_for = CODEC_KEY in context.metadata or codec.name not in BUILT_IN
@@ -39,7 +42,7 @@ def write_output(context: OutputContext, value: Any, stream: IO[bytes]) -> None:
 
     Raises:
         DagsterInvariantViolationError: as `codec_of_output`.
-        ValueNotKeptError: the codec that the output names would change the value.
+        ValueNotKeptError: the codec that the output names would change the value, or it cannot be pickled.
     """
     codec = codec_of_output(context, value)
     if codec.name != PickleCodec.name:

@@ -74,9 +74,11 @@ def codec_named(name: str) -> Codec:
         ) from None
 
 
-def codec_for(metadata: Mapping[str, Any], dagster_type: DagsterType, value: Any) -> Codec:
-    """The codec for a value of an output: the one that the output's metadata names; else the one for its type, where
-    the output declares that type and the codec keeps the value; else pickle.
+def codecs_for(metadata: Mapping[str, Any], dagster_type: DagsterType, value: Any) -> list[Codec]:
+    """The codecs for a value of an output, in the order in which they are to be tried: the one that the output's
+    metadata names, alone; else the one for its type, where the output declares that type, and pickle.
+
+    Whether one that comes with this package keeps the value turns out when it encodes it; others have been asked.
 
     Args:
         metadata: of the output; see `CODEC_KEY`.
@@ -85,11 +87,23 @@ def codec_for(metadata: Mapping[str, Any], dagster_type: DagsterType, value: Any
 
     Raises:
         DagsterInvariantViolationError: the metadata names a codec that does not exist.
+        ValueNotKeptError: it names one of the user's own that refuses the value.
     """
     if CODEC_KEY in metadata:
-        return codec_named(metadata[CODEC_KEY])
+        named = codec_named(metadata[CODEC_KEY])
+        if named.name not in BUILT_IN:
+            named.check(value)
+        return [named]
     codec = _codec_of_type(type(value)) if dagster_type.typing_type is type(value) else None
-    return codec if codec is not None and _keeps(codec, value) else _PICKLE
+    if codec is None or (codec.name not in BUILT_IN and codec.refusal(value) is not None):
+        return [_PICKLE]
+    return [codec, _PICKLE]
+
+
+def codec_for(metadata: Mapping[str, Any], dagster_type: DagsterType, value: Any) -> Codec:
+    """The first of `codecs_for` that keeps the value; the last one where none does."""
+    *preferred, last = codecs_for(metadata, dagster_type, value)
+    return next((codec for codec in preferred if _keeps(codec, value)), last)
 
 
 def _codec_of_type(cls: type) -> Codec | None:
