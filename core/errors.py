@@ -194,6 +194,16 @@ class DagsterObjectCorruptError(DagsterObjectStoreError):
     """The stored bytes are not the ones that were written."""
 
 
+class DagsterObjectNotLoadableError(DagsterObjectCorruptError):
+    """The stored bytes are those that were written, but no value can be made of them here: of a class that was moved,
+    say. For a memoized run such a value is not there.
+    """
+
+
+class ValueNotKeptError(DagsterInvariantViolationError):
+    """A value would come back from where it is to be stored as another one, or not at all."""
+
+
 class DagsterSchemaError(DagsterStorageError):
     """A database was made by an older release, and has to be migrated, or by a newer one."""
 

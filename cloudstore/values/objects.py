@@ -19,6 +19,7 @@ from core.errors import (
     DagsterObjectStoreError,
 )
 from core.values.codecs import Codec, codec_named
+from core.values.loading import told_where
 
 _FORMER_CODEC = "pickle"  # of release 0.1, which recorded none
 _MOST_ATTEMPTS = 8
@@ -84,10 +85,11 @@ def load(place: Place, known: str | None = None) -> Any:
         S3UntrustedValueError: values are signed, and it is not, or not for this key.
         DagsterObjectCorruptError: its content is not what was stored.
         DagsterInvariantViolationError: this process knows no codec of its name.
-        DagsterObjectStoreError: as `cloudstore.s3.errors.translate_errors`. What decoding raises passes unchanged.
+        DagsterObjectNotLoadableError: no value can be made of its content.
+        DagsterObjectStoreError: as `cloudstore.s3.errors.translate_errors`.
     """
     content, codec = checked_content(place, known)
-    with content.open() as stream:
+    with content.open() as stream, told_where(place.url):
         return codec.decode(stream)
 
 

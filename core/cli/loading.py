@@ -23,6 +23,7 @@ from core.instance import DagsterInstance
 from core.records.origin import LoadableTargetOrigin, PipelinePythonOrigin
 from core.records.pipeline_run import PipelineRun, PipelineRunsFilter
 from core.serdes.yaml_file import read_yaml_mapping
+from core.types.own_file import module_name_of_file, second_name_of_file
 
 
 class PipelineFileError(DagsterUserCodeExecutionError):
@@ -80,9 +81,10 @@ def _load_module(file: Path) -> Any:
 
 def _module_name(file: Path) -> str:
     """The name of the file, unless another module with that name is loaded or belongs to the standard library."""
-    loaded = sys.modules.get(file.stem)
+    name = module_name_of_file(file)
+    loaded = sys.modules.get(name)
     is_free = loaded is None or getattr(loaded, "__file__", None) == str(file.absolute())
-    return file.stem if is_free and file.stem not in sys.stdlib_module_names else f"{file.stem}_pipeline_file"
+    return name if is_free else second_name_of_file(file)
 
 
 def load_run_config(files: Sequence[Path], settings: Sequence[str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from core.errors import DagsterObjectNotFoundError
 from core.values.codecs.files import read_value, write_output
 from core.values.io_context import InputContext, OutputContext
 from core.values.io_manager import IOManager
+from core.values.loading import told_where
 
 BASE_DIR_CONFIG = {
     "base_dir": Field(
@@ -62,11 +63,12 @@ def load_file(path: Path, context: InputContext) -> Any:
 
     Raises:
         DagsterObjectNotFoundError: there is no such file.
+        DagsterObjectNotLoadableError: what it holds cannot be loaded.
     """
     upstream = context.upstream_output
     assert upstream is not None
     try:
-        with path.open("rb") as stream:
+        with path.open("rb") as stream, told_where(str(path)):
             return read_value(stream)
     except FileNotFoundError as error:
         raise DagsterObjectNotFoundError(

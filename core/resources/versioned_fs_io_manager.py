@@ -21,6 +21,7 @@ from core.resources.fs_io_manager import BASE_DIR_CONFIG, path_under
 from core.values.codecs.files import read_value, write_output
 from core.values.io_context import InputContext, OutputContext
 from core.values.io_manager import MemoizableIOManager, warn_of_damaged_value, warn_of_dropped_value
+from core.values.loading import told_where
 from core.values.stored_version import StoredVersion
 from core.values.stored_versions_on_disk import delete_on_disk, versions_on_disk
 
@@ -88,7 +89,8 @@ class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
             with path.open("rb") as stream:
                 if not _matches_digest(stream):
                     raise DagsterObjectCorruptError(f"The value at {path} was cut or altered after it was written.")
-                return read_value(_content(stream))
+                with told_where(str(path)):
+                    return read_value(_content(stream))
         except FileNotFoundError as error:
             raise DagsterObjectNotFoundError(
                 f"No value at {path}; it was deleted after this run was planned. Run again to compute it."

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-import pickle
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import IO, Any
 
-PICKLE_PROTOCOL = 5  # the newest one that every supported Python reads
+from core.types import pickles
 
 
 class SerializationStrategy(ABC):
@@ -91,10 +90,10 @@ class PickleSerializationStrategy(SerializationStrategy):
         super().__init__(name)
 
     def serialize(self, value: Any, write_file_obj: IO[Any]) -> None:
-        pickle.dump(value, write_file_obj, PICKLE_PROTOCOL)
+        pickles.dump(value, write_file_obj)
 
     def deserialize(self, read_file_obj: IO[Any]) -> Any:
-        return pickle.load(read_file_obj)
+        return pickles.load(read_file_obj)
 
 
 def _as_text(stream: IO[bytes]) -> io.TextIOWrapper:

@@ -18,6 +18,7 @@ from core.disk.paths import file_name, inside
 from core.errors import DagsterObjectNotFoundError
 from core.types.serialization import PickleSerializationStrategy, SerializationStrategy
 from core.values.keys import checked_key, encode_name
+from core.values.loading import told_where
 
 PICKLE = PickleSerializationStrategy()
 
@@ -169,7 +170,7 @@ class FilesystemObjectStore(ObjectStore):
 
     def get_object(self, key: str, serialization_strategy: SerializationStrategy | None = None) -> tuple[Any, str]:
         strategy = serialization_strategy or PICKLE
-        with self._open(key) as stream:
+        with self._open(key) as stream, told_where(str(self._path(key))):
             return strategy.deserialize_from_bytes(stream), self.uri_for_key(key)
 
     def has_object(self, key: str) -> bool:

@@ -40,7 +40,7 @@ from core import (
     solid,
     usable_as_dagster_type,
 )
-from core.errors import DagsterInvariantViolationError, DagsterObjectNotFoundError
+from core.errors import DagsterInvariantViolationError, DagsterObjectNotFoundError, ValueNotKeptError
 from core.types import resolve_dagster_type
 from core.values.intermediate_storage import TypeStoragePluginRegistry
 from core.values.object_intermediate_storage import ObjectStoreIntermediateStorage
@@ -208,7 +208,7 @@ def test_a_type_says_how_its_values_are_written(storage: ObjectStoreIntermediate
         key = storage.key_for_handle(handle)
         storage.object_store.cp_object(key, "elsewhere")
         assert storage.object_store.get_object(key, AS_JSON.serialization_strategy)[0].x == 1
-        with pytest.raises(TypeError, match="not pickled"):
+        with pytest.raises(ValueNotKeptError, match="points are not pickled"):
             storage.set_intermediate(None, ANY, handle, Point(1, 2))
 
 

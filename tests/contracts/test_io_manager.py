@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import pickle
 import re
+import threading
 import uuid
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,7 +30,12 @@ from cloudstore.values.metadata import S3UntrustedValueError
 from cloudstore.values.options import VALUE_OPTIONS
 from core.config.validate import resolve_config
 from core.definitions.resource import build_init_resource_context
-from core.errors import DagsterInvariantViolationError, DagsterObjectNotFoundError, DagsterObjectStoreError
+from core.errors import (
+    DagsterInvariantViolationError,
+    DagsterObjectNotFoundError,
+    DagsterObjectNotLoadableError,
+    DagsterObjectStoreError,
+)
 from core.resources.fs_io_manager import PickledObjectFilesystemIOManager
 from core.resources.mem_io_manager import InMemoryIOManager
 from core.resources.versioned_fs_io_manager import VersionedPickledObjectFilesystemIOManager
@@ -169,15 +175,120 @@ class Explosive:
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "mem"], indirect=True)
 def test_a_value_that_cannot_be_pickled_leaves_nothing(manager: IOManager, tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="cannot be pickled"):
+    with pytest.raises(ValueNotKeptError, match="RuntimeError: cannot be pickled"):
         manager.handle_output(output(), [b"x" * 1_000_000, Explosive()])
     with pytest.raises(DagsterObjectNotFoundError):
         manager.load_input(input_of(output()))
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     manager.handle_output(output(), "good")
-    with pytest.raises(RuntimeError, match="cannot be pickled"):
+    with pytest.raises(ValueNotKeptError, match="RuntimeError: cannot be pickled"):
         manager.handle_output(output(), Explosive())
     assert manager.load_input(input_of(output())) == "good"
+
+
+class NeedsTwo(Exception):
+    """Pickles itself with one argument, and takes two."""
+
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(f"{one} {other}")
+
+
+class AsksItself:
+    """Has no attributes yet when its pickle is loaded, and looks for them in itself."""
+
+    def __init__(self) -> None:
+        self.inner = 1
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+class RaisesLater:
+    def __setstate__(self, state: object) -> None:
+        raise RuntimeError("no state today")
+
+    def __getstate__(self) -> object:
+        return 1
+
+
+class TakesTooMuch:
+    def __reduce__(self) -> Any:
+        return TakesTooMuch, (1, 2)
+
+
+class RaisesNow:
+    def __reduce__(self) -> Any:
+        raise ZeroDivisionError("no pickle today")
+
+
+def deep() -> list[Any]:
+    inner: list[Any] = []
+    for _ in range(100_000):
+        inner = [inner]
+    return inner
+
+
+class _Local:
+    made = type("Inner", (), {})
+
+
+NOT_STORED: list[tuple[Any, str, str]] = [
+    (NeedsTwo("a", "b"), "NeedsTwo", "cannot be loaded again from its pickle (TypeError"),
+    (AsksItself(), "AsksItself", "cannot be loaded again from its pickle (RecursionError"),
+    (RaisesLater(), "RaisesLater", "cannot be loaded again from its pickle (RuntimeError: no state today"),
+    (TakesTooMuch(), "TakesTooMuch", "cannot be loaded again from its pickle (TypeError"),
+    (RaisesNow(), "RaisesNow", "ZeroDivisionError: no pickle today"),
+    (_Local.made(), "Inner", "Can't pickle"),
+    ([{"a": (NeedsTwo("a", "b"),)}], "list", "cannot be loaded again from its pickle (TypeError"),
+    (lambda: 1, "function", "Can't pickle"),
+    ((each for each in "ab"), "generator", "cannot pickle 'generator' object"),
+    ([iter(each for each in "ab")], "list", "cannot pickle 'generator' object"),
+    (threading.Lock(), "_thread.lock", "cannot pickle '_thread.lock' object"),
+    (deep(), "list", "RecursionError"),
+]
+
+
+@pytest.mark.parametrize(("value", "type_name", "why"), NOT_STORED, ids=[why for _, _, why in NOT_STORED])
+def test_what_could_not_be_loaded_is_not_stored(
+    kind: str, manager: IOManager, value: Any, type_name: str, why: str
+) -> None:
+    if kind == "mem":
+        pytest.skip("keeps the very value")
+    with pytest.raises(ValueNotKeptError) as caught:
+        manager.handle_output(output(), value)
+    said = str(caught.value)
+    assert said.startswith("Output 'result' of step 's': the value, a ")
+    assert type_name in said
+    assert why in said
+    with pytest.raises(DagsterObjectNotFoundError):
+        manager.load_input(input_of(output()))
+
+
+class Unstable:
+    """Can be loaded as long as it is said so."""
+
+    is_loadable = True
+
+    def __setstate__(self, state: object) -> None:
+        if not self.is_loadable:
+            raise ModuleNotFoundError("No module named 'moved'")
+
+    def __getstate__(self) -> object:
+        return 1
+
+
+def test_a_value_that_cannot_be_loaded_any_more_is_told_with_its_place(
+    kind: str, manager: IOManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind == "mem":
+        pytest.skip("keeps the very value")
+    manager.handle_output(output(), Unstable())
+    assert isinstance(manager.load_input(input_of(output())), Unstable)
+    monkeypatch.setattr(Unstable, "is_loadable", False)
+    with pytest.raises(DagsterObjectNotLoadableError) as caught:
+        manager.load_input(input_of(output()))
+    expected = f"The value at {manager.get_address(output())} cannot be loaded: ModuleNotFoundError: No module named"
+    assert str(caught.value).startswith(expected)
 
 
 def test_what_identifies_an_output_must_be_there(manager: IOManager) -> None:

@@ -24,14 +24,18 @@ from core.values.io_manager import IOManager, MemoizableIOManager
 class LostValueError(Exception):
     """A stored value is gone or damaged, and the step that gives it can be executed for it.
 
-    Attributes:
+    Args:
         handle: the output.
+        why: what became of the value, as a sentence.
+
+    Attributes:
+        handle: as given.
     """
 
-    def __init__(self, handle: StepOutputHandle) -> None:
+    def __init__(self, handle: StepOutputHandle, why: object) -> None:
         super().__init__(
-            f"The value of output {handle.name_in_step!r} of step {handle.step_key!r} is gone or damaged; that step is "
-            "executed first."
+            f"The value of output {handle.name_in_step!r} of step {handle.step_key!r} is gone or damaged, so that step "
+            f"is executed first: {why}"
         )
         self.handle = handle
 
@@ -115,7 +119,7 @@ def _raise_if_lost(
     if upstream is None or upstream.version is None or not _is_lost(io_manager, upstream, error):
         return
     if handle.step_key in attempt.recoverable:
-        raise LostValueError(handle) from error
+        raise LostValueError(handle, error) from error
     raise DagsterObjectCorruptError(
         f"The value of output {handle.name_in_step!r} of step {handle.step_key!r} was computed again {MOST_LOSSES} "
         f"times, and was gone or damaged each time before step {attempt.step_key!r} could load it ({error}). Find out "

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import IO, Any
 
-from core.values.codecs.base import Codec, library, type_name
+from core.types.pickles import type_name
+from core.values.codecs.base import Codec, library
 
 _VERSION = (3, 0)  # says its field names in UTF-8; NumPy reads it since 1.17, and warns of it only when it chose itself
 _LONGEST_DESCRIPTION = 9_000  # NumPy reads headers of up to 10,000 characters

@@ -6,11 +6,7 @@ import importlib
 from abc import ABC, abstractmethod
 from typing import IO, Any, ClassVar
 
-from core.errors import DagsterInvariantViolationError, DagsterMissingExtraError
-
-
-class ValueNotKeptError(DagsterInvariantViolationError):
-    """A value would come back from the chosen codec as another one."""
+from core.errors import DagsterMissingExtraError, ValueNotKeptError
 
 
 class Codec(ABC):
@@ -29,7 +25,7 @@ class Codec(ABC):
         """Writes `value` to `stream`, which takes any bytes-like object whole, and need not seek.
 
         Raises:
-            ValueNotKeptError: `refusal` has a reason.
+            ValueNotKeptError: `refusal` has a reason, and then nothing was written; or pickle has found one.
         """
 
     @abstractmethod
@@ -56,12 +52,6 @@ class Codec(ABC):
             f"Codec {self.name!r} does not keep {reason}. Change the value, or name another codec in the metadata "
             "of the output; 'pickle' keeps nearly everything."
         )
-
-
-def type_name(value: object) -> str:
-    """The value's type as an error message names it."""
-    cls = type(value)
-    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
 
 
 def library(name: str, codec: str) -> Any:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import IO, Any
 
-from core.errors import DagsterInvariantViolationError
-from core.values.codecs.base import Codec, ValueNotKeptError
+from core.errors import DagsterInvariantViolationError, ValueNotKeptError
+from core.values.codecs.base import Codec
 from core.values.codecs.plain import PickleCodec
 from core.values.codecs.registry import BUILT_IN, CODEC_KEY, codec_named, codecs_for
 from core.values.io_context import OutputContext

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import IO, Any
 
-from core.values.codecs.base import Codec, type_name
+from core.types.pickles import type_name
+from core.values.codecs.base import Codec
 from core.values.codecs.plain import has_surrogate, write_text
 
 _DEEPEST = 100  # Python ends at 1,000 calls, the stack of the caller and several a level included

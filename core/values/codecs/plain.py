@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 from typing import IO, Any
 
-from core.types.serialization import PICKLE_PROTOCOL
-from core.values.codecs.base import Codec, type_name
+from core.types import pickles
+from core.types.pickles import type_name
+from core.values.codecs.base import Codec
 
 _SLICE_CHARACTERS = 1 << 20
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -20,10 +20,10 @@ class PickleCodec(Codec):
     content_type = "application/vnd.python.pickle"
 
     def encode(self, value: Any, stream: IO[bytes]) -> None:
-        pickle.dump(value, stream, PICKLE_PROTOCOL)
+        pickles.dump(value, stream)
 
     def decode(self, stream: IO[bytes]) -> Any:
-        return pickle.load(stream)
+        return pickles.load(stream)
 
 
 class BytesCodec(Codec):

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 from core.errors import DagsterMissingExtraError
-from core.values.codecs.base import Codec, library, type_name
+from core.types.pickles import type_name
+from core.values.codecs.base import Codec, library
 from core.values.codecs.tables.arrow import ArrowTables
 from core.values.codecs.tables.kind import CODEC, KIND_KEY, TableKind, rewound
 from core.values.codecs.tables.pandas import PandasFrames

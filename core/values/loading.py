@@ -1,0 +1,26 @@
+"""What is said of a stored value that cannot be loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from core.errors import DagsterError, DagsterObjectNotLoadableError
+
+
+@contextmanager
+def told_where(address: str) -> Iterator[None]:
+    """Within the block a value is decoded; what that raises is told with the value's address.
+
+    Raises:
+        DagsterObjectNotLoadableError: decoding raised. Errors of ours, and of reading, pass unchanged.
+    """
+    try:
+        yield
+    except (DagsterError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise DagsterObjectNotLoadableError(
+            f"The value at {address} cannot be loaded: {type(error).__name__}: {error}. If a class of it was moved, "
+            "renamed or changed, bring it back or execute the step that gave the value again (--refresh STEP)."
+        ) from error
