@@ -37,7 +37,7 @@ test: lint  ## lint, then pytest on two cores
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-faults: $(INSTALLED)  ## test the S3 parts with injected faults, and killed at 100 random moments; generators at full size; ten minutes
-	CLOUDSTORE_TEST_FAULTS=1 $(BIN)/python -m pytest -n 2 --dist worksteal tests/cloudstore/test_under_faults.py tests/cloudstore/test_killed_writers.py tests/cloudstore/compute_logs/test_killed.py tests/core/code/test_edits.py tests/core/execution/memo/test_stored_when_succeeded.py
+	CLOUDSTORE_TEST_FAULTS=1 $(BIN)/python -m pytest -n 2 --dist worksteal tests/cloudstore/test_under_faults.py tests/cloudstore/test_killed_writers.py tests/cloudstore/compute_logs/test_killed.py tests/core/code/test_edits.py tests/core/execution/memo/test_stored_when_succeeded.py tests/cli/test_hostile_texts.py
 
 # The script sets up .venv-localstack, with the versions in localstack/constraints.txt, if it does not exist yet.
 test-localstack: $(INSTALLED)  ## run the integration tests on LocalStack, without docker

@@ -9,9 +9,10 @@ import click
 from cloudstore.dev_server import dev_server
 from cloudstore.doctor import doctor
 from core.cli import explain, instance, logs, memo, plan, run, runs
+from core.cli.output.terminal import Commands
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version("cloudstore"), prog_name="cloudstore")
 def main() -> None:
     """Run pipelines of solids that keep values, files and logs in S3-compatible buckets."""

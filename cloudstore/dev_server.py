@@ -12,6 +12,7 @@ import click
 
 from cloudstore.testing import EmbeddedS3Server, EmbeddedS3ServerError, embedded_s3_server
 from cloudstore.testing.directory import log_tail
+from core.printable import printable_lines
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -50,12 +51,16 @@ def dev_server(port: int | None, directory: Path | None, buckets: tuple[str, ...
     ):
         for bucket in buckets:
             _create_if_absent(server, bucket)
-        click.echo(_description(server, buckets, kept=directory is not None))
+        _say(_description(server, buckets, kept=directory is not None))
         code = server.wait()
         raise EmbeddedS3ServerError(
             f"The S3 server ended by itself (exit code {code}). Its last output:\n{log_tail(server.directory)}"
         )
-    click.echo("Stopped." if directory is None else f"Stopped; the data stays in {directory}.")
+    _say("Stopped." if directory is None else f"Stopped; the data stays in {directory}.")
+
+
+def _say(text: str) -> None:
+    click.echo(printable_lines(text))  # not by what other commands print with: this one starts without rich
 
 
 def _description(server: EmbeddedS3Server, buckets: tuple[str, ...], *, kept: bool) -> str:

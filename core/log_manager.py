@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from core.events.records import DagsterEvent, EventLogEntry
+from core.printable import printable
 from core.serdes import SerializableErrorInfo, error_info
 
 EventSink = Callable[[EventLogEntry], None]
@@ -127,14 +128,13 @@ class DagsterLogManager:
 
     def _in_context(self, user_message: str, event: DagsterEvent | None) -> str:
         tags = self.logging_tags
-        parts = [
+        names = [
             tags.get("pipeline", "system"),
             self.run_id or "no run",
             (event.step_key if event else None) or tags.get("step_key"),
             event.event_type_value if event else None,
-            user_message,
         ]
-        return " - ".join(part for part in parts if part)
+        return " - ".join([*(printable(name) for name in names if name), *([user_message] if user_message else [])])
 
     def _meta(self, user_message: str, extra: dict[str, Any], event: DagsterEvent | None, now: float) -> dict[str, Any]:
         return {

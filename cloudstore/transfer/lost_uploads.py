@@ -11,6 +11,7 @@ from cloudstore.s3.errors import answer_to, code_of, translate_errors
 from cloudstore.s3.keys import s3_url
 from cloudstore.transfer.asking import ask
 from core.errors import DagsterObjectStoreError
+from core.printable import printable
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -27,7 +28,7 @@ def abort(client: S3Client, bucket: str, key: str, upload_id: str) -> None:
             client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)
     except DagsterObjectStoreError as error:
         if code_of(answer_to(error)) != "NoSuchUpload":
-            _log.warning("The parts of upload %s stay, and %s: %s", upload_id, _ADVICE, error)
+            _log.warning("The parts of upload %s stay, and %s: %s", *_shown(upload_id, _ADVICE, error))
 
 
 def abort_lost(client: S3Client, bucket: str, key: str, known_id: str, age_seconds: float, is_alone: bool) -> None:
@@ -47,9 +48,7 @@ def abort_lost(client: S3Client, bucket: str, key: str, known_id: str, age_secon
         _log.warning(
             "An upload to %s may have begun although its id did not arrive here; if so, its parts stay, and %s. "
             "Finding it needs s3:ListBucketMultipartUploads: %s",
-            s3_url(bucket, key),
-            _ADVICE,
-            error,
+            *_shown(s3_url(bucket, key), _ADVICE, error),
         )
         return
     for upload_id in found:
@@ -58,10 +57,12 @@ def abort_lost(client: S3Client, bucket: str, key: str, known_id: str, age_secon
         elif upload_id != known_id:
             _log.warning(
                 "Upload %s to %s may be abandoned; if so, its parts stay, and %s.",
-                upload_id,
-                s3_url(bucket, key),
-                _ADVICE,
+                *_shown(upload_id, s3_url(bucket, key), _ADVICE),
             )
+
+
+def _shown(*said: object) -> list[str]:
+    return [printable(str(each)) for each in said]
 
 
 def begun_lately(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from cloudstore.values.place import Place
 from core.errors import DagsterObjectCorruptError
+from core.printable import printable
 from core.values.keys import decode_name, encode_name
 
 SHA256, CODEC, SIZE = "cloudstore-sha256", "cloudstore-codec", "cloudstore-bytes"
@@ -76,4 +77,8 @@ def no_value(place: Place) -> DagsterObjectCorruptError:
 
 
 def by_run(metadata: Mapping[str, str]) -> str:
-    return f"by run {decode_name(metadata[RUN_ID])}" if RUN_ID in metadata else "by an unknown run"
+    """Which run stored an object, as its metadata claims, which anybody may have written."""
+    try:
+        return f"by run {printable(decode_name(metadata[RUN_ID]))}"
+    except (KeyError, UnicodeDecodeError):
+        return "by an unknown run"

@@ -7,6 +7,7 @@ import click
 from core.cli.failures import clear_failures
 from core.cli.loading import find_run
 from core.cli.output.explanations import show_explanations
+from core.cli.output.terminal import say
 from core.config import unknown_name
 from core.errors import DagsterExecutionStepNotFoundError
 from core.instance import persistent_instance
@@ -35,7 +36,7 @@ def explain(run_id: str, step_key: str | None, as_json: bool) -> None:
         run = find_run(instance, run_id)
         known = read_memoized_run(instance, run)
         if known is None:
-            click.echo(why_unexplained(run), err=as_json)
+            say(why_unexplained(run), err=as_json)
             return
         if step_key is not None and step_key not in known.steps:
             raise DagsterExecutionStepNotFoundError(

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import click
 
+from core.cli.output.terminal import say
 from core.errors import DagsterError, DagsterTerminatedError, DagsterUserCodeExecutionError
 from core.execution.broken_off import exit_code, what_ended
 from core.forks import INTERRUPTED_EXIT_CODE
@@ -20,7 +21,7 @@ def clear_failures() -> Iterator[None]:
     try:
         yield
     except DagsterUserCodeExecutionError as error:
-        click.echo(user_traceback(error.user_exception), err=True)
+        say(user_traceback(error.user_exception), err=True)
         raise click.ClickException(str(error)) from error
     except DagsterError as error:
         raise click.ClickException(str(error)) from error
@@ -30,11 +31,11 @@ def clear_failures() -> Iterator[None]:
         _end(f"Ended by {error}.", exit_code(error))
     except SystemExit as error:  # of the user's code: click's own is of another class
         called = error.__cause__ if isinstance(error.__cause__, SystemExit) else error
-        click.echo(user_traceback(called), err=True)
+        say(user_traceback(called), err=True)
         raise click.ClickException(f"Code of yours called {what_ended(called)}.") from error
 
 
 def _end(message: str, code: int) -> NoReturn:
     with suppress(OSError):  # the terminal is gone, and so is this process
-        click.echo(message, err=True)
+        say(message, err=True)
     raise click.exceptions.Exit(code) from None

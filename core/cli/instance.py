@@ -8,6 +8,7 @@ import click
 
 from core.cli.failures import clear_failures
 from core.cli.output.removals import show_removals
+from core.cli.output.terminal import say
 from core.instance import persistent_instance, persistent_ref
 from core.instance.migrate import migrate_instance
 from core.records.schema_migration import Migration
@@ -49,7 +50,7 @@ def prune(dry_run: bool) -> None:
             show_removals(chain(first, removals), dry_run)
         else:
             message = "Nothing to delete: $DAGSTER_HOME/dagster.yaml sets no limits in a section `retention:`."
-            click.echo(f"{message} `cloudstore instance prune --help` shows an example.", err=True)
+            say(f"{message} `cloudstore instance prune --help` shows an example.", err=True)
 
 
 @instance.command()
@@ -62,9 +63,9 @@ def migrate() -> None:
     with clear_failures():
         done = migrate_instance(persistent_ref())
         for migration in done:
-            click.echo(_line(migration))
+            say(_line(migration))
         if not done:
-            click.echo("Every database is up to date.")
+            say("Every database is up to date.")
 
 
 def _line(migration: Migration) -> str:

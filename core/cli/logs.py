@@ -10,6 +10,7 @@ import click
 
 from core.cli.failures import clear_failures
 from core.cli.loading import find_run
+from core.cli.output.terminal import is_terminal, say, say_output
 from core.compute_logs.manager import ComputeIOType
 from core.errors import DagsterStorageError
 from core.instance import DagsterInstance, persistent_instance
@@ -32,7 +33,7 @@ class _LogsGroup(click.Group):
 
 @click.group(cls=_LogsGroup, context_settings={"ignore_unknown_options": True})
 def logs() -> None:
-    """Print what a step of a run printed: `cloudstore logs RUN STEP [--stderr] [--follow] [--attempt N]`.
+    """Print what a step of a run printed: `cloudstore logs RUN STEP [--stderr] [--follow] [--attempt N] [--raw]`.
 
     RUN is the run's id, or the beginning of it. `cloudstore logs drain` uploads logs that are not in the bucket yet.
     """
@@ -45,20 +46,25 @@ def logs() -> None:
 @click.option(
     "--follow", "-f", is_flag=True, help="Keep printing until the step has ended, whichever machine it runs on."
 )
+@click.option("--raw", is_flag=True, help="Print the bytes as they are on a terminal too; see below.")
 @click.option("--attempt", type=click.IntRange(min=1), help="Only this attempt at the step; the last by default.")
-def show(run_id: str, step_key: str, stderr: bool, follow: bool, attempt: int | None) -> None:
-    """Print what a step of a run printed. RUN is the run's id, or the beginning of it."""
+def show(run_id: str, step_key: str, stderr: bool, follow: bool, raw: bool, attempt: int | None) -> None:
+    """Print what a step of a run printed. RUN is the run's id, or the beginning of it.
+
+    On a terminal, colours are shown and other control characters are escaped, since a log may come from anywhere;
+    --raw leaves them. Elsewhere every byte is printed as it is.
+    """
     io_type = ComputeIOType.STDERR if stderr else ComputeIOType.STDOUT
     with clear_failures(), persistent_instance() as instance:
         run = find_run(instance, run_id)
         if follow:
             _wait_for_attempt(instance, run, step_key, attempt or 1)
         number = find_attempt(instance, run, step_key, attempt)
-        _print_log(instance, run, step_key, io_type, number, follow)
+        _print_log(instance, run, step_key, io_type, number, follow, raw)
         while follow and attempt is None and _is_begun_again(instance, run, step_key, number):
             number += 1
-            click.echo(f"Attempt {number} at step {step_key!r} begins.", err=True)
-            _print_log(instance, run, step_key, io_type, number, follow)
+            say(f"Attempt {number} at step {step_key!r} begins.", err=True)
+            _print_log(instance, run, step_key, io_type, number, follow, raw)
 
 
 @logs.command()
@@ -68,19 +74,24 @@ def drain() -> None:
         problems = instance.compute_log_manager.drain()
         if problems:
             raise DagsterStorageError(" ".join(problems))
-        click.echo("All compute logs are uploaded, except those of processes that are still running.")
+        say("All compute logs are uploaded, except those of processes that are still running.")
 
 
 def _print_log(
-    instance: DagsterInstance, run: PipelineRun, step_key: str, io_type: ComputeIOType, attempt: int, follow: bool
+    instance: DagsterInstance,
+    run: PipelineRun,
+    step_key: str,
+    io_type: ComputeIOType,
+    attempt: int,
+    follow: bool,
+    raw: bool,
 ) -> None:
     manager = instance.compute_log_manager
     subscription = manager.subscribe(run.run_id, step_key, io_type, attempt=attempt)
     subscription.is_over = lambda: not follow or _ended_long_ago(instance, run)
-    for piece in subscription:
-        click.echo(piece.data, nl=False)
+    say_output((piece.data or "" for piece in subscription), raw or not is_terminal())
     if follow and not manager.is_watch_completed(run.run_id, step_key, attempt):
-        click.echo("The end of this log has not arrived; it may still be on the machine that wrote it.", err=True)
+        say("The end of this log has not arrived; it may still be on the machine that wrote it.", err=True)
 
 
 def _ended_long_ago(instance: DagsterInstance, run: PipelineRun) -> bool:

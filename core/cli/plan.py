@@ -11,6 +11,7 @@ from core.api import plan_pipeline
 from core.cli.failures import clear_failures
 from core.cli.options import ChosenPipeline, pipeline_options, refresh_option
 from core.cli.output.explanations import show_explanations
+from core.cli.output.terminal import say
 from core.definitions.pipeline import PipelineDefinition
 from core.instance import DagsterInstance
 from core.records.tags import MEMOIZED_RUN_TAG
@@ -62,7 +63,7 @@ def show_plan(
         planned = plan_pipeline(pipeline, run_config, mode, instance=instance, refresh=refresh)
         if not is_memoized:
             message = f"All {len(planned.versioned.steps)} steps would run, since the run would not be memoized."
-            click.echo(f"{message} With --memoize, steps whose values are stored are skipped.")
+            say(f"{message} With --memoize, steps whose values are stored are skipped.")
             return
         run = planned_run(planned.versioned, planned.memoized, planned.step_keys_to_execute)
         explanations = explain_steps(instance, planned.pipeline_name, run, list(run.steps))

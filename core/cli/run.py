@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import click
-from rich.console import Console
 
 from core.api import execute_pipeline
 from core.cli.failures import clear_failures
 from core.cli.options import ChosenPipeline, pipeline_options, refresh_option
 from core.cli.output.progress import show_progress
 from core.cli.output.runs import run_table
+from core.cli.output.terminal import draw
 from core.cli.plan import show_plan
 from core.instance import DagsterInstance
 from core.views.runs import report_run
@@ -51,6 +51,6 @@ def run(chosen: ChosenPipeline, memoize: bool | None, refresh: tuple[str, ...], 
                     on_event=progress.on_event,
                 )
             report = report_run(result.event_list, [solid.name for solid in pipeline.solids])
-            Console().print(run_table(f"{pipeline.name}, run {result.run_id}", report))
+            draw(run_table(f"{pipeline.name}, run {result.run_id}", report))
     if not result.success:
         raise click.ClickException("\n  ".join(report.failures))

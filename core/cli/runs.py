@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from core.cli.failures import clear_failures
 from core.cli.loading import find_run
 from core.cli.output.removals import show_removals
 from core.cli.output.runs import run_table, runs_table
+from core.cli.output.terminal import cell, draw, say
 from core.errors import DagsterInvariantViolationError
 from core.instance import persistent_instance
 from core.records.pipeline_run import IN_PROGRESS_STATUSES, PipelineRunsFilter, PipelineRunStatus
@@ -33,7 +33,7 @@ def runs(context: click.Context, limit: int, pipeline: str | None, status: str |
     with clear_failures(), persistent_instance() as instance:
         statuses = (PipelineRunStatus(status),) if status else None
         records = instance.get_run_records(PipelineRunsFilter(pipeline_name=pipeline, statuses=statuses), limit=limit)
-        Console().print(runs_table(records) if records else "No runs.")
+        draw(runs_table(records) if records else cell("No runs."))
 
 
 @runs.command()
@@ -55,14 +55,14 @@ def show(run_id: str, prices_file: Path | None) -> None:
         run = find_run(instance, run_id)
         title = f"{run.pipeline_name}, run {run.run_id}: {run.status.value}"
         if EVENTS_PRUNED_TAG in run.tags:
-            click.echo(f"{title}. Its events were pruned ({run.tags[EVENTS_PRUNED_TAG]}).")
+            say(f"{title}. Its events were pruned ({run.tags[EVENTS_PRUNED_TAG]}).")
             return
         report = read_run(instance, run.run_id)
-        Console().print(run_table(title, report, prices))
+        draw(run_table(title, report, prices))
         for failure in report.failures:
-            click.echo(failure)
+            say(failure)
         for traceback in report.tracebacks:
-            click.echo(f"\n{traceback}")
+            say(f"\n{traceback}")
 
 
 @runs.command()
@@ -92,4 +92,4 @@ def cancel(run_id: str) -> None:
         if run.status not in IN_PROGRESS_STATUSES:
             raise DagsterInvariantViolationError(f"Run {run.run_id} is not in progress: it is {run.status.value}.")
         instance.report_run_canceled(run, "The run was marked as cancelled by `cloudstore runs cancel`.")
-        click.echo(f"Run {run.run_id} was {run.status.value} and is CANCELED.")
+        say(f"Run {run.run_id} was {run.status.value} and is CANCELED.")

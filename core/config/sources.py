@@ -42,6 +42,7 @@ class SourceType(ConfigType):
             faults.append(ConfigFault(path, message, is_of_environment=True))
             return value
         try:
+            text.encode()  # the bytes of a variable need not be text, and nothing stores what is not
             return self._convert(text)
         except ValueError:  # the text may be a secret, so the message does not hold it
             message = f"the environment variable {name} does not hold a valid {self._name}"

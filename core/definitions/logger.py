@@ -14,6 +14,7 @@ from core.definitions.configurable import ConfigSchema, ConfigurableDefinition
 from core.definitions.environment import IPipeline
 from core.errors import DagsterInvalidDefinitionError
 from core.log_manager import DAGSTER_META_KEY
+from core.printable import printable_lines
 
 LOGGER_CONFIG = {
     "log_level": Field(str, default_value="INFO", description="The lowest level that is shown."),
@@ -94,7 +95,7 @@ class _ColoredFormatter(logging.Formatter):
     _COLORS: ClassVar = {logging.WARNING: "\033[33m", logging.ERROR: "\033[31m", logging.CRITICAL: "\033[31;1m"}
 
     def format(self, record: logging.LogRecord) -> str:
-        line = super().format(record)
+        line = printable_lines(super().format(record))
         color = self._COLORS.get(record.levelno)
         return f"{color}{line}\033[0m" if color and sys.stderr.isatty() else line
 
@@ -106,7 +107,9 @@ class _JsonFormatter(logging.Formatter):
         meta = dict(getattr(record, DAGSTER_META_KEY, {}))
         event = meta.pop("dagster_event", None)
         meta["event_type"] = event.event_type_value if event else None
-        return json.dumps({"level": record.levelname, "message": record.getMessage(), **meta}, default=str)
+        return json.dumps({"level": record.levelname, "message": record.getMessage(), **meta}, default=str).replace(
+            "\x7f", "\\u007f"
+        )
 
 
 def _logger(config: dict[str, Any], formatter: logging.Formatter) -> logging.Logger:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from core.config import show_value
+from core.errors import DagsterInvariantViolationError
 from core.instance.dagster_yaml import load_dagster_yaml, section_data
 from core.serdes import ConfigurableClassData
 
@@ -49,7 +50,12 @@ class InstanceRef(msgspec.Struct, frozen=True):
 
         Raises:
             DagsterInvalidConfigError: the file is not YAML, or sections are not as they must be; with each line.
+            DagsterInvariantViolationError: the name of the directory is not UTF-8, as all names in databases must be.
         """
+        if not _is_utf8(base_dir):
+            raise DagsterInvariantViolationError(
+                f"The directory of an instance cannot be {base_dir!r}, whose name is not UTF-8. Give it another name."
+            )
         config = load_dagster_yaml(Path(base_dir) / "dagster.yaml", overrides or {})
         history, storage = str(Path(base_dir) / "history"), str(Path(base_dir) / "storage")
         return InstanceRef(
@@ -69,6 +75,14 @@ class InstanceRef(msgspec.Struct, frozen=True):
             settings=config["settings"],
             retention=config["retention"],
         )
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _shown(value: Any) -> str:

@@ -20,6 +20,8 @@ from typing import Any
 
 import msgspec
 
+from core.printable import printable
+
 _log = logging.getLogger(__name__)
 _lock = threading.RLock()
 _files: dict[tuple[Path, bytes], JournalFile] = {}
@@ -172,8 +174,8 @@ def _warn(path: Path, error: OSError) -> None:
     _log.warning(
         "%s cannot be written (%s). If this process is killed, `cloudstore instance prune` and `cloudstore logs drain` "
         "may not find what it has begun.",
-        path,
-        error.strerror or error,
+        printable(str(path)),
+        printable(error.strerror or str(error)),
     )
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import threading
+import tty
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,18 +83,44 @@ class WarmCommand:
         )
 
     def run(self, command: list[str], folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-        assert self._process.stdin
-        assert self._process.stdout
         for path in self._outputs:
             path.write_bytes(b"")
-        program, *arguments = command
-        request = [program, arguments, str(folder), environment, *map(str, self._outputs)]
-        print(json.dumps(request), file=self._process.stdin, flush=True)
-        code = int(self._process.stdout.readline())
+        code = self._ended(command, folder, environment, self._outputs)
         return subprocess.CompletedProcess(command, code, *(path.read_text("utf-8") for path in self._outputs))
+
+    def run_on_terminal(
+        self, command: list[str], folder: Path, environment: dict[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs a command whose output, both streams of it, goes to a terminal."""
+        ours, its = pty.openpty()
+        tty.setraw(its)  # newlines come as they are
+        shown: list[bytes] = []
+        reader = threading.Thread(target=lambda: shown.extend(_until_hung_up(ours)))
+        reader.start()
+        try:
+            code = self._ended(command, folder, environment, [Path(os.ttyname(its))] * 2)
+        finally:
+            os.close(its)
+            reader.join()
+            os.close(ours)
+        return subprocess.CompletedProcess(command, code, b"".join(shown).decode(), "")
+
+    def _ended(self, command: list[str], folder: Path, environment: dict[str, str], outputs: Sequence[Path]) -> int:
+        assert self._process.stdin
+        assert self._process.stdout
+        program, *arguments = command
+        request = [program, arguments, str(folder), environment, *map(str, outputs)]
+        print(json.dumps(request), file=self._process.stdin, flush=True)
+        return int(self._process.stdout.readline())
 
     def end(self) -> None:
         self._process.communicate()
+
+
+def _until_hung_up(descriptor: int) -> Iterator[bytes]:
+    with suppress(OSError):  # EIO, when nobody has the other end open any more
+        while chunk := os.read(descriptor, 1 << 16):
+            yield chunk
 
 
 @pytest.fixture(scope="session")
@@ -143,6 +173,11 @@ class Project:
         """Runs `cloudstore` with these arguments in a process of its own; its output is not a terminal's."""
         environment = {**self.environment(with_home), **(variables or {})}
         return self.warm.run([str(self.program), *arguments], self.folder, environment)
+
+    def on_terminal(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """As `command`, with a terminal as the output; what both streams print is in `stdout`."""
+        environment = {**self.environment(), "TERM": "xterm-256color"}
+        return self.warm.run_on_terminal([str(self.program), *arguments], self.folder, environment)
 
     def run(self, *arguments: str, with_home: bool = True) -> subprocess.CompletedProcess[str]:
         """A run that succeeds, unless `arguments` break it."""

@@ -37,7 +37,12 @@ def become(program: str, arguments: list[str], folder: str, environment: dict[st
         opened = os.open(path, os.O_RDWR)
         os.dup2(opened, descriptor)
         os.close(opened)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115  it is there as long as the process
+    # They are there as long as the process, and know what kind of file theirs is.
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout, sys.stderr = (
+        open(number, "w", encoding="utf-8", errors=kind, closefd=False)  # noqa: SIM115
+        for number, kind in ((1, "strict"), (2, "backslashreplace"))
+    )
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)

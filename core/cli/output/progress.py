@@ -18,6 +18,7 @@ from core.compute_logs.captured_stream import Echo
 from core.compute_logs.manager import ComputeLogManager
 from core.events.records import DagsterEvent
 from core.instance import DagsterInstance
+from core.printable import PrintableOutput, printable
 from core.views.steps import StepReport, step_report
 
 
@@ -54,10 +55,11 @@ class _BarProgress(RunProgress):
         self._bar = bar
         self._task = bar.add_task("starting resources", total=step_count)
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._output = PrintableOutput()
 
     def on_event(self, event: DagsterEvent) -> None:
         if event.event_type_value == "STEP_START":
-            self._bar.update(self._task, description=str(event.step_key))
+            self._bar.update(self._task, description=printable(str(event.step_key)))
         super().on_event(event)
 
     def _show(self, report: StepReport) -> None:
@@ -66,13 +68,13 @@ class _BarProgress(RunProgress):
 
     def echo(self, chunk: bytes) -> None:
         """Shows output of a step above the bar."""
-        text = self._decoder.decode(chunk).rstrip("\n")
+        text = self._output.take(self._decoder.decode(chunk)).rstrip("\n")
         if text:
             self._bar.console.print(Text.from_ansi(text, style="dim"))
 
 
 def _line(report: StepReport) -> str:
-    parts = [f"{report.step_key:<24} {report.outcome}"]
+    parts = [f"{printable(report.step_key):<24} {report.outcome}"]
     if report.seconds is not None:
         parts.append(f"{report.seconds:.2f} s")
     if report.usage.requests:
@@ -101,7 +103,7 @@ def show_progress(instance: DagsterInstance, step_count: int, echo_output: bool 
             with _echoing(compute_logs, None if echo_output else _drop):
                 yield RunProgress(console, step_count)
             return
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
         with Progress(
             *columns,
             TimeElapsedColumn(),

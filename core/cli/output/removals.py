@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 
-import click
-
-from core.cli.output.text import human_bytes, printable
+from core.cli.output.terminal import is_terminal, say, say_json
+from core.cli.output.text import human_bytes
+from core.printable import printable
 from core.records.removal import Removal
-from core.serdes import to_json
 
 
 def show_removals(removals: Iterable[Removal], dry_run: bool) -> None:
@@ -22,15 +20,18 @@ def show_removals(removals: Iterable[Removal], dry_run: bool) -> None:
         removals: the deleted things; they may be deleted only as this is iterated.
         dry_run: whether they only would be deleted.
     """
-    on_terminal = sys.stdout.isatty()
+    on_terminal = is_terminal()
     count = size_bytes = 0
     for removal in removals:
-        click.echo(_line(removal) if on_terminal else to_json(removal, replace_surrogates=True))
+        if on_terminal:
+            say(_line(removal))
+        else:
+            say_json(removal)
         count += 1
         size_bytes += removal.size_bytes or 0
     things = "1 thing" if count == 1 else f"{count} things"
     happens = "would be deleted" if dry_run else "deleted"
-    click.echo(f"{things} {happens}, {human_bytes(size_bytes)}.", err=not on_terminal)
+    say(f"{things} {happens}, {human_bytes(size_bytes)}.", err=not on_terminal)
 
 
 def _line(removal: Removal) -> str:

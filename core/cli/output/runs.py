@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 from rich.table import Table
 
+from core.cli.output.terminal import cell, table
 from core.cli.output.text import SHORT_ID, dollars, human_bytes
+from core.printable import printable
 from core.records.pipeline_run import PipelineRunStatus, RunRecord
 from core.usage import Usage
 from core.views.prices import Prices
@@ -25,15 +27,13 @@ _OUTCOME_STYLES = {
 
 def runs_table(records: Iterable[RunRecord]) -> Table:
     """A row for each run."""
-    table = Table()
-    for column in ("run", "pipeline", "mode", "status", "started"):
-        table.add_column(column, no_wrap=True)
+    drawn = table([(name, {"no_wrap": True}) for name in ("run", "pipeline", "mode", "status", "started")])
     for record in records:
         run = record.pipeline_run
-        status = f"[{_STATUS_STYLES.get(run.status, 'yellow')}]{run.status.value}[/]"
+        status = cell(run.status.value, style=_STATUS_STYLES.get(run.status, "yellow"))
         started = record.create_timestamp.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        table.add_row(run.run_id[:SHORT_ID], run.pipeline_name, run.mode, status, started)
-    return table
+        drawn.add_row(cell(run.run_id[:SHORT_ID]), cell(run.pipeline_name), cell(run.mode), status, cell(started))
+    return drawn
 
 
 def run_table(title: str, report: RunReport, prices: Prices | None = None) -> Table:
@@ -44,26 +44,26 @@ def run_table(title: str, report: RunReport, prices: Prices | None = None) -> Ta
         report: of the run.
         prices: for the estimate in dollars, which is left out without them.
     """
-    # As wide as its title, which would be broken otherwise.
-    table = Table(title=title, title_justify="left", title_style="bold", min_width=min(len(title), _TERMINAL_COLUMNS))
     # Folded where they do not fit, in 80 columns too: a key or an amount that is cut says nothing.
-    table.add_column("step", overflow="fold")
-    table.add_column("outcome", no_wrap=True)
     remote = ("S3 requests", "S3 seconds", "sent", "received") if report.uses_remote_storage else ()
-    for name in ("seconds", *remote):
-        table.add_column(name, justify="right", overflow="fold")
-    if prices and report.uses_remote_storage:
-        table.add_column("about", justify="right", no_wrap=True)
+    numbers = [(name, {"justify": "right", "overflow": "fold"}) for name in ("seconds", *remote)]
+    about = [("about", {"justify": "right", "no_wrap": True})] if prices and report.uses_remote_storage else []
+    # As wide as its title, which would be broken otherwise.
+    drawn = table(
+        [("step", {"overflow": "fold"}), ("outcome", {"no_wrap": True}), *numbers, *about],
+        title,
+        min_width=min(len(printable(title)), _TERMINAL_COLUMNS),
+    )
     for step in report.steps:
-        outcome = f"[{_OUTCOME_STYLES[step.outcome]}]{step.outcome}[/]"
-        table.add_row(step.step_key, outcome, _seconds(step.seconds), *_usage_cells(step.usage, prices))
+        outcome = cell(step.outcome, style=_OUTCOME_STYLES[step.outcome])
+        drawn.add_row(cell(step.step_key), outcome, _seconds(step.seconds), *_usage_cells(step.usage, prices))
     if report.totals is not None:
-        table.add_section()
+        drawn.add_section()
         if report.totals.planning.requests:
-            table.add_row("(planning)", "", "", *_usage_cells(report.totals.planning, prices), style="dim")
+            drawn.add_row("(planning)", "", "", *_usage_cells(report.totals.planning, prices), style="dim")
         cells = _usage_cells(report.totals.usage, prices)
-        table.add_row("the run", "", _seconds(report.totals.seconds), *cells, style="bold")
-    return table
+        drawn.add_row("the run", "", _seconds(report.totals.seconds), *cells, style="bold")
+    return drawn
 
 
 def _usage_cells(usage: Usage, prices: Prices | None) -> list[str]:

@@ -19,8 +19,3 @@ def human_bytes(count: int) -> str:
 def dollars(amount: float) -> str:
     """An amount of money; less than a hundredth of a cent is not rounded to nothing."""
     return f"${amount:.2f}" if amount >= 1 else f"${amount:.6f}".rstrip("0").ljust(len("$0.00"), "0")
-
-
-def printable(text: str) -> str:
-    """The text with escapes in place of control characters, which would move the terminal's cursor."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 
-import click
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-from core.cli.output.text import SHORT_ID, human_bytes, printable
+from core.cli.output.terminal import cell, draw, is_terminal, say, say_json, table
+from core.cli.output.text import SHORT_ID, human_bytes
+from core.printable import printable
 from core.retention.wipe import KeepReason, ManagedVersion, Selection, WipeCriteria
-from core.serdes import to_json
 from core.views.values import ValueReport
 
 _REASONS = {
@@ -26,13 +23,13 @@ _REASONS = {
 
 def show_values(values: Sequence[ValueReport]) -> None:
     """Prints a table on a terminal; elsewhere one JSON object per line, and the total to stderr."""
-    on_terminal = sys.stdout.isatty()
+    on_terminal = is_terminal()
     if on_terminal and values:
-        Console().print(_table(values))
+        draw(_table(values))
     elif not on_terminal:
         for value in values:
-            click.echo(to_json(value, replace_surrogates=True))
-    click.echo(f"{count_and_size(value.size_bytes for value in values)}.", err=not on_terminal)
+            say_json(value)
+    say(f"{count_and_size(value.size_bytes for value in values)}.", err=not on_terminal)
 
 
 def count_and_size(sizes_bytes: Iterable[int]) -> str:
@@ -44,10 +41,10 @@ def count_and_size(sizes_bytes: Iterable[int]) -> str:
 def note_kept(selection: Selection, criteria: WipeCriteria) -> None:
     """Says on stderr which values are kept although they meet the criteria, and how to delete them too."""
     for reason, count in sorted(selection.kept.items(), key=lambda item: item[0].value):
-        click.echo(f"Kept: {_values(count)}: {_REASONS[reason]}.", err=True)
+        say(f"Kept: {_values(count)}: {_REASONS[reason]}.", err=True)
     if criteria.max_bytes is not None and selection.bytes_left > criteria.max_bytes:
         left, wanted = human_bytes(selection.bytes_left), human_bytes(criteria.max_bytes)
-        click.echo(f"{left} is left, which is more than {wanted}.", err=True)
+        say(f"{left} is left, which is more than {wanted}.", err=True)
 
 
 def note_unknown_steps(versions: Iterable[ManagedVersion], step_keys: Iterable[str]) -> None:
@@ -55,7 +52,7 @@ def note_unknown_steps(versions: Iterable[ManagedVersion], step_keys: Iterable[s
     known = {each.stored.handle.step_key for each in versions}
     for step_key in sorted(set(step_keys) - known):
         stored = f"Steps with stored values: {', '.join(sorted(map(printable, known))) or 'none'}."
-        click.echo(f"No value of step {step_key!r} is stored. {stored}", err=True)
+        say(f"No value of step {step_key!r} is stored. {stored}", err=True)
 
 
 def _values(count: int) -> str:
@@ -63,16 +60,12 @@ def _values(count: int) -> str:
 
 
 def _table(values: Sequence[ValueReport]) -> Table:
-    table = Table()
-    for name in ("step", "output"):
-        table.add_column(name, overflow="fold")
-    table.add_column("version", no_wrap=True)
-    table.add_column("size", justify="right", no_wrap=True)
-    table.add_column("stored", no_wrap=True)
-    table.add_column("runs", justify="right", no_wrap=True)
+    whole, right = {"no_wrap": True}, {"no_wrap": True, "justify": "right"}
+    names = [(name, {"overflow": "fold"}) for name in ("step", "output")]
+    drawn = table([*names, ("version", whole), ("size", right), ("stored", whole), ("runs", right)])
     for value in values:
         output = value.output_name if value.mapping_key is None else f"{value.output_name}[{value.mapping_key}]"
         stored_at = value.stored_at.astimezone().strftime("%Y-%m-%d %H:%M")
         cells = value.version[:SHORT_ID], human_bytes(value.size_bytes), stored_at, str(value.used_by_runs)
-        table.add_row(Text(printable(value.step_key)), Text(printable(output)), *cells)
-    return table
+        drawn.add_row(cell(value.step_key), cell(output), *map(cell, cells))
+    return drawn
