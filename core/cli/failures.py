@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 import click
 
 from core.cli.output.terminal import say
-from core.errors import DagsterError, DagsterTerminatedError, DagsterUserCodeExecutionError
+from core.config import ConfigFault
+from core.errors import (
+    DagsterError,
+    DagsterInvalidConfigError,
+    DagsterTerminatedError,
+    DagsterUserCodeExecutionError,
+)
 from core.execution.broken_off import exit_code, what_ended
 from core.forks import INTERRUPTED_EXIT_CODE
 from core.serdes import user_traceback
 
 
 @contextmanager
-def clear_failures() -> Iterator[None]:
-    """Within the block, an error of this package ends the command with its message and exit code 1."""
+def clear_failures(placed: Callable[[ConfigFault], ConfigFault] = lambda fault: fault) -> Iterator[None]:
+    """Within the block, an error of this package ends the command with its message and exit code 1.
+
+    Args:
+        placed: says of a fault of the config where, and how, it is written.
+    """
     try:
         yield
     except DagsterUserCodeExecutionError as error:
         say(user_traceback(error.user_exception), err=True)
         raise click.ClickException(str(error)) from error
+    except DagsterInvalidConfigError as error:
+        lines = [str(error).partition("\n")[0], *(f"  {placed(fault)}" for fault in error.errors)]
+        raise click.ClickException("\n".join(lines) if error.errors else str(error)) from error
     except DagsterError as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:

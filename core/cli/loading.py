@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.config import unknown_name
+import msgspec
+
+from core.config import ConfigFault, names_secret, show_text, unknown_name
 from core.definitions.pipeline import PipelineDefinition
 from core.errors import (
     DagsterInvalidConfigError,
@@ -22,7 +24,7 @@ from core.forks import ending_forked_children
 from core.instance import DagsterInstance
 from core.records.origin import LoadableTargetOrigin, PipelinePythonOrigin
 from core.records.pipeline_run import PipelineRun, PipelineRunsFilter
-from core.serdes.yaml_file import read_yaml_mapping
+from core.serdes.yaml_file import MAX_DEPTH, load_yaml, read_yaml_file, read_yaml_mapping
 from core.types.own_file import module_name_of_file, second_name_of_file
 
 
@@ -101,27 +103,55 @@ def load_run_config(files: Sequence[Path], settings: Sequence[str]) -> dict[str,
     for file in files:
         config = _merged(config, read_yaml_mapping(file))
     for setting in settings:
-        config = _merged(config, _parse_setting(setting))
+        keys, text = _split(setting)
+        config = _merged(config, _nested(keys, _value_of(keys, text)))
     return config
 
 
-def _parse_setting(setting: str) -> Mapping[str, Any]:
-    import yaml  # 30 ms to import; not every command reads YAML
+def place_fault(fault: ConfigFault, files: Sequence[Path], settings: Sequence[str]) -> ConfigFault:
+    """A fault of the run config from `load_run_config`, with its file, its line, and how the value is written."""
+    if fault.file:
+        return fault
+    for keys, text in map(_split, reversed(settings)):
+        if list(map(str, fault.path[: len(keys)])) == keys:
+            return _with_text(fault, text if len(fault.path) == len(keys) else None)
+    for file in map(read_yaml_file, reversed(files)):
+        if file.has(fault.path):
+            found = _with_text(fault, file.text_of(fault.path))
+            return msgspec.structs.replace(found, file=str(file.path), line=file.line_of(fault.path))
+    return fault
 
+
+def _with_text(fault: ConfigFault, text: str | None) -> ConfigFault:
+    """The fault, with a value that says less than what was written: 8 for `0o10`."""
+    if not text or text in fault.message or names_secret(fault.path) or "not shown" in fault.message:
+        return fault
+    return msgspec.structs.replace(fault, message=f"{fault.message}, written as {show_text(text)}")
+
+
+def _split(setting: str) -> tuple[list[str], str]:
+    """The keys and the text of a setting."""
     path, separator, text = setting.partition("=")
     keys = path.split(".")
-    if not separator or not all(keys):
-        raise DagsterInvalidConfigError(f"--set expects a.b.c=value, got {setting!r}.")
+    if not separator or not all(keys) or len(keys) > MAX_DEPTH:
+        raise DagsterInvalidConfigError(f"--set expects a.b.c=value, got {show_text(setting)}.")
+    return keys, text
+
+
+def _value_of(keys: list[str], text: str) -> Any:
+    path = ".".join(keys)
+    shown = "a secret" if names_secret((path,)) else show_text(text)
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise DagsterInvalidConfigError(
-            f"--set {path}: {text!r} is not valid YAML; quote it: '{path}=\"...\"'."
-        ) from error
+        return load_yaml(text, f"--set {path}: {shown}")
+    except DagsterInvalidConfigError as error:
+        raise DagsterInvalidConfigError(f"{error} If it is text, quote it: '{path}=\"...\"'.") from None
+
+
+def _nested(keys: list[str], value: Any) -> Mapping[str, Any]:
     for key in reversed(keys):
         value = {key: value}
-    settings: Mapping[str, Any] = value
-    return settings
+    nested: Mapping[str, Any] = value
+    return nested
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

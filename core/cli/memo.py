@@ -79,7 +79,7 @@ def list_values(chosen: ChosenPipeline, steps: Sequence[str], versions: tuple[st
       cloudstore memo list -f pipeline.py --mode s3 -c s3.yaml --step clean
     """
     wanted = VersionFilter(steps, versions)
-    with clear_failures(), _stored_versions(chosen) as (instance, stored):
+    with clear_failures(chosen.placed), _stored_versions(chosen) as (instance, stored):
         show_values(report_values(instance, [each.stored for each in stored if wanted.matches(each.stored)]))
         note_unknown_steps(stored, steps)
 
@@ -130,7 +130,7 @@ def wipe(
     now = datetime.now(UTC)
     stored_before = None if older_than is None else now - older_than
     criteria = WipeCriteria(VersionFilter(steps, versions), stored_before, to_size, used)
-    with clear_failures(), _stored_versions(chosen) as (instance, stored):
+    with clear_failures(chosen.placed), _stored_versions(chosen) as (instance, stored):
         selection = select_versions(instance, stored, criteria, now)
         if selection.to_wipe and not (dry_run or yes):
             _confirm(selection)

@@ -10,7 +10,8 @@ from typing import Any
 import click
 import msgspec
 
-from core.cli.loading import load_pipeline, load_run_config
+from core.cli.loading import load_pipeline, load_run_config, place_fault
+from core.config import ConfigFault
 from core.definitions.pipeline import PipelineDefinition
 
 
@@ -38,6 +39,10 @@ class ChosenPipeline(msgspec.Struct, frozen=True):
     def run_config(self) -> dict[str, Any]:
         """The run config; see `load_run_config`."""
         return load_run_config(self.config_files, self.settings)
+
+    def placed(self, fault: ConfigFault) -> ConfigFault:
+        """A fault of the run config with its place; see `place_fault`."""
+        return place_fault(fault, self.config_files, self.settings)
 
 
 _PIPELINE_OPTIONS = (

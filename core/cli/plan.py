@@ -36,7 +36,7 @@ def plan(chosen: ChosenPipeline, refresh: tuple[str, ...], as_json: bool) -> Non
     Example:
       cloudstore plan -f pipeline.py -a flights --mode s3 -c s3.yaml --set solids.clean.config.months=[1,2]
     """
-    with clear_failures():
+    with clear_failures(chosen.placed):
         show_plan(chosen.load(), chosen.run_config(), chosen.mode, refresh, as_json=as_json)
 
 

@@ -32,7 +32,7 @@ def run(chosen: ChosenPipeline, memoize: bool | None, refresh: tuple[str, ...], 
     Example:
       cloudstore run -f pipeline.py -a flights --mode s3 -c s3.yaml --set solids.clean.config.months=[1,2]
     """
-    with clear_failures():
+    with clear_failures(chosen.placed):
         pipeline = chosen.load()
         run_config = chosen.run_config()
         if dry_run:

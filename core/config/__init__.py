@@ -14,7 +14,15 @@ from core.config.composite import (
     own_copy,
 )
 from core.config.environment import PermissiveSource, with_sources
-from core.config.faults import ConfigFault, format_path, hide_passwords, show_value, unknown_name
+from core.config.faults import (
+    ConfigFault,
+    format_path,
+    hide_passwords,
+    names_secret,
+    show_text,
+    show_value,
+    unknown_name,
+)
 from core.config.fingerprint import FileFingerprint, Fingerprint
 from core.config.scalars import ConfigType, Enum, EnumValue
 from core.config.secrets import Secret, collecting_secrets
@@ -49,9 +57,11 @@ __all__ = [
     "collecting_secrets",
     "format_path",
     "hide_passwords",
+    "names_secret",
     "own_copy",
     "raise_faults",
     "resolve_config",
+    "show_text",
     "show_value",
     "unknown_name",
     "with_sources",

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from core.printable import printable
+
 Path = tuple[str | int, ...]
 
 # To the last @, because a password may hold one.
@@ -47,7 +49,7 @@ class ConfigFault(msgspec.Struct, frozen=True):
 def format_path(path: Path) -> str:
     """`("solids", "clean", "months", 1)` becomes `solids.clean.months[1]`."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return hide_passwords(text.removeprefix(".")) or "(top level)"
+    return printable(hide_passwords(text.removeprefix("."))) or "(top level)"
 
 
 def hide_passwords(text: str) -> str:
@@ -67,7 +69,7 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
     names = sorted(known)
     close = difflib.get_close_matches(str(name), names, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else "."
-    return f"unknown {kind} {hide_passwords(repr(name))}{hint} Known: {', '.join(names) or 'none'}."
+    return f"unknown {kind} {hide_passwords(repr(name))}{hint} Known: {', '.join(map(printable, names)) or 'none'}."
 
 
 def show_value(value: object, limit: int = 60) -> str:
@@ -76,10 +78,18 @@ def show_value(value: object, limit: int = 60) -> str:
     What is in a container may be a secret that was written in the wrong place, and may be large.
     """
     if isinstance(value, Mapping):
-        text = f"{{{', '.join(f'{key}: …' for key in value)}}}"
+        text = f"{{{', '.join(f'{printable(str(key))}: …' for key in value)}}}"
     elif isinstance(value, list | tuple | set | frozenset):
         text = "1 item" if len(value) == 1 else f"{len(value)} items"
     else:
         text = repr(value)
-    text = hide_passwords(text)
-    return f"{text if len(text) <= limit else text[: limit - 1] + '…'} ({type(value).__name__})"
+    return f"{_cut(hide_passwords(text), limit)} ({type(value).__name__})"
+
+
+def show_text(text: str, limit: int = 60) -> str:
+    """A text as it was written, in quotes, cut to `limit` characters, without passwords."""
+    return _cut(hide_passwords(repr(text)), limit)
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -28,7 +28,7 @@ from core.launcher import RunLauncher
 from core.run_coordinator import RunCoordinator
 from core.scheduler import Scheduler
 from core.serdes import ConfigurableClassData
-from core.serdes.yaml_file import YamlFile, read_yaml_file
+from core.serdes.yaml_file import YamlFile, dump_yaml, read_yaml_file
 from core.storage.event_log import EventLogStorage
 from core.storage.root import LocalArtifactStorage
 from core.storage.runs import RunStorage
@@ -133,7 +133,7 @@ def section_data(config: Mapping[str, Any], section: str) -> ConfigurableClassDa
     given = config.get(section)
     if given is None:
         return None
-    config_yaml = msgspec.json.encode(given.get("config") or {}).decode()  # JSON is YAML
+    config_yaml = dump_yaml(msgspec.to_builtins(given.get("config") or {}))
     return ConfigurableClassData(given["module"], given["class"], config_yaml)
 
 

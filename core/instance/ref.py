@@ -12,6 +12,7 @@ from core.config import show_value
 from core.errors import DagsterInvariantViolationError
 from core.instance.dagster_yaml import load_dagster_yaml, section_data
 from core.serdes import ConfigurableClassData
+from core.serdes.yaml_file import dump_yaml
 
 
 class InstanceRef(msgspec.Struct, frozen=True):
@@ -91,5 +92,4 @@ def _shown(value: Any) -> str:
 
 
 def _default(module: str, name: str, base_dir: str) -> ConfigurableClassData:
-    # JSON is YAML
-    return ConfigurableClassData(module, name, msgspec.json.encode({"base_dir": base_dir}).decode())
+    return ConfigurableClassData(module, name, dump_yaml({"base_dir": base_dir}))

@@ -1,7 +1,12 @@
-"""Reading YAML files that hold a mapping. No message quotes the text of a file: it may hold a password."""
+"""Reading YAML: files that hold a mapping, and single values. All YAML that this package reads is read here.
+
+It is the core schema of YAML 1.2, one document, within bounds (see `core.serdes.yaml_loader`), with `<<`. Any text is a
+value or one DagsterInvalidConfigError. No message of this module quotes a text: it may hold a password.
+"""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +14,16 @@ import msgspec
 
 from core.config import ConfigFault, raise_faults
 from core.errors import DagsterInvalidConfigError
-from core.serdes.yaml_nodes import Inspection, KeyPath, UnusableNode, below
 
 if TYPE_CHECKING:
     import yaml
+
+    from core.serdes.yaml_nodes import KeyPath
+
+MAX_DEPTH = 100  # levels of mappings and lists
+MAX_NODES = 100_000
+_LONGEST_SIMPLE_KEY = 1000  # characters; YAML takes longer keys and other kinds only after a "?"
+MAX_BYTES = 1_000_000  # of what people write; PyYAML takes some seconds for it
 
 # What PyYAML says of these quotes the text.
 _SENTENCES = (
@@ -40,14 +51,30 @@ class YamlFile(msgspec.Struct, frozen=True):
 
     def line_of(self, path: KeyPath) -> int:
         """The line, counted from 1, of the key or item at `path`, or of the nearest above it that is there."""
+        return self._nearest(path)[0] + 1
+
+    def has(self, path: KeyPath) -> bool:
+        """Whether the file itself has the key or item at `path`."""
+        return self._nearest(path)[2] == len(path)
+
+    def text_of(self, path: KeyPath) -> str | None:
+        """How the number, truth value or null at `path` is written; None of anything else."""
+        _, node, depth = self._nearest(path)
+        is_plain = node is not None and depth == len(path) and node.id == "scalar" and node.style is None
+        return node.value if is_plain and not node.tag.endswith(":str") else None
+
+    def _nearest(self, path: KeyPath) -> tuple[int, Any, int]:
+        """Line, counted from 0, and node of the nearest to `path` that is there, and how much of `path` that is."""
+        from core.serdes.yaml_nodes import below
+
         node = self.root
         line: int = node.start_mark.line if node else 0
-        for part in path:
+        for depth, part in enumerate(path):
             found = below(node, part)
             if found is None:
-                break
+                return line, node, depth
             line, node = found
-        return line + 1
+        return line, node, len(path)
 
 
 def read_yaml_mapping(path: Path) -> dict[str, Any]:
@@ -73,7 +100,7 @@ def read_yaml_file(path: Path, may_be_absent: bool = False) -> YamlFile:
         DagsterInvalidConfigError: the file cannot be read, is not YAML, or holds something else.
     """
     try:
-        content, root, inspection = _load(path.read_bytes(), str(path))
+        content, root, repeated = _load(_bytes_of(path), str(path))
     except OSError as error:
         if may_be_absent and isinstance(error, FileNotFoundError | NotADirectoryError):
             return YamlFile(path)
@@ -83,7 +110,7 @@ def read_yaml_file(path: Path, may_be_absent: bool = False) -> YamlFile:
         raise DagsterInvalidConfigError(f"{path} must hold a mapping, not a {type(content).__name__} (line {line}).")
     faults = [
         ConfigFault(key, f"this key is in line {first} already; keep one", file=str(path), line=line)
-        for key, first, line in inspection.repeated
+        for key, first, line in repeated
     ]
     return YamlFile(path, content or {}, tuple(faults), root)
 
@@ -96,23 +123,32 @@ def load_yaml(text: str, what: str) -> Any:
         what: what it is, for the message ("config of x.Y").
 
     Raises:
-        DagsterInvalidConfigError: it is not YAML; with the line, and nothing of the text.
+        DagsterInvalidConfigError: it is not YAML, or has a key twice; with the line, and nothing of the text.
     """
-    return _load(text.encode("utf-8", "surrogatepass"), what)[0]
+    value, _, repeated = _load(text.encode("utf-8", "surrogatepass"), what)
+    raise_faults([ConfigFault(key, "this key is there twice; keep one of them") for key, _, _ in repeated], None, what)
+    return value
 
 
-def _load(data: bytes, what: str) -> tuple[Any, Any, Inspection]:
+def _bytes_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
+
+
+def _load(data: bytes, what: str) -> tuple[Any, Any, list[tuple[KeyPath, int, int]]]:
+    """The value, its root node, and the keys that are there again."""
+    if len(data) > MAX_BYTES:
+        raise DagsterInvalidConfigError(f"{what} has more than {MAX_BYTES:,} bytes; config is what people write.")
     import yaml  # 30 ms to import; most processes read no YAML
 
-    inspection = Inspection()
+    from core.serdes.yaml_loader import CoreLoader
+    from core.serdes.yaml_nodes import UnusableNode, Values
+
+    values = Values()
     try:
-        text = data.decode("utf-8")
-        loader = yaml.SafeLoader(text)
-        root = loader.get_single_node()
-        if root is None:
-            return None, None, inspection
-        inspection.visit(loader, root, ())
-        return loader.construct_document(root), root, inspection
+        text = data.decode("utf-8-sig")
+        root = CoreLoader(text).get_single_node()
+        return (None if root is None else values.of(root)), root, values.repeated
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         problem = f"line {line}: this is not UTF-8 text"
@@ -123,8 +159,8 @@ def _load(data: bytes, what: str) -> tuple[Any, Any, Inspection]:
         problem = _problem(error, text)
     except UnusableNode as error:
         problem = _at(error.node.start_mark, error.sentence)
-    except RecursionError:
-        problem = "it is nested too deeply"
+    except (ValueError, OverflowError):  # PyYAML lets out what Python says of "\\UFFFFFFFF"
+        problem = "an escape in quotes stands for no character; write \\\\ for a backslash"
     # Outside of the handlers, so that a traceback does not come with PyYAML's error, which quotes the text.
     raise DagsterInvalidConfigError(f"{what} is not YAML: {problem}.")
 
@@ -144,3 +180,33 @@ def _problem(error: yaml.MarkedYAMLError, text: str) -> str:
 
 def _at(mark: yaml.Mark | None, sentence: str) -> str:
     return f"line {mark.line + 1}, column {mark.column + 1}: {sentence}" if mark else sentence
+
+
+def dump_yaml(value: Any) -> str:
+    """A line of YAML for a value of the core schema, which `load_yaml` gives back; where that can be, it is JSON too.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{_dump_key(key)}{dump_yaml(item)}' for key, item in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(dump_yaml, value))}]"
+    if isinstance(value, float) and not math.isfinite(value):
+        return ".nan" if math.isnan(value) else f"{'-' * (value < 0)}.inf"
+    if isinstance(value, str):
+        return '"' + "".join(map(_in_quotes, value)) + '"'
+    if not (value is None or isinstance(value, bool | int | float)):
+        raise TypeError(f"YAML holds no {type(value).__name__}.")
+    return "null" if value is None else str(value).lower()
+
+
+def _dump_key(key: Any) -> str:
+    text = dump_yaml(key)
+    return f"{text}:" if text.startswith('"') and len(text) < _LONGEST_SIMPLE_KEY else f"? {text} : "
+
+
+def _in_quotes(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    return character if character.isprintable() else f"\\U{ord(character):08x}"

@@ -299,6 +299,37 @@ def test_a_setting_that_is_no_yaml(project: Project) -> None:
     refusal(project.run("--set", "solids.clean.config.months=[1"), "--set solids.clean.config.months: '[1'", "quote it")
 
 
+BOMB = "\n".join(["a0: &a0 [x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10))])
+
+
+def test_aliases_that_stand_for_millions_of_values(project: Project) -> None:
+    project.write("bomb.yaml", BOMB)
+    said = "with what its aliases stand for, it has more than 100,000 values"
+    refusal(project.run("-c", "bomb.yaml"), f"bomb.yaml is not YAML: line 5, column 5: {said}")
+    in_a_line = f"[{', '.join(f'&{line[:2]} {line[8:]}' for line in BOMB.splitlines())}]"
+    refusal(project.run("--set", f"solids.clean.config.months={in_a_line}"), said)
+    project.write("home/dagster.yaml", f"settings:\n{re.sub('^', '  ', BOMB, flags=re.MULTILINE)}\n")
+    refusal(project.run(), str(project.home / "dagster.yaml"), f"line 6, column 7: {said}")
+
+
+def test_numbers_that_python_does_not_read(project: Project) -> None:
+    digits = "1" * 5000
+    refusal(project.run("--set", f"solids.clean.config.months={digits}"), "this number has 5000 characters")
+    refusal(project.run("--set", f"{'.'.join('a' * 101)}=1"), "--set expects a.b.c=value")
+    refusal(
+        project.run("--set", "solids.check.inputs.password=[hunter2"), "--set solids.check.inputs.password: a secret"
+    )
+
+
+def test_values_are_shown_as_they_are_written(project: Project) -> None:
+    place, faults = "solids.clean.config.title", "expected StringSource or {env: NAME}, got"
+    refusal(project.run("--set", f"{place}=0o10"), f"  {place}: {faults} 8 (int), written as '0o10'")
+    refusal(project.run("--set", f"{place}=1e2"), f"{faults} 100.0 (float), written as '1e2'")
+    project.write("title.yaml", "solids:\n  clean:\n    config:\n      title: 007\n      months: [2024-13-45]\n")
+    said = refusal(project.run("-c", "title.yaml"), f"title.yaml, line 4: {place}: {faults} 7 (int), written as '007'")
+    assert "title.yaml, line 5: solids.clean.config.months[0]: expected Int, got '2024-13-45' (str)" in said
+
+
 def test_options_that_do_not_exist(project: Project) -> None:
     refusal(project.run("--memoise"), "--memoise", "--memoize", exit_code=2)
     refusal(project.command("rum"), "rum", exit_code=2)

@@ -238,3 +238,11 @@ def test_a_terminal_shows_a_bar_and_above_it_what_steps_print(project: Project) 
         assert plain.count(line) == 1
     assert outcomes(plain) == EXECUTED
     assert "[1/3]" not in plain  # that is how it is told where there is no terminal
+
+
+def test_settings_are_read_as_yaml_1_2(project: Project) -> None:
+    done = project.run(
+        "--set", "solids.clean.config.months=[010, 0o10]", "--set", "solids.clean.config.title=2024-02-30"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "cleaning 2024-02-30 [10, 8]" in project.command("logs", project.run_id(done), "clean").stdout

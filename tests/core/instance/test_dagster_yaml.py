@@ -186,7 +186,7 @@ BAD = {
             "2 errors",
         ],
     ),
-    "not for another process": ('settings: {a: "\\ud800"}', ["settings: this cannot be passed to another process"]),
+    "not for another process": ('settings: {a: "\\ud800"}', ["line 1, column 15: this holds half of a character"]),
     "retention of something else": (
         "retention: {schedule: {}}",
         ["retention.schedule: unknown key", "Known: compute_"],
