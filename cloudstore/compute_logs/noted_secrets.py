@@ -16,18 +16,18 @@ class NotedSecrets(msgspec.Struct, frozen=True):
     """Which secrets are masked in the logs of a run, for whoever ships those logs if the run's process is killed.
 
     A secret that came from the environment is noted by its variable's name and a salted hash: it is taken from the
-    environment again, and known to be the same. One that was written out in the config is noted as it is, since the
-    run's record has it too.
+    environment again, and known to be the same. Of one that was written out in the config there is the hash alone: it
+    may be in any variable.
 
     Attributes:
         salt: makes the hashes unlike those of other runs.
         hashes: of the values of environment variables, by their names.
-        texts: what was written out.
+        written_out: the hashes of what was written out.
     """
 
     salt: str
     hashes: dict[str, str]
-    texts: tuple[str, ...]
+    written_out: tuple[str, ...]
 
     @classmethod
     def of(cls, masked: Collection[Secret], environment: Mapping[str, str] = os.environ) -> NotedSecrets:
@@ -37,14 +37,17 @@ class NotedSecrets(msgspec.Struct, frozen=True):
         # otherwise, and then both are masked.
         ordered = sorted(masked, key=lambda each: each.value == environment.get(each.variable or ""))
         hashes = {each.variable: _hash(salt, each.value) for each in ordered if each.variable}
-        return cls(salt, hashes, tuple(sorted({each.value for each in masked if not each.variable})))
+        return cls(salt, hashes, tuple(sorted({_hash(salt, each.value) for each in masked if not each.variable})))
 
     def values(self, environment: Mapping[str, str] = os.environ) -> list[str] | None:
         """The secrets; None where the environment lacks one of them, or has another value for it."""
         found = {name: environment.get(name, "") for name in self.hashes}
         if any(_hash(self.salt, found[name]) != noted for name, noted in self.hashes.items()):
             return None
-        return [*self.texts, *found.values()]
+        known = {_hash(self.salt, value): value for value in environment.values()} if self.written_out else {}
+        if any(noted not in known for noted in self.written_out):
+            return None
+        return [*(known[noted] for noted in self.written_out), *found.values()]
 
 
 def _hash(salt: str, value: str) -> str:

@@ -19,8 +19,8 @@ from core.process.dead_journals import Entry, read_entry
 from core.process.journal import JournalEntry
 
 _VARIABLE_IS_GONE = (
-    "Its logs stay on the local disk: a secret that must not leave the machine in them was in the environment ({}), or "
-    "among the options, and is not there now. Set it as it was, as that variable, and run `cloudstore logs drain`."
+    "Its logs stay on the local disk: a secret that must not leave the machine in them was {}, and is not there now. "
+    "Set it as it was, as that variable or, if it was written out, as any variable, and run `cloudstore logs drain`."
 )
 _NOTE_IS_UNREADABLE = (
     "Logs that {} tells of stay on the local disk: it notes what is secret in them in a way that cannot be read here. "
@@ -122,8 +122,14 @@ class RunSecrets:
             note.end()
 
 
+def _source(hidden: NotedSecrets) -> str:
+    written_out = ["written out in the run config"] if hidden.written_out else []
+    named = [f"in the environment ({', '.join(hidden.hashes)}) or among the options"] if hidden.hashes else []
+    return " or ".join([*named, *written_out])
+
+
 def _why_unknown(entry: Entry, journal: Path) -> tuple[str, str]:
     note = read_entry(entry, _SecretsNote)
     if note is None:
         return "", _NOTE_IS_UNREADABLE.format(journal)
-    return note.run_id, _VARIABLE_IS_GONE.format(", ".join(note.hidden.hashes))
+    return note.run_id, _VARIABLE_IS_GONE.format(_source(note.hidden))

@@ -25,7 +25,7 @@ from core.config.faults import (
 )
 from core.config.fingerprint import FileFingerprint, Fingerprint
 from core.config.scalars import ConfigType, Enum, EnumValue
-from core.config.secrets import Secret, collecting_secrets
+from core.config.secrets import NOT_KEPT, SHORTEST_SECRET, Secret, collecting_secrets, lacking_secrets, without_secrets
 from core.config.sources import BoolSource, Checked, FloatSource, IntSource, SourceType, StringSource
 from core.config.validate import raise_faults, resolve_config
 
@@ -43,9 +43,11 @@ __all__ = [
     "Fingerprint",
     "FloatSource",
     "IntSource",
+    "NOT_KEPT",
     "Noneable",
     "Permissive",
     "PermissiveSource",
+    "SHORTEST_SECRET",
     "ScalarUnion",
     "Secret",
     "Selector",
@@ -57,6 +59,7 @@ __all__ = [
     "collecting_secrets",
     "format_path",
     "hide_passwords",
+    "lacking_secrets",
     "names_secret",
     "own_copy",
     "raise_faults",
@@ -65,4 +68,5 @@ __all__ = [
     "show_value",
     "unknown_name",
     "with_sources",
+    "without_secrets",
 ]

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 import msgspec
 
-from core.config.faults import names_secret
+from core.config.faults import ConfigFault, Path, names_secret
+
+NOT_KEPT = "(a secret that was written out, which is not kept)"
+"""What a stored run config holds in the place of a secret."""
+
+SHORTEST_SECRET = 4
+"""Characters; what is shorter is in so many texts that hiding it says what it is."""
 
 _found: ContextVar[list[Secret] | None] = ContextVar("_found", default=None)
 
@@ -85,3 +91,32 @@ def _paired(given: object, resolved: list[Any]) -> Iterable[tuple[object, Any]]:
     if isinstance(given, Sequence) and len(given) == len(resolved):
         return zip(given, resolved, strict=True)
     return ((None, item) for item in resolved)
+
+
+def without_secrets(value: Any, secrets: Collection[Secret]) -> Any:
+    """A run config as it is stored: with `NOT_KEPT` for each value in it that is a secret, wherever it stands.
+
+    Args:
+        value: the config as it was given.
+        secrets: those that it held. Those that came from the environment are not in it.
+    """
+    texts = {each.value for each in secrets if each.variable is None and len(each.value) >= SHORTEST_SECRET}
+    return _hidden(value, texts) if texts else value
+
+
+def _hidden(value: Any, texts: Collection[str]) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _hidden(item, texts) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_hidden(item, texts) for item in value]
+    is_text = isinstance(value, str | int | float) and not isinstance(value, bool)
+    return NOT_KEPT if is_text and str(value) in texts else value
+
+
+def lacking_secrets(value: Any, path: Path = ()) -> Iterator[ConfigFault]:
+    """A fault for each secret that a stored run config does not have any more."""
+    if value == NOT_KEPT:
+        yield ConfigFault(path, "this secret was written out, so it is not kept; give it again, best as {env: NAME}")
+    elif isinstance(value, Mapping | list):
+        for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from lacking_secrets(item, (*path, key))

@@ -11,6 +11,7 @@ from core.config import (
     Field,
     Selector,
     Shape,
+    lacking_secrets,
     own_copy,
     raise_faults,
 )
@@ -37,8 +38,9 @@ def build_environment(
     Raises:
         DagsterInvalidConfigError: with every fault.
     """
-    faults: list[ConfigFault] = []
     given: dict[str, Any] = own_copy(dict(run_config or {}))
+    faults = list(lacking_secrets(given))
+    raise_faults(faults, given, f"run config of pipeline {pipeline.name!r}, which an earlier run was given")
     default_executor = next(iter(mode.executor_defs))
     schema = _run_config_schema(pipeline, mode, bool(given.get("intermediate_storage")))
     resolved = schema.resolve({"execution": {default_executor: {}}, **own_copy(given)}, (), faults)

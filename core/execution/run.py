@@ -27,6 +27,7 @@ from core.execution.executor import Executor
 from core.execution.memo.planning import FinalPlan, final_plan
 from core.execution.opening import OpenRun, open_run
 from core.execution.prepare import PreparedRun
+from core.execution.recorded import as_stored
 from core.execution.requirements import check_requirements
 from core.execution.resources import keys_of
 from core.execution.results import PipelineExecutionResult
@@ -61,7 +62,7 @@ def execute_prepared(
         Exception: where `raise_on_error`, what failed it.
     """
     check_requirements(prepared, instance)
-    log = RunLog(instance, on_event)
+    log = RunLog(instance, prepared.secrets, on_event)
     with ending_forked_children(), raising_when_terminated():
         run = _Run(open_run(prepared, instance, log.take), log, raise_on_error)
         try:
@@ -146,7 +147,7 @@ class _Run:
             if self._run.prepared.is_stored:
                 context.instance.take_up_run(context.run_id)
             else:
-                context.instance.add_run(context.pipeline_run)
+                context.instance.add_run(as_stored(context.pipeline_run, self._run.prepared.secrets))
             self._accepted = context
         try:
             message = f"Started run {context.run_id} of {context.pipeline_name!r} in mode {context.mode_def.name!r}."

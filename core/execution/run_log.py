@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
+from core.config import Secret
 from core.events.records import DagsterEvent, EventLogEntry
 from core.execution.contexts.pipeline import PipelineContext
+from core.execution.recorded import hiding
 from core.forks import end_forked_child
 from core.instance import DagsterInstance
 from core.instance.event_writer import EventWriter
@@ -19,18 +21,20 @@ class RunLog:
 
     Args:
         instance: where it is stored.
+        secrets: that are not stored.
         on_event: called with each event when it happens.
     """
 
-    def __init__(self, instance: DagsterInstance, on_event: OnEvent | None) -> None:
+    def __init__(self, instance: DagsterInstance, secrets: Collection[Secret], on_event: OnEvent | None) -> None:
         self._on_event = on_event
         self._writer = EventWriter(instance.handle_new_events)
+        self._store = hiding(secrets, self._writer.put)
 
     def take(self, entry: EventLogEntry) -> None:
         """Takes an entry; in a forked child of the run's process, one that its user's code has written is dropped."""
         if entry.dagster_event is not None and self._writer.is_of_parent:
             end_forked_child(sys.exception())  # it came back from the user's code, and goes on as the run
-        self._writer.put(entry)
+        self._store(entry)
         if entry.dagster_event is not None and self._on_event is not None:
             self._on_event(entry.dagster_event)
 

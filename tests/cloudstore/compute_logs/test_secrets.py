@@ -93,6 +93,7 @@ RUN_CONFIG = {
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_SECRET", FROM_ENVIRONMENT)
+    monkeypatch.setenv("ANY_NAME", WRITTEN_OUT)  # where what was written out is found after a kill
 
 
 @contextmanager
@@ -157,7 +158,7 @@ def test_no_secret_of_a_run_is_in_the_bucket(lab: Any, is_gzipped: bool) -> None
         whole = next(each for each in local if (b"printed:" in each) == (name == "tells_all.out"))
         assert len(content) >= len(whole)
     assert journals
-    assert FROM_ENVIRONMENT.encode() not in b"".join(journals)
+    assert [secret for secret in SECRETS if secret.encode() in b"".join(journals)] == []
     assert b"A_SECRET" in b"".join(journals)
 
 
@@ -207,7 +208,10 @@ def hidden(dots: int = 0) -> bytes:
 
 def test_what_a_killed_process_left_is_hidden_where_the_variable_is(lab: Any) -> None:
     kill(lab)
-    assert not any(FROM_ENVIRONMENT.encode() in path.read_bytes() for path in lab.spool().glob(".writers/*"))
+    noted = b"".join(path.read_bytes() for path in lab.spool().glob(".writers/*"))
+    assert noted
+    assert FROM_ENVIRONMENT.encode() not in noted
+    assert WRITTEN_OUT.encode() not in noted
     assert lab.manager().drain() == []
     assert lab.logs()["step.out"] == hidden()
     assert lab.left() == []
@@ -229,6 +233,22 @@ def test_what_a_killed_process_left_waits_for_the_variable(
     assert all(FROM_ENVIRONMENT not in message for _, message in reported)
     manager.dispose()
     monkeypatch.setenv("A_SECRET", FROM_ENVIRONMENT)
+    assert lab.manager().drain() == []
+    assert lab.logs()["step.out"] == hidden()
+
+
+def test_what_a_killed_process_left_waits_for_what_was_written_out(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    kill(lab)
+    monkeypatch.delenv("ANY_NAME")
+    manager = lab.manager()
+    reported: list[str] = []
+    manager.report = lambda _run_id, message: reported.append(message)
+    manager.drain()
+    assert lab.all_keys() == []
+    assert all("written out in the run config" in message and WRITTEN_OUT not in message for message in reported)
+    assert reported
+    manager.dispose()
+    monkeypatch.setenv("ANOTHER_NAME", WRITTEN_OUT)
     assert lab.manager().drain() == []
     assert lab.logs()["step.out"] == hidden()
 
@@ -256,10 +276,12 @@ ODD = ["", "x", "é🦆", "\udcff", "a\nb", "x" * 10_000, "'\"\\"]
 @pytest.mark.parametrize("value", ODD, ids=ascii)
 def test_what_is_noted_of_a_secret_finds_it_again_and_nothing_else(value: str) -> None:
     noted = NotedSecrets.of([Secret(value, "NAME"), Secret("text")], {})
-    assert noted.values({"NAME": value}) == ["text", value]
-    assert noted.values({"NAME": value + "x"}) is None
-    assert (noted.values({}) is None) == bool(value)
+    assert noted.values({"NAME": value, "OTHER": "text"}) == ["text", value]
+    assert noted.values({"NAME": value}) is None
+    assert noted.values({"NAME": value + "x", "OTHER": "text"}) is None
+    assert (noted.values({"OTHER": "text"}) is None) == bool(value)
     assert len(value) < 4 or value not in repr(noted)
+    assert "'text'" not in repr(noted)
     assert NotedSecrets.of([Secret(value, "NAME")]).hashes != noted.hashes, "salted"
 
 

@@ -23,6 +23,13 @@ MOST_LOG_BYTES = 4096
 NEVER = 1 << 30
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _secret() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLOUDSTORE_TEST_SECRET", "a secret of the run's")
+        yield
+
+
 @pytest.fixture
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
