@@ -20,6 +20,7 @@ from core.compute_logs.manager import IO_TYPE_EXTENSION, ComputeIOType
 from core.compute_logs.names import attempt_suffix
 from core.disk.atomic_file import atomic_write
 from core.disk.deleting import entries_of
+from core.disk.private import make_folder as make_private_folder
 from core.errors import DagsterObjectNotFoundError
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def fetch_log(client: S3Client, bucket: str, key: str, path: Path, make_folder: 
         for older in (each for each in entries_of(path.parent) if each.name.startswith(begin)):
             older.unlink(missing_ok=True)
         make_folder()
-        copy.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(copy.parent)
         _download(client, bucket, key, copy, is_packed=found.get("ContentEncoding") == "gzip")
     return copy
 

@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from core.disk.private import make_folder
 from core.errors import DagsterInvariantViolationError
 
 
@@ -28,7 +29,7 @@ def make_staging_folder(folder: Path) -> None:
         DagsterInvariantViolationError: it belongs to another user.
         OSError: it cannot be made.
     """
-    folder.mkdir(mode=0o700, exist_ok=True)
+    make_folder(folder)
     _check_owner(folder)
 
 

@@ -20,6 +20,8 @@ from typing import Final
 import msgspec
 
 from cloudstore.testing.weed import EmbeddedS3ServerError, remove_dead_sockets
+from core.disk.atomic_file import atomic_write
+from core.disk.private import keep_private, make_folder, open_new
 
 TEMPORARY_PREFIX: Final = "cloudstore-s3-"
 LOG_TAIL_LINES: Final = 15
@@ -77,7 +79,7 @@ class ServerDirectory:
         credentials = [{"accessKey": state.access_key, "secretKey": state.secret_key}]
         actions = ["Admin", "Read", "Write", "List", "Tagging"]
         identity = {"name": "cloudstore", "credentials": credentials, "actions": actions}
-        self.data.mkdir(mode=0o700, exist_ok=True)
+        make_folder(self.data)
         _write_private(self.config, json.dumps({"identities": [identity]}).encode())
         _write_private(self.state_file, msgspec.json.encode(state))
 
@@ -95,10 +97,12 @@ def claim_directory(directory: Path | str | None, stack: ExitStack) -> ServerDir
     """
     if directory is not None:
         path = Path(directory).absolute()
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path)
         return _claim(path, stack)
     remove_abandoned_directories()
-    claimed = _claim(Path(tempfile.mkdtemp(prefix="new-" + TEMPORARY_PREFIX)), stack)
+    made = Path(tempfile.mkdtemp(prefix="new-" + TEMPORARY_PREFIX))
+    keep_private(made)
+    claimed = _claim(made, stack)
     # It gets the name that remove_abandoned_directories looks for only now that it is locked.
     path = claimed.path.rename(claimed.path.with_name(claimed.path.name.removeprefix("new-")))
     stack.callback(shutil.rmtree, path, ignore_errors=True)
@@ -126,7 +130,7 @@ def log_tail(directory: Path) -> str:
 
 
 def _claim(path: Path, stack: ExitStack) -> ServerDirectory:
-    lock = os.open(path / "server.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    lock = open_new(path / "server.lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     stack.callback(os.close, lock)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -138,8 +142,6 @@ def _claim(path: Path, stack: ExitStack) -> ServerDirectory:
 
 
 def _write_private(path: Path, content: bytes) -> None:
-    """Replaces `path` as a whole; only its owner may read it (mkstemp creates files with mode 0600)."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    with os.fdopen(descriptor, "wb") as file:
+    """Replaces `path` as a whole; only its owner may read it."""
+    with atomic_write(path) as file:
         file.write(content)
-    Path(temporary).replace(path)

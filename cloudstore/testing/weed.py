@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from cloudstore.testing import bound_exec
+from core.disk.private import open_new
 
 HOST: Final = "127.0.0.1"
 # Every port is given: a default would collide with a second server. The last one is not free to choose: the
@@ -130,7 +131,7 @@ def launch(
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "S3_", "WEED_"))}
     # The server allocates about 230 MB and touches little of it. With a limit near that, Go collects garbage without
     # pause: storing a small object took 9 ms of processor time with 256 MiB, and takes 2 ms with 512.
-    with log.open("wb") as output:
+    with os.fdopen(open_new(log, os.O_WRONLY | os.O_TRUNC), "wb") as output:
         return subprocess.Popen(  # noqa: S603  no shell, and every word of the command is ours
             command,
             cwd=data,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 import zlib
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import IO, TYPE_CHECKING
 
 from cloudstore.transfer.answers import check_crc32
 from cloudstore.transfer.resuming import PinnedObject
+from core.disk.atomic_file import atomic_write
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -37,15 +37,8 @@ def download(client: S3Client, bucket: str, key: str, path: str | os.PathLike[st
     Raises:
         DagsterObjectStoreError: as `translate_errors`; OSError: when the file cannot be written.
     """
-    target = Path(path)
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=".partial-")
-    try:
-        with os.fdopen(descriptor, "wb") as sink:
-            _fetch(client, bucket, key, sink)
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with atomic_write(Path(path)) as sink:
+        _fetch(client, bucket, key, sink)
 
 
 def _fetch(client: S3Client, bucket: str, key: str, sink: IO[bytes]) -> None:

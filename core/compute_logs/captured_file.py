@@ -7,7 +7,9 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-_FILE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+from core.disk.private import make_folder, open_new
+
+_FILE_FLAGS = os.O_RDWR | os.O_TRUNC | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
 
 
 class LogFile:
@@ -45,6 +47,6 @@ def _created(path: str) -> int:
     """The descriptor of a file in a folder that is made when it is not there."""
     while True:
         try:
-            return os.open(path, _FILE_FLAGS, 0o644)
+            return open_new(path, _FILE_FLAGS)
         except FileNotFoundError:  # also when somebody has deleted the folder just now, because it was empty
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            make_folder(Path(path).parent)

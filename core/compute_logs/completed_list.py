@@ -9,9 +9,10 @@ from pathlib import Path
 
 from core.compute_logs.names import LogName
 from core.compute_logs.pieces import open_log
+from core.disk.private import open_new
 
 _BEGUN_AGAIN = "+"  # before the name of a log; encoded names do not contain it
-_APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+_APPENDING = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW
 
 
 class CompletedList:
@@ -51,5 +52,5 @@ class CompletedList:
         return None if ended < 0 else ended > begun_again
 
     def _append(self, run_id: str, line: str) -> None:
-        with suppress(OSError), os.fdopen(os.open(self.path(run_id), _APPENDING, 0o666), "ab") as file:
+        with suppress(OSError), os.fdopen(open_new(self.path(run_id), _APPENDING), "ab") as file:
             file.write(f"{line}\n".encode())

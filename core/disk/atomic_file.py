@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from core.disk.private import make_folder, open_new
+
 _MAX_ATTEMPTS = 10_000
 
 
@@ -30,7 +32,7 @@ def atomic_write(
         temporary: where the content is until then, in the same folder; a file that a killed writer left there is
             replaced. By default a name that nothing else uses.
     """
-    if temporary is None:  # tempfile would make it readable for its owner only
+    if temporary is None:
         temporary = path.with_name(f".partial-{uuid.uuid4().hex}")
     else:
         temporary.unlink(missing_ok=True)
@@ -50,10 +52,13 @@ def _open_in_new_folder(path: Path) -> IO[bytes]:
     for _ in range(_MAX_ATTEMPTS):
         # Another process that prunes values may delete the empty folder right now; mkdir then raises one or the other.
         with suppress(FileNotFoundError, FileExistsError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            return path.open("xb")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path.open("xb")
+            return _open(path)
+    return _open(path)
+
+
+def _open(path: Path) -> IO[bytes]:
+    make_folder(path.parent)
+    return os.fdopen(open_new(path, os.O_WRONLY | os.O_EXCL), "wb")
 
 
 def _publish_once(temporary: Path, path: Path, is_whole: Callable[[Path], bool]) -> None:

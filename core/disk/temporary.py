@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import weakref
+from pathlib import Path
+
+from core.disk.private import keep_private
 
 
 def make_directory_of(owner: object, prefix: str) -> tuple[str, weakref.finalize[[str, int], object]]:
@@ -24,6 +27,7 @@ def make_directory_of(owner: object, prefix: str) -> tuple[str, weakref.finalize
     import tempfile  # 2 ms to import; most processes make no such directory
 
     directory = tempfile.mkdtemp(prefix=prefix)
+    keep_private(Path(directory))
     return directory, weakref.finalize(owner, _delete_own, directory, os.getpid())
 
 

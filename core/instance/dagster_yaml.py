@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from core.compute_logs.manager import ComputeLogManager
 from core.config import (
+    BoolSource,
     Checked,
     ConfigFault,
     Field,
@@ -55,9 +56,11 @@ _RETENTION = Field(
     Shape({name: Field(_LIMITS, is_required=False) for name in ("runs", "events", "compute_logs", "values")})
 )
 _SETTINGS = Field(PermissiveSource())
+_FILES = Field(Shape({"group_readable": Field(BoolSource, default_value=False)}))
 _CLASS = Field(Shape({"module": StringSource, "class": StringSource, "config": Field(Permissive())}), is_required=False)
 # Files that users bring may have `telemetry`; nothing reads it.
-_SCHEMA = Shape({**dict.fromkeys(_KINDS, _CLASS), "settings": _SETTINGS, "retention": _RETENTION, "telemetry": dict})
+_OURS = {"settings": _SETTINGS, "retention": _RETENTION, "files": _FILES}
+_SCHEMA = Shape({**dict.fromkeys(_KINDS, _CLASS), **_OURS, "telemetry": dict})
 _NEWER = {
     "storage": "write this as run_storage, event_log_storage and schedule_storage, each with its own module, class "
     "and config"
@@ -67,7 +70,7 @@ _NEWER = {
 def load_dagster_yaml(path: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
     """The sections of the file at `path`, an absent file being an empty one.
 
-    The config of classes, `settings` and `retention` come out as they were written, `{env: NAME}` included.
+    The config of classes, `settings`, `retention` and `files` come out as they were written, `{env: NAME}` included.
 
     Args:
         path: the file.
@@ -87,7 +90,7 @@ def load_dagster_yaml(path: Path, overrides: Mapping[str, Any]) -> dict[str, Any
         if section in _KINDS:
             _check_class(section, config, faults)
     raise_faults(_placed(faults, file, overrides), given, str(path))
-    return {**config, "settings": given.get("settings") or {}, "retention": given.get("retention") or {}}
+    return {**config, **{section: given.get(section) or {} for section in _OURS}}
 
 
 def _check_class(section: str, config: Mapping[str, Any], faults: list[ConfigFault]) -> None:
@@ -157,6 +160,15 @@ def resolve_retention(retention: Mapping[str, Any]) -> dict[str, dict[str, float
         DagsterInvalidConfigError: a variable is not set or holds no such number.
     """
     return _resolved(_RETENTION, retention, "retention")
+
+
+def is_group_readable(files: Mapping[str, Any]) -> bool:
+    """Whether the group may read what the instance makes on the disk.
+
+    Raises:
+        DagsterInvalidConfigError: a variable is not set or holds no truth value.
+    """
+    return bool(_resolved(_FILES, files, "files")["group_readable"])
 
 
 def _resolved(schema: Field, given: Mapping[str, Any], section: str) -> dict[str, Any]:

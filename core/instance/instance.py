@@ -12,8 +12,9 @@ from types import NoneType, TracebackType
 from typing import Any, Self
 
 from core.compute_logs.manager import ComputeLogManager, NoOpComputeLogManager
+from core.disk.private import let_group_read
 from core.errors import DagsterHomeNotSetError, DagsterInvariantViolationError
-from core.instance.dagster_yaml import resolve_retention, resolve_settings
+from core.instance.dagster_yaml import is_group_readable, resolve_retention, resolve_settings
 from core.instance.events import EventsOfInstance
 from core.instance.ref import InstanceRef
 from core.instance.runs import RunsOfInstance
@@ -158,6 +159,7 @@ class DagsterInstance(RunsOfInstance, EventsOfInstance):
             DagsterStorageError: a database cannot be used.
             DagsterSchemaError: a database has to be migrated, or a newer release made it.
         """
+        let_group_read(is_group_readable(instance_ref.files))
         instance = DagsterInstance(
             InstanceType.PERSISTENT,
             instance_ref.local_artifact_storage_data.rehydrate(),

@@ -33,6 +33,7 @@ class InstanceRef(msgspec.Struct, frozen=True):
     settings: dict[str, Any] = {}
     custom_instance_class_data: ConfigurableClassData | None = None
     retention: dict[str, Any] = {}
+    files: dict[str, Any] = {}
 
     def __repr__(self) -> str:
         return f"InstanceRef({', '.join(f'{name}={shown}' for name, shown in self.__rich_repr__())})"
@@ -75,6 +76,7 @@ class InstanceRef(msgspec.Struct, frozen=True):
             run_launcher_data=section_data(config, "run_launcher"),
             settings=config["settings"],
             retention=config["retention"],
+            files=config["files"],
         )
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import msgspec
 
+from core.disk.private import make_folder, open_new
 from core.printable import printable
 
 _log = logging.getLogger(__name__)
@@ -153,10 +154,10 @@ class JournalFile:
 def _created_and_locked(folder: Path) -> tuple[Path, int]:
     """A new file and its descriptor, which no program that this process starts inherits (PEP 446)."""
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         path = folder / f"{uuid.uuid4().hex}.jsonl"
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666)
+            descriptor = open_new(path, os.O_WRONLY | os.O_EXCL | os.O_APPEND)
         except FileNotFoundError:  # the folder was empty just now, and another process deleted it
             continue
         try:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import stat
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from core.disk.private import make_folder, open_new
 from core.errors import DagsterStorageError
 from core.records.schema_migration import Migration
 from core.storage.sql.database import SqlDatabase
@@ -70,7 +70,10 @@ class SqliteDatabase(SqlDatabase):
         return engine
 
     def _make_engine(self) -> sa.Engine:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
+        with suppress(OSError):  # it is there, or SQLite says what is wrong
+            # SQLite gives the files that it makes beside this one the same permissions.
+            os.close(open_new(self.path, os.O_RDWR | os.O_EXCL))
         url = sa.URL.create("sqlite", database=str(self.path))
         engine = sa.create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
         sa.event.listen(engine, "connect", _set_pragmas)
@@ -96,7 +99,7 @@ class SqliteDatabase(SqlDatabase):
         backup = self.path.with_name(f"{self.path.name}.{stamp}.backup")
         unfinished = backup.with_name(f"{backup.name}.part")
         try:
-            unfinished.touch(mode=stat.S_IMODE(self.path.stat().st_mode))  # nobody may read more than before
+            os.close(open_new(unfinished, os.O_RDWR))
             with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(unfinished)) as target:
                 source.backup(target)
             unfinished.rename(backup)

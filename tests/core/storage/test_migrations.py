@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -278,13 +279,14 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path: Path) ->
         DagsterInstance.from_config(str(home))
 
 
-def test_a_backup_may_be_read_by_no_more_than_the_database(tmp_path: Path) -> None:
+def test_a_backup_may_be_read_by_its_user_only(tmp_path: Path) -> None:
     home = home_of_release("0.1.0", tmp_path)
     path = home / "history" / "runs.db"
-    path.chmod(0o600)
+    path.chmod(0o644)
     migrate_instance(InstanceRef.from_dir(str(home)))
     (backup,) = path.parent.glob("runs.db.*.backup")
-    assert backup.stat().st_mode == path.stat().st_mode
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
 
 
 def test_migrating_makes_no_files(tmp_path: Path) -> None:
