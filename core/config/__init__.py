@@ -24,6 +24,7 @@ from core.config.faults import (
     unknown_name,
 )
 from core.config.fingerprint import FileFingerprint, Fingerprint
+from core.config.recordable import not_recordable
 from core.config.scalars import ConfigType, Enum, EnumValue
 from core.config.secrets import NOT_KEPT, SHORTEST_SECRET, Secret, collecting_secrets, lacking_secrets, without_secrets
 from core.config.sources import BoolSource, Checked, FloatSource, IntSource, SourceType, StringSource
@@ -61,6 +62,7 @@ __all__ = [
     "hide_passwords",
     "lacking_secrets",
     "names_secret",
+    "not_recordable",
     "own_copy",
     "raise_faults",
     "resolve_config",

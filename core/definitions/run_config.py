@@ -12,9 +12,11 @@ from core.config import (
     Selector,
     Shape,
     lacking_secrets,
+    not_recordable,
     own_copy,
     raise_faults,
 )
+from core.config.recordable import MOST_LEVELS
 from core.definitions.configurable import ConfigurableDefinition, DefinitionConfig, DefinitionField
 from core.definitions.dependency import Solid
 from core.definitions.environment import EnvironmentConfig, SolidConfig
@@ -36,15 +38,20 @@ def build_environment(
         run_config: as the user gave it.
 
     Raises:
-        DagsterInvalidConfigError: with every fault.
+        DagsterInvalidConfigError: with every fault; also where the record of the run could not keep it as it is.
     """
+    what = f"run config of pipeline {pipeline.name!r} in mode {mode.definition.name!r}"
+    unrecordable = list(not_recordable(dict(run_config or {})))
+    if any(len(fault.path) >= MOST_LEVELS for fault in unrecordable):
+        raise_faults(unrecordable, run_config, what)  # what follows would not come to an end
     given: dict[str, Any] = own_copy(dict(run_config or {}))
     faults = list(lacking_secrets(given))
     raise_faults(faults, given, f"run config of pipeline {pipeline.name!r}, which an earlier run was given")
     default_executor = next(iter(mode.executor_defs))
     schema = _run_config_schema(pipeline, mode, bool(given.get("intermediate_storage")))
     resolved = schema.resolve({"execution": {default_executor: {}}, **own_copy(given)}, (), faults)
-    raise_faults(faults, given, f"run config of pipeline {pipeline.name!r} in mode {mode.definition.name!r}")
+    known = {fault.path for fault in faults}
+    raise_faults([*faults, *(fault for fault in unrecordable if fault.path not in known)], given, what)
     ((executor_name, executor_config),) = resolved["execution"].items()
     return EnvironmentConfig(
         solids={name: SolidConfig.of(solid, resolved["solids"][name]) for name, solid in pipeline.solid_dict.items()},

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -28,10 +30,22 @@ class PathMetadataEntryData(msgspec.Struct, frozen=True, tag="path"):
     path: str | None
 
 
-class JsonMetadataEntryData(msgspec.Struct, frozen=True, tag="json"):
-    """A value that can be written as JSON."""
+class JsonMetadataEntryData(msgspec.Struct, frozen=True, tag="json", omit_defaults=True):
+    """A value that can be written as JSON.
+
+    Attributes:
+        data: the value; NaN and the infinities may be in it.
+        text: set where they are: the value as Python's `json` writes it, since JSON proper has no word for them.
+    """
 
     data: Any
+    text: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.text is not None:
+            msgspec.structs.force_setattr(self, "data", json.loads(self.text))
+        elif _has_special_number(self.data):
+            msgspec.structs.force_setattr(self, "text", json.dumps(self.data))
 
 
 class MarkdownMetadataEntryData(msgspec.Struct, frozen=True, tag="markdown"):
@@ -46,10 +60,22 @@ class IntMetadataEntryData(msgspec.Struct, frozen=True, tag="int"):
     value: int | None
 
 
-class FloatMetadataEntryData(msgspec.Struct, frozen=True, tag="float"):
-    """A number."""
+class FloatMetadataEntryData(msgspec.Struct, frozen=True, tag="float", omit_defaults=True):
+    """A number.
+
+    Attributes:
+        value: the number; NaN and the infinities are numbers too.
+        text: set for these: the number in a word, since JSON has none for them.
+    """
 
     value: float | None
+    text: Literal["nan", "inf", "-inf"] | None = None
+
+    def __post_init__(self) -> None:
+        if self.text is not None:
+            msgspec.structs.force_setattr(self, "value", float(self.text))
+        elif self.value is not None and not math.isfinite(self.value):
+            msgspec.structs.force_setattr(self, "text", str(float(self.value)))
 
 
 MetadataEntryData = (
@@ -61,6 +87,14 @@ MetadataEntryData = (
     | IntMetadataEntryData
     | FloatMetadataEntryData
 )
+
+
+def _has_special_number(value: Any) -> bool:
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if isinstance(value, dict):
+        return any(map(_has_special_number, value.values()))
+    return isinstance(value, list | tuple) and any(map(_has_special_number, value))
 
 
 class EventMetadata:

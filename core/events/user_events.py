@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from core.config import not_recordable
 from core.errors import DagsterInvalidDefinitionError
 from core.events.metadata import EventMetadataEntry, as_metadata_entries
 
@@ -195,20 +196,31 @@ USER_EVENT_TYPES = (Output, AssetMaterialization, ExpectationResult)
 
 
 def tag_value(value: object) -> str:
-    """A tag's value as the string it is stored as: itself, or JSON for anything else."""
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode("utf-8")
+    """A tag's value as the string it is stored as: itself, or JSON for anything else.
+
+    Raises:
+        TypeError: its JSON would not say what it is.
+    """
+    if isinstance(value, str):
+        return value
+    fault = next(not_recordable(value), None)
+    if fault is not None:
+        raise TypeError(fault.message if not fault.path else str(fault))
+    return msgspec.json.encode(value).decode("utf-8")
 
 
 def normalize_tags(tags: Mapping[str, Any] | None, what: str) -> dict[str, str]:
     """Tags with string values.
 
     Raises:
-        DagsterInvalidDefinitionError: a key is not a string, or a value cannot be written as JSON.
+        DagsterInvalidDefinitionError: a key is not a string, or JSON would not say what a value is.
     """
-    try:
-        bad = [key for key in tags or {} if not isinstance(key, str)]
-        if bad:
-            raise TypeError(f"key {bad[0]!r} is not a string")
-        return {key: tag_value(value) for key, value in (tags or {}).items()}
-    except TypeError as error:
-        raise DagsterInvalidDefinitionError(f"Invalid tags of {what}: {error}.") from error
+    normal: dict[str, str] = {}
+    for key, value in (tags or {}).items():
+        try:
+            if not isinstance(key, str):
+                raise TypeError("the key is not a string")
+            normal[key] = tag_value(value)
+        except TypeError as error:
+            raise DagsterInvalidDefinitionError(f"Invalid tags of {what}, tag {key!r}: {error}.") from error
+    return normal

@@ -56,6 +56,7 @@ class RunsOfInstance:
 
         Raises:
             DagsterRunAlreadyExists: a run with `run_id` is stored.
+            DagsterInvalidConfigError: `run_config` holds something that its record would not keep as it is.
         """
         run = PipelineRun(
             pipeline_name=pipeline_name,

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from core.config import not_recordable, raise_faults
 from core.errors import DagsterInvariantViolationError
 from core.events.event_types import DagsterEventType
 from core.records.origin import ExternalPipelineOrigin
@@ -65,6 +66,11 @@ def check_tags(tags: Mapping[str, str]) -> None:
     for key, value in tags.items():
         _check_text("tag key", key)
         _check_text(f"tag {key!r}", value)
+
+
+def check_recordable(run: PipelineRun) -> None:
+    """Raises DagsterInvalidConfigError if a run's config would not come back from a storage as it is."""
+    raise_faults(list(not_recordable(run.run_config)), run.run_config, f"config of run {run.run_id!r}")
 
 
 def _check_text(name: str, value: object) -> None:

@@ -23,6 +23,7 @@ class RunStorage(ABC):
 
         Raises:
             DagsterRunAlreadyExists: a run with its id exists; nothing is changed.
+            DagsterInvalidConfigError: its config would not come back as it is (`check_recordable`).
         """
 
     @abstractmethod

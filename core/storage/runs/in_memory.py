@@ -20,6 +20,7 @@ from core.records.pipeline_run import (
     PipelineRunsFilter,
     PipelineRunStatus,
     RunRecord,
+    check_recordable,
     check_tags,
 )
 from core.storage.paging import check_limit
@@ -36,6 +37,7 @@ class InMemoryRunStorage(RunStorage):
         self._heartbeats: dict[str, DaemonHeartbeat] = {}
 
     def add_run(self, pipeline_run: PipelineRun) -> PipelineRun:
+        check_recordable(pipeline_run)
         with self._lock:
             if pipeline_run.run_id in self._records:
                 raise DagsterRunAlreadyExists(f"A run with id {pipeline_run.run_id!r} exists already.")

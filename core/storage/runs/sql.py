@@ -19,6 +19,7 @@ from core.records.pipeline_run import (
     PipelineRunsFilter,
     PipelineRunStatus,
     RunRecord,
+    check_recordable,
     check_tags,
     run_from_json,
 )
@@ -36,6 +37,7 @@ class SqlRunStorage(SqlStorage, RunStorage):
     """Base of the run storages on SQL databases; an implementation says which database, with the schema `SCHEMA`."""
 
     def add_run(self, pipeline_run: PipelineRun) -> PipelineRun:
+        check_recordable(pipeline_run)
         now = _now()
         row = {
             "run_id": pipeline_run.run_id,

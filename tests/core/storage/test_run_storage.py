@@ -7,12 +7,19 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.errors import DagsterInvariantViolationError, DagsterRunAlreadyExists, DagsterRunNotFoundError
+from core.errors import (
+    DagsterInvalidConfigError,
+    DagsterInvariantViolationError,
+    DagsterRunAlreadyExists,
+    DagsterRunNotFoundError,
+)
 from core.events import DagsterEvent, DagsterEventType
 from core.records.daemon_heartbeat import DaemonHeartbeat
 from core.records.origin import (
@@ -430,6 +437,10 @@ def test_hostile_texts_come_back_or_are_refused(kind: str, hostile: str, fenced:
     storage = make(kind, fenced)
     run = PipelineRun(hostile, hostile, {hostile: hostile}, hostile, tags={hostile: hostile}, root_run_id=hostile)
     add(storage, "bystander")
+    if hostile == "\udce9":
+        with pytest.raises(DagsterInvalidConfigError, match=r"the key '\\udce9' is not recorded as it is"):
+            storage.add_run(run)
+        run = msgspec.structs.replace(run, run_config={})
     if hostile == "\udce9" and kind != "in_memory":
         with pytest.raises(DagsterInvariantViolationError, match="Cannot be stored as JSON"):
             storage.add_run(run)
@@ -512,6 +523,46 @@ def test_any_run_comes_back_equal_and_of_the_same_types(storage: RunStorage, run
     found = storage.get_run_by_id(run.run_id)
     assert found == run
     assert _types_in(found) == _types_in(run)
+
+
+ODD: st.SearchStrategy[Any] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(-(10**320), 10**320)
+    | st.floats()
+    | st.text()
+    | st.text(st.characters(categories=["Cs"]))
+    | st.binary()
+    | st.dates()
+    | st.datetimes()
+    | st.decimals()
+    | st.sampled_from([Path("a"), PipelineRunStatus.FAILURE, numpy.float64(1.5), numpy.str_("a"), object()]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=2).map(tuple)
+        | st.dictionaries(st.text() | st.integers() | st.none() | st.booleans() | st.dates(), inner, max_size=3)
+        | st.frozensets(st.integers(), max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@given(st.dictionaries(WORDS, ODD, max_size=2))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_config_that_is_accepted_comes_back_equal_and_of_the_same_types(
+    storage: RunStorage, run_config: dict[str, Any]
+) -> None:
+    run = PipelineRun("p", run_config=run_config)
+    try:
+        storage.add_run(run)
+    except DagsterInvalidConfigError:
+        assert storage.get_run_by_id(run.run_id) is None
+    else:
+        found = storage.get_run_by_id(run.run_id)
+        assert found is not None
+        assert found.run_config == run_config
+        assert _types_in(found.run_config) == _types_in(run_config)
 
 
 def _types_in(value: Any) -> Any:
