@@ -8,7 +8,7 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import imports, steps, versions
+from benchmarks import imports, latency, steps, versions
 from benchmarks.logs import table as logs
 from benchmarks.memo import table as memo
 from benchmarks.s3 import table as s3
@@ -20,6 +20,7 @@ BENCHMARKS = {
     "versions": versions.table,
     "storages": storages.table,
     "s3": s3.table,
+    "latency": latency.table,
     "logs": logs.table,
     "memo": memo.table,
 }

@@ -3,5 +3,6 @@
 from cloudstore.client.connections import connect_anew_in_forked_children
 from cloudstore.client.make import make_client
 from cloudstore.client.options import S3_OPTIONS
+from cloudstore.client.tuning import connections_of
 
-__all__ = ["S3_OPTIONS", "connect_anew_in_forked_children", "make_client"]
+__all__ = ["S3_OPTIONS", "connect_anew_in_forked_children", "connections_of", "make_client"]

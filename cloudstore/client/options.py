@@ -79,7 +79,7 @@ _CONNECTION: dict[str, Field] = {
     ),
     "max_pool_connections": Field(
         whole_number(_MOST_CONNECTIONS),
-        default_value=16,
+        default_value=32,
         description="Connections kept open; additional threads open a new one each time.",
     ),
     "addressing_style": Field(

@@ -50,3 +50,9 @@ def send_small_bodies_at_once(client: S3Client) -> None:
 
     client.meta.events.unregister("before-call.s3", add_expect_header)
     client.meta.events.register("before-call.s3", ask_for_large)
+
+
+def connections_of(client: S3Client) -> int:
+    """How many connections a client keeps; further threads would open one for each request."""
+    connections: int = client.meta.config.max_pool_connections  # type: ignore[attr-defined]  # Config has it; its stubs do not
+    return connections

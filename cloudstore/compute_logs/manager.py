@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 _FORMER = "FORMER_"  # before the name of an option: the variable that holds what it was when a process was killed
+_MOST_THREADS = 16
 _SECRET_OPTIONS = [name for name, option in S3_OPTIONS.items() if option.is_secret]
 
 
@@ -108,7 +109,7 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
         pace = Pace(
             interval_seconds=given["upload_interval"],
             most_bytes=given["upload_bytes"],
-            threads=given["max_pool_connections"],
+            threads=min(given["max_pool_connections"], _MOST_THREADS),
             patience_seconds=given["exit_timeout_seconds"],
         )
         self._shipper = Shipper(lambda: self._client, bucket, pace, self._warn)

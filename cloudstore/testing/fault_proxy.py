@@ -44,13 +44,18 @@ class FaultProxy:
         store_url: where the store is, as http://HOST:PORT.
         seed: what the rates and random places are drawn from. With one seed and one request at a time, the same
             requests meet the same faults.
+        latency_seconds: how long every request is on its way to the store, however many there are at once.
+
+    Attributes:
+        latency_seconds: as given; may be changed while it runs.
     """
 
-    def __init__(self, store_url: str, *, seed: int = 0) -> None:
+    def __init__(self, store_url: str, *, seed: int = 0, latency_seconds: float = 0.0) -> None:
         address = urlsplit(store_url)
         if address.scheme != "http" or not address.hostname:
             raise ValueError(f"The URL of a store behind a fault proxy is like http://HOST:PORT, not {store_url!r}.")
         self._store = address.hostname, address.port or 80
+        self.latency_seconds = latency_seconds
         self._plan = FaultPlan(seed)
         self._listener = _bound(0)
         self._port = self._listener.getsockname()[1]
@@ -147,10 +152,15 @@ class FaultProxy:
         sockets = self._open[threading.current_thread()]
         try:
             with connection, suppress(OSError, HTTPException):  # a side that went away ends this, as it should
-                Relay(connection, self._plan, self._closing, lambda: self._connect(sockets), self._stop_listening)
+                Relay(connection, self._plan, self._travel, lambda: self._connect(sockets), self._stop_listening)
         finally:
             with self._lock:
                 del self._open[threading.current_thread()]
+
+    def _travel(self, seconds: float | None = None) -> bool:
+        """Waits, by default as long as a request is on its way; False when the proxy is closed meanwhile."""
+        seconds = self.latency_seconds if seconds is None else seconds
+        return not (seconds and self._closing.wait(seconds))
 
     def _connect(self, sockets: list[socket.socket]) -> HTTPConnection:
         store = HTTPConnection(*self._store)
@@ -176,15 +186,21 @@ def _bound(port: int) -> socket.socket:
 
 
 @contextmanager
-def faulty_s3_server(*, seed: int = 0, **options: Any) -> Iterator[tuple[EmbeddedS3Server, FaultProxy]]:
+def faulty_s3_server(
+    *, seed: int = 0, latency_seconds: float = 0.0, **options: Any
+) -> Iterator[tuple[EmbeddedS3Server, FaultProxy]]:
     """Runs an S3 server and a `FaultProxy` in front of it while the block runs.
 
     Args:
         seed: as `FaultProxy`.
+        latency_seconds: as `FaultProxy`.
         options: arguments of `embedded_s3_server`.
 
     Returns:
         Iterator: the server, whose own clients ask it directly, and the proxy.
     """
-    with embedded_s3_server(**options) as server, FaultProxy(server.endpoint_url, seed=seed) as proxy:
+    with (
+        embedded_s3_server(**options) as server,
+        FaultProxy(server.endpoint_url, seed=seed, latency_seconds=latency_seconds) as proxy,
+    ):
         yield server, proxy

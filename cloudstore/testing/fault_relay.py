@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import socket
 import struct
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from http.client import HTTPConnection, HTTPResponse
@@ -25,16 +24,17 @@ class Relay(BaseHTTPRequestHandler):
     """Serves one connection to its end. `finish` leaves closing it to the caller."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or a client that answers late lets each body wait for 40 ms
 
     def __init__(
         self,
         connection: socket.socket,
         plan: FaultPlan,
-        ending: threading.Event,
+        travel: Callable[[float | None], bool],
         connect: Callable[[], HTTPConnection],
         stop_listening: Callable[[float], None],
     ) -> None:
-        self._plan, self._ending, self._connect, self._stop_listening = plan, ending, connect, stop_listening
+        self._plan, self._travel, self._connect, self._stop_listening = plan, travel, connect, stop_listening
         self._unasked_body = False
         super().__init__(connection, connection.getpeername(), None)  # type: ignore[arg-type]  # needs no server
 
@@ -48,7 +48,9 @@ class Relay(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         fault = self._plan.choose(self.command, self.path, "x-amz-copy-source" in self.headers)
         kind = fault.kind if fault else ""
-        if fault and kind == "error":
+        if not self._travel(None):
+            self.close_connection = True
+        elif fault and kind == "error":
             self._refuse(fault)
         elif fault and kind in ("refused", "reset"):
             if kind == "refused":
@@ -124,7 +126,7 @@ class Relay(BaseHTTPRequestHandler):
                 pass
             self.close_connection = True
             return
-        if fault and kind == "stall" and self._ending.wait(fault.seconds):
+        if fault and kind == "stall" and not self._travel(fault.seconds):
             self.close_connection = True
             return
         headers = [each for each in answer.getheaders() if each[0].lower() not in _OF_THE_CONNECTION]

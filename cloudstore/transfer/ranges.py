@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from threading import Event
@@ -22,20 +23,25 @@ if TYPE_CHECKING:
 RANGES_AT_ONCE = 4
 
 
-def get_content(client: S3Client, bucket: str, key: str) -> Content:
+def get_content(client: S3Client, bucket: str, key: str, let_in: Callable[[int], None] | None = None) -> Content:
     """Fetches an object into memory: in one request up to 16 MiB, further ranges of 16 MiB four at a time.
 
     All of it comes from one object, also where that is replaced meanwhile: then this raises. (An empty object takes a
     second request: it has no range, and no store sends its metadata when it says so. Where it lacks metadata, the
     answer may have been cut; see `cloudstore.values.load`.)
 
+    Args:
+        let_in: called with the size in bytes, once it is known and before memory is taken; returns when it may be.
+
     Raises:
         DagsterObjectStoreError: as `translate_errors`.
     """
     source = PinnedObject(client, bucket, key)
     answer, body = _beginning(source)
-    content = Content(source.size_bytes, answer["Metadata"], source.etag, source.crc32)
     with closing(body):
+        if let_in is not None:
+            let_in(source.size_bytes)
+        content = Content(source.size_bytes, answer["Metadata"], source.etag, source.crc32)
         content.sha256 = _Fetch(source, content).run(body)
     return content
 

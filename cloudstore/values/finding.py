@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from cloudstore import transfer
+from cloudstore.client import connections_of
 from cloudstore.values.head import head
 from cloudstore.values.metadata import SHA256, no_value
 from cloudstore.values.objects import checked_content
@@ -116,7 +117,7 @@ def _settled(place: Place, known: str | None, entry: transfer.ListedObject | Non
 def _ask_all(left: Sequence[_Question]) -> dict[str, FoundValue]:
     if not left:
         return {}
-    connections: int = left[0][0].client.meta.config.max_pool_connections  # type: ignore[attr-defined]  # Config has it; its stubs do not
+    connections = connections_of(left[0][0].client)
     pool = ThreadPoolExecutor(min(len(left), connections, _QUESTIONS_AT_ONCE), thread_name_prefix="s3-exists")
     try:
         return {place.key: found for (place, _, _), found in zip(left, pool.map(_ask, left), strict=True)}

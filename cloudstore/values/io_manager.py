@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from cloudstore.client import connect_anew_in_forked_children
+from cloudstore.client import connect_anew_in_forked_children, connections_of
 from cloudstore.s3.bucket import check_bucket
 from cloudstore.s3.keys import join_key, s3_url
 from cloudstore.values import objects
@@ -27,6 +27,9 @@ from core.values.stored_version import StoredVersion
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+
+
+_MOST_AT_ONCE = 32
 
 
 class _S3IOManager(IOManager):
@@ -56,6 +59,12 @@ class _S3IOManager(IOManager):
         self._bucket = s3_bucket
         self._prefix = s3_prefix
         self._signer = signer_of(signing_key, former_signing_key)
+        self._stamps: dict[str, str | None] = {}  # by key; of values that are found by their versions
+
+    @property
+    def calls_at_once(self) -> int:  # type: ignore[override]  # it is for reading
+        """int: as many as the client keeps connections, up to 32."""
+        return min(connections_of(self._client), _MOST_AT_ONCE)
 
     @abstractmethod
     def _names(self, context: OutputContext) -> list[str]:
@@ -81,7 +90,8 @@ class _S3IOManager(IOManager):
 
     def load_input(self, context: InputContext) -> Any:
         assert context.upstream_output is not None
-        return objects.load(self._place(context.upstream_output))
+        place = self._place(context.upstream_output)
+        return objects.load(place, self._stamps.get(place.key))
 
     def get_address(self, context: OutputContext) -> str | None:
         return s3_url(self._bucket, self._key(context))
@@ -132,17 +142,6 @@ class VersionedPickledObjectS3IOManager(_S3IOManager, MemoizableIOManager):
         former_signing_key: its signatures are accepted too; by default CLOUDSTORE_FORMER_SIGNING_KEY's.
     """
 
-    def __init__(
-        self,
-        s3_bucket: str,
-        s3_session: S3Client,
-        s3_prefix: str = "dagster",
-        signing_key: str | None = None,
-        former_signing_key: str | None = None,
-    ) -> None:
-        super().__init__(s3_bucket, s3_session, s3_prefix, signing_key, former_signing_key)
-        self._stamps: dict[str, str | None] = {}
-
     def _names(self, context: OutputContext) -> list[str]:
         if context.version is None:
             return ["storage", *context.get_run_scoped_output_identifier()]
@@ -158,11 +157,6 @@ class VersionedPickledObjectS3IOManager(_S3IOManager, MemoizableIOManager):
                 warn_of_dropped_value(context, self._place(context).url)
 
         return store
-
-    def load_input(self, context: InputContext) -> Any:
-        assert context.upstream_output is not None
-        place = self._place(context.upstream_output)
-        return objects.load(place, self._stamps.get(place.key))
 
     def has_output(self, context: OutputContext) -> bool:
         return self.has_outputs([context])[0]

@@ -8,6 +8,7 @@ from typing import IO, Any, cast
 
 from cloudstore import transfer
 from cloudstore.values.head import head
+from cloudstore.values.in_memory import MemoryShares
 from cloudstore.values.metadata import CODEC, SHA256, by_run, fault_of, metadata_of, no_value
 from cloudstore.values.place import Place, bare_stamp, stamp_of
 from core.disk.hashing import HashingWriter
@@ -23,6 +24,7 @@ from core.values.loading import told_where
 
 _FORMER_CODEC = "pickle"  # of release 0.1, which recorded none
 _MOST_ATTEMPTS = 8
+_shares = MemoryShares()
 _EMPTY_ATTEMPTS = 3
 
 
@@ -88,15 +90,18 @@ def load(place: Place, known: str | None = None) -> Any:
         DagsterObjectNotLoadableError: no value can be made of its content.
         DagsterObjectStoreError: as `cloudstore.s3.errors.translate_errors`.
     """
-    content, codec = checked_content(place, known)
-    with content.open() as stream, told_where(place.url):
-        return codec.decode(stream)
+    with _shares.share() as let_in:
+        content, codec = checked_content(place, known, let_in)
+        with content.open() as stream, told_where(place.url):
+            return codec.decode(stream)
 
 
-def checked_content(place: Place, known: str | None = None) -> tuple[transfer.Content, Codec]:
+def checked_content(
+    place: Place, known: str | None = None, let_in: Callable[[int], None] | None = None
+) -> tuple[transfer.Content, Codec]:
     """The content of an object, once verified, and its codec; as `load`, which decodes it."""
     for attempt in range(1, _EMPTY_ATTEMPTS + 1):
-        content = transfer.get_content(place.client, place.bucket, place.key)
+        content = transfer.get_content(place.client, place.bucket, place.key, let_in)
         try:
             return content, _checked_codec(place, content, known)
         except (DagsterObjectCorruptError, DagsterInvariantViolationError):

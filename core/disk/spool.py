@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any, Self, cast
@@ -35,6 +34,8 @@ class Spool:
         self._memory_left -= spooled.finish()
 
     def _opened(self) -> IO[bytes]:
+        import tempfile  # 2 ms to import; few outputs are that large
+
         if self._file is None:
             opened = tempfile.TemporaryFile(prefix="cloudstore-")  # noqa: SIM115  `close` closes it
             self._file = cast("IO[bytes]", opened)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from core.config import unknown_name
@@ -12,6 +13,7 @@ from core.events.payloads import HandledOutputData, StepFailureData, StepMateria
 from core.events.records import DagsterEvent
 from core.events.user_events import DEFAULT_OUTPUT, AssetMaterialization
 from core.execution.contexts.pipeline import PipelineContext
+from core.values.side_by_side import Call, side_by_side
 
 
 class SolidExecutionResult:
@@ -62,7 +64,7 @@ class SolidExecutionResult:
     @property
     def output_values(self) -> dict[str, Any]:
         """dict[str, Any]: the values of its outputs that were given, by output; loaded when asked for."""
-        return {name: self.output_value(name) for name in dict.fromkeys(each.output_name for each in self._given())}
+        return self._load(self._given())
 
     def output_value(self, output_name: str = DEFAULT_OUTPUT) -> Any:
         """The value of an output, loaded now with its IO manager; None if it was not given.
@@ -78,15 +80,26 @@ class SolidExecutionResult:
             raise DagsterInvariantViolationError(
                 f"Solid {self.solid_name!r}: {unknown_name('output', output_name, outputs)}"
             )
-        given = [handle for handle in self._given() if handle.output_name == output_name]
-        if not given:
-            return None
+        return self._load([handle for handle in self._given() if handle.output_name == output_name]).get(output_name)
+
+    def _load(self, handles: Sequence[StepOutputHandle]) -> dict[str, Any]:
+        """The values of outputs by name: loaded side by side where IO managers allow it, and resources are stopped."""
+        values: dict[str, Any] = {}
         try:
-            manager = self._context.resources.io_manager(outputs[output_name].io_manager_key)
-            values = {each.mapping_key: manager.load_input(self._context.io_contexts.result(each)) for each in given}
+            with side_by_side([self._call(handle) for handle in handles]) as answers:
+                for handle, answer in zip(handles, answers, strict=True):
+                    if handle.mapping_key is None:
+                        values[handle.output_name] = answer()
+                    else:
+                        values.setdefault(handle.output_name, {})[handle.mapping_key] = answer()
         finally:
             self._context.resources.close()
-        return values.get(None, values)  # an output that is not dynamic has one value, and no mapping key
+        return values
+
+    def _call(self, handle: StepOutputHandle) -> Call:
+        io_manager = self._context.resources.io_manager(self._context.execution_plan.output_def(handle).io_manager_key)
+        load = partial(io_manager.load_input, self._context.io_contexts.result(handle))
+        return Call(io_manager, "load_input", load)
 
     def _given(self) -> list[StepOutputHandle]:
         if self.memoized:

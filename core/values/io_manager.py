@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from core.disk.spool import Spool
 from core.errors import DagsterInvariantViolationError
 from core.values.io_context import InputContext, OutputContext
+from core.values.side_by_side import Call, says_of, side_by_side
 from core.values.stored_version import StoredVersion
 
 
 class IOManager(ABC):
-    """Stores the outputs of steps, and loads each where a later step takes it."""
+    """Stores the outputs of steps, and loads each where a later step takes it.
+
+    Attributes:
+        calls_at_once: how many calls may be made to it at once, from threads; 1 by default: then all are made in the
+            thread of the run, one after another. More is worth it for a store that lets each call wait. What a class
+            says counts for the `handle_output`, `load_input` and `has_output` that it has or inherits; a subclass that
+            has one of its own says it again.
+    """
+
+    calls_at_once: int = 1
 
     @abstractmethod
     def handle_output(self, context: OutputContext, obj: Any) -> Any:
@@ -47,19 +58,7 @@ class IOManager(ABC):
 
 def stages_outputs(io_manager: IOManager) -> bool:
     """Whether `stage_output` does what `handle_output` does: neither has been replaced without the other."""
-    return _says_of(io_manager, "stage_output", "handle_output")
-
-
-def _says_of(io_manager: IOManager, said: str, method: str) -> bool:
-    """Whether what a class says by `said` is about the `method` that the IO manager has, or about that of a base."""
-    if method in vars(io_manager):
-        return False
-    for cls in type(io_manager).__mro__:
-        if said in vars(cls):
-            return True
-        if method in vars(cls):
-            return False
-    return False
+    return says_of(io_manager, "stage_output", "handle_output")
 
 
 def warn_of_dropped_value(context: OutputContext, address: str) -> None:
@@ -96,7 +95,9 @@ class MemoizableIOManager(IOManager):
 
     def has_outputs(self, contexts: Sequence[OutputContext]) -> list[bool]:
         """`has_output` for each of many outputs. Stores with a latency answer for many at once."""
-        return [self.has_output(context) for context in contexts]
+        calls = [Call(self, "has_output", partial(self.has_output, context)) for context in contexts]
+        with side_by_side(calls) as answers:
+            return [answer() for answer in answers]
 
     def find_outputs(self, contexts: Sequence[OutputContext]) -> list[bool | None]:
         """What can be said cheaply about many outputs, as by a listing.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from core.errors import (
@@ -15,10 +17,11 @@ from core.errors import (
 from core.events.payloads import LoadedInputData, StepInputData, StepOutputHandle
 from core.events.records import DagsterEvent
 from core.execution.contexts.step import StepContext
-from core.plan.progress import MOST_LOSSES
+from core.plan.progress import MOST_LOSSES, Attempt
 from core.plan.steps import FromConfig, FromDefault, FromStepOutput, FromStepOutputs, StepInput
 from core.values.io_context import InputContext, OutputContext
 from core.values.io_manager import IOManager, MemoizableIOManager
+from core.values.side_by_side import Call, side_by_side
 
 
 class LostValueError(Exception):
@@ -43,6 +46,8 @@ class LostValueError(Exception):
 def load_inputs(step_context: StepContext, events: list[DagsterEvent]) -> dict[str, Any]:
     """The values of the step's inputs, by name, type checked; inputs that carry no value are left out.
 
+    Those that IO managers load are loaded side by side, where the IO manager allows it. They are told of in order.
+
     Args:
         step_context: the step.
         events: gets LOADED_INPUT and STEP_INPUT of each.
@@ -53,67 +58,89 @@ def load_inputs(step_context: StepContext, events: list[DagsterEvent]) -> dict[s
         DagsterObjectCorruptError: so it is, again and again.
         DagsterTypeCheckDidNotPass: a value is not of the input's type.
     """
+    loads = [
+        (step_input, [_Load(step_context, step_input, handle) for handle in _handles(step_context, step_input)])
+        for step_input in step_context.step.inputs
+        if not step_input.definition.dagster_type.is_nothing
+    ]
     values: dict[str, Any] = {}
-    for step_input in step_context.step.inputs:
-        if not step_input.definition.dagster_type.is_nothing:
-            value = _value(step_context, step_input, events)
+    with side_by_side([load.call() for _, of_input in loads for load in of_input]) as begun:
+        answers = iter(begun)
+        for step_input, of_input in loads:
+            value = _value(step_input, [load.finish(next(answers), events) for load in of_input])
             _check_type(step_context, step_input, value, events)
             values[step_input.definition.name] = value
     return values
 
 
-def _value(step_context: StepContext, step_input: StepInput, events: list[DagsterEvent]) -> Any:
-    name = step_input.definition.name
+def _handles(step_context: StepContext, step_input: StepInput) -> list[StepOutputHandle]:
+    """The outputs whose values an input takes."""
     match step_input.value_from:
         case FromStepOutput(handle):
-            return _load(step_context, name, handle, events)
+            return [handle]
         case FromStepOutputs(handles):
             # An output that carries no value has only made this step wait; it has no place in the list.
             plan = step_context.pipeline_context.execution_plan
             given = [each for each in handles if each not in step_context.attempt.not_given]
-            valued = [each for each in given if not plan.output_def(each).dagster_type.is_nothing]
-            return [_load(step_context, name, handle, events) for handle in valued]
+            return [each for each in given if not plan.output_def(each).dagster_type.is_nothing]
+    return []
+
+
+def _value(step_input: StepInput, loaded: list[Any]) -> Any:
+    match step_input.value_from:
+        case FromStepOutput():
+            return loaded[0]
+        case FromStepOutputs():
+            return loaded
         case FromConfig(value) | FromDefault(value):
             return value
-    raise AssertionError(f"nothing feeds input {name!r}; such a run config is refused")
+    raise AssertionError(f"nothing feeds input {step_input.definition.name!r}; such a run config is refused")
 
 
-def _load(step_context: StepContext, name: str, handle: StepOutputHandle, events: list[DagsterEvent]) -> Any:
-    pipeline_context = step_context.pipeline_context
-    key = pipeline_context.execution_plan.output_def(handle).io_manager_key
-    step_key = step_context.step.key
-    with user_code_error_boundary(
-        DagsterExecutionLoadInputError,
-        lambda: (
-            f"Loading input {name!r} of step {step_key!r} from output {handle.name_in_step!r} of step "
-            f"{handle.step_key!r} failed"
-        ),
-        control_flow_exceptions=(LostValueError,),
-        step_key=step_key,
-        input_name=name,
-    ):
-        context = pipeline_context.io_contexts.input(step_context.step, name, handle, step_context.log)
-        io_manager = pipeline_context.resources.io_manager(key)
-        try:
-            value = io_manager.load_input(context)
-        except Exception as error:
-            _raise_if_lost(step_context, handle, io_manager, context, error)
-            raise
-    events.append(
-        step_context.record(
-            "LOADED_INPUT",
-            f"Loaded input {name!r} with {key!r}.",
-            LoadedInputData(name, key, handle.output_name, handle.step_key, handle.mapping_key),
-        )
-    )
-    return value
+class _Load:
+    """The value of one output, on its way to an input."""
+
+    __slots__ = ("_context", "_handle", "_io_manager", "_key", "_name", "_step_context")
+
+    def __init__(self, step_context: StepContext, step_input: StepInput, handle: StepOutputHandle) -> None:
+        run = step_context.pipeline_context
+        self._step_context, self._name, self._handle = step_context, step_input.definition.name, handle
+        self._key = run.execution_plan.output_def(handle).io_manager_key
+        self._io_manager = run.resources.io_manager(self._key)
+        self._context = run.io_contexts.input(step_context.step, self._name, handle, step_context.log)
+
+    def call(self) -> Call:
+        """The call that loads it."""
+        return Call(self._io_manager, "load_input", partial(self._io_manager.load_input, self._context))
+
+    def finish(self, answer: Callable[[], Any], events: list[DagsterEvent]) -> Any:
+        """The value, given what answers the call."""
+        name, handle, step_key = self._name, self._handle, self._step_context.step.key
+        with user_code_error_boundary(
+            DagsterExecutionLoadInputError,
+            lambda: (
+                f"Loading input {name!r} of step {step_key!r} from output {handle.name_in_step!r} of step "
+                f"{handle.step_key!r} failed"
+            ),
+            control_flow_exceptions=(LostValueError,),
+            step_key=step_key,
+            input_name=name,
+        ):
+            try:
+                value = answer()
+            except Exception as error:
+                _raise_if_lost(self._step_context.attempt, handle, self._io_manager, self._context, error)
+                raise
+        data = LoadedInputData(name, self._key, handle.output_name, handle.step_key, handle.mapping_key)
+        events.append(self._step_context.record("LOADED_INPUT", f"Loaded input {name!r} with {self._key!r}.", data))
+        return value
 
 
 def _raise_if_lost(
-    step_context: StepContext, handle: StepOutputHandle, io_manager: IOManager, context: InputContext, error: Exception
+    attempt: Attempt, handle: StepOutputHandle, io_manager: IOManager, context: InputContext, error: Exception
 ) -> None:
     """Raises what is to be said when a value could not be loaded because it is not there any more, or not whole."""
-    attempt, upstream = step_context.attempt, context.upstream_output
+    upstream = context.upstream_output
     if handle.step_key not in attempt.recoverable | attempt.given_up or not isinstance(io_manager, MemoizableIOManager):
         return
     if upstream is None or upstream.version is None or not _is_lost(io_manager, upstream, error):

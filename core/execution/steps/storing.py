@@ -15,6 +15,7 @@ from core.events.payloads import StepOutputHandle
 from core.execution.contexts.step import StepContext
 from core.values.io_context import OutputContext
 from core.values.io_manager import IOManager, MemoizableIOManager, stages_outputs
+from core.values.side_by_side import Call, side_by_side
 from core.values.stored_version import stored_version
 
 
@@ -36,18 +37,10 @@ class Storing:
         stamp: what tells it from another there, if the IO manager says.
     """
 
-    __slots__ = (
-        "_act",
-        "_io_manager",
-        "address",
-        "context",
-        "handle",
-        "is_given",
-        "is_stored",
-        "items",
-        "manager_key",
-        "stamp",
-    )
+    items: Sequence[Any] = ()
+    is_stored = False
+    address: str | None = None
+    stamp: str | None = None
 
     def __init__(
         self,
@@ -60,10 +53,10 @@ class Storing:
     ) -> None:
         self.handle, self.manager_key, self.context, self.is_given = handle, manager_key, context, is_given
         self._io_manager, self._act = io_manager, act
-        self.items: Sequence[Any] = ()
-        self.is_stored = False
-        self.address: str | None = None
-        self.stamp: str | None = None
+
+    def call(self) -> Call:
+        """The call that stores it."""
+        return Call(self._io_manager, "handle_output", self.store)
 
     def store(self) -> None:
         """Stores it.
@@ -125,7 +118,7 @@ class OutputStore:
         if waits:
             self._waiting.append(storing)
         else:
-            self._store([storing])
+            self._store(storing)
 
     def _stage(
         self, handle: StepOutputHandle, key: str, io_manager: IOManager, context: OutputContext, value: Any
@@ -150,20 +143,31 @@ class OutputStore:
         self._waiting.append(Storing(handle, key, io_manager, context, act, is_given=False))
 
     def publish(self) -> None:
-        """Stores all that was taken and is not stored yet, in order.
+        """Stores all that was taken and is not stored yet: side by side where IO managers allow it, told of in order.
 
         Raises:
-            DagsterExecutionHandleOutputError: an IO manager raised; what comes after that output is not stored.
+            DagsterExecutionHandleOutputError: an IO manager raised; of several errors, that of the first output.
         """
         waiting, self._waiting = self._waiting, []
-        self._store(waiting)
-
-    def _store(self, storings: Sequence[Storing]) -> None:
-        for each in storings:
-            try:
-                each.store()
-            finally:
+        if len(waiting) == 1:
+            self._store(waiting[0])
+            return
+        told = 0
+        try:
+            with side_by_side([each.call() for each in waiting]) as stores:
+                for each, store in zip(waiting, stores, strict=True):
+                    store()
+                    told += 1
+                    self._record(each)
+        finally:
+            for each in waiting[told:]:  # where one failed, others may be stored already
                 self._record(each)
+
+    def _store(self, storing: Storing) -> None:
+        try:
+            storing.store()
+        finally:
+            self._record(storing)
 
     def close(self) -> None:
         """Drops what is not stored."""

@@ -205,6 +205,27 @@ def test_a_short_stall_is_a_delay(client: "S3Client", proxy: FaultProxy, bucket:
     assert get(client, bucket) == b"abc"
 
 
+def test_a_latency_is_that_of_every_request(s3_server: EmbeddedS3Server, bucket: str) -> None:
+    impatient = Config(retries={"total_max_attempts": 1}, read_timeout=0.2)
+    with (
+        FaultProxy(s3_server.endpoint_url, latency_seconds=3600) as proxy,
+        closing(s3_server.client(endpoint_url=proxy.endpoint_url, config=impatient)) as client,
+        closing(s3_server.client(endpoint_url=proxy.endpoint_url)) as patient,
+    ):
+        for ask in (client.head_object, client.get_object, client.delete_object):
+            with pytest.raises(ReadTimeoutError):
+                ask(Bucket=bucket, Key="k")
+        proxy.latency_seconds = 0.001
+        assert patient.delete_object(Bucket=bucket, Key="k")
+        assert proxy.faults == []
+
+
+def test_small_answers_are_sent_at_once(client: "S3Client", proxy: FaultProxy, bucket: str) -> None:
+    has(client, bucket)
+    to_clients = [sockets[0] for sockets in proxy._open.values()]
+    assert [each.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for each in to_clients] == [1]
+
+
 def test_a_cut_answer_ends_at_the_byte(direct: "S3Client", proxy: FaultProxy, bucket: str) -> None:
     direct.put_object(Bucket=bucket, Key="k", Body=BODY)
 

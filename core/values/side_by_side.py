@@ -1,0 +1,78 @@
+"""Calls that wait for a store, made side by side from threads, with their answers in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+
+class Call(NamedTuple):
+    """A call of a method of an IO manager.
+
+    Attributes:
+        called: the IO manager.
+        method: the name of the method, of which the IO manager says how many calls it takes at once.
+        function: makes the call.
+    """
+
+    called: Any
+    method: str
+    function: Callable[[], Any]
+
+
+def calls_at_once(called: Any, method: str) -> int:
+    """How many calls of a method may be made at once, as `IOManager.calls_at_once` says of that method."""
+    at_once: int = called.calls_at_once if says_of(called, "calls_at_once", method) else 1
+    return at_once
+
+
+def says_of(called: object, said: str, method: str) -> bool:
+    """Whether what a class says by an attribute is about the method that the object has, or about that of a base."""
+    if method in vars(called):
+        return False
+    for cls in type(called).__mro__:
+        if said in vars(cls):
+            return True
+        if method in vars(cls):
+            return False
+    return False
+
+
+def side_by_side(calls: Sequence[Call]) -> AbstractContextManager[list[Callable[[], Any]]]:
+    """Begins all calls that may be made in threads.
+
+    Those that may not, and a single one, are made when their answer is asked for. When the block ends, however it does,
+    no thread is left: calls that have not begun never are, and those under way are waited for.
+
+    Returns:
+        AbstractContextManager: what gives the answer of each call, or raises what it raised; in order.
+    """
+    if len(calls) > 1:
+        at_once = [calls_at_once(call.called, call.method) for call in calls]
+        if sum(count > 1 for count in at_once) > 1:
+            return _begun(calls, at_once)
+    return nullcontext([call.function for call in calls])
+
+
+@contextmanager
+def _begun(calls: Sequence[Call], at_once: Sequence[int]) -> Iterator[list[Callable[[], Any]]]:
+    from concurrent.futures import ThreadPoolExecutor  # 2 ms to import; runs on the local disk need none
+
+    pools: dict[int, ThreadPoolExecutor] = {}
+    answers: list[Callable[[], Any]] = []
+    try:
+        for call, count in zip(calls, at_once, strict=True):
+            if count > 1 and id(call.called) not in pools:
+                pools[id(call.called)] = ThreadPoolExecutor(count, thread_name_prefix="side-by-side")
+            pool = pools.get(id(call.called))
+            answers.append(call.function if pool is None else pool.submit(call.function).result)
+        yield answers
+    finally:
+        for pool in pools.values():
+            pool.shutdown(wait=False, cancel_futures=True)
+        for pool in pools.values():
+            pool.shutdown()
