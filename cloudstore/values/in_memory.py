@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from core.process.forks import reset_in_forked_children
+from core.forks import reset_in_forked_children
 
 MOST_BYTES = 64 << 20
 
