@@ -13,6 +13,7 @@ from core.cli.output.runs import run_table, runs_table
 from core.cli.output.terminal import cell, draw, say
 from core.errors import DagsterInvariantViolationError
 from core.instance import persistent_instance
+from core.instance.stopping import ask_to_stop, wait_until_stopped
 from core.records.pipeline_run import IN_PROGRESS_STATUSES, PipelineRunsFilter, PipelineRunStatus
 from core.records.tags import EVENTS_PRUNED_TAG
 from core.views.prices import prices_from
@@ -81,15 +82,33 @@ def delete(run_id: str, dry_run: bool) -> None:
 
 @runs.command()
 @click.argument("run_id", metavar="RUN")
-def cancel(run_id: str) -> None:
-    """Mark a run as cancelled after its process has died.
+@click.option("--force", is_flag=True, help="Mark a run as cancelled whose process is gone, or is on another machine.")
+@click.option(
+    "--wait", "wait_seconds", default=60, show_default=True, type=click.IntRange(min=0),
+    help="How many seconds the run has to end.",
+)  # fmt: skip
+def cancel(run_id: str, force: bool, wait_seconds: int) -> None:
+    """Stop a run.
 
-    The run can be deleted afterwards. RUN is the run's id, or the beginning of it. This does not stop a process that is
-    still running.
+    If its process is alive on this machine, it is asked to end the run, as by SIGTERM: the run puts its resources away,
+    and is CANCELED. A process on another machine is not reached; neither is one that has died. With --force such a run
+    is marked as cancelled, and can be deleted. RUN is the run's id, or the beginning of it.
     """
     with clear_failures(), persistent_instance() as instance:
         run = find_run(instance, run_id)
-        if run.status not in IN_PROGRESS_STATUSES:
+        process = instance.running_runs.living().get(run.run_id)
+        if process is not None:
+            say(f"Run {run.run_id} is executed by process {process.pid}, which is asked to stop.")
+            ask_to_stop(instance, run, process)
+            ended = wait_until_stopped(instance, run, process, wait_seconds)
+        elif run.status not in IN_PROGRESS_STATUSES:
             raise DagsterInvariantViolationError(f"Run {run.run_id} is not in progress: it is {run.status.value}.")
-        instance.report_run_canceled(run, "The run was marked as cancelled by `cloudstore runs cancel`.")
-        say(f"Run {run.run_id} was {run.status.value} and is CANCELED.")
+        elif not force:
+            raise DagsterInvariantViolationError(
+                f"Run {run.run_id} is {run.status.value}, and no process of this machine executes it. If its process "
+                f"is gone, say so with `cloudstore runs cancel {run.run_id} --force`; else cancel it on its machine."
+            )
+        else:
+            instance.report_run_canceled(run, "The run was marked as cancelled by `cloudstore runs cancel --force`.")
+            ended = instance.get_existing_run(run.run_id)
+        say(f"Run {run.run_id} was {run.status.value} and is {ended.status.value}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from contextlib import ExitStack
 
 from core.definitions.executor import InitExecutorContext
 from core.errors import (
@@ -82,6 +83,7 @@ class _Run:
         self._started = time.perf_counter()
         self._accepted: PipelineContext | None = None
         self._is_end_recorded = False
+        self._noted = ExitStack()
 
     def execute(self) -> PipelineExecutionResult:
         try:
@@ -119,7 +121,7 @@ class _Run:
         Raises:
             Exception: the log cannot be stored, so the run has failed.
         """
-        with deferring_signals():
+        with deferring_signals(), self._noted:
             try:
                 if self._accepted is not None and not self._is_end_recorded:
                     self._record_break(self._accepted, error or RuntimeError("nothing has recorded how it ended"))
@@ -144,6 +146,7 @@ class _Run:
     def _accept(self, context: PipelineContext) -> None:
         """From here on the run exists, and this process executes it."""
         with deferring_signals():
+            self._noted.enter_context(context.instance.running_runs.executing(context.run_id))
             if self._run.prepared.is_stored:
                 context.instance.take_up_run(context.run_id)
             else:

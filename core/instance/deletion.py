@@ -10,6 +10,7 @@ from core.compute_logs.manager import ComputeLogManager
 from core.disk.deleting import delete_folder, entries_of, failing_clearly, folder_to_delete, with_sizes
 from core.disk.paths import can_name_file, file_name
 from core.errors import DagsterInvariantViolationError
+from core.process.running import RunningRuns
 from core.records.pipeline_run import IN_PROGRESS_STATUSES, PipelineRun
 from core.records.removal import Removal
 from core.storage.event_log import EventLogStorage
@@ -26,18 +27,26 @@ def delete_whole_run(
     event_log_storage: EventLogStorage,
     compute_log_manager: ComputeLogManager,
     local_artifact_storage: LocalArtifactStorage,
+    running_runs: RunningRuns,
     dry_run: bool = False,
 ) -> list[Removal]:
     """Deletes a run from every part of an instance, or says what that would take away.
 
     Raises:
-        DagsterInvariantViolationError: it is in progress, or a symbolic link is where its files should be.
+        DagsterInvariantViolationError: it is in progress, or a process of this machine executes it, or a symbolic link
+            is where its files should be.
         DagsterStorageError, DagsterObjectStoreError: something cannot be deleted; its record is still there.
     """
     if run.status in IN_PROGRESS_STATUSES:
         raise DagsterInvariantViolationError(
             f"Run {run.run_id!r} is in progress ({run.status.value}), so it is not deleted. "
-            f"If its process is gone, say so with `cloudstore runs cancel {run.run_id}`, and delete it then."
+            f"Stop it with `cloudstore runs cancel {run.run_id}`, and delete it then."
+        )
+    process = running_runs.living().get(run.run_id)
+    if process is not None:  # its status was changed by somebody else
+        raise DagsterInvariantViolationError(
+            f"Run {run.run_id!r} is {run.status.value}, but process {process.pid} executes it, so it is not deleted. "
+            f"Stop it with `cloudstore runs cancel {run.run_id}`, and delete it then."
         )
     with failing_clearly(f"run {run.run_id!r}"):
         removed = compute_log_manager.delete_logs(run.run_id, dry_run)

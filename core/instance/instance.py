@@ -6,6 +6,7 @@ import logging
 import os
 import weakref
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from types import NoneType, TracebackType
@@ -13,13 +14,14 @@ from typing import Any, Self
 
 from core.compute_logs.manager import ComputeLogManager, NoOpComputeLogManager
 from core.disk.private import let_group_read
-from core.errors import DagsterHomeNotSetError, DagsterInvariantViolationError
+from core.errors import DagsterHomeNotSetError, DagsterInvariantViolationError, DagsterStorageError
 from core.instance.dagster_yaml import is_group_readable, resolve_retention, resolve_settings
 from core.instance.events import EventsOfInstance
 from core.instance.ref import InstanceRef
 from core.instance.runs import RunsOfInstance
 from core.launcher import RunLauncher
 from core.process.leftovers import Leftovers
+from core.process.running import RunningRuns
 from core.records.daemon_heartbeat import DaemonHeartbeat
 from core.run_coordinator import RunCoordinator
 from core.scheduler import Scheduler
@@ -96,6 +98,7 @@ class DagsterInstance(RunsOfInstance, EventsOfInstance):
         self.run_launcher = run_launcher
         self.settings = dict(settings or {})
         self.retention = dict(retention or {})
+        self.running_runs = RunningRuns(None if self.is_ephemeral else Path(self.root_directory) / "running")
         self._ref = ref
         self._own_directory: TemporaryArtifactStorage | None = None  # held, since it goes with what it belongs to
         compute_log_manager.report = _reporter_to(weakref.ref(self))
@@ -225,9 +228,15 @@ class DagsterInstance(RunsOfInstance, EventsOfInstance):
     def recover(self) -> None:
         """Takes up the compute logs of processes of this machine that were killed, see `ComputeLogManager.recover`.
 
-        Runs call it when they begin. Opening an instance takes up nothing and starts nothing.
+        Runs call it when they begin. Opening an instance takes up nothing and starts nothing. That a process was
+        killed is forgotten when its runs have ended or are deleted.
         """
         self.compute_log_manager.recover()
+        with suppress(DagsterStorageError):  # of another user's process, which that user's runs will forget
+            self.running_runs.forget_killed(self._are_over)
+
+    def _are_over(self, run_ids: list[str]) -> bool:
+        return all(run is None or run.is_finished for run in map(self.get_run_by_id, run_ids))
 
     def dispose(self) -> None:
         """Lets go of connections and threads; finishes what is under way."""

@@ -9,6 +9,7 @@ from core.compute_logs.manager import ComputeLogManager
 from core.errors import DagsterInvariantViolationError, DagsterRunConflict, DagsterRunNotFoundError
 from core.instance.deletion import delete_whole_run
 from core.launcher import RunLauncher
+from core.process.running import RunningRuns
 from core.records.origin import ExternalPipeline, ExternalPipelineOrigin
 from core.records.pipeline_run import (
     NOT_BEGUN_STATUSES,
@@ -36,6 +37,7 @@ class RunsOfInstance:
     local_artifact_storage: LocalArtifactStorage
     run_coordinator: RunCoordinator | None
     run_launcher: RunLauncher | None
+    running_runs: RunningRuns
 
     def create_run(
         self,
@@ -143,7 +145,7 @@ class RunsOfInstance:
 
         Raises:
             DagsterRunNotFoundError: there is no such run.
-            DagsterInvariantViolationError: it is in progress.
+            DagsterInvariantViolationError: it is in progress, or a process of this machine executes it.
         """
         return delete_whole_run(
             self.get_existing_run(run_id),
@@ -151,6 +153,7 @@ class RunsOfInstance:
             self.event_log_storage,
             self.compute_log_manager,
             self.local_artifact_storage,
+            self.running_runs,
             dry_run,
         )
 

@@ -117,7 +117,8 @@ def _finished_runs(instance: DagsterInstance, limits: Limits) -> Iterator[RunRec
     """Runs that have ended, newest first; only those that are too old, if there is no limit on their number."""
     ended_before = limits.cutoff if limits.max_count is None else None
     filters = PipelineRunsFilter(statuses=_FINISHED, updated_before=ended_before)
+    living = instance.running_runs.living()  # the status of one of these was changed by somebody else
     cursor: str | None = None
     while page := instance.get_run_records(filters, cursor, _PAGE_RUNS):
-        yield from page
+        yield from (record for record in page if record.pipeline_run.run_id not in living)
         cursor = page[-1].pipeline_run.run_id

@@ -38,10 +38,10 @@ def count_users(
 
 
 def runs_in_progress(instance: DagsterInstance) -> list[str]:
-    """The ids of the instance's runs that are in progress.
+    """The ids of the instance's runs that are in progress, and of those that a process executes whatever they say.
 
     Call this after listing values and before looking up who uses them: a run that has ended by then has recorded
     everything that it stored.
     """
     filters = PipelineRunsFilter(statuses=tuple(IN_PROGRESS_STATUSES))
-    return [run.run_id for run in instance.get_runs(filters)]
+    return sorted({*instance.running_runs.living(), *(run.run_id for run in instance.get_runs(filters))})

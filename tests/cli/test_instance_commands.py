@@ -102,7 +102,12 @@ def test_a_run_whose_process_is_gone_is_cancelled_and_then_deleted(project: Proj
     refused = project.command("runs", "delete", run_id[:5])
     assert refused.returncode == 1
     assert f"cloudstore runs cancel {run_id}" in refused.stderr
-    cancelled = project.command("runs", "cancel", run_id[:5])
+    refused = project.command("runs", "cancel", run_id[:5])
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert (
+        f"Run {run_id} is STARTED, and no process of this machine executes it. If its process is gone" in refused.stderr
+    )
+    cancelled = project.command("runs", "cancel", run_id[:5], "--force")
     assert (cancelled.returncode, cancelled.stderr) == (0, "")
     assert cancelled.stdout == f"Run {run_id} was STARTED and is CANCELED.\n"
     assert "CANCELED" in project.command("runs").stdout

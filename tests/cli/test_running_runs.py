@@ -1,0 +1,175 @@
+"""Runs whose processes are alive, from other processes: shown, stopped, and never deleted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core import DagsterInstance, PipelineRunStatus
+
+if TYPE_CHECKING:
+    from conftest import Project
+
+WAITING = """
+import os, signal, sys, time
+from core import ModeDefinition, RetryRequested, pipeline, resource, solid
+
+KIND = os.environ["KIND"]
+
+@resource
+def tool(_):
+    yield "tool"
+    print("put away", flush=True)
+    if KIND == "is slow to stop":
+        time.sleep(60)
+
+@solid
+def before(_):
+    return 1
+
+@solid(required_resource_keys={"tool"})
+def waits(_, value):
+    if KIND == "ignores":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if KIND == "retries":
+        raise RetryRequested(max_retries=1, seconds_to_wait=60)
+    print("waits", flush=True)
+    if KIND == "dies":
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+
+@solid
+def after(_, value):
+    return value
+
+@pipeline(mode_defs=[ModeDefinition(resource_defs={"tool": tool})])
+def waiting():
+    after(waits(before()))
+"""
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(project: Project) -> Iterator[Start]:
+    """Starts `cloudstore run` of the pipeline above, and returns when its step waits."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(kind: str = "waits") -> subprocess.Popen[str]:
+        project.write("waiting.py", WAITING)
+        process = subprocess.Popen(
+            [str(project.program), "run", "-f", "waiting.py"],
+            cwd=project.folder,
+            env={**project.environment(), "KIND": kind},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        assert process.stdout
+        assert process.stderr
+        if kind == "dies":
+            process.wait()
+        elif kind == "retries":
+            while "asked to be run again" not in process.stderr.readline():
+                pass
+        else:
+            assert process.stdout.readline() == "waits\n"
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def only_run(project: Project) -> tuple[str, PipelineRunStatus]:
+    with DagsterInstance.from_config(str(project.home)) as instance:
+        [run] = instance.get_runs()
+        return run.run_id, run.status
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)], ids=["", "with force"])
+def test_a_run_that_is_alive_is_stopped_and_says_so(project: Project, start: Start, force: tuple[str, ...]) -> None:
+    process = start()
+    run_id, status = only_run(project)
+    assert status is PipelineRunStatus.STARTED
+    done = project.command("runs", "cancel", run_id[:8], *force)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        f"Run {run_id} is executed by process {process.pid}, which is asked to stop.\n"
+        f"Run {run_id} was STARTED and is CANCELED.\n"
+    )
+    said, _ = process.communicate(timeout=60)
+    assert said == "put away\n"
+    assert process.returncode == 143
+    assert not (project.home / "running").exists()
+    assert project.command("runs", "delete", run_id).returncode == 0
+
+
+def test_a_run_that_was_killed_is_only_marked_with_force(project: Project, start: Start) -> None:
+    process = start("dies")
+    process.wait()
+    run_id, _ = only_run(project)
+    refused = project.command("runs", "cancel", run_id)
+    assert refused.returncode == 1
+    assert f"`cloudstore runs cancel {run_id} --force`" in refused.stderr
+    assert project.command("runs", "cancel", run_id, "--force").returncode == 0
+    assert only_run(project) == (run_id, PipelineRunStatus.CANCELED)
+    project.run()  # which forgets what nobody needs any more
+    assert not (project.home / "running").exists()
+
+
+def test_a_process_that_does_not_heed_is_waited_for_as_long_as_is_said(project: Project, start: Start) -> None:
+    process = start("is slow to stop")
+    run_id, _ = only_run(project)
+    done = project.command("runs", "cancel", run_id, "--wait", "0")
+    assert done.returncode == 1
+    assert f"Run {run_id} still runs after 0 s: process {process.pid} has not heeded SIGTERM yet." in done.stderr
+    assert process.poll() is None
+    assert only_run(project) == (run_id, PipelineRunStatus.CANCELING)
+
+
+def test_a_living_run_is_deleted_by_nobody_whatever_its_status_says(project: Project, start: Start) -> None:
+    process = start()
+    run_id, _ = only_run(project)
+    for status in ("STARTED", "CANCELED"):
+        if status == "CANCELED":
+            with DagsterInstance.from_config(str(project.home)) as instance:
+                instance.report_run_canceled(instance.get_existing_run(run_id))
+        refused = project.command("runs", "delete", run_id)
+        assert refused.returncode == 1
+        assert f"`cloudstore runs cancel {run_id}`" in refused.stderr
+    assert f"is CANCELED, but process {process.pid} executes it" in refused.stderr
+    project.home.joinpath("dagster.yaml").write_text(
+        "retention: {runs: {max_count: 0}, compute_logs: {max_count: 0}}\n"
+    )
+    pruned = project.command("instance", "prune")
+    assert (pruned.returncode, pruned.stdout) == (0, "")
+    assert only_run(project) == (run_id, PipelineRunStatus.CANCELED)
+    stopped = project.command("runs", "cancel", run_id)
+    assert stopped.returncode == 0
+    process.communicate(timeout=60)
+    assert project.command("instance", "prune").stdout
+    with DagsterInstance.from_config(str(project.home)) as instance:
+        assert instance.get_runs() == []
+
+
+def test_another_process_with_the_same_id_is_never_signalled(project: Project, start: Start) -> None:
+    process = start()
+    run_id, _ = only_run(project)
+    with DagsterInstance.from_config(str(project.home)) as instance:
+        [running] = instance.running_runs.living().values()
+        assert (running.run_id, running.pid) == (run_id, process.pid)
+        for other in (running.started + "1", ""):
+            assert not type(running)(run_id, running.pid, other).send(signal.SIGKILL)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+        assert not running.send(signal.SIGKILL)
+        assert not running.send(0)
+        assert instance.running_runs.living() == {}
+    assert os.getpid() != running.pid
