@@ -204,6 +204,12 @@ class ValueNotKeptError(DagsterInvariantViolationError):
     """A value would come back from where it is to be stored as another one, or not at all."""
 
 
+class NoFingerprintError(DagsterError):
+    """What a config points at has no fingerprint that tells it from what it was: raised by a `Fingerprint`, it leaves
+    the steps that depend on it without a version in this run, with this message as the reason.
+    """
+
+
 class DagsterSchemaError(DagsterStorageError):
     """A database was made by an older release, and has to be migrated, or by a newer one."""
 

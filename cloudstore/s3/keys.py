@@ -59,9 +59,10 @@ def split_s3_url(url: str) -> tuple[str, str]:
     Raises:
         DagsterInvariantViolationError: for another scheme, or when the bucket or the key is missing.
     """
-    bucket, _, key = url.removeprefix(_URL_SCHEME).partition("/")
-    if not url.startswith(_URL_SCHEME) or not bucket or not key:
-        raise DagsterInvariantViolationError(f"Expected a URL like s3://bucket/key, got {url!r}.")
+    is_url = isinstance(url, str) and url.startswith(_URL_SCHEME)  # what a config holds may be anything
+    bucket, _, key = url.removeprefix(_URL_SCHEME).partition("/") if is_url else ("", "", "")
+    if not bucket or not key:
+        raise DagsterInvariantViolationError(f"Expected a URL like s3://bucket/key, got {url!r:.2000}.")
     return bucket, key
 
 

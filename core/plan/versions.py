@@ -19,6 +19,7 @@ from core.definitions.io_manager import IOConfig
 from core.definitions.resource import ResourceDefinition
 from core.definitions.solid import SolidDefinition
 from core.definitions.version_strategy import NOT_SEEN, CodeVersion, Definition, VersionStrategy
+from core.errors import NoFingerprintError
 from core.events.payloads import PlanVersionedData, StepOutputHandle, VersionedStep
 from core.plan.canonical import NoDigestError, digest
 from core.plan.facts import config_facts, input_fact, io_facts, part_facts
@@ -27,7 +28,7 @@ from core.plan.pointers import Pointer, PointerKey, pointers_of_resource, pointe
 from core.plan.steps import ExecutionStep, FromConfig, FromDefault, FromStepOutput, FromStepOutputs, StepInput
 
 Versions = dict[StepOutputHandle, str | None]
-Fingerprints = Mapping[PointerKey, str]
+Fingerprints = Mapping[PointerKey, str | NoFingerprintError]
 
 
 def version_of_absence(version: str) -> str:
@@ -47,8 +48,8 @@ class Versioning:
         resource_defs: the mode's resources by key.
         resource_config: the checked config of each.
         strategy: gives versions to solids and resources that state none.
-        fingerprints: of what config points at outside, by where; steps of whose config some are missing have no
-            version.
+        fingerprints: of what config points at outside, by where; steps of whose config some are missing, or have
+            none, have no version.
         code: the code versions of the plan, where they are known.
     """
 
@@ -189,14 +190,17 @@ def _definitions(plan: ExecutionPlan, resource_defs: Mapping[str, ResourceDefini
 def _fingerprints_of(pointers: Iterable[Pointer], fingerprints: Fingerprints) -> dict[str, str]:
     known = {}
     for pointer in pointers:
-        if pointer.key not in fingerprints:
-            raise _Unversioned(f"what the config of {pointer.key} points at was not looked at")
-        known[pointer.key.path] = fingerprints[pointer.key]
+        found = fingerprints.get(pointer.key)
+        if not isinstance(found, str):
+            why = "was not looked at" if found is None else f"has no fingerprint: {found}"
+            raise _Unversioned(f"what the config of {pointer.key} points at {why}")
+        known[pointer.key.path] = found
     return known
 
 
 def _pointer_facts(pointers: Iterable[Pointer], fingerprints: Fingerprints) -> dict[str, str]:
-    return {f"source {each.key.path}".rstrip(): fingerprints.get(each.key, "unknown") for each in pointers}
+    found = {f"source {each.key.path}".rstrip(): fingerprints.get(each.key) for each in pointers}
+    return {name: each if isinstance(each, str) else "unknown" for name, each in found.items()}
 
 
 class _CodeVersions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.errors import DagsterResourceFunctionError, user_code_error_boundary
+from core.errors import DagsterResourceFunctionError, NoFingerprintError, user_code_error_boundary
 from core.execution.resources import RunResources
 from core.plan import ExecutionPlan
 from core.plan.pointers import Pointer, PointerKey, pointers_of_resource, pointers_of_step
@@ -10,8 +10,9 @@ from core.plan.pointers import Pointer, PointerKey, pointers_of_resource, pointe
 _QUESTIONS_AT_ONCE = 16
 
 
-def fingerprints_of(plan: ExecutionPlan, resources: RunResources) -> dict[PointerKey, str]:
-    """The fingerprint of each thing that the config of the plan's steps, or of their resources, points at.
+def fingerprints_of(plan: ExecutionPlan, resources: RunResources) -> dict[PointerKey, str | NoFingerprintError]:
+    """The fingerprint of each thing that the config of the plan's steps, or of their resources, points at, or why it
+    has none.
 
     Raises:
         DagsterResourceFunctionError: a fingerprint function, or a resource that it requires, raised.
@@ -29,10 +30,13 @@ def fingerprints_of(plan: ExecutionPlan, resources: RunResources) -> dict[Pointe
 
     scopes = {id(pointer): resources.scope(pointer.fingerprint.required_resource_keys) for pointer in pointers}
 
-    def ask(pointer: Pointer) -> str:
+    def ask(pointer: Pointer) -> str | NoFingerprintError:
         message = f"The fingerprint of what the config of {pointer.key} points at could not be taken"
-        with user_code_error_boundary(DagsterResourceFunctionError, message):
-            return pointer.fingerprint.of(pointer.value, scopes[id(pointer)])
+        try:
+            with user_code_error_boundary(DagsterResourceFunctionError, message):
+                return pointer.fingerprint.of(pointer.value, scopes[id(pointer)])
+        except NoFingerprintError as reason:
+            return reason
 
     with ThreadPoolExecutor(min(len(pointers), _QUESTIONS_AT_ONCE), thread_name_prefix="fingerprints") as pool:
         return dict(zip([pointer.key for pointer in pointers], pool.map(ask, pointers), strict=True))

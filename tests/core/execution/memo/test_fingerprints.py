@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +98,78 @@ def test_a_folder_counts_by_the_files_in_it(tmp_path: Path) -> None:
     (folder / "b").unlink()
     (folder / "a").rename(folder / "sub" / "a")
     assert FileFingerprint().of(str(folder), None) == seen[0]
+
+
+def a_folder(base: Path) -> Path:
+    """A folder with files, a link to another folder, one to a file, one to nothing and one to itself."""
+    folder, elsewhere = base / "data", base / "elsewhere"
+    for path in (folder / "sub", elsewhere / "deep"):
+        path.mkdir(parents=True)
+    (folder / "sub" / "a").write_text("1")
+    (elsewhere / "deep" / "b").write_text("1")
+    (base / "file").write_text("1")
+    for name, target in {
+        "there": elsewhere,
+        "file": base / "file",
+        "nothing": base / "nothing",
+        "self": folder,
+    }.items():
+        (folder / name).symlink_to(target)
+    return folder
+
+
+CHANGES = {
+    "a file": lambda base: (base / "data" / "sub" / "a").write_text("2"),
+    "a file in a linked folder": lambda base: (base / "elsewhere" / "deep" / "b").write_text("2"),
+    "a new file in a linked folder": lambda base: (base / "elsewhere" / "c").write_text(""),
+    "a linked file": lambda base: (base / "file").write_text("2"),
+    "what a link led to nothing for": lambda base: (base / "nothing").write_text(""),
+    "a new empty folder": lambda base: (base / "data" / "new").mkdir(),
+    "a link that leads elsewhere": lambda base: [(base / "data" / "file").unlink(), (base / "data" / "file").mkdir()],
+    "a file instead of the folder": lambda base: [(base / "data").rename(base / "x"), (base / "data").write_text("")],
+    "nothing there": lambda base: (base / "data").rename(base / "x"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_whatever_changes_in_a_folder_counts(tmp_path: Path, change: str) -> None:
+    folder = a_folder(tmp_path)
+    before = FileFingerprint().of(str(folder), None)
+    assert FileFingerprint().of(folder, None) == before
+    CHANGES[change](tmp_path)
+    assert FileFingerprint().of(str(folder), None) != before
+
+
+def test_a_pipe_has_no_fingerprint_and_is_not_waited_for(disk_lab: FilesystemLab, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    built = reading(disk_lab, source=FILE)
+    for _ in range(2):
+        done = disk_lab.run(built, read={"source": str(tmp_path / "pipe")})
+        assert done.executed_step_keys == ["read", "after"]
+    [data] = [e.event_specific_data for e in done.event_list if e.event_type_value == "PLAN_VERSIONED"]
+    reason = f"points at has no fingerprint: {tmp_path / 'pipe'} is neither a file nor a folder"
+    assert reason in data.steps[0].unversioned  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("value", [None, 5, "", "a\0b", b"x", {}])
+def test_what_is_no_path_is_refused(value: Any) -> None:
+    with pytest.raises(DagsterInvariantViolationError, match="fingerprint of files takes a path, or a list of paths"):
+        FileFingerprint().of(value, None)
+    assert FileFingerprint().of(__file__ + "/x", None) == "absent"
+
+
+def test_what_is_not_in_the_bucket_yet_is_never_a_hit(s3_lab: S3Lab) -> None:
+    lab, bucket = s3_lab, s3_lab.bucket
+    built = reading(lab, source=Field(str, fingerprint=S3ObjectFingerprint()))
+    for url in (f"s3://{bucket}/in", f"s3://{bucket}/in/", f"s3://{bucket}/in/rows?versionId=1"):
+        for _ in range(2):
+            assert lab.run(built, read={"source": url}).executed_step_keys == ["read", "after"]
+    lab.client.put_object(Bucket=bucket, Key="in/rows", Body=b"1")
+    for url in (f"s3://{bucket}/in", f"s3://{bucket}/in/"):
+        assert lab.run(built, read={"source": url}).executed_step_keys == ["read", "after"]
+        assert lab.run(built, read={"source": url}).executed_step_keys == []
+    lab.client.put_object(Bucket=bucket, Key="in/more", Body=b"1")
+    assert lab.run(built, read={"source": f"s3://{bucket}/in"}).executed_step_keys == ["read", "after"]
 
 
 def test_a_solid_declares_one_of_its_own(disk_lab: FilesystemLab) -> None:
