@@ -24,7 +24,8 @@ class SolidDefinition(ConfigurableDefinition):
     Args:
         name: unique in its pipeline.
         input_defs: in the order of the function's parameters.
-        compute_fn: called with (context, inputs as a dict by name); returns a value or an iterator of events.
+        compute_fn: called with (context, inputs as a dict by name); returns a value or a generator of events. It may be
+            `async def`.
         output_defs: one output called "result" by default.
         config_schema: of `context.solid_config`.
         description: for people.
@@ -157,7 +158,8 @@ def solid(
     """Decorator: a function becomes a SolidDefinition. With or without arguments.
 
     The function's first parameter is the context when it is called `context` or `_`; the others are the inputs, by
-    name. It returns the value of its only output, or yields an `Output` for each, and other events.
+    name. It returns the value of its only output, or yields an `Output` for each, and other events. It may be
+    `async def`; an event loop is then run for it alone.
 
     Args:
         name: of the solid; the function's name by default.
@@ -271,7 +273,7 @@ def _outputs(
     compute_fn: ComputeFn, returned: Any, given: Sequence[OutputDefinition] | None
 ) -> Sequence[OutputDefinition]:
     outputs = [OutputDefinition()] if given is None else given
-    if len(outputs) != 1 or inspect.isgeneratorfunction(compute_fn):
+    if len(outputs) != 1 or inspect.isgeneratorfunction(compute_fn) or inspect.isasyncgenfunction(compute_fn):
         return outputs  # what a generator function returns says nothing of the values it yields
     return [outputs[0].completed_by(_annotation(returned))]
 

@@ -11,6 +11,7 @@ from core.values.codecs import CODEC_KEY
 from core.values.codecs.files import codec_of_output
 from core.values.io_context import InputContext, OutputContext
 from core.values.io_manager import IOManager
+from core.values.unfinished import refuse_unfinished
 
 
 class InMemoryIOManager(IOManager):
@@ -22,6 +23,7 @@ class InMemoryIOManager(IOManager):
     def handle_output(self, context: OutputContext, obj: Any) -> None:
         if CODEC_KEY in context.metadata:
             codec_of_output(context, obj)
+        refuse_unfinished(obj, f"Output {context.name!r} of step {context.step_key!r}")
         self.values[tuple(context.get_run_scoped_output_identifier())] = obj
 
     def load_input(self, context: InputContext) -> Any:

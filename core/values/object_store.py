@@ -19,6 +19,7 @@ from core.errors import DagsterObjectNotFoundError
 from core.types.serialization import PickleSerializationStrategy, SerializationStrategy
 from core.values.keys import checked_key, encode_name
 from core.values.loading import told_where
+from core.values.unfinished import refuse_unfinished
 
 PICKLE = PickleSerializationStrategy()
 
@@ -126,6 +127,7 @@ class InMemoryObjectStore(ObjectStore):
         self.values: dict[str, Any] = {}
 
     def set_object(self, key: str, obj: Any, serialization_strategy: SerializationStrategy | None = None) -> str:
+        refuse_unfinished(obj, f"The value for {key!r}")
         self.values[checked_key(key)] = obj
         return self.uri_for_key(key)
 

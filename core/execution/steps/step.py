@@ -25,6 +25,7 @@ from core.events.user_events import Failure, RetryRequested
 from core.execution.broken_off import what_ended
 from core.execution.contexts.solid import SolidExecutionContext
 from core.execution.contexts.step import StepContext
+from core.execution.steps.awaiting import awaited
 from core.execution.steps.inputs import LostValueError, load_inputs
 from core.execution.steps.outputs import OutputHandler, returned_events, yielded_events
 from core.execution.steps.result import StepResult
@@ -93,7 +94,7 @@ def _attempt(step_context: StepContext, may_retry: bool, events: list[DagsterEve
 def _compute(step_context: StepContext, events: list[DagsterEvent]) -> None:
     values = load_inputs(step_context, events)
     with _solid_boundary(step_context):
-        given = step_context.solid_def.compute_fn(SolidExecutionContext(step_context), values)
+        given = awaited(step_context.solid_def.compute_fn(SolidExecutionContext(step_context), values))
     is_generator = inspect.isgenerator(given)
     with closing(OutputHandler(step_context, events, function_has_ended=not is_generator)) as outputs:
         if is_generator:
