@@ -8,13 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
+from cloudstore.compute_logs.objects import LARGEST_SEGMENT_BYTES
 from cloudstore.compute_logs.pending import PendingLog
 from cloudstore.compute_logs.stream import LogStream
 from cloudstore.compute_logs.tasks import Ended, Refused, Running, Task, ToShip, Unprepared
 from cloudstore.s3.errors import answer_to, code_of
 from core.errors import DagsterError, DagsterObjectAccessError, DagsterObjectStoreError
-
-LARGEST_SEGMENT_BYTES = 8 << 20  # kept in memory as long as it cannot be shipped
 
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 60.0
 _AWAY_STATUSES = (429, 502, 503, 504)  # of a store, or of what is before it, that answers nobody just now

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import itertools
 import re
+import shutil
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,26 +14,38 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloudstore import transfer
+from cloudstore.compute_logs.unpacking import unpacked
 from cloudstore.s3.errors import answer_to, code_of, translate_errors
-from cloudstore.s3.keys import join_key
+from cloudstore.s3.keys import join_key, s3_url
 from core.compute_logs.manager import IO_TYPE_EXTENSION, ComputeIOType
 from core.compute_logs.names import attempt_suffix
 from core.disk.atomic_file import atomic_write
 from core.disk.deleting import entries_of
 from core.disk.private import make_folder as make_private_folder
-from core.errors import DagsterObjectNotFoundError
+from core.errors import DagsterObjectCorruptError, DagsterObjectNotFoundError, DagsterStorageError
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 SEGMENTS = ".parts/"
 
+LARGEST_SEGMENT_BYTES = 8 << 20  # kept in memory as long as it cannot be shipped
+_MOST_SEGMENT_BYTES = (
+    2 * LARGEST_SEGMENT_BYTES
+)  # what was held back before, because it may be part of a secret, comes on top
+
+UNPACKED_BYTES = "unpacked-bytes"  # metadata of a packed log: how much it holds
+_LEAST_LIMIT_BYTES, _MOST_RATIO = 64 << 20, 100  # of a log without that metadata
+
 STREAMS = "streams"  # metadata of a log that is complete: of which streams of its step there are objects
 
 _PACKED = ".gz"
 _COPY = ".copy-"
 
-_LOG = re.compile(rf"/compute_logs/[^/]+\.({'|'.join(IO_TYPE_EXTENSION.values())})({re.escape(SEGMENTS)}[^/]+)?\Z")
+_SEGMENT_NAME = rf"[0-9]{{20}}(?:{re.escape(_PACKED)})?"
+_SEGMENT = re.compile(rf"{re.escape(SEGMENTS)}{_SEGMENT_NAME}\Z")
+_EXTENSIONS = "|".join(IO_TYPE_EXTENSION.values())
+_LOG = re.compile(rf"/compute_logs/[^/]+\.({_EXTENSIONS})({re.escape(SEGMENTS)}{_SEGMENT_NAME})?\Z")
 
 
 @dataclass(frozen=True)
@@ -105,7 +117,10 @@ def fetch_log(client: S3Client, bucket: str, key: str, path: Path, make_folder: 
             older.unlink(missing_ok=True)
         make_folder()
         make_private_folder(copy.parent)
-        _download(client, bucket, key, copy, is_packed=found.get("ContentEncoding") == "gzip")
+        if found.get("ContentEncoding") == "gzip":
+            _download_packed(client, bucket, key, copy, found)
+        else:
+            transfer.download(client, bucket, key, copy)
     return copy
 
 
@@ -113,18 +128,29 @@ def _short_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _download(client: S3Client, bucket: str, key: str, path: Path, is_packed: bool) -> None:
-    if not is_packed:
-        transfer.download(client, bucket, key, path)
-        return
+def _download_packed(client: S3Client, bucket: str, key: str, path: Path, head: Any) -> None:
+    most_bytes = _most_unpacked(head, path, s3_url(bucket, key))
     packed = path.with_name(f".partial-{uuid.uuid4().hex}.gz")  # of its own: two may fetch one log at once
     try:
         transfer.download(client, bucket, key, packed)
-        with gzip.open(packed) as content, atomic_write(path) as file:
-            while chunk := content.read(1 << 20):
-                file.write(chunk)
+        with packed.open("rb") as content, atomic_write(path) as file:
+            file.writelines(unpacked(iter(lambda: content.read(1 << 20), b""), s3_url(bucket, key), most_bytes))
     finally:
         packed.unlink(missing_ok=True)
+
+
+def _most_unpacked(head: Any, path: Path, url: str) -> int:
+    """How much a packed log may hold: what its writer says, or what its size allows; and what the disk has room for."""
+    said = head["Metadata"].get(UNPACKED_BYTES, "")
+    limit = int(said) if said.isascii() and said.isdigit() and len(said) < 20 else _limit_by_size(head["ContentLength"])
+    room = shutil.disk_usage(path.parent).free // 2
+    if said and limit > room:
+        raise DagsterStorageError(f"{url} holds {limit:,} bytes, for which {path.parent} has no room. Make room there.")
+    return min(limit, room)
+
+
+def _limit_by_size(packed_bytes: int) -> int:
+    return max(_LEAST_LIMIT_BYTES, _MOST_RATIO * packed_bytes)
 
 
 def are_complete(client: S3Client, bucket: str, keys: Sequence[str]) -> bool:
@@ -163,30 +189,46 @@ def read_segments(client: S3Client, bucket: str, key: str, cursor: int, max_byte
         is complete, or nothing of it was shipped yet.
     """
     raw, size = b"", 0
-    segments = sorted(transfer.list_objects(client, bucket, key + SEGMENTS))
+    segments = [each for each in sorted(transfer.list_objects(client, bucket, key + SEGMENTS)) if is_segment(each.key)]
     if not segments:
         return None
     for segment, following in itertools.zip_longest(segments, segments[1:]):
         start = _start_of(segment.key)
-        size = start + segment.size_bytes
-        is_before = following is not None and _start_of(following.key) <= cursor
+        if start > cursor + len(raw):
+            break  # what was before it went, or it is none of this log's
+        size = max(size, start + segment.size_bytes)
+        if segment.key.endswith(_PACKED):
+            is_before = following is not None and _start_of(following.key) <= cursor
+        else:
+            is_before = following is not None and start + segment.size_bytes <= cursor
         if is_before or len(raw) >= max_bytes:
             continue
         try:
-            content = _read_segment(client, bucket, segment.key)
+            content = _read_segment(client, bucket, segment)
         except DagsterObjectNotFoundError:
             return None
-        size = start + len(content)
-        if start > cursor + len(raw):  # what was before it went
-            return None
-        raw += content[max(0, cursor - start) :]
-    return raw[:max_bytes], size
+        size = max(size, start + len(content))
+        raw += content[cursor + len(raw) - start :]
+    else:
+        return raw[:max_bytes], size
+    return (raw[:max_bytes], cursor + len(raw)) if raw else None
+
+
+def is_segment(key: str) -> bool:
+    """Whether a key below a log's is one that a segment has; others may have put things there."""
+    return _SEGMENT.search(key) is not None
 
 
 def _start_of(key: str) -> int:
     return int(key.rpartition("/")[2].removesuffix(_PACKED))
 
 
-def _read_segment(client: S3Client, bucket: str, key: str) -> bytes:
-    content = transfer.get_bytes(client, bucket, key)
-    return gzip.decompress(content) if key.endswith(_PACKED) else content
+def _read_segment(client: S3Client, bucket: str, segment: transfer.ListedObject) -> bytes:
+    url = s3_url(bucket, segment.key)
+    if segment.size_bytes > _MOST_SEGMENT_BYTES:
+        raise DagsterObjectCorruptError(
+            f"{url} has {segment.size_bytes:,} bytes, more than any part of a log. Find out who wrote it, or delete it."
+        )
+    content = transfer.get_bytes(client, bucket, segment.key)
+    is_packed = segment.key.endswith(_PACKED)
+    return b"".join(unpacked([content], url, _MOST_SEGMENT_BYTES)) if is_packed else content

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from cloudstore.compute_logs.agenda import LARGEST_SEGMENT_BYTES, Agenda, Pace
+from cloudstore.compute_logs.agenda import Agenda, Pace
+from cloudstore.compute_logs.objects import LARGEST_SEGMENT_BYTES
 from cloudstore.compute_logs.pending import PendingLog
 from cloudstore.compute_logs.tasks import Ended, Task, ToShip, Unprepared
 from core.errors import DagsterError

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 from cloudstore import transfer
 from cloudstore.compute_logs.masking import Masker
-from cloudstore.compute_logs.objects import SEGMENTS, STREAMS, segment_key
+from cloudstore.compute_logs.objects import SEGMENTS, STREAMS, UNPACKED_BYTES, is_segment, segment_key
 from core.compute_logs.pieces import open_log
 from core.disk.file_slice import FileSlice
 
@@ -149,7 +149,8 @@ class LogStream:
                 in_one=True,
             )
         if self._may_have_segments:
-            self._segments = [each.key for each in transfer.list_objects(client, bucket, self.key + SEGMENTS)]
+            found = transfer.list_objects(client, bucket, self.key + SEGMENTS)
+            self._segments = [each.key for each in found if is_segment(each.key)]
         transfer.delete_objects(client, bucket, self._segments)
 
     @contextmanager
@@ -169,6 +170,9 @@ class LogStream:
             if masker.is_idle and not self._packing.is_gzipped:
                 yield cast("IO[bytes]", content)
                 return
+            if self._packing.is_gzipped:
+                self._metadata[UNPACKED_BYTES] = str(content.seek(0, os.SEEK_END))  # masking changes no length
+                content.seek(0)
             spool = stack.enter_context(tempfile.SpooledTemporaryFile(_SPOOL_BYTES))
             with gzip.open(spool, "wb") if self._packing.is_gzipped else nullcontext(spool) as sink:
                 while chunk := content.read(_CHUNK_BYTES):
