@@ -49,6 +49,8 @@ class CapturedStream:
 def captured_stream(name: str, descriptor: int, file: LogFile, echo: Echo | None) -> Iterator[CapturedStream]:
     """Points a descriptor, and the stream of that name in `sys`, at a file while the block runs.
 
+    Afterwards both are as they were, whatever the block has done with them: the run, and whoever started it, go on.
+
     Args:
         name: "stdout" or "stderr".
         descriptor: 1 or 2.
@@ -69,12 +71,21 @@ def captured_stream(name: str, descriptor: int, file: LogFile, echo: Echo | None
         try:
             yield captured
         finally:
-            os.dup2(saved, descriptor)
-            if replaced:
-                setattr(sys, name, python_stream)
+            os.dup2(saved, descriptor)  # also where the block has closed it, or pointed it elsewhere
+            setattr(sys, name, python_stream if replaced else _usable(python_stream, descriptor))
             captured.show_new_bytes()
     finally:
         os.close(saved)
+
+
+def _usable(stream: IO[str] | None, descriptor: int) -> IO[str]:
+    """The stream that was there before the block, or another one in its place where the block has closed it."""
+    with suppress(Exception):  # closed, or without the file that it had
+        assert stream is not None
+        stream.flush()
+        stream.fileno()
+        return stream
+    return _text_stream(descriptor)
 
 
 def _text_stream(descriptor: int) -> IO[str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ClassVar, overload
 
 import msgspec
@@ -87,8 +89,13 @@ class _CurrentStderr(logging.StreamHandler[Any]):
     """Writes to what `sys.stderr` is at the time, so that messages of a step are in its compute log."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.stream = sys.stderr
+        self.stream = getattr(sys, "stderr", None)
         super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A step that has closed `sys.stderr`, or put something else there, does not fail for a message."""
+        with suppress(OSError):
+            os.write(2, f"{self.format(record)}\n".encode(errors="backslashreplace"))
 
 
 class _ColoredFormatter(logging.Formatter):
@@ -97,7 +104,13 @@ class _ColoredFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = printable_lines(super().format(record))
         color = self._COLORS.get(record.levelno)
-        return f"{color}{line}\033[0m" if color and sys.stderr.isatty() else line
+        return f"{color}{line}\033[0m" if color and _is_on_terminal() else line
+
+
+def _is_on_terminal() -> bool:
+    with suppress(Exception):  # a step may have closed it, or put something else there
+        return sys.stderr.isatty()
+    return False
 
 
 class _JsonFormatter(logging.Formatter):
