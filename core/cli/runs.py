@@ -17,7 +17,7 @@ from core.instance.stopping import ask_to_stop, wait_until_stopped
 from core.records.pipeline_run import IN_PROGRESS_STATUSES, PipelineRunsFilter, PipelineRunStatus
 from core.records.tags import EVENTS_PRUNED_TAG
 from core.views.prices import prices_from
-from core.views.runs import read_run
+from core.views.runs import process_of, read_run
 
 
 @click.group(invoke_without_command=True)
@@ -60,6 +60,9 @@ def show(run_id: str, prices_file: Path | None) -> None:
             return
         report = read_run(instance, run.run_id)
         draw(run_table(title, report, prices))
+        process = process_of(instance, run)
+        if process is not None:
+            say(process)
         for failure in report.failures:
             say(failure)
         for traceback in report.tracebacks:

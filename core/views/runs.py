@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 import msgspec
 
+from core.errors import DagsterStorageError
 from core.events.payloads import PipelineFailureData, PipelineSuccessData
 from core.events.records import DagsterEvent
 from core.instance import DagsterInstance
+from core.records.pipeline_run import PipelineRun
 from core.usage import Usage
-from core.views.steps import StepReport, step_report
+from core.views.steps import StepReport, step_report, steps_not_ended
 
 
 class RunTotals(msgspec.Struct, frozen=True):
@@ -31,7 +34,7 @@ class RunReport(msgspec.Struct, frozen=True):
     """What a run did.
 
     Attributes:
-        steps: in the order in which they ended, then those that were not executed.
+        steps: in the order in which they ended, then those that have not ended, or were not executed.
         totals: None while the run has not ended, and where it was cancelled.
         failures: one sentence for each step that failed; for the run itself if no step did.
         tracebacks: of the errors in its log.
@@ -51,7 +54,10 @@ class RunReport(msgspec.Struct, frozen=True):
 
 
 def report_run(
-    events: Iterable[DagsterEvent], step_keys: Iterable[str] = (), tracebacks: Iterable[str] = ()
+    events: Iterable[DagsterEvent],
+    step_keys: Iterable[str] = (),
+    tracebacks: Iterable[str] = (),
+    not_ended: Mapping[str, StepReport] | None = None,
 ) -> RunReport:
     """The report of a run from its events.
 
@@ -59,22 +65,46 @@ def report_run(
         events: in order.
         step_keys: steps of the run; those without an event that ends them were not executed.
         tracebacks: of the errors in its log.
+        not_ended: of the steps that have begun and not ended; see `steps_not_ended`.
     """
-    listed = list(events)
+    listed, begun = list(events), not_ended or {}
     # A later event overrides an earlier one: a memoized step is executed anyway if its value is lost during the run.
     ended = {report.step_key: report for report in map(step_report, listed) if report is not None}
-    others = [StepReport(key, "not executed") for key in dict.fromkeys(step_keys) if key not in ended]
+    for key in begun:  # found as memoized before, and executed now
+        ended.pop(key, None)
+    others = [begun.get(key) or StepReport(key, "not executed") for key in dict.fromkeys(step_keys) if key not in ended]
     totals = [each for each in map(_totals, listed) if each is not None]
     return RunReport((*ended.values(), *others), totals[-1] if totals else None, _failures(listed), tuple(tracebacks))
 
 
 def read_run(instance: DagsterInstance, run_id: str) -> RunReport:
     """The report of a stored run, from its log."""
+    run = instance.get_run_by_id(run_id)
+    is_over = run is None or run.is_finished or was_killed(instance, run_id)
     entries = instance.all_logs(run_id)
     events = [entry.dagster_event for entry in entries if entry.dagster_event]
     step_keys = [entry.step_key for entry in entries if entry.step_key]
     errors = [entry.error_info for entry in entries if entry.error_info is not None]
-    return report_run(events, step_keys, [error.traceback for error in errors if error.traceback])
+    tracebacks = [error.traceback for error in errors if error.traceback]
+    return report_run(events, step_keys, tracebacks, steps_not_ended(entries, is_over))
+
+
+def was_killed(instance: DagsterInstance, run_id: str) -> bool:
+    """Whether it is known that the process of a run died before the run had ended."""
+    with suppress(DagsterStorageError):  # what another user's process noted; that user can know
+        return run_id in instance.running_runs.killed()
+    return False
+
+
+def process_of(instance: DagsterInstance, run: PipelineRun) -> str | None:
+    """What is known of the process of a run, as a sentence; None where that is nothing, or nothing that matters."""
+    if was_killed(instance, run.run_id) and not run.is_finished:
+        return "The process of the run was killed."
+    with suppress(DagsterStorageError):
+        process = instance.running_runs.living().get(run.run_id)
+        if process is not None:
+            return f"Process {process.pid} executes the run."
+    return None
 
 
 def _totals(event: DagsterEvent) -> RunTotals | None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,9 +39,9 @@ def before(_):
 def waits(_, value):
     if KIND == "ignores":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print("waits", flush=True)
     if KIND == "retries":
         raise RetryRequested(max_retries=1, seconds_to_wait=60)
-    print("waits", flush=True)
     if KIND == "dies":
         os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(60)
@@ -71,12 +74,8 @@ def start(project: Project) -> Iterator[Start]:
         )
         started.append(process)
         assert process.stdout
-        assert process.stderr
         if kind == "dies":
             process.wait()
-        elif kind == "retries":
-            while "asked to be run again" not in process.stderr.readline():
-                pass
         else:
             assert process.stdout.readline() == "waits\n"
         return process
@@ -173,3 +172,63 @@ def test_another_process_with_the_same_id_is_never_signalled(project: Project, s
         assert not running.send(0)
         assert instance.running_runs.living() == {}
     assert os.getpid() != running.pid
+
+
+def wait_for(project: Project, run_id: str, text: str) -> None:
+    """Waits until the log of a run has an event with this in its message."""
+    is_there = threading.Event()
+    with DagsterInstance.from_config(str(project.home)) as instance:
+        instance.watch_event_logs(run_id, None, lambda entry: is_there.set() if text in entry.message else None)
+        assert is_there.wait(60)
+
+
+def shown(project: Project, run_id: str) -> list[str]:
+    done = project.command("runs", "show", run_id)
+    assert (done.returncode, done.stderr) == (0, "")
+    return [" ".join(line.replace("│", " ").replace("┃", " ").split()) for line in done.stdout.splitlines()]
+
+
+def test_a_step_that_runs_is_shown_as_running_and_since_when(project: Project, start: Start) -> None:
+    process = start()
+    run_id, _ = only_run(project)
+    wait_for(project, run_id, "waits - STEP_START")
+    lines = shown(project, run_id)
+    assert f"waiting, run {run_id}: STARTED" in lines
+    assert lines[-1] == f"Process {process.pid} executes the run."
+    assert any(re.fullmatch(r"before executed [\d.]+", line) for line in lines)
+    with DagsterInstance.from_config(str(project.home)) as instance:
+        [began] = [
+            entry.timestamp
+            for entry in instance.all_logs(run_id)
+            if entry.dagster_event and (entry.dagster_event.event_type_value, entry.step_key) == ("STEP_START", "waits")
+        ]
+    at = datetime.fromtimestamp(began, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    assert f"waits running since {at}" in lines
+    project.command("runs", "cancel", run_id)
+    lines = shown(project, run_id)
+    assert f"waiting, run {run_id}: CANCELED" in lines
+    assert any(re.fullmatch(r"waits failed [\d.]+", line) for line in lines)
+
+
+def test_a_step_that_waits_for_its_next_attempt_says_until_when(project: Project, start: Start) -> None:
+    process = start("retries")
+    run_id, _ = only_run(project)
+    wait_for(project, run_id, "STEP_UP_FOR_RETRY")
+    assert any(re.fullmatch(r"waits waiting to be run again at [-\d]+ [:\d]+", line) for line in shown(project, run_id))
+    process.kill()
+    process.wait()
+    assert "waits was waiting to be run again when the run ended" in shown(project, run_id)
+
+
+def test_a_step_of_a_run_that_was_killed_was_running(project: Project, start: Start) -> None:
+    process = start()
+    run_id, _ = only_run(project)
+    wait_for(project, run_id, "waits - STEP_START")
+    process.kill()
+    process.wait()
+    lines = shown(project, run_id)
+    assert f"waiting, run {run_id}: STARTED" in lines
+    assert lines[-1] == "The process of the run was killed."
+    assert "waits was running when the run ended" in lines
+    project.command("runs", "cancel", run_id, "--force")
+    assert "waits was running when the run ended" in shown(project, run_id)

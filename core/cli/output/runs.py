@@ -13,6 +13,7 @@ from core.records.pipeline_run import PipelineRunStatus, RunRecord
 from core.usage import Usage
 from core.views.prices import Prices
 from core.views.runs import RunReport
+from core.views.steps import StepReport
 
 _TERMINAL_COLUMNS = 80
 _STATUS_STYLES = {PipelineRunStatus.SUCCESS: "green", PipelineRunStatus.FAILURE: "red"}
@@ -23,6 +24,7 @@ _OUTCOME_STYLES = {
     "failed": "red",
     "not executed": "dim",
 }
+_TIME = "%Y-%m-%d %H:%M:%S"
 
 
 def runs_table(records: Iterable[RunRecord]) -> Table:
@@ -31,7 +33,7 @@ def runs_table(records: Iterable[RunRecord]) -> Table:
     for record in records:
         run = record.pipeline_run
         status = cell(run.status.value, style=_STATUS_STYLES.get(run.status, "yellow"))
-        started = record.create_timestamp.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        started = record.create_timestamp.astimezone().strftime(_TIME)
         drawn.add_row(cell(run.run_id[:SHORT_ID]), cell(run.pipeline_name), cell(run.mode), status, cell(started))
     return drawn
 
@@ -55,7 +57,7 @@ def run_table(title: str, report: RunReport, prices: Prices | None = None) -> Ta
         min_width=min(len(printable(title)), _TERMINAL_COLUMNS),
     )
     for step in report.steps:
-        outcome = cell(step.outcome, style=_OUTCOME_STYLES[step.outcome])
+        outcome = cell(_outcome(step), style=_OUTCOME_STYLES.get(step.outcome, "yellow"))
         drawn.add_row(cell(step.step_key), outcome, _seconds(step.seconds), *_usage_cells(step.usage, prices))
     if report.totals is not None:
         drawn.add_section()
@@ -64,6 +66,14 @@ def run_table(title: str, report: RunReport, prices: Prices | None = None) -> Ta
         cells = _usage_cells(report.totals.usage, prices)
         drawn.add_row("the run", "", _seconds(report.totals.seconds), *cells, style="bold")
     return drawn
+
+
+def _outcome(step: StepReport) -> str:
+    if step.until is not None and step.outcome == "waiting to be run again":
+        return f"{step.outcome} at {step.until.astimezone().strftime(_TIME)}"
+    if step.since is not None and step.outcome == "running":
+        return f"{step.outcome} since {step.since.astimezone().strftime(_TIME)}"
+    return step.outcome
 
 
 def _usage_cells(usage: Usage, prices: Prices | None) -> list[str]:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
 from core import DagsterInstance, Field, execute_pipeline, pipeline, solid
-from core.events.payloads import PipelineFailureData, PipelineSuccessData, StepFailureData, StepSuccessData
-from core.events.records import DagsterEvent
+from core.events.payloads import (
+    PipelineFailureData,
+    PipelineSuccessData,
+    StepFailureData,
+    StepRetryData,
+    StepSuccessData,
+)
+from core.events.records import DagsterEvent, EventLogEntry
 from core.usage import Usage
 from core.views.runs import RunReport, RunTotals, read_run, report_run
-from core.views.steps import StepReport
+from core.views.steps import StepReport, steps_not_ended
 
 USAGE, MORE = Usage(requests=2, bytes_sent=30, write_requests=1), Usage(requests=5, bytes_received=70)
 
@@ -63,6 +70,41 @@ def test_steps_are_in_the_order_in_which_they_ended_then_those_not_executed() ->
 def test_a_memoized_step_that_is_executed_after_all_counts_as_executed() -> None:
     events = [event("STEP_MEMOIZED", "a"), event("STEP_SUCCESS", "a", StepSuccessData(10.0))]
     assert report_run(events).steps == (StepReport("a", "executed", 0.01),)
+
+
+def entry(second: int, event: DagsterEvent) -> EventLogEntry:
+    return EventLogEntry(None, "", 20, "", "run", float(second), event.step_key, "p", event)
+
+
+def test_steps_that_have_not_ended_run_or_wait_since_their_last_event() -> None:
+    entries = [
+        entry(1, event("STEP_MEMOIZED", "again")),
+        *(entry(2, event("STEP_START", key)) for key in ("ended", "runs", "waits", "tries", "again")),
+        entry(3, event("STEP_SUCCESS", "ended", StepSuccessData(1.0))),
+        *(entry(4, event("STEP_UP_FOR_RETRY", key, StepRetryData(None, 60.0))) for key in ("waits", "tries")),
+        entry(5, event("STEP_RESTARTED", "tries")),
+        entry(6, event("ASSET_MATERIALIZATION", "runs")),
+    ]
+
+    def at(second: int) -> datetime:
+        return datetime.fromtimestamp(second, UTC)
+
+    expected = {
+        "runs": StepReport("runs", "running", since=at(2)),
+        "waits": StepReport("waits", "waiting to be run again", since=at(4), until=at(64)),
+        "tries": StepReport("tries", "running", since=at(5)),
+        "again": StepReport("again", "running", since=at(2)),
+    }
+    assert steps_not_ended(entries, is_over=False) == expected
+    events = [each.dagster_event for each in entries if each.dagster_event]
+    reports = report_run(events, ["never", "again", "runs"], not_ended=expected).steps
+    assert reports[1:] == (StepReport("never", "not executed"), expected["again"], expected["runs"])
+    assert [(key, each.outcome) for key, each in steps_not_ended(entries, is_over=True).items()] == [
+        ("runs", "was running when the run ended"),
+        ("waits", "was waiting to be run again when the run ended"),
+        ("tries", "was running when the run ended"),
+        ("again", "was running when the run ended"),
+    ]
 
 
 @pytest.mark.parametrize(
