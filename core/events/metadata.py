@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -42,9 +41,13 @@ class JsonMetadataEntryData(msgspec.Struct, frozen=True, tag="json", omit_defaul
     text: str | None = None
 
     def __post_init__(self) -> None:
+        if self.text is None and not _has_special_number(self.data):
+            return
+        import json  # 3 ms to import, for numbers that few events hold
+
         if self.text is not None:
             msgspec.structs.force_setattr(self, "data", json.loads(self.text))
-        elif _has_special_number(self.data):
+        else:
             msgspec.structs.force_setattr(self, "text", json.dumps(self.data))
 
 
