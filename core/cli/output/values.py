@@ -15,7 +15,7 @@ from core.views.values import ValueReport
 _REASONS = {
     KeepReason.USED: "runs of this instance used them; --used deletes them too",
     KeepReason.IN_PROGRESS: "a run in progress uses them, or may; "
-    "if its process has died, say so with `cloudstore runs cancel RUN --force`",
+    "if its process has died, mark the run with `cloudstore runs cancel --force`",
     KeepReason.RECENT: "they were stored within the last day and may belong to a run on another machine; "
     "--older-than 0h deletes them too",
 }
