@@ -19,13 +19,14 @@ def connect_anew_in_forked_children(client: S3Client) -> S3Client:
     """Lets a client open connections of its own in each forked child, when it sends its first request there.
 
     Args:
-        client: any boto3 client; one that does so already stays as it is.
+        client: any boto3 client; one that does so already stays as it is, as does an object that only acts like one.
 
     Returns:
         S3Client: the same client.
     """
     # Called again with the same id, botocore keeps what is registered.
-    client.meta.events.register_first("before-send", _Connections(client).renew, unique_id=_HOOK)
+    if hasattr(client, "_endpoint"):
+        client.meta.events.register_first("before-send", _Connections(client).renew, unique_id=_HOOK)
     return client
 
 
