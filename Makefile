@@ -8,6 +8,16 @@ PEERS_INSTALLED := .venv-peers/.installed
 FIRST_PYTHON ?= $(firstword $(shell python3.8 -c 'import sys; print(sys.executable)' 2>/dev/null) $(wildcard $(HOME)/.pyenv/versions/3.8.*/bin/python))
 FIRST_INSTALLED := $(if $(FIRST_PYTHON),.venv-first/.installed)
 
+# Tests that have a larger size, with CLOUDSTORE_TEST_FAULTS set.
+FAULT_TESTS := tests/cloudstore/test_under_faults.py \
+	tests/cloudstore/test_killed_writers.py \
+	tests/cloudstore/compute_logs/test_killed.py \
+	tests/core/code/test_edits.py \
+	tests/core/execution/memo/test_stored_when_succeeded.py \
+	tests/core/execution/memo/test_healing_own_values.py \
+	tests/core/values/test_random_values.py \
+	tests/cli/test_hostile_texts.py
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-faults test-localstack lint bench bench-peers lock clean
 
@@ -37,7 +47,7 @@ test: lint  ## lint, then pytest on two cores
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-faults: $(INSTALLED)  ## test the S3 parts with injected faults, and killed at 100 random moments; generators at full size; ten minutes
-	CLOUDSTORE_TEST_FAULTS=1 $(BIN)/python -m pytest -n 2 --dist worksteal tests/cloudstore/test_under_faults.py tests/cloudstore/test_killed_writers.py tests/cloudstore/compute_logs/test_killed.py tests/core/code/test_edits.py tests/core/execution/memo/test_stored_when_succeeded.py tests/cli/test_hostile_texts.py
+	CLOUDSTORE_TEST_FAULTS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(FAULT_TESTS)
 
 # The script sets up .venv-localstack, with the versions in localstack/constraints.txt, if it does not exist yet.
 test-localstack: $(INSTALLED)  ## run the integration tests on LocalStack, without docker

@@ -38,9 +38,9 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
 from typing import Any
 
 from core.forks import end_if_forked
@@ -291,13 +291,12 @@ class DagsterConfigMappingFunctionError(DagsterUserCodeExecutionError):
     """A function given to `configured` raised."""
 
 
-@contextmanager
 def user_code_error_boundary(
     error_cls: type[DagsterUserCodeExecutionError],
     msg_fn: Callable[[], str] | str,
     control_flow_exceptions: tuple[type[BaseException], ...] | None = None,
     **kwargs: Any,
-) -> Iterator[None]:
+) -> AbstractContextManager[None]:
     """Runs user code and wraps what it raises in one framework error.
 
     A forked child that comes out of the block ends there: what follows is for the process of the run to do.
@@ -312,13 +311,32 @@ def user_code_error_boundary(
         error_cls: from the user's exception, whose traceback it keeps. Errors that are DagsterErrors
             already, and BaseExceptions that are not Exceptions (KeyboardInterrupt), pass through.
     """
-    pid = os.getpid()
-    try:
-        yield
-    except BaseException as error:
-        end_if_forked(pid, error)
-        if not isinstance(error, Exception) or isinstance(error, (DagsterError, *(control_flow_exceptions or ()))):
-            raise
-        message = msg_fn if isinstance(msg_fn, str) else msg_fn()
-        raise error_cls(message, user_exception=error, original_exc_info=sys.exc_info(), **kwargs) from error
-    end_if_forked(pid)
+    return _UserCodeErrorBoundary(error_cls, msg_fn, control_flow_exceptions, kwargs)
+
+
+class _UserCodeErrorBoundary:
+    """A class and no generator, because each step enters several, and so each costs half."""
+
+    __slots__ = ("_error_cls", "_kwargs", "_msg_fn", "_passing", "_pid")
+
+    def __init__(
+        self,
+        error_cls: type[DagsterUserCodeExecutionError],
+        msg_fn: Callable[[], str] | str,
+        passing: tuple[type[BaseException], ...] | None,
+        kwargs: dict[str, Any],
+    ) -> None:
+        self._error_cls, self._msg_fn, self._passing, self._kwargs = error_cls, msg_fn, passing, kwargs
+
+    def __enter__(self) -> None:
+        self._pid = os.getpid()
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        end_if_forked(self._pid, error)
+        if not isinstance(error, Exception) or isinstance(error, DagsterError):
+            return
+        if self._passing and isinstance(error, self._passing):
+            return
+        message = self._msg_fn if isinstance(self._msg_fn, str) else self._msg_fn()
+        exc_info = (type(error), error, trace)
+        raise self._error_cls(message, user_exception=error, original_exc_info=exc_info, **self._kwargs) from error

@@ -6,7 +6,7 @@ import io
 import itertools
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import IO, cast
 
@@ -39,13 +39,23 @@ def parts_of_stream(stream: IO[bytes]) -> Iterator[io.BytesIO]:
 
 
 def parts_of_file(file: IO[bytes], start: int, end: int) -> Iterator[IO[bytes]]:
-    """The bytes of a file of the system's from `start` up to `end`; they are read as the parts are sent."""
-    part = file.part if isinstance(file, FileSlice) else partial(FileSlice, file.fileno())
+    """The bytes of a file of the system's, or in memory, from `start` up to `end`; they are read as they are sent."""
+    part = _part_of(file)
     numbers = itertools.count(1)
     while start < end:
         length = min(part_bytes(next(numbers)), end - start)
-        yield cast("IO[bytes]", part(start, length))
+        yield part(start, length)
         start += length
+
+
+def _part_of(file: IO[bytes]) -> Callable[[int, int], IO[bytes]]:
+    """What gives the part of a file with this start and length."""
+    if isinstance(file, io.BytesIO):
+        content = file.getbuffer()
+        return lambda start, length: io.BytesIO(content[start : start + length])
+    if isinstance(file, FileSlice):
+        return cast("Callable[[int, int], IO[bytes]]", file.part)
+    return cast("Callable[[int, int], IO[bytes]]", partial(FileSlice, file.fileno()))
 
 
 def left_in_file(stream: IO[bytes]) -> int:

@@ -122,7 +122,8 @@ def put_file(
     """Stores the whole of a file that seeks, without holding it: its parts are read as they are sent.
 
     One request up to 16 MiB, and up to 5 GiB where the write has a condition, so that the store decides it at once;
-    else a multipart upload as by `put_stream`. A file that is sent in parts has to be one of the system's, or a slice.
+    else a multipart upload as by `put_stream`. A file that is sent in parts has to be one of the system's, or in
+    memory.
 
     Args:
         if_match: store it only where the object still has this ETag; a missing one raises.

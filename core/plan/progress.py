@@ -32,6 +32,7 @@ class StepState(Enum):
 
 _UNSETTLED = frozenset({StepState.WAITING, StepState.READY, StepState.RUNNING, StepState.WAITING_TO_RETRY})
 _WITHOUT_OUTPUTS = frozenset({StepState.FAILED, StepState.ABANDONED})
+_NONE: frozenset[str] = frozenset()
 _WITH_VALUES = frozenset({StepState.MEMOIZED, StepState.SUCCEEDED})
 
 MOST_LOSSES = 3
@@ -225,13 +226,13 @@ class Progress:
     def _begin(self, key: str) -> Attempt:
         step, latest = self._plan.steps[key], self._attempts.get(key)
         fed_by = step.upstream_handles if self._not_given else ()
-        given_up = self._given_up(key) if self._losses else frozenset()
+        recoverable, given_up = self._recoverable(key) if self._plan.is_memoized else (_NONE, _NONE)
         begun = self._attempts[key] = Attempt(
             key,
             latest.number + 1 if latest else 1,
             latest.retries if latest else 0,
             frozenset(handle for handle in fed_by if handle in self._not_given),
-            self._recoverable(key) - given_up,
+            recoverable,
             given_up,
             key in self._plan.refreshed or key in self._computed_again,
         )
@@ -239,13 +240,11 @@ class Progress:
         self._losses_before[key] = len(self._losses)
         return begun
 
-    def _recoverable(self, key: str) -> frozenset[str]:
-        if not self._plan.is_memoized:
-            return frozenset()
-        return frozenset(each for each in self._feeders[key] if self._states[each] in _WITH_VALUES)
-
-    def _given_up(self, key: str) -> frozenset[str]:
-        return frozenset(each for each in self._feeders[key] if self._losses.count((key, each)) >= MOST_LOSSES)
+    def _recoverable(self, key: str) -> tuple[frozenset[str], frozenset[str]]:
+        """The steps that feed a step and may be run again for it, and those that were so too often."""
+        stored = frozenset(each for each in self._feeders[key] if self._states[each] in _WITH_VALUES)
+        given_up = frozenset(each for each in self._feeders[key] if self._losses.count((key, each)) >= MOST_LOSSES)
+        return stored - given_up, given_up
 
     def _wait(self, key: str) -> None:
         """Puts a step where those are that have not begun."""

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import Future
+
+    _Task = tuple[Future[Any], Callable[[], Any]]
+
+_LONGEST_START_SECONDS = 5.0
 
 
 class Call(NamedTuple):
@@ -60,19 +66,57 @@ def side_by_side(calls: Sequence[Call]) -> AbstractContextManager[list[Callable[
 
 @contextmanager
 def _begun(calls: Sequence[Call], at_once: Sequence[int]) -> Iterator[list[Callable[[], Any]]]:
-    from concurrent.futures import ThreadPoolExecutor  # 2 ms to import; runs on the local disk need none
+    from concurrent.futures import Future  # 2 ms to import; runs on the local disk need none
 
-    pools: dict[int, ThreadPoolExecutor] = {}
+    queues: dict[int, tuple[int, deque[_Task]]] = {}
     answers: list[Callable[[], Any]] = []
+    for call, count in zip(calls, at_once, strict=True):
+        if count > 1:
+            future: Future[Any] = Future()
+            _, queue = queues.setdefault(id(call.called), (count, deque()))
+            queue.append((future, call.function))
+            answers.append(future.result)
+        else:
+            answers.append(call.function)
+    workers: list[_Worker] = []
     try:
-        for call, count in zip(calls, at_once, strict=True):
-            if count > 1 and id(call.called) not in pools:
-                pools[id(call.called)] = ThreadPoolExecutor(count, thread_name_prefix="side-by-side")
-            pool = pools.get(id(call.called))
-            answers.append(call.function if pool is None else pool.submit(call.function).result)
+        for count, queue in queues.values():
+            for _ in range(min(count, len(queue))):
+                workers.append(_Worker(queue))
+                workers[-1].start()
         yield answers
     finally:
-        for pool in pools.values():
-            pool.shutdown(wait=False, cancel_futures=True)
-        for pool in pools.values():
-            pool.shutdown()
+        for _, queue in queues.values():
+            queue.clear()
+        for worker in workers:
+            worker.finish()
+
+
+class _Worker(threading.Thread):
+    """A thread that makes calls until none is left.
+
+    Those of the standard library's pools may be left behind by a Ctrl-C that comes while they are started.
+    """
+
+    def __init__(self, tasks: deque[_Task]) -> None:
+        super().__init__(name="side-by-side", daemon=True)
+        self._tasks = tasks
+        self._has_begun = threading.Event()
+
+    def run(self) -> None:
+        self._has_begun.set()
+        while True:
+            try:
+                future, function = self._tasks.popleft()
+            except IndexError:
+                return
+            try:
+                future.set_result(function())
+            except BaseException as error:  # noqa: BLE001  raised again where the answer is asked for
+                future.set_exception(error)
+
+    def finish(self) -> None:
+        """Waits for its end."""
+        # Where a Ctrl-C came while it was started, it may not have begun yet; or it never will.
+        if self._has_begun.wait(_LONGEST_START_SECONDS):
+            self.join()

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core import (
+    DagsterEvent,
+    DagsterInstance,
     DependencyDefinition,
     InputDefinition,
     ModeDefinition,
@@ -200,6 +206,50 @@ def test_a_value_that_is_lost_again_and_again_fails_the_step_with_a_clear_messag
 def test_a_run_that_is_not_memoized_says_what_is_gone(lab: Lab) -> None:
     with pytest.raises(DagsterObjectNotFoundError):
         lab.run(tampering(lab, lambda: lab.delete("near_0")), memoize=False)
+
+
+@st.composite
+def losses(draw: st.DrawFn) -> tuple[dict[str, list[str]], list[tuple[int, str]]]:
+    """Steps with those that feed them; and which values go when so many events have happened."""
+    feeds: dict[str, list[str]] = {}
+    for number in range(draw(st.integers(2, 6))):
+        feeds[f"s{number}"] = draw(st.lists(st.sampled_from(list(feeds)), max_size=3)) if feeds else []
+    lost = st.tuples(st.integers(0, 60), st.sampled_from(list(feeds)))
+    return feeds, draw(st.lists(lost, min_size=1, max_size=MOST_LOSSES))
+
+
+@settings(max_examples=300 if os.environ.get("CLOUDSTORE_TEST_FAULTS") else 40, deadline=None)
+@given(drawn=losses())
+def test_whatever_goes_at_whatever_moment_the_values_are_right(
+    drawn: tuple[dict[str, list[str]], list[tuple[int, str]]],
+) -> None:
+    steps, lost = drawn
+
+    def step(name: str, feeds: list[str]) -> SolidDefinition:
+        inputs = [InputDefinition(f"i{number}") for number in range(len(feeds))]
+        return SolidDefinition(name, inputs, lambda _, given: f"{name}{sorted(given.items())}", version="1")
+
+    feeds = {name: {f"i{n}": FROM(each) for n, each in enumerate(by)} for name, by in steps.items() if by}
+    solids = [step(name, by) for name, by in steps.items()]
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        happened: list[DagsterEvent] = []
+
+        def lose(event: DagsterEvent) -> None:
+            happened.append(event)
+            for path in [path for at, name in lost if at == len(happened) for path in folder.glob(f"{name}-*")]:
+                path.unlink(missing_ok=True)
+
+        built = in_folder(folder, solids, feeds)
+        instance = DagsterInstance.ephemeral()
+        assert execute_pipeline(built, memoize=True, instance=instance, on_event=lose).success
+        again = execute_pipeline(built, memoize=True, instance=instance)
+        fresh = folder / "fresh"
+        fresh.mkdir()
+        expected = execute_pipeline(in_folder(fresh, solids, feeds), memoize=True, instance=instance)
+        for name in steps:
+            if name not in again.memoized_step_keys or list(folder.glob(f"{name}-*")):
+                assert again.output_for_solid(name) == expected.output_for_solid(name)
 
 
 class Folder(MemoizableIOManager):
