@@ -71,14 +71,16 @@ class _LoopInThread:
         return self
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """What the coroutine returns; where waiting for it is interrupted, it is canceled."""
+        """What the coroutine returns; where waiting for it is interrupted, it is canceled, and waited for."""
         import asyncio  # lazy, as in _event_loop
 
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        future = None
         try:
+            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
             return future.result()
         except BaseException:
-            future.cancel()
+            if future is None or not future.done():
+                asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop).result()
             raise
 
     def __exit__(
@@ -91,12 +93,18 @@ class _LoopInThread:
 
 
 async def _end_all() -> None:
-    """Cancels all that an event loop still has to do, and waits for its end."""
+    import asyncio  # lazy, as in _event_loop
+
+    await _cancel_all()
+    await asyncio.get_running_loop().shutdown_asyncgens()
+    await asyncio.get_running_loop().shutdown_default_executor()
+
+
+async def _cancel_all() -> None:
+    """Cancels all that an event loop still has to do, once, and waits for its end."""
     import asyncio  # lazy, as in _event_loop
 
     left = asyncio.all_tasks() - {asyncio.current_task()}
     for task in left:
         task.cancel()
     await asyncio.gather(*left, return_exceptions=True)
-    await asyncio.get_running_loop().shutdown_asyncgens()
-    await asyncio.get_running_loop().shutdown_default_executor()
