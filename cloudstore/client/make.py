@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +25,7 @@ from core.usage import UsageMeter
 if TYPE_CHECKING:
     from botocore.config import Config
     from botocore.loaders import Loader
+    from botocore.session import Session
     from types_boto3_s3 import S3Client
 
 
@@ -58,7 +60,7 @@ def make_client(
         read_times_quickly(session)
         refuse_line_breaks(session)
         keys = {name: given[name] for name in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")}
-        verify, config = _trusted(given), _config(given)
+        verify, config = _trusted(given), _config(given, session)
         if given["role_arn"] is not None:
             assume_role(session, given, keys, verify, config)
             keys = {}
@@ -104,21 +106,41 @@ def _trusted(given: Mapping[str, Any]) -> bool | str | None:
     return path
 
 
-def _config(given: Mapping[str, Any]) -> Config:
+def _config(given: Mapping[str, Any], session: Session) -> Config:
+    """How requests are sent: as the options say, else as the environment and the profile do, else as we do by default.
+
+    What is left out here botocore takes from where every AWS tool does.
+    """
     from botocore import UNSIGNED  # lazy, as in make_client
     from botocore.config import Config
 
-    return Config(
-        signature_version=UNSIGNED if given["use_unsigned_session"] else None,
-        # `max_attempts` would count the retries only.
-        retries={"total_max_attempts": given["max_attempts"], "mode": given["retry_mode"]},
-        connect_timeout=given["connect_timeout_seconds"],
-        read_timeout=given["read_timeout_seconds"],
-        max_pool_connections=given["max_pool_connections"],
-        s3={"addressing_style": given["addressing_style"]},
-        request_checksum_calculation=given["checksum_mode"],
-        response_checksum_validation=given["checksum_mode"],
-    )
+    profile = session.get_scoped_config()
+    ours = {
+        name: value
+        for name, (variable, key, value) in _DEFAULTS.items()
+        if variable not in os.environ and key not in profile
+    }
+    known = {**ours, **{name: value for name, value in given.items() if value is not None}}
+    # `max_attempts` would count the retries only.
+    retries = {"total_max_attempts": known.get("max_attempts"), "mode": known.get("retry_mode")}
+    set_by_us = {
+        "signature_version": UNSIGNED if given["use_unsigned_session"] else None,
+        "retries": {name: value for name, value in retries.items() if value is not None} or None,
+        "connect_timeout": given["connect_timeout_seconds"],
+        "read_timeout": given["read_timeout_seconds"],
+        "max_pool_connections": given["max_pool_connections"],
+        "s3": given["addressing_style"] and {"addressing_style": given["addressing_style"]},
+        "request_checksum_calculation": given["checksum_mode"],
+        "response_checksum_validation": given["checksum_mode"],
+    }
+    return Config(**{name: value for name, value in set_by_us.items() if value is not None})
+
+
+# Option -> the variable and the key of a profile that say the same, and our own default.
+_DEFAULTS: dict[str, tuple[str, str, Any]] = {
+    "max_attempts": ("AWS_MAX_ATTEMPTS", "max_attempts", 5),
+    "retry_mode": ("AWS_RETRY_MODE", "retry_mode", "standard"),
+}
 
 
 @lru_cache(maxsize=4)

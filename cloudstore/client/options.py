@@ -63,13 +63,15 @@ _CONNECTION: dict[str, Field] = {
     ),
     "max_attempts": Field(
         whole_number(_MOST_ATTEMPTS),
-        default_value=5,
-        description="Maximum number of times that a request is sent, the first one included.",
+        is_required=False,
+        description="Maximum number of times that a request is sent, the first one included; by default what "
+        "AWS_MAX_ATTEMPTS or the profile says, else 5.",
     ),
     "retry_mode": Field(
         one_of("legacy", "standard", "adaptive"),
-        default_value="standard",
-        description="How botocore spaces its retries.",
+        is_required=False,
+        description="How botocore spaces its retries; by default what AWS_RETRY_MODE or the profile says, else "
+        "standard.",
     ),
     "connect_timeout_seconds": Field(SECONDS, default_value=5.0, description="Maximum time for connecting."),
     "read_timeout_seconds": Field(
@@ -84,8 +86,9 @@ _CONNECTION: dict[str, Field] = {
     ),
     "addressing_style": Field(
         one_of("auto", "path", "virtual"),
-        default_value="auto",
-        description="Where the bucket's name goes: path (most other stores than AWS), virtual (the host name), auto.",
+        is_required=False,
+        description="Where the bucket's name goes: path (most other stores than AWS), virtual (the host name), auto; "
+        "by default what the profile says, else auto.",
     ),
     "use_ssl": Field(BoolSource, default_value=True, description="Use HTTPS where endpoint_url does not say."),
     "verify": Field(BoolSource, default_value=True, description="Check the server's certificate."),
@@ -96,8 +99,10 @@ _CONNECTION: dict[str, Field] = {
     ),
     "checksum_mode": Field(
         one_of("when_supported", "when_required"),
-        default_value="when_supported",
-        description="when_required for stores that refuse the checksums that AWS accepts with every request.",
+        is_required=False,
+        description="when_required for stores that refuse the checksums that AWS accepts with every request; by "
+        "default what AWS_REQUEST_CHECKSUM_CALCULATION, AWS_RESPONSE_CHECKSUM_VALIDATION or the profile say, else "
+        "when_supported.",
     ),
 }
 

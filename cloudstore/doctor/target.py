@@ -175,7 +175,7 @@ def _maker(definition: _Definition) -> str:
 def _options(config: Mapping[str, Any]) -> dict[str, Any]:
     """The options of the client, with shorter timeouts than for a run: somebody waits for the answer."""
     given = {name: value for name, value in config.items() if name in S3_OPTIONS}
-    return {**given, **{name: min(given.get(name, most), most) for name, most in _MOST_PATIENCE.items()}}
+    return {**given, **{name: min(given.get(name) or most, most) for name, most in _MOST_PATIENCE.items()}}
 
 
 def _resolved(section: str, definitions: Mapping[str, _Defined], given: object) -> dict[str, tuple[_Defined, Any]]:

@@ -154,7 +154,7 @@ def _resolve(**options: Any) -> Any:
 
 
 def test_every_option_can_be_left_out_and_is_described_and_is_tested_here() -> None:
-    assert _resolve()["max_attempts"] == 5
+    assert _resolve()["read_timeout_seconds"] == 60
     assert not [name for name, field in S3_OPTIONS.items() if not field.description]
     assert {name for name, _ in WRONG} == S3_OPTIONS.keys()
 
