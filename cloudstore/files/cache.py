@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import IO, TYPE_CHECKING, Any
 
 from cloudstore import transfer
@@ -13,7 +12,7 @@ from cloudstore.s3.bucket import check_bucket
 from cloudstore.s3.keys import join_key
 from core.config import Field
 from core.definitions.resource import InitResourceContext, resource
-from core.files.manager import as_binary
+from core.files.manager import as_binary, stream_of
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -68,7 +67,7 @@ class S3FileCache:
 
     def write_binary_data(self, file_key: str, binary_data: bytes) -> S3FileHandle:
         """Stores bytes; otherwise as `write_file_object`."""
-        return self.write_file_object(file_key, io.BytesIO(binary_data))
+        return self.write_file_object(file_key, stream_of(binary_data))
 
     def get_full_key(self, file_key: str) -> str:
         """The object's key: `file_key` below the cache's, its slashes kept and its segments encoded reversibly.

@@ -10,7 +10,6 @@ from cloudstore import transfer
 from cloudstore.client import connect_anew_in_forked_children
 from cloudstore.s3.keys import join_key, s3_url
 from core.disk.local_copies import LocalCopies
-from core.errors import DagsterInvariantViolationError
 from core.files.manager import (
     READ_MODES,
     WRITE_MODES,
@@ -18,7 +17,9 @@ from core.files.manager import (
     FileManager,
     as_binary,
     check_mode,
+    checked_handle,
     dotted,
+    stream_of,
 )
 
 if TYPE_CHECKING:
@@ -119,13 +120,8 @@ class S3FileManager(FileManager):
         return S3FileHandle(self._s3_bucket, key)
 
     def write_data(self, data: bytes, ext: str | None = None) -> FileHandle:
-        return self.write(io.BytesIO(data), ext=ext)
+        return self.write(stream_of(data), ext=ext)
 
 
-def _checked(file_handle: FileHandle) -> S3FileHandle:
-    if not isinstance(file_handle, S3FileHandle):
-        raise DagsterInvariantViolationError(
-            f"An S3 file manager was given a {type(file_handle).__name__} ({file_handle.path_desc}); "
-            "read it with the file manager that wrote it."
-        )
-    return file_handle
+def _checked(file_handle: object) -> S3FileHandle:
+    return checked_handle(file_handle, S3FileHandle, "An S3 file manager", "S3FileHandle(bucket, key)")

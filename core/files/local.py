@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 import uuid
 from pathlib import Path
 from typing import IO, Any
 
 from core.disk.atomic_file import atomic_write
-from core.errors import DagsterInvariantViolationError, DagsterObjectNotFoundError
+from core.errors import DagsterObjectNotFoundError
 from core.files.manager import (
     COPY_CHUNK_BYTES,
     READ_MODES,
@@ -18,7 +17,9 @@ from core.files.manager import (
     FileManager,
     as_binary,
     check_mode,
+    checked_handle,
     dotted,
+    stream_of,
 )
 
 
@@ -83,17 +84,11 @@ class LocalFileManager(FileManager):
         return LocalFileHandle(str(target))
 
     def write_data(self, data: bytes, ext: str | None = None) -> FileHandle:
-        return self.write(io.BytesIO(data), ext=ext)
+        return self.write(stream_of(data), ext=ext)
 
     @staticmethod
     def _existing_path(file_handle: FileHandle) -> str:
-        if not isinstance(file_handle, LocalFileHandle):
-            raise DagsterInvariantViolationError(
-                f"A local file manager was given a {type(file_handle).__name__} ({file_handle.path_desc}); "
-                "read it with the file manager that wrote it."
-            )
-        if not Path(file_handle.path).is_file():
-            raise DagsterObjectNotFoundError(
-                f"No file at {file_handle.path}; it was deleted, or is on another machine."
-            )
-        return file_handle.path
+        handle = checked_handle(file_handle, LocalFileHandle, "A local file manager", "LocalFileHandle(path)")
+        if not Path(handle.path).is_file():
+            raise DagsterObjectNotFoundError(f"No file at {handle.path}; it was deleted, or is on another machine.")
+        return handle.path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from abc import ABC, abstractmethod
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from core.errors import DagsterInvariantViolationError
 
@@ -94,6 +94,35 @@ class FileManager(ABC):
         """Stores `data` as a new file; as `write` otherwise."""
 
 
+_Handle = TypeVar("_Handle", bound=FileHandle)
+
+
+def checked_handle(given: object, kind: type[_Handle], manager: str, how_to_make: str = "") -> _Handle:
+    """A handle that was given to a file manager, as one of its own kind.
+
+    Args:
+        given: what it was given.
+        kind: of its handles.
+        manager: the file manager, as the beginning of a message.
+        how_to_make: a handle of something that is there; nothing where that cannot be.
+
+    Raises:
+        DagsterInvariantViolationError: it is something else.
+    """
+    if isinstance(given, kind):
+        return given
+    if isinstance(given, FileHandle):
+        raise DagsterInvariantViolationError(
+            f"{manager} was given a {type(given).__name__} ({given.path_desc}); read it with the file manager that "
+            "wrote it."
+        )
+    hint = f" For a file that something else wrote, give {how_to_make}." if how_to_make else ""
+    raise DagsterInvariantViolationError(
+        f"{manager} takes the handle of a file, as its write() returns it, and was given {given!r:.200}, a "
+        f"{type(given).__name__}.{hint}"
+    )
+
+
 def check_mode(mode: str, allowed: tuple[str, ...]) -> None:
     """Raises DagsterInvariantViolationError when `mode` is not one of the allowed ones."""
     if mode not in allowed:
@@ -108,6 +137,8 @@ def dotted(ext: str | None) -> str:
     """
     if not ext:
         return ""
+    if not isinstance(ext, str):
+        raise DagsterInvariantViolationError(f"A file extension is a text such as csv, not {ext!r:.200}.")
     bare = ext.removeprefix(".")
     if "/" in bare or "\\" in bare or not bare.isprintable():
         raise DagsterInvariantViolationError(f"A file extension cannot hold a path or control characters: {ext!r}.")
@@ -166,3 +197,15 @@ def as_binary(file_obj: IO[Any], mode: str) -> IO[bytes]:
     if "b" in mode:
         return _CheckedBinary(file_obj)  # type: ignore[return-value]  # read() is all that a copy calls
     return io.BufferedReader(_EncodedText(file_obj), COPY_CHUNK_BYTES)
+
+
+def stream_of(data: object) -> IO[bytes]:
+    """Bytes as a stream of them.
+
+    Raises:
+        DagsterInvariantViolationError: it is something else, such as a text.
+    """
+    if not isinstance(data, bytes | bytearray | memoryview):
+        hint = ' Encode it, or write(io.StringIO(text), mode="w").' if isinstance(data, str) else ""
+        raise DagsterInvariantViolationError(f"Expected bytes to write, got a {type(data).__name__}.{hint}")
+    return io.BytesIO(data)

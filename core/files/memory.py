@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from core.disk.atomic_file import atomic_write
 from core.disk.local_copies import LocalCopies
-from core.errors import DagsterInvariantViolationError, DagsterObjectNotFoundError
+from core.errors import DagsterObjectNotFoundError
 from core.files.manager import (
     COPY_CHUNK_BYTES,
     READ_MODES,
@@ -19,7 +19,9 @@ from core.files.manager import (
     FileManager,
     as_binary,
     check_mode,
+    checked_handle,
     dotted,
+    stream_of,
 )
 
 
@@ -77,17 +79,13 @@ class InMemoryFileManager(FileManager):
         return stream if "b" in mode else io.TextIOWrapper(stream, encoding="utf-8")
 
     def read_data(self, file_handle: FileHandle) -> bytes:
-        if not isinstance(file_handle, InMemoryFileHandle):
-            raise DagsterInvariantViolationError(
-                f"An in-memory file manager was given a {type(file_handle).__name__} ({file_handle.path_desc}); "
-                "read it with the file manager that wrote it."
-            )
-        if file_handle not in self._files:
+        handle = checked_handle(file_handle, InMemoryFileHandle, "An in-memory file manager")
+        if handle not in self._files:
             raise DagsterObjectNotFoundError(
-                f"No file {file_handle.path_desc} in memory; another file manager, maybe of another process or run, "
+                f"No file {handle.path_desc} in memory; another file manager, maybe of another process or run, "
                 "wrote it. To read it here, keep files with local_file_manager or in a bucket."
             )
-        return self._files[file_handle]
+        return self._files[handle]
 
     def write(self, file_obj: IO[Any], mode: str = "wb", ext: str | None = None) -> FileHandle:
         check_mode(mode, WRITE_MODES)
@@ -97,4 +95,4 @@ class InMemoryFileManager(FileManager):
         return handle
 
     def write_data(self, data: bytes, ext: str | None = None) -> FileHandle:
-        return self.write(io.BytesIO(data), ext=ext)
+        return self.write(stream_of(data), ext=ext)

@@ -334,6 +334,47 @@ def test_a_handle_of_another_kind_is_refused(manager: FileManager) -> None:
 # --- memory ------------------------------------------------------------------------------------------------------
 
 
+NO_HANDLES = [
+    None,
+    "s3://bucket/key",
+    "/etc/passwd",
+    "",
+    b"bytes",
+    Path("/etc/passwd"),
+    5,
+    ["a"],
+    io.BytesIO(b"x"),
+    object,
+]
+
+
+@pytest.mark.parametrize("given", NO_HANDLES, ids=lambda given: f"{given!r:.20}")
+def test_what_is_no_handle_is_refused_by_name(manager: FileManager, given: Any) -> None:
+    for use in (manager.read, manager.read_data, manager.copy_handle_to_local_temp):
+        with pytest.raises(DagsterInvariantViolationError) as caught:
+            use(given)
+        said = str(caught.value)
+        assert "file manager takes the handle of a file, as its write() returns it, and was given" in said
+        assert f"a {type(given).__name__}" in said
+
+
+def test_what_is_no_content_is_refused_by_name(manager: FileManager) -> None:
+    for data in (None, 5, "text", ["a"], Path("x"), io.BytesIO(b"x")):
+        with pytest.raises(
+            DagsterInvariantViolationError, match=f"Expected bytes to write, got a {type(data).__name__}"
+        ):
+            manager.write_data(data)  # type: ignore[arg-type]
+    for source in (None, "/etc/passwd", b"bytes", Path("x"), 5):
+        for mode in ("w", "wb"):
+            with pytest.raises(DagsterInvariantViolationError, match="Expected a readable file object"):
+                manager.write(source, mode)  # type: ignore[arg-type]
+    for ext in (5, b"csv", Path("csv")):
+        with pytest.raises(DagsterInvariantViolationError, match="A file extension is a text such as csv"):
+            manager.write_data(b"x", ext)  # type: ignore[arg-type]
+    for content in (bytearray(b"x"), memoryview(b"x")):
+        assert manager.read_data(manager.write_data(content)) == b"x"  # type: ignore[arg-type]
+
+
 def test_the_resource_in_memory_is_shared_by_a_run_and_ends_with_it() -> None:
     @solid(required_resource_keys={"files"})
     def write(context: Any) -> Any:
