@@ -11,6 +11,7 @@ import importlib
 import pickle
 import shutil
 import tomllib
+from collections import OrderedDict
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,10 @@ def test_logs_of_a_process_that_was_killed_under_a_release_are_recovered(tmp_pat
     logs = {path.name: path.read_text("utf-8") for path in folder.rglob("*.out")}
     assert logs == {"first.out": "printed by first\n", "second.out": "printed by second\n"}
     assert not list(folder.rglob("*.jsonl"))
+
+
+def test_what_pickles_say_of_the_file_that_was_run_is_understood() -> None:
+    assert pickle.loads(b"ccore.types.own_file\nof_file\n(Vcollections\nVOrderedDict\ntR.") is OrderedDict
 
 
 def test_logs_that_were_staged_under_a_release_are_shipped(
