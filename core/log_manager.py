@@ -134,7 +134,8 @@ class DagsterLogManager:
             (event.step_key if event else None) or tags.get("step_key"),
             event.event_type_value if event else None,
         ]
-        return " - ".join([*(printable(name) for name in names if name), *([user_message] if user_message else [])])
+        context = printable(" - ".join(name for name in names if name))
+        return f"{context} - {user_message}" if user_message else context
 
     def _meta(self, user_message: str, extra: dict[str, Any], event: DagsterEvent | None, now: float) -> dict[str, Any]:
         return {

@@ -23,11 +23,13 @@ class NotedSecrets(msgspec.Struct, frozen=True):
         salt: makes the hashes unlike those of other runs.
         hashes: of the values of environment variables, by their names.
         written_out: the hashes of what was written out.
+        texts: what was written out, in notes of release 0.2.
     """
 
     salt: str
     hashes: dict[str, str]
-    written_out: tuple[str, ...]
+    written_out: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, masked: Collection[Secret], environment: Mapping[str, str] = os.environ) -> NotedSecrets:
@@ -47,7 +49,7 @@ class NotedSecrets(msgspec.Struct, frozen=True):
         known = {_hash(self.salt, value): value for value in environment.values()} if self.written_out else {}
         if any(noted not in known for noted in self.written_out):
             return None
-        return [*(known[noted] for noted in self.written_out), *found.values()]
+        return [*self.texts, *(known[noted] for noted in self.written_out), *found.values()]
 
 
 def _hash(salt: str, value: str) -> str:

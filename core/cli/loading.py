@@ -24,7 +24,8 @@ from core.forks import ending_forked_children
 from core.instance import DagsterInstance
 from core.records.origin import LoadableTargetOrigin, PipelinePythonOrigin
 from core.records.pipeline_run import PipelineRun, PipelineRunsFilter
-from core.serdes.yaml_file import MAX_DEPTH, load_yaml, read_yaml_file, read_yaml_mapping
+from core.serdes.yaml_bounds import MAX_DEPTH
+from core.serdes.yaml_file import load_yaml, read_yaml_file, read_yaml_mapping
 from core.types.own_file import module_name_of_file, second_name_of_file
 
 

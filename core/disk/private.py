@@ -29,13 +29,14 @@ def open_new(path: str | os.PathLike[str], flags: int) -> int:
     """
     mode = 0o640 if _is_shared else 0o600
     while True:
+        if not flags & os.O_EXCL:
+            with suppress(FileNotFoundError):
+                return os.open(path, flags)
         try:
             descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, mode)
-        except FileExistsError:
+        except FileExistsError:  # made just now
             if flags & os.O_EXCL:
                 raise
-            with suppress(FileNotFoundError):  # deleted just now
-                return os.open(path, flags)
         else:
             if os.fstat(descriptor).st_mode & _PERMISSIONS != mode:  # the umask took more away
                 os.fchmod(descriptor, mode)

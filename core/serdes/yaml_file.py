@@ -1,6 +1,6 @@
 """Reading YAML: files that hold a mapping, and single values. All YAML that this package reads is read here.
 
-It is the core schema of YAML 1.2, one document, within bounds (see `core.serdes.yaml_loader`), with `<<`. Any text is a
+It is the core schema of YAML 1.2, one document, within bounds (`core.serdes.yaml_bounds`), with `<<`. Any text is a
 value or one DagsterInvalidConfigError. No message of this module quotes a text: it may hold a password.
 """
 
@@ -14,16 +14,14 @@ import msgspec
 
 from core.config import ConfigFault, raise_faults
 from core.errors import DagsterInvalidConfigError
+from core.serdes.yaml_bounds import MAX_BYTES
 
 if TYPE_CHECKING:
     import yaml
 
     from core.serdes.yaml_nodes import KeyPath
 
-MAX_DEPTH = 100  # levels of mappings and lists
-MAX_NODES = 100_000
 _LONGEST_SIMPLE_KEY = 1000  # characters; YAML takes longer keys and other kinds only after a "?"
-MAX_BYTES = 1_000_000  # of what people write; PyYAML takes some seconds for it
 
 # What PyYAML says of these quotes the text.
 _SENTENCES = (

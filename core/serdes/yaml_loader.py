@@ -16,7 +16,7 @@ from yaml.reader import Reader
 from yaml.resolver import BaseResolver
 from yaml.scanner import Scanner
 
-from core.serdes.yaml_file import MAX_DEPTH, MAX_NODES
+from core.serdes.yaml_bounds import MAX_DEPTH, MAX_NODES
 
 TAG = "tag:yaml.org,2002:"
 MERGE = f"{TAG}merge"  # `<<`, which is not of the core schema, and is in many files

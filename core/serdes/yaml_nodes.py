@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from core.serdes.yaml_file import MAX_NODES
+from core.serdes.yaml_bounds import MAX_NODES
 from core.serdes.yaml_loader import MERGE, SCALARS, TAG
 
 KeyPath = tuple[str | int, ...]
