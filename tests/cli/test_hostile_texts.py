@@ -149,7 +149,8 @@ def commands(ids: list[str], text: str) -> Iterator[tuple[list[str], int | None]
         yield ["logs", *ends, first, step], None
     yield ["logs", *ends, pruned, text], None
     yield ["runs", "cancel", *ends, first], None
-    yield ["runs", "cancel", *ends, going], 0
+    yield ["runs", "cancel", *ends, going], 1  # no process of this machine executes it
+    yield ["runs", "cancel", "--force", *ends, going], 0
     yield ["runs", "delete", "--dry-run", *ends, first], 0
     yield ["runs", "delete", *ends, second], 0
     yield ["instance", "prune", "--dry-run"], None

@@ -399,7 +399,14 @@ def test_an_instance_that_knows_no_run_verifies_what_it_needs(s3_lab: S3Lab, tmp
 def test_a_selected_step_that_is_not_stored_is_executed_though_nobody_selected_takes_it(lab: Lab) -> None:
     parent = lab.run(joined(lab))
     lab.delete("f")
-    again = reexecute_pipeline(joined(lab), parent.run_id, step_selection=["f"], instance=lab.instance, memoize=True)
+    again = reexecute_pipeline(
+        joined(lab),
+        parent.run_id,
+        {"resources": lab.resources},
+        step_selection=["f"],
+        instance=lab.instance,
+        memoize=True,
+    )
     assert again.executed_step_keys == ["f"]
 
 
