@@ -20,6 +20,7 @@ DagsterError
 │   ├── DagsterObjectNotFoundError           (also a FileNotFoundError)
 │   ├── DagsterObjectAccessError             (also a PermissionError)
 │   └── DagsterObjectCorruptError
+│       └── DagsterObjectNotLoadableError    no value can be made of it here
 ├── DagsterStorageError                      a run, event log or schedule database cannot be used
 │   └── DagsterSchemaError                   its schema is of an older or newer release
 ├── DagsterMissingExtraError                 an optional part is not installed (also an ImportError)
