@@ -125,8 +125,15 @@ def test_a_command_that_is_told_to_end_cancels_its_run(project: Project, name: s
         "    time.sleep(60)\n@pipeline\ndef waiting():\n    waits()\n",
     )
     command = [str(project.program), "run", "-f", "waiting.py"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, cwd=project.folder, env=project.environment(), **pipes) as process:  # type: ignore[call-overload]
+    with subprocess.Popen(
+        command,
+        cwd=project.folder,
+        env=project.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(getattr(signal, name), signal.SIG_DFL),  # ignored by what nohup starts
+    ) as process:
         assert process.stdout
         assert process.stdout.readline() == "waits\n"
         os.kill(process.pid, getattr(signal, name))

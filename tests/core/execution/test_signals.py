@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import threading
@@ -123,6 +124,7 @@ def _executed(home: str, place: str, before: Callable[[], object] = lambda: None
     return work
 
 
+ENDS_WITHIN_SECONDS = 30  # the step's own processes sleep for longer
 CODES = {"SIGTERM": 143, "SIGHUP": 129, "SIGINT": 130}
 
 
@@ -168,10 +170,12 @@ def test_what_a_step_has_started_ends_with_it(tmp_path: Path, start_program: Sta
     program.read_until("waits in subprocess")
     [child] = [int(text.removeprefix("child ")) for text in program.told if text.startswith("child ")]
     [of_shell] = map(int, Path(f"/proc/{child}/task/{child}/children").read_text().split())
+    held = [os.pidfd_open(pid) for pid in (child, of_shell)]
     os.kill(program.pid, signal.SIGTERM)
     assert program.end() == 143
-    for pid in (child, of_shell):
-        assert not Path(f"/proc/{pid}").exists() or " Z " in Path(f"/proc/{pid}/stat").read_text()
+    for descriptor in held:  # readable when its process has ended
+        assert select.select([descriptor], [], [], ENDS_WITHIN_SECONDS)[0]
+        os.close(descriptor)
 
 
 @pytest.mark.parametrize("name", SIGNALS)
