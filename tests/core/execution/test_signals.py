@@ -169,7 +169,9 @@ def test_what_a_step_has_started_ends_with_it(tmp_path: Path, start_program: Sta
     program = start_program(_executed(str(tmp_path / "home"), "subprocess"))
     program.read_until("waits in subprocess")
     [child] = [int(text.removeprefix("child ")) for text in program.told if text.startswith("child ")]
-    [of_shell] = map(int, Path(f"/proc/{child}/task/{child}/children").read_text().split())
+    while not (started := Path(f"/proc/{child}/task/{child}/children").read_text().split()):
+        pass  # the shell is about to start it
+    [of_shell] = map(int, started)
     held = [os.pidfd_open(pid) for pid in (child, of_shell)]
     os.kill(program.pid, signal.SIGTERM)
     assert program.end() == 143
