@@ -30,8 +30,12 @@ from core.resources.file_managers import local_file_manager
 seen = {}
 
 def look():
-    for path in [home, *home.rglob("*")]:
-        seen[str(path.relative_to(home))] = os.lstat(path).st_mode
+    for folder, folders, files in os.walk(home):
+        for path in (folder, *(os.path.join(folder, name) for name in (*folders, *files))):
+            try:
+                seen[os.path.relpath(path, home)] = os.lstat(path).st_mode
+            except FileNotFoundError:
+                pass  # a log that was shipped meanwhile
 
 @solid(required_resource_keys={"file_manager", "s3"}, version="1")
 def writes(context):
