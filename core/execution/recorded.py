@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from core.config import SHORTEST_SECRET, Secret, without_secrets
+from core.events.metadata import FloatMetadataEntryData, JsonMetadataEntryData
 from core.events.records import EventLogEntry
 from core.log_manager import EventSink
 from core.records.pipeline_run import PipelineRun
@@ -17,6 +18,16 @@ from core.serdes import from_json, to_json
 def as_stored(run: PipelineRun, secrets: Collection[Secret]) -> PipelineRun:
     """The record of a run, whose config has no secret in it; see `without_secrets`."""
     return msgspec.structs.replace(run, run_config=without_secrets(run.run_config, secrets))
+
+
+_NAMES = frozenset(
+    {
+        "run_id", "pipeline_name", "event_type_value", "step_key", "step_keys", "solid_name", "log_key", "definition",
+        "input_name", "output_name", "mapping_key", "manager_key", "version", "stamp", "outputs", "resources",
+        "upstream_step_key", "upstream_output_name", "upstream_mapping_key", "refreshed", "asset_path", "partition",
+    }
+)  # fmt: skip
+"""Fields by which the engine finds things. A password may be the same word as one of them, or a part of it."""
 
 
 def hiding(secrets: Collection[Secret], put: EventSink) -> EventSink:
@@ -31,22 +42,48 @@ def hiding(secrets: Collection[Secret], put: EventSink) -> EventSink:
     if not texts:
         return put
     escaped = [to_json(text, replace_surrogates=True)[1:-1] for text in texts]
+    longest_first = sorted(texts, key=len, reverse=True)
 
     def put_without_secrets(entry: EventLogEntry) -> None:
         text = to_json(entry, replace_surrogates=True)
         if any(secret in text for secret in escaped):
-            entry = from_json(EventLogEntry, to_json(_starred(msgspec.json.decode(text), texts)))
+            entry = _starred(entry, longest_first)
         put(entry)
 
     return put_without_secrets
 
 
-def _starred(value: Any, texts: Collection[str]) -> Any:
-    if isinstance(value, dict):
-        return {_starred(key, texts): _starred(item, texts) for key, item in value.items()}
+def _starred(value: Any, texts: Sequence[str]) -> Any:
+    """A record with asterisks in all that is text for people; names in it, and keys of its mappings, stay."""
+    if isinstance(value, JsonMetadataEntryData):
+        return JsonMetadataEntryData(_starred_json(value, texts))
+    if isinstance(value, FloatMetadataEntryData):
+        return value
+    if isinstance(value, msgspec.Struct):
+        told = [name for name in value.__struct_fields__ if name not in _NAMES]
+        return msgspec.structs.replace(value, **{name: _starred(getattr(value, name), texts) for name in told})
+    if isinstance(value, Mapping):
+        return {key: _starred(item, texts) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_starred(item, texts) for item in value]
-    if isinstance(value, str):
-        for text in sorted(texts, key=len, reverse=True):
-            value = value.replace(text, "*" * len(text))
-    return value
+        return tuple(_starred(item, texts) for item in value)
+    return _starred_text(value, texts) if isinstance(value, str) else value
+
+
+def _starred_json(entry: JsonMetadataEntryData, texts: Sequence[str]) -> Any:
+    def starred(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {starred(key): starred(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [starred(item) for item in value]
+        return _starred_text(value, texts) if isinstance(value, str) else value
+
+    # What has no text of its own may hold whatever becomes JSON.
+    return starred(
+        entry.data if entry.text is not None else from_json(Any, to_json(entry.data, replace_surrogates=True))
+    )
+
+
+def _starred_text(text: str, texts: Sequence[str]) -> str:
+    for secret in texts:
+        text = text.replace(secret, "*" * len(secret))
+    return text

@@ -8,9 +8,13 @@ from typing import Any
 import pytest
 
 from core import (
+    AssetKey,
+    AssetMaterialization,
     DagsterInstance,
     DagsterInvalidConfigError,
+    EventMetadataEntry,
     Field,
+    Output,
     StringSource,
     execute_pipeline,
     pipeline,
@@ -90,3 +94,44 @@ def test_what_is_short_or_of_the_environment_is_left() -> None:
     config = {"a": "abc", "b": True, "c": None, "d": 1.5, "e": {"env": "NAME"}, "f": ("long", "other")}
     secrets = [Secret("abc"), Secret("True"), Secret("None"), Secret("NAME", "NAME"), Secret("long")]
     assert without_secrets(config, secrets) == {**config, "f": [NOT_KEPT, "other"]}
+
+
+NAMES = ["tell", "tells", "step", "STEP_SUCCESS", "type", "event_type", "name", "message", "path", "telling", "result"]
+
+
+@pytest.mark.parametrize("secret", [*NAMES, "text", "label", "config", "-inf", "json", "core", "true", "io_manager"])
+def test_a_secret_that_is_also_a_name_changes_no_name(instance: DagsterInstance, secret: str) -> None:
+    result = execute_pipeline(naming, {"solids": {"tells": {"config": {"key": secret}}}}, instance=instance)
+    other = execute_pipeline(naming, {"solids": {"tells": {"config": {"key": "none of them"}}}}, instance=instance)
+
+    def names(run_id: str) -> list[object]:
+        events = [entry.dagster_event for entry in instance.all_logs(run_id) if entry.dagster_event is not None]
+        return [(each.event_type_value, each.pipeline_name, each.step_key, each.solid_name) for each in events]
+
+    assert result.success
+    assert names(result.run_id) == names(other.run_id)
+    assert [key.path for key in instance.all_asset_keys()] == [("tells", "path")]
+    made = next(each for each in instance.all_logs(result.run_id) if "ASSET" in str(each.dagster_event))
+    assert made.dagster_event is not None
+    entries = made.dagster_event.event_specific_data.metadata_entries  # type: ignore[union-attr]
+    stars = "*" * len(secret)
+    assert entries[0].entry_data.text == f"with {stars}"
+    assert entries[1].entry_data.data == {stars: [stars, float("inf"), {"at": None}]}
+    assert entries[2].entry_data.value == float("-inf")
+
+
+@solid(config_schema={"key": Field(str, is_secret=True)})
+def names_all(context: Any) -> Any:
+    key = context.solid_config["key"]
+    entries = [
+        EventMetadataEntry.text(f"with {key}", "0"),
+        EventMetadataEntry.json({key: [key, float("inf"), {"at": None}]}, "1"),
+        EventMetadataEntry.float(float("-inf"), "2"),
+    ]
+    yield AssetMaterialization(AssetKey(["tells", "path"]), metadata_entries=entries)
+    yield Output(1)
+
+
+@pipeline
+def naming() -> None:
+    names_all.alias("tells")()
