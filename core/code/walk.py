@@ -89,7 +89,7 @@ class Seen:
         for node in self._graph.labelled(self._nodes[id(value)]):
             told = f"not seen: {node.unseen}" if node.unseen else self._part(node)
             found.setdefault(node.label or node.path, set()).add(told)
-        return {label: min(told) if len(told) == 1 else sha(sorted(told)) for label, told in sorted(found.items())}
+        return {label: _told(told) for label, told in sorted(found.items())}
 
     def _part(self, node: Node) -> str:
         """A digest of a node and of what it holds that has no name of its own."""
@@ -110,6 +110,12 @@ class Seen:
                     told.append(f"{label} {order[child.number]}")
             self._parts[node.number] = sha(told)
         return self._parts[node.number]
+
+
+def _told(told: set[str]) -> str:
+    """What is told of a name, under which there may be several nodes; a reason counts before the digests of others."""
+    reasons = [each for each in told if each.startswith("not seen: ")]
+    return min(reasons or told) if reasons or len(told) == 1 else sha(sorted(told))
 
 
 def look_at(values: Iterable[object], sources: Sources) -> Seen:

@@ -92,6 +92,13 @@ def test_the_same_in_every_process_and_folder_however_it_is_run(tmp_path: Path) 
     assert all(answer == answers[0] for answer in answers)
 
 
+def test_the_same_on_every_python(tmp_path: Path) -> None:
+    """The version that Python 3.11 gave; whoever runs the tests with another Python compares that one."""
+    with project.imported(project.write_project(tmp_path)) as module:
+        version = SourceHashVersionStrategy().get_solid_version(module.count)
+    assert version == "70c03975466efdf6b8890c904b3b6fb4182b8339babac8e5850706e4e8e41aa4"
+
+
 def test_a_pipeline_file_loaded_by_the_command_line(tmp_path: Path) -> None:
     source = """
 from core import pipeline, solid
@@ -212,6 +219,49 @@ def test_what_cannot_be_seen_leaves_it_unversioned_and_is_named() -> None:
         [(name, reason)] = [each for each in strategy.solid_parts(reading).items() if each[1].startswith("not seen: ")]
         assert name.endswith(".reading.file.holds")
         assert "TextIOWrapper" in reason
+
+
+OWN_PICKLING = "class Own(random.Random):\n    def __reduce__(self):\n        return Own, ()\n\nHELD = Own()"
+BLIND = {
+    "a generator": ("HELD = (number for number in ())", "HELD", "a generator"),
+    "a coroutine": ("async def wait():\n    pass\n\nHELD = wait()\nHELD.close()", "HELD", "a coroutine"),
+    "a socket": ("import socket\nHELD = socket.socket()\nHELD.close()", "HELD", "a value of type socket"),
+    "a type in C": ("import zlib\nHELD = zlib.compressobj()", "HELD", "a value of type Compress"),
+    "pickled by itself": (f"import random\n{OWN_PICKLING}", "HELD", "derived from one that is not written in Python"),
+    "eval": ("", "eval('1')", "builtins.eval"),
+    "exec": ("", "exec('1')", "builtins.exec"),
+    "runpy": ("import runpy", "runpy.run_path('x')", "runpy.run_path"),
+    "__import__": ("NAME = 'json'", "__import__(NAME)", "builtins.__import__"),
+    "import_module": ("import importlib\nNAME = 'json'", "importlib.import_module(NAME)", "importlib.import_module"),
+    "pkgutil": ("import pkgutil", "pkgutil.iter_modules()", "pkgutil.iter_modules"),
+    "entry points": ("from importlib import metadata", "metadata.entry_points()", "importlib.metadata.entry_points"),
+    "sys.modules": ("import sys", "sys.modules['json']", "sys.modules"),
+    "frames": ("import sys", "sys._getframe()", "sys._getframe"),
+    "the stack": ("import inspect", "inspect.stack()", "inspect.stack"),
+    "all objects": ("import gc", "gc.get_objects()", "gc.get_objects"),
+    "subclasses": ("", "type(context).__subclasses__()", "it asks for the subclasses"),
+}
+
+
+@pytest.mark.parametrize("case", BLIND)
+def test_what_cannot_be_walked_leaves_it_unversioned_and_is_named(case: str, tmp_path: Path) -> None:
+    above, reached, named = BLIND[case]
+    text = f"{above}\nfrom core import solid\n\n@solid\ndef count(context):\n    return {reached}\n"
+    with project.imported(project.write_project(tmp_path, files={"pipeline.py": text})) as module:
+        strategy = SourceHashVersionStrategy()
+        assert strategy.get_solid_version(module.count) is None
+        parts = strategy.solid_parts(module.count).items()
+    assert [each for each in parts if each[1].startswith("not seen: ") and named in ": ".join(each)]
+
+
+def test_a_function_of_the_project_in_c_leaves_it_unversioned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "from core import solid\nfrom binascii import crc_hqx\n\n@solid\ndef count():\n    return crc_hqx(b'', 0)\n"
+    with project.imported(project.write_project(tmp_path, files={"pipeline.py": text})) as module:
+        assert SourceHashVersionStrategy().get_solid_version(module.count) is not None
+        monkeypatch.setattr(module.crc_hqx, "__module__", "pipeline")
+        strategy = SourceHashVersionStrategy()
+        assert strategy.get_solid_version(module.count) is None
+        assert "not written in Python" in "".join(strategy.solid_parts(module.count).values())
 
 
 def test_a_run_says_what_cannot_be_seen(tmp_path: Path) -> None:
