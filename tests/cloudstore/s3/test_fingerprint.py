@@ -76,6 +76,17 @@ def test_a_folder_counts_by_the_objects_in_it(store: Any, url: str) -> None:
     assert len(set(seen)) == 5
 
 
+def test_an_object_costs_one_head_and_a_folder_a_listing(store: Any) -> None:
+    put(store, "data/a")
+    sent: list[str] = []
+    store.client.meta.events.register("before-call.s3", lambda model, **_: sent.append(model.name))
+    fingerprint(store, "data/a")
+    assert sent == ["HeadObject"]
+    sent.clear()
+    fingerprint(store, "data/")
+    assert sent == ["ListObjectsV2"]
+
+
 @pytest.mark.parametrize("url", ["data", "data/", "data/*.csv"])
 def test_what_is_not_there_has_no_fingerprint(store: Any, url: str) -> None:
     with pytest.raises(NoFingerprintError, match=r"there is no object s3://.*, and none in a folder of this name"):

@@ -11,6 +11,7 @@ import random
 import re
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from cloudstore.transfer.content import PIECE_BYTES
 from cloudstore.values import objects
 from cloudstore.values.finding import find_value
 from cloudstore.values.metadata import S3UntrustedValueError
+from cloudstore.values.options import VALUE_OPTIONS
 from cloudstore.values.place import Place
 from cloudstore.values.signing import Signer, signer_of
 from core.errors import (
@@ -379,6 +381,31 @@ def test_altered_content_under_a_right_signature_is_refused(store: Any) -> None:
     assert Fuse.decoded == 0
 
 
+def test_without_a_key_whoever_writes_says_what_is_decoded_and_how(store: Any) -> None:
+    at, evil = place(store), pickle.dumps("evil")
+    put(at, "value", "text")
+    rewrite(at, evil, codec="pickle", sha256=hashlib.sha256(evil).hexdigest(), bytes=str(len(evil)))
+    assert objects.load(at) == "evil"
+
+
+def test_what_a_signature_does_not_say(store: Any) -> None:
+    """An earlier value of the same key, one of another bucket, and the run that is named are accepted."""
+    at = place(store, secret=SECRET)
+    put(at, "earlier", run_id="run-1")
+    earlier = {"Bucket": store.bucket, "Key": "kept aside"}
+    store.client.copy_object(**earlier, CopySource={"Bucket": at.bucket, "Key": at.key})
+    put(at, "later", run_id="run-2")
+    assert objects.load(at) == "later"
+    store.client.copy_object(Bucket=at.bucket, Key=at.key, CopySource=earlier)
+    assert objects.load(at) == "earlier"
+    rewrite(at, run_id="forged")
+    assert objects.load(at) == "earlier"
+    other = f"other-{uuid.uuid4().hex}"
+    store.client.create_bucket(Bucket=other)
+    store.client.copy_object(Bucket=other, Key=at.key, CopySource={"Bucket": at.bucket, "Key": at.key})
+    assert objects.load(replace(at, bucket=other)) == "earlier"
+
+
 def test_a_former_key_is_accepted_and_not_signed_with(store: Any) -> None:
     put(place(store, secret=SECRET), b"1", "bytes")
     both = place(store, secret=OTHER_SECRET, former=SECRET)
@@ -400,11 +427,21 @@ def test_keys_come_from_the_environment_and_are_never_weak(monkeypatch: pytest.M
     signer = signer_of()
     assert signer is not None
     assert signer.sign("k", "c", "s") == Signer(SECRET).sign("k", "c", "s")
+    config_wins = signer_of(OTHER_SECRET)
+    assert config_wins is not None
+    assert config_wins.sign("k", "c", "s") == Signer(OTHER_SECRET).sign("k", "c", "s")
     assert SECRET not in f"{signer!r}{vars(Place(None, 'b', 'k', signer))}"  # type: ignore[arg-type]
     monkeypatch.delenv("CLOUDSTORE_SIGNING_KEY")
     monkeypatch.setenv("CLOUDSTORE_FORMER_SIGNING_KEY", SECRET)
     with pytest.raises(DagsterInvalidConfigError, match="former signing key but no signing_key"):
         signer_of()
+
+
+def test_the_key_is_a_secret_of_the_config() -> None:
+    assert {name for name, field in VALUE_OPTIONS.items() if field.is_secret} == {
+        "signing_key",
+        "former_signing_key",
+    }
 
 
 def test_no_two_texts_have_one_signature() -> None:

@@ -47,16 +47,22 @@ def test_what_is_read_seeks_from_its_own_beginning() -> None:
             assert (stream.seek(0, 2), stream.seek(10), stream.read()) == (16, 10, b"abcdef")
 
 
-def test_all_things_together_take_the_memory_of_one() -> None:
+@pytest.mark.parametrize(("memory_bytes", "size", "count"), [(2 * LARGE, LARGE, 20), (None, 7 << 20, 4)])
+def test_all_things_together_take_the_memory_of_one(memory_bytes: int | None, size: int, count: int) -> None:
+    """By default 16 MiB, which is what the documentation says."""
     tracemalloc.start()
     try:
-        with Spool(2 * LARGE) as spool:
-            for number in range(20):
-                assert written(spool, bytes([number]) * LARGE) == bytes([number]) * LARGE
+        with Spool() if memory_bytes is None else Spool(memory_bytes) as spool:
+            things = []
+            for number in range(count):
+                with spool.writing() as spooled:
+                    spooled.write(bytes([number]) * size)
+                things.append(spooled)
             held, _peak = tracemalloc.get_traced_memory()
+            assert [thing.reading().read(1) for thing in things] == [bytes([number]) for number in range(count)]
     finally:
         tracemalloc.stop()
-    assert held < 4 * LARGE
+    assert 2 * size <= held <= (memory_bytes or 16 << 20) + 100_000
 
 
 def test_the_file_of_a_spool_has_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

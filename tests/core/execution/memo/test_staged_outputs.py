@@ -28,7 +28,7 @@ from core.values.io_context import OutputContext
 from core.values.io_manager import stages_outputs
 
 if TYPE_CHECKING:
-    from conftest import Lab
+    from conftest import FilesystemLab, Lab
 
 StartPython = Callable[..., "subprocess.Popen[str]"]
 LARGE = 9 << 20  # two of these are more than a spool holds in memory
@@ -78,6 +78,29 @@ def test_what_is_stored_is_told_of_when_the_function_has_ended(lab: Lab) -> None
     told = [event.event_type_value for event in result.event_list if event.step_key == "gives"]
     given, stored = "STEP_OUTPUT", "HANDLED_OUTPUT"
     assert told[-8:] == [given, given, "ASSET_MATERIALIZATION", given, stored, stored, stored, "STEP_SUCCESS"]
+
+
+def test_what_was_stored_stays_when_storing_another_output_fails(
+    disk_lab: FilesystemLab,
+) -> None:
+    folder = disk_lab.folder / "versioned_outputs" / "gives"
+    blocked = folder / "second"
+
+    def compute() -> Iterator[Output]:
+        yield Output(1, "first")
+        yield Output(2, "second")
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            blocked.write_text("a file, where a folder has to be")
+
+    built = disk_lab.pipeline([gives(compute, "first", "second")])
+    with pytest.raises(OSError, match="second"):
+        disk_lab.run(built)
+    (stored,) = folder.glob("first/*")
+    inode = stored.stat().st_ino
+    blocked.unlink()
+    assert disk_lab.run(built).executed_step_keys == ["gives"]
+    assert [path.stat().st_ino for path in folder.glob("first/*")] == [inode]
 
 
 class Tagged(VersionedPickledObjectFilesystemIOManager):
