@@ -13,6 +13,7 @@ import pytest
 from cloudstore import transfer
 from cloudstore.testing import Fault
 from core.compute_logs.manager import ComputeIOType
+from core.errors import DagsterObjectStoreError
 from core.records.pipeline_run import PipelineRun
 
 STDOUT, STDERR = ComputeIOType.STDOUT, ComputeIOType.STDERR
@@ -106,3 +107,18 @@ def test_a_log_that_is_stored_between_two_looks_is_not_read_as_empty(lab: Any, m
     assert listed.is_set()
     assert (piece.data, piece.size) == ("hello", 5)
     assert Path(str(piece.path)).read_bytes() == b"hello"
+
+
+@pytest.mark.parametrize("is_gzipped", [False, True])
+@pytest.mark.parametrize("fault", [Fault.cut(), Fault.wrong_byte()], ids=str)
+def test_a_download_that_broke_off_is_not_taken_for_the_log(lab: Any, fault: Fault, is_gzipped: bool) -> None:
+    writer, reader = lab.manager(gzip=is_gzipped), lab.manager("there")
+    text = "".join(f"{number}\n" for number in range(100_000))
+    write(writer, text.encode())
+    assert writer.drain() == []
+    lab.proxy.inject(fault, operations="GetObject")
+    with pytest.raises(DagsterObjectStoreError):
+        reader.read_logs_file("run-1", "step", STDOUT)
+    assert [path for path in lab.left("there") if "step" in path or "partial" in path] == []
+    lab.proxy.clear()
+    assert "".join(piece.data for piece in reader.subscribe("run-1", "step", STDOUT)) == text

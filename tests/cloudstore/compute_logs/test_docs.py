@@ -60,3 +60,14 @@ def test_every_option_is_told(home: Path) -> None:
     told = set(re.findall(r"^\| `(\w+)` \|", DOCUMENT, re.MULTILINE))
     assert told == {"bucket", "prefix", "local_dir", "skip_empty_files", *LOG_OPTIONS}
     assert set(yaml.safe_load(OTHER_STORE)["compute_logs"]["config"]) & told
+
+
+@pytest.mark.parametrize(("name", "written"), re.findall(r"^\| `(\w+)` \| ([^|]*?) ?\|", DOCUMENT, re.MULTILINE))
+def test_every_default_is_told(name: str, written: str) -> None:
+    field = S3ComputeLogManager.config_type()[name]
+    if not field.has_default or field.default_value == []:
+        assert written in ("", "none") or name == "local_dir"
+        return
+    plain = written.strip("`").replace(" MiB", " * 1024 * 1024")
+    told = eval(plain, {"true": True, "false": False, "dagster": "dagster"})
+    assert (told, isinstance(told, bool)) == (field.default_value, isinstance(field.default_value, bool))

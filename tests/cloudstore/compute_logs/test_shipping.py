@@ -382,6 +382,22 @@ def test_nothing_of_a_run_comes_back_that_another_process_has_deleted(lab: Any) 
     assert lab.all_keys() == []
 
 
+def test_a_log_that_waits_on_one_machine_is_shipped_although_its_run_was_deleted_on_another(lab: Any) -> None:
+    lab.proxy.inject(Fault.error("AccessDenied"))
+    writer = lab.manager("here", skip_empty_files=True)
+    with writer.watch(RUN, "step"):
+        os.write(1, b"waits")
+    writer.finish_run(RUN)
+    assert writer.drain() != []
+    lab.proxy.clear()
+    elsewhere = lab.manager("there")
+    assert elsewhere.delete_logs("run-1") == []
+    assert writer.drain() == []
+    assert lab.logs() == {"step.out": b"waits"}
+    assert len(elsewhere.delete_logs("run-1")) == 1
+    assert lab.all_keys() == []
+
+
 def test_a_log_is_shortened_by_a_thread_that_ships(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     manager = lab.manager(max_log_bytes=8192, upload_interval=3600, skip_empty_files=True)
     by: list[str] = []

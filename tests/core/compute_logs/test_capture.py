@@ -196,6 +196,19 @@ def test_what_the_step_redirects_itself_stays_with_it(capture: OutputCapture, tm
     assert logs(tmp_path)[0] == b"ours\n"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere /dev/stdout is the descriptor itself")
+def test_what_truncates_the_output_truncates_the_log_and_appending_does_not(
+    capture: OutputCapture, tmp_path: Path
+) -> None:
+    for number, (redirection, left) in enumerate(
+        {"> /dev/stdout": b"more\n", ">> /dev/stdout": b"before\nmore\n", ">&1": b"before\nmore\n"}.items()
+    ):
+        with capture.capture(*files(tmp_path, str(number))):
+            os.write(1, b"before\n")
+            subprocess.run(["/bin/sh", "-c", f"echo more {redirection}"], check=True)
+        assert files(tmp_path, str(number))[0].read_bytes().lstrip(b"\0") == left, redirection
+
+
 class StepError(Exception):
     pass
 
