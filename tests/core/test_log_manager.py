@@ -84,7 +84,7 @@ def test_key_value_pairs_are_in_extra(collected: Collected) -> None:
     }
 
 
-@pytest.mark.parametrize("message", ["100%", "%s %d", "{a}", "", "two\nlines", 3, None, {"a": 1}])
+@pytest.mark.parametrize("message", ["100%", "%s %d", "{a}", "", "two\nlines", "\x1b[31m\u202e", 3, None, {"a": 1}])
 def test_messages_are_taken_as_they_are(message: object, collected: Collected) -> None:
     log, collector, stored = collected
     log.info(message)

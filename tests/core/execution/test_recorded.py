@@ -17,6 +17,7 @@ from core import (
     Output,
     StringSource,
     execute_pipeline,
+    execute_run,
     pipeline,
     reexecute_pipeline,
     solid,
@@ -88,6 +89,12 @@ def test_a_run_whose_secrets_are_not_kept_is_not_executed_again_without_them(ins
     assert said[1:] == [f"{place}.{name}{told}" for name in ("key", "pin", "free.a[0].token", "free.same")]
     assert instance.get_runs_count() == 1
     assert reexecute_pipeline(telling, parent, run_config(), instance=instance).success
+
+
+def test_a_run_that_is_stored_to_be_executed_later_keeps_its_config(instance: DagsterInstance) -> None:
+    stored = instance.create_run("telling", None, run_config())
+    assert instance.get_existing_run(stored.run_id).run_config == run_config()
+    assert execute_run(telling, stored, instance).output_for_solid("tells") == KEY
 
 
 def test_what_is_short_or_of_the_environment_is_left() -> None:

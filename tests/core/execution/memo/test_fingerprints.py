@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from core import (
     resource,
     versioned_filesystem_io_manager,
 )
+from core.definitions.version_strategy import CodeVersion
 from core.errors import DagsterInvariantViolationError
 
 if TYPE_CHECKING:
@@ -254,6 +256,25 @@ def test_a_strategy_gives_versions_to_those_without(disk_lab: FilesystemLab) -> 
     assert run(Fixed("1"), Fixed("2")) == []
     assert run(Fixed(None)) == ["given"]
     assert run(None) == ["given"]
+
+
+def test_a_strategy_is_asked_for_all_definitions_at_once(disk_lab: FilesystemLab) -> None:
+    asked: list[int] = []
+
+    class AtOnce(VersionStrategy):
+        def get_solid_version(self, solid_def: SolidDefinition) -> str | None:
+            raise AssertionError("one by one")
+
+        def versions_of(self, definitions: Sequence[Any]) -> list[CodeVersion]:
+            asked.append(len(definitions))
+            return [CodeVersion("1", dict) for _ in definitions]
+
+    mode = ModeDefinition(resource_defs=disk_lab.mode.resource_defs, version_strategy=AtOnce())
+    solids = [disk_lab.spelling_solid(f"s{number}", version=None) for number in range(5)]
+    built = PipelineDefinition(solids, mode_defs=[mode])
+    assert len(disk_lab.run(built).executed_step_keys) == 5
+    assert disk_lab.run(built).executed_step_keys == []
+    assert asked == [5, 5]
 
 
 def test_the_shipped_strategy_follows_the_code(disk_lab: FilesystemLab) -> None:

@@ -181,6 +181,8 @@ def test_two_placements_of_one_solid_are_kept_apart(disk_lab: FilesystemLab) -> 
     disk_lab.run(placed("one", "two"), one=1, two=2)
     again = disk_lab.run(placed("one", "two", "three"), one=1, two=2, three=1)
     assert again.executed_step_keys == ["three"]
+    versions = {each.rpartition("/")[2] for each in disk_lab.stored()}
+    assert len(versions) == 3, "the name of a solid is part of the version"
 
 
 def test_a_step_without_version_always_executes_and_so_does_what_depends_on_it(disk_lab: FilesystemLab) -> None:
