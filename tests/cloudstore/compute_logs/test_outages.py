@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from cloudstore.compute_logs import agenda
 from cloudstore.testing import Fault
 from core import DagsterInstance, execute_pipeline, pipeline, solid
 from core.records.pipeline_run import PipelineRun
@@ -239,6 +240,19 @@ def test_the_end_waits_for_a_store_that_comes_back(lab: Any) -> None:
     manager.dispose()
     assert list(lab.logs()) == ["step.out"]
     assert lab.left() == []
+
+
+def test_the_end_waits_some_seconds_for_a_store_that_does_not_come_back(
+    monkeypatch: pytest.MonkeyPatch, lab: Any, closed_port: int
+) -> None:
+    assert agenda._SECONDS_OF_HOPE == 10.0, "which the documentation says"
+    monkeypatch.setattr(agenda, "_SECONDS_OF_HOPE", 0.3)
+    manager = lab.manager(endpoint_url=f"http://127.0.0.1:{closed_port}", exit_timeout_seconds=LONG_SECONDS)
+    many(manager, ["step"])
+    started = time.monotonic()
+    manager.dispose()
+    assert time.monotonic() - started < MOST_SECONDS
+    assert lab.left() != []
 
 
 def test_drain_takes_as_long_as_the_store_does(lab: Any) -> None:
