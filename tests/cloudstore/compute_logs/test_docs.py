@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from cloudstore import S3ComputeLogManager
+from cloudstore.client.options import S3_OPTIONS
 from cloudstore.compute_logs.options import LOG_OPTIONS
 from core import DagsterInstance
 from core.compute_logs.local import LocalComputeLogManager
@@ -59,6 +60,7 @@ def test_the_example_for_another_store_ships_there(home: Path, embedded: Any, mo
 def test_every_option_is_told(home: Path) -> None:
     told = set(re.findall(r"^\| `(\w+)` \|", DOCUMENT, re.MULTILINE))
     assert told == {"bucket", "prefix", "local_dir", "skip_empty_files", *LOG_OPTIONS}
+    assert set(S3ComputeLogManager.config_type()) == told | set(S3_OPTIONS)
     assert set(yaml.safe_load(OTHER_STORE)["compute_logs"]["config"]) & told
 
 
