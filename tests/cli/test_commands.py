@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -73,6 +74,20 @@ def test_a_run_shows_what_it_does_and_is_kept(project: Project) -> None:
         read = project.command("logs", run_id[:6], step)
         assert (read.returncode, read.stdout, read.stderr) == (0, stdout, "")
         assert project.command("logs", run_id, step, "--stderr").stdout == stderr
+
+
+def test_every_command_about_logs_that_the_page_tells(project: Project) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "compute-logs.md").read_text("utf-8")
+    block, _, _ = page.partition("```\n")[2].partition("```")
+    commands = [line.partition("#")[0].split() for line in block.splitlines()]
+    assert len(commands) == 6
+    run_id = project.run_id(project.run())
+    for name, *arguments in commands:
+        assert name == "cloudstore"
+        done = project.command(*({"RUN": run_id, "STEP": "clean"}.get(each, each) for each in arguments))
+        assert done.returncode == 0, done.stderr
+        printed = "a warning of clean\n" if "--stderr" in arguments else "cleaning Months [1, 2]\n"
+        assert done.stdout.startswith("All compute logs" if "drain" in arguments else printed)
 
 
 def test_without_a_home_a_run_runs_and_nothing_is_kept(project: Project) -> None:

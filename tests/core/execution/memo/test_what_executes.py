@@ -320,6 +320,15 @@ def test_other_credentials_of_the_store_are_no_change(lab: Lab) -> None:
     assert lab.run(joined(lab)).executed_step_keys == []
 
 
+def test_the_key_that_signs_values_is_no_part_of_their_versions(s3_lab: S3Lab) -> None:
+    s3_lab.run(joined(s3_lab))
+    unsigned = s3_lab.stored()
+    s3_lab.resources["io_manager"]["config"]["signing_key"] = "an example of a key"
+    assert len(s3_lab.run(joined(s3_lab)).executed_step_keys) == 6
+    assert s3_lab.stored() == unsigned
+    assert s3_lab.run(joined(s3_lab)).executed_step_keys == []
+
+
 def test_the_tag_of_a_pipeline_makes_its_runs_memoized(disk_lab: FilesystemLab) -> None:
     @pipeline(mode_defs=[disk_lab.mode], tags={MEMOIZED_RUN_TAG: "true"})
     def tagged() -> None:
