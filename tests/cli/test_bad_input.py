@@ -290,6 +290,21 @@ def test_a_config_file_that_is_no_mapping(project: Project) -> None:
     refusal(project.run("-c", "list.yaml"), "list.yaml must hold a mapping, not a list")
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(".inf", "the number inf"), ("{2020: 1}", "the key 2020"), ("[{yes: {true: 1}}]", "the key True")],
+)
+def test_a_config_file_with_what_is_not_recorded(project: Project, value: str, said: str) -> None:
+    project.write(
+        "loose.py",
+        "from core import pipeline, solid\n\n@solid(config_schema=dict)\ndef s(_):\n    return 1\n\n"
+        "@pipeline\ndef p():\n    s()\n",
+    )
+    project.write("odd.yaml", f"solids:\n  s:\n    config: {{a: {value}}}")
+    done = project.command("run", "-f", "loose.py", "-c", "odd.yaml")
+    refusal(done, "odd.yaml, line 3: solids.s.config.a", f"{said} is not recorded as it is")
+
+
 @pytest.mark.parametrize("setting", ["solids", "=1", "solids..clean=1"])
 def test_a_setting_without_a_path_or_value(project: Project, setting: str) -> None:
     refusal(project.run("--set", setting), "--set expects a.b.c=value", repr(setting))

@@ -37,8 +37,8 @@ def before(_):
 
 @solid(required_resource_keys={"tool"})
 def waits(_, value):
-    if KIND == "ignores":
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if KIND == "says nothing of its end":
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
     print("waits", flush=True)
     if KIND == "retries":
         raise RetryRequested(max_retries=1, seconds_to_wait=60)
@@ -131,6 +131,14 @@ def test_a_process_that_does_not_heed_is_waited_for_as_long_as_is_said(project: 
     assert f"Run {run_id} still runs after 0 s: process {process.pid} has not heeded SIGTERM yet." in done.stderr
     assert process.poll() is None
     assert only_run(project) == (run_id, PipelineRunStatus.CANCELING)
+
+
+def test_of_a_process_that_says_nothing_of_its_end_it_is_recorded(project: Project, start: Start) -> None:
+    process = start("says nothing of its end")
+    run_id, _ = only_run(project)
+    assert project.command("runs", "cancel", run_id).returncode == 0
+    assert process.wait(60) == -signal.SIGTERM
+    assert only_run(project) == (run_id, PipelineRunStatus.CANCELED)
 
 
 def test_a_living_run_is_deleted_by_nobody_whatever_its_status_says(project: Project, start: Start) -> None:

@@ -195,6 +195,27 @@ def test_a_second_signal_ends_a_teardown_that_hangs_and_the_run_is_canceled(
     assert _status_in(home) == [PipelineRunStatus.CANCELED]
 
 
+def test_a_signal_waits_while_the_end_of_a_run_is_recorded(tmp_path: Path, start_program: Start) -> None:
+    home = str(tmp_path / "home")
+
+    def work(tell: Tell) -> None:
+        for number in SIGNALS.values():
+            signal.signal(number, signal.SIG_DFL)
+
+        def on_event(event: Any) -> None:
+            if event.event_type_value == "PIPELINE_SUCCESS":
+                os.kill(os.getpid(), signal.SIGTERM)
+                tell("the signal waits")
+
+        with DagsterInstance.local_temp(home) as instance:
+            execute_pipeline(_waiting_pipeline("", tell), instance=instance, on_event=on_event)
+
+    program = start_program(work)
+    assert program.end() == 143
+    assert program.told["the signal waits"] == 1
+    assert _status_in(home) == [PipelineRunStatus.SUCCESS]
+
+
 def test_a_step_that_drops_the_exception_is_the_last_one(tmp_path: Path, start_program: Start) -> None:
     home = str(tmp_path / "home")
     program = start_program(_executed(home, "swallowed"))
