@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import msgspec
 
+from core.errors import DagsterInvariantViolationError
 from core.events.metadata import EventMetadataEntry
 from core.events.user_events import DEFAULT_OUTPUT, AssetKey, AssetMaterialization, ExpectationResult
-from core.serdes import SerializableErrorInfo
+from core.serdes import SerializableErrorInfo, from_json, to_json
 from core.usage import Usage
 
 
@@ -279,6 +282,28 @@ class PipelineCanceledData(msgspec.Struct, frozen=True, tag=True):
     """PIPELINE_CANCELED: the error that ended the run."""
 
     error: SerializableErrorInfo | None = None
+
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+def as_recorded(data: T, what: str) -> T:
+    """A payload that holds what users gave, as it will be read from the log: with plain numbers and text in it.
+
+    Args:
+        data: the payload.
+        what: what the user gave, for the message.
+
+    Raises:
+        DagsterInvariantViolationError: it could not be written or read, which would cost the run its whole log.
+    """
+    try:
+        return from_json(type(data), to_json(data, replace_surrogates=True))
+    except (msgspec.ValidationError, DagsterInvariantViolationError, ValueError) as error:
+        raise DagsterInvariantViolationError(
+            f"{what} cannot be recorded: {str(error).rstrip('.')}. Give labels and descriptions that are text, and "
+            "metadata that JSON can hold."
+        ) from error
 
 
 EventSpecificData = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from functools import cache
 from pathlib import PurePath
 from typing import Any, TypeVar, cast
@@ -15,14 +15,28 @@ from core.errors import DagsterInvariantViolationError
 T = TypeVar("T")
 
 
+_PLAIN_TYPES: tuple[tuple[type, Callable[[Any], object]], ...] = (
+    (str, str.__str__),
+    (int, int.__int__),
+    (float, float.__float__),
+)
+"""What instances of subclasses are stored as, whatever these say of themselves."""
+
+
 def _plain(value: object) -> object:
     """JSON for what msgspec does not know: the user's own values inside configs and tags."""
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, PurePath):
         return str(value)
+    for plain, as_plain in _PLAIN_TYPES:
+        if isinstance(value, plain):
+            return as_plain(value)
+    if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
+        return value.item()  # type: ignore[attr-defined]  # a number, which JSON may hold or not
     raise DagsterInvariantViolationError(
-        f"A {type(value).__name__} cannot be stored as JSON; use str, int, float, bool, None, dict and list."
+        f"A value of type {type(value).__name__} cannot be stored as JSON; use str, int, float, bool, None, dict and "
+        "list."
     )
 
 

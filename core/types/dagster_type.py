@@ -64,12 +64,17 @@ class DagsterType:
 
         Raises:
             DagsterTypeCheckError: the check function raised.
-            DagsterInvalidDefinitionError: it returned something other than a bool or a TypeCheck.
+            DagsterInvalidDefinitionError: it returned something other than a bool or a TypeCheck of a bool and text.
         """
         with user_code_error_boundary(DagsterTypeCheckError, f"The type check of {self.display_name} raised"):
             answer = self._type_check_fn(context, value)
         if isinstance(answer, TypeCheck):
-            return answer
+            if isinstance(answer.success, bool) and isinstance(answer.description, str | None):
+                return answer
+            raise DagsterInvalidDefinitionError(
+                f"The TypeCheck of {self.display_name} must have True or False as success and text as description; it "
+                f"has {answer.success!r} and {answer.description!r}."
+            )
         if isinstance(answer, bool):
             why = None if answer else f"expected a value of type {self.display_name}, got {show_value(value)}"
             return TypeCheck(answer, why)

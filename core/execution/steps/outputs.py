@@ -21,6 +21,7 @@ from core.events.payloads import (
     StepMaterializationData,
     StepOutputData,
     StepOutputHandle,
+    as_recorded,
 )
 from core.events.records import DagsterEvent
 from core.events.user_events import USER_EVENT_TYPES, AssetMaterialization, ExpectationResult, Output, UserEvent
@@ -87,9 +88,10 @@ class OutputHandler:
         elif isinstance(event, AssetMaterialization):
             self._record_materialization(event)
         elif isinstance(event, ExpectationResult):
-            label = event.label or "an expectation"
-            message = f"Expectation {label!r} {'passed' if event.success else 'failed'}."
-            self._record("STEP_EXPECTATION_RESULT", message, StepExpectationResultData.of(event))
+            data = as_recorded(StepExpectationResultData.of(event), self._said("an ExpectationResult"))
+            label = data.label or "an expectation"
+            message = f"Expectation {label!r} {'passed' if data.success else 'failed'}."
+            self._record("STEP_EXPECTATION_RESULT", message, data)
 
     def finish(self) -> None:
         """Called when the function has ended: stores what it gave.
@@ -133,11 +135,10 @@ class OutputHandler:
         output_def = self._definition(handle)
         check = output_def.dagster_type.type_check(self._context, output.value)
         version = self._context.pipeline_context.execution_plan.versions.get(handle)
-        self._record(
-            "STEP_OUTPUT",
-            f"Gave output {handle.name_in_step!r}.",
-            StepOutputData(handle, check.success, check.description, version, output.metadata_entries),
-        )
+        data = StepOutputData(handle, check.success, check.description, version, output.metadata_entries)
+        if output.metadata_entries:
+            data = as_recorded(data, self._said(f"output {handle.name_in_step!r} with metadata"))
+        self._record("STEP_OUTPUT", f"Gave output {handle.name_in_step!r}.", data)
         if not check.success:
             raise DagsterTypeCheckDidNotPass(
                 f"Output {handle.name_in_step!r} of step {handle.step_key!r}: {check.description}.",
@@ -183,11 +184,17 @@ class OutputHandler:
             storing.is_given,
             handle.mapping_key,
         )
+        if entries or not isinstance(address, str | None) or not isinstance(storing.stamp, str | None):
+            data = as_recorded(data, f"What {key!r} told of output {handle.name_in_step!r}")
         self._record("HANDLED_OUTPUT", message, data)
 
     def _record_materialization(self, materialization: AssetMaterialization) -> None:
-        message = materialization.description or f"Made {'/'.join(materialization.asset_key.path)}."
-        self._record("ASSET_MATERIALIZATION", message, StepMaterializationData.of(materialization))
+        data = as_recorded(StepMaterializationData.of(materialization), self._said("an AssetMaterialization"))
+        message = data.description or f"Made {'/'.join(data.asset_path)}."
+        self._record("ASSET_MATERIALIZATION", message, data)
+
+    def _said(self, what: str) -> str:
+        return f"Solid {self._context.solid_def.name!r} gave {what} that"
 
     def _record(self, event_type: str, message: str, data: EventSpecificData) -> None:
         self._events.append(self._context.record(event_type, message, data))

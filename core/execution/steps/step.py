@@ -11,6 +11,7 @@ from typing import Any
 
 from core.errors import (
     DagsterExecutionStepExecutionError,
+    DagsterInvariantViolationError,
     DagsterUserCodeExecutionError,
     user_code_error_boundary,
 )
@@ -19,6 +20,7 @@ from core.events.payloads import (
     StepFailureData,
     StepRetryData,
     StepSuccessData,
+    as_recorded,
 )
 from core.events.records import DagsterEvent
 from core.events.user_events import Failure, RetryRequested
@@ -146,5 +148,10 @@ def _record_failure(step_context: StepContext, error: BaseException, duration_ms
     description = failed.description if isinstance(failed, Failure) else None
     entries = failed.metadata_entries if isinstance(failed, Failure) else ()
     data = StepFailureData(info, duration_ms, usage, description, entries)
+    if description is not None or entries:
+        try:
+            data = as_recorded(data, "What the Failure says")
+        except DagsterInvariantViolationError as fault:
+            data = StepFailureData(info, duration_ms, usage, f"{description} ({fault})")
     how = f"failed: {error}" if isinstance(error, Exception) else f"was ended by {what_ended(error)}."
     return step_context.record("STEP_FAILURE", f"Step {step_context.step.key!r} {how}", data, info)
