@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from core.forks import ending_forked_children
+
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
@@ -111,7 +113,9 @@ class _Worker(threading.Thread):
             except IndexError:
                 return
             try:
-                future.set_result(function())
+                with ending_forked_children():  # a child of a call's would go on with the next one, and fork again
+                    answer = function()
+                future.set_result(answer)
             except BaseException as error:  # noqa: BLE001  raised again where the answer is asked for
                 future.set_exception(error)
 

@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from core.forks import ending_forked_children
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -76,7 +78,7 @@ class _LoopInThread:
 
         future = None
         try:
-            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+            future = asyncio.run_coroutine_threadsafe(_ended_in_children(coroutine), self._loop)
             return future.result()
         except BaseException:
             if future is None or not future.done():
@@ -90,6 +92,12 @@ class _LoopInThread:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _ended_in_children(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """What the coroutine returns; a child that it forks ends where it comes out of it, since no loop runs there."""
+    with ending_forked_children():
+        return await coroutine
 
 
 async def _end_all() -> None:

@@ -274,3 +274,22 @@ def test_contents_in_memory_together_take_what_is_allowed_or_are_alone() -> None
     assert not any(thread.is_alive() for thread in threads)
     assert len(most) == 8 * 30
     assert [each for each in most if sum(each) > 100 and len([size for size in each if size]) > 1] == []
+
+
+def test_a_child_that_a_call_forks_ends_where_it_comes_out_of_it() -> None:
+    """It would go on with the calls that wait, and fork again."""
+    parent, codes = os.getpid(), []
+
+    def fork(called: str, name: str) -> None:
+        if called != "load" or os.getpid() != parent:
+            return
+        child = os.fork()
+        if child:
+            codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        elif name == NAMES[0]:
+            raise SystemExit(7)
+
+    manager = InMemory(fork)
+    assert execute_pipeline(fan_in(manager)).success
+    assert manager.values["result"] == list(range(COUNT))
+    assert sorted(codes) == [0] * (COUNT - 1) + [7]
