@@ -128,9 +128,69 @@ from core.values.io_context import InputContext, OutputContext, build_input_cont
 from core.values.io_manager import IOManager
 
 if TYPE_CHECKING:
+    from core.repositories import RepositoryDefinition, repository
+    from core.schedules import (
+        AssetSensorDefinition,
+        Partition,
+        PartitionScheduleDefinition,
+        PartitionSetDefinition,
+        RunRequest,
+        ScheduleDefinition,
+        ScheduleEvaluationContext,
+        ScheduleExecutionContext,
+        SensorDefinition,
+        SensorEvaluationContext,
+        SensorExecutionContext,
+        SkipReason,
+        asset_sensor,
+        build_schedule_context,
+        build_sensor_context,
+        create_offset_partition_selector,
+        daily_schedule,
+        date_partition_range,
+        hourly_schedule,
+        identity_partition_selector,
+        monthly_schedule,
+        schedule,
+        sensor,
+        weekly_schedule,
+    )
     from core.versions.source_hash import SourceHashVersionStrategy
-else:  # reads source code; most pipelines never ask for that
-    __getattr__ = lazy.lazy_names(__name__, {"SourceHashVersionStrategy": "core.versions.source_hash"})
+else:  # most pipelines ask for none of these
+    _SCHEDULES = (
+        "AssetSensorDefinition",
+        "Partition",
+        "PartitionScheduleDefinition",
+        "PartitionSetDefinition",
+        "RunRequest",
+        "ScheduleDefinition",
+        "ScheduleEvaluationContext",
+        "ScheduleExecutionContext",
+        "SensorDefinition",
+        "SensorEvaluationContext",
+        "SensorExecutionContext",
+        "SkipReason",
+        "asset_sensor",
+        "build_schedule_context",
+        "build_sensor_context",
+        "create_offset_partition_selector",
+        "daily_schedule",
+        "date_partition_range",
+        "hourly_schedule",
+        "identity_partition_selector",
+        "monthly_schedule",
+        "schedule",
+        "sensor",
+        "weekly_schedule",
+    )
+    __getattr__ = lazy.lazy_names(
+        __name__,
+        {
+            "SourceHashVersionStrategy": "core.versions.source_hash",
+            **dict.fromkeys(("RepositoryDefinition", "repository"), "core.repositories"),
+            **dict.fromkeys(_SCHEDULES, "core.schedules"),
+        },
+    )
 
 __all__ = [
     # definitions
@@ -257,6 +317,33 @@ __all__ = [
     "mem_io_manager",
     "register_codec",
     "versioned_filesystem_io_manager",
+    # schedules, sensors, partitions, repositories
+    "AssetSensorDefinition",
+    "Partition",
+    "PartitionScheduleDefinition",
+    "PartitionSetDefinition",
+    "RepositoryDefinition",
+    "RunRequest",
+    "ScheduleDefinition",
+    "ScheduleEvaluationContext",
+    "ScheduleExecutionContext",
+    "SensorDefinition",
+    "SensorEvaluationContext",
+    "SensorExecutionContext",
+    "SkipReason",
+    "asset_sensor",
+    "build_schedule_context",
+    "build_sensor_context",
+    "create_offset_partition_selector",
+    "daily_schedule",
+    "date_partition_range",
+    "hourly_schedule",
+    "identity_partition_selector",
+    "monthly_schedule",
+    "repository",
+    "schedule",
+    "sensor",
+    "weekly_schedule",
     # loggers
     "colored_console_logger",
     "json_console_logger",

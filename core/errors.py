@@ -30,7 +30,10 @@ DagsterError
     ├── DagsterExecutionHandleOutputError    an IO manager's handle_output
     ├── DagsterResourceFunctionError         a resource, IO manager or logger function
     ├── DagsterTypeCheckError                a type check function
-    └── DagsterConfigMappingFunctionError    a function given to `configured`
+    ├── DagsterConfigMappingFunctionError    a function given to `configured`
+    ├── ScheduleExecutionError               a function of a schedule
+    ├── SensorExecutionError                 a function of a sensor
+    └── PartitionExecutionError              a function of a partition set
 
 DagsterExecutionInterruptedError is a BaseException, as KeyboardInterrupt is; so is its subclass DagsterTerminatedError.
 """
@@ -135,6 +138,10 @@ class DagsterExecutionStepNotFoundError(DagsterError, LookupError):
     def __init__(self, message: str, step_keys: Sequence[str] = ()) -> None:
         self.step_keys = tuple(step_keys)
         super().__init__(message)
+
+
+class DagsterUnknownPartitionError(DagsterError, LookupError):
+    """A partition set has no partition of that name."""
 
 
 class DagsterStepOutputNotFoundError(DagsterError, LookupError):
@@ -290,6 +297,18 @@ class DagsterTypeCheckError(DagsterUserCodeExecutionError):
 
 class DagsterConfigMappingFunctionError(DagsterUserCodeExecutionError):
     """A function given to `configured` raised."""
+
+
+class ScheduleExecutionError(DagsterUserCodeExecutionError):
+    """A function of a schedule raised."""
+
+
+class SensorExecutionError(DagsterUserCodeExecutionError):
+    """A function of a sensor raised."""
+
+
+class PartitionExecutionError(DagsterUserCodeExecutionError):
+    """A function of a partition set raised."""
 
 
 def user_code_error_boundary(

@@ -11,6 +11,11 @@ STEP_SELECTION_TAG = "dagster/step_selection"
 SOLID_SELECTION_TAG = "dagster/solid_selection"
 PRESET_NAME_TAG = "dagster/preset_name"
 PRIORITY_TAG = "dagster/priority"
+SCHEDULE_NAME_TAG = "dagster/schedule_name"
+SENSOR_NAME_TAG = "dagster/sensor_name"
+RUN_KEY_TAG = "dagster/run_key"
+PARTITION_NAME_TAG = "dagster/partition"
+PARTITION_SET_TAG = "dagster/partition_set"
 
 HIDDEN_TAG_PREFIX = "."  # notes of the system about one run: never shown, and not copied to re-executions
 COMPUTE_LOGS_PRUNED_TAG = ".cloudstore/compute_logs_pruned"  # when, in ISO 8601

@@ -1,0 +1,90 @@
+"""What an evaluation of a schedule or sensor says: the runs it asks for, or why it asks for none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from inspect import isgenerator
+from typing import Any
+
+import msgspec
+
+from core.errors import DagsterInvariantViolationError
+from core.events.user_events import normalize_tags
+
+
+class RunRequest(msgspec.Struct, frozen=True):
+    """A run that a schedule or sensor asks for.
+
+    Attributes:
+        run_key: names the run: a schedule or sensor gets at most one run of each key. None asks for one every time.
+        run_config: of the run.
+        tags: of the run; values that are not text become JSON.
+        job_name: the target, where a sensor has several; its only one by default.
+
+    >>> RunRequest("2021-05-01", tags={"tries": 3}).tags
+    {'tries': '3'}
+    """
+
+    run_key: str | None = None
+    run_config: Mapping[str, Any] = {}
+    tags: Mapping[str, str] = {}
+    job_name: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.run_key is not None and not isinstance(self.run_key, str):
+            raise DagsterInvariantViolationError(
+                f"The run_key of a RunRequest must be text or None; it is {self.run_key!r}."
+            )
+        msgspec.structs.force_setattr(self, "run_config", dict(self.run_config or {}))
+        msgspec.structs.force_setattr(self, "tags", normalize_tags(self.tags, "a RunRequest"))
+
+
+class SkipReason(msgspec.Struct, frozen=True):
+    """Why an evaluation asks for no run.
+
+    Attributes:
+        skip_message: for people.
+    """
+
+    skip_message: str | None = None
+
+
+class Evaluation(msgspec.Struct, frozen=True):
+    """What an evaluation of a schedule or sensor came to.
+
+    Attributes:
+        run_requests: the runs asked for, in order; none where it skipped.
+        skip_message: why it asks for none, where it says.
+        cursor: how far a sensor has looked now; None of a schedule, and of a sensor that never set one.
+    """
+
+    run_requests: tuple[RunRequest, ...] = ()
+    skip_message: str | None = None
+    cursor: str | None = None
+
+
+def as_evaluation(given: Any, described: str) -> Evaluation:
+    """What an evaluation function returned or yielded, checked.
+
+    Args:
+        given: None, a RunRequest, a SkipReason, or an iterable of them.
+        described: the schedule or sensor, for messages.
+
+    Raises:
+        DagsterInvariantViolationError: something else is given, or both runs and a reason to skip.
+    """
+    if given is None:
+        return Evaluation()
+    items = list(given) if isgenerator(given) or isinstance(given, list | tuple) else [given]
+    bad = [item for item in items if not isinstance(item, RunRequest | SkipReason)]
+    if bad:
+        raise DagsterInvariantViolationError(
+            f"The function of {described} gave {bad[0]!r}; return or yield a RunRequest or a SkipReason."
+        )
+    requests = tuple(item for item in items if isinstance(item, RunRequest))
+    reasons = [item for item in items if isinstance(item, SkipReason)]
+    if reasons and (requests or len(reasons) > 1):
+        raise DagsterInvariantViolationError(
+            f"The function of {described} gave a SkipReason beside other results; a SkipReason stands alone."
+        )
+    return Evaluation(requests, reasons[0].skip_message if reasons else None)

@@ -1,0 +1,202 @@
+"""Sensors: runs of a pipeline when something has happened outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from core.definitions.configurable import check_name
+from core.errors import DagsterInvalidDefinitionError, SensorExecutionError, user_code_error_boundary
+from core.events.user_events import AssetKey
+from core.records.tags import RUN_KEY_TAG, SENSOR_NAME_TAG
+from core.schedules.contexts import SensorEvaluationContext, call_with
+from core.schedules.cron_schedule import tagged, target_name
+from core.schedules.requests import Evaluation, as_evaluation
+
+DEFAULT_SENSOR_SECONDS = 30
+
+
+class SensorDefinition:
+    """Looks again and again whether there is something to run a pipeline for.
+
+    Args:
+        name: of the sensor.
+        evaluation_fn: from the context to RunRequests, a SkipReason or None.
+        pipeline_name: the pipeline.
+        solid_selection: the solids to execute; all by default.
+        mode: of the runs; "default" by default.
+        minimum_interval_seconds: between two evaluations, at least; 30 by default.
+        description: for people.
+        job: what is run, where it is given as an object with a name and not as `pipeline_name`.
+
+    Raises:
+        DagsterInvalidDefinitionError: the name or the interval is none, or there is nothing to run.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        evaluation_fn: Callable[..., Any],
+        pipeline_name: str | None = None,
+        solid_selection: Sequence[str] | None = None,
+        mode: str | None = None,
+        minimum_interval_seconds: int | None = None,
+        description: str | None = None,
+        job: Any = None,
+    ) -> None:
+        self.name = check_name(name, "sensor")
+        self.pipeline_name = target_name(pipeline_name, job, f"sensor {name!r}")
+        self.job = job
+        self.solid_selection = None if solid_selection is None else list(solid_selection)
+        self.mode = mode or "default"
+        self.minimum_interval_seconds = (
+            DEFAULT_SENSOR_SECONDS if minimum_interval_seconds is None else minimum_interval_seconds
+        )
+        if isinstance(self.minimum_interval_seconds, bool) or not self.minimum_interval_seconds >= 0:
+            raise DagsterInvalidDefinitionError(
+                f"minimum_interval_seconds of sensor {name!r} is {minimum_interval_seconds!r}; give seconds, 0 or more."
+            )
+        self.description = description
+        self._evaluation_fn = evaluation_fn
+
+    def evaluate_tick(self, context: SensorEvaluationContext) -> Evaluation:
+        """What the sensor asks for now.
+
+        Args:
+            context: with how far the sensor has looked; see `build_sensor_context`.
+
+        Returns:
+            Evaluation: the runs, each with tags that name the sensor and the run's key; or why there are none; and the
+            cursor.
+
+        Raises:
+            SensorExecutionError: the function raised.
+            DagsterInvariantViolationError: it gave something else than RunRequests or a SkipReason.
+        """
+        with user_code_error_boundary(SensorExecutionError, f"The function of sensor {self.name!r} raised"):
+            given = call_with(self._evaluation_fn, context)
+            given = list(given) if isinstance(given, Iterator) else given
+        evaluation = as_evaluation(given, f"sensor {self.name!r}")
+        requests = [tagged(each, SENSOR_NAME_TAG, self.name) for each in evaluation.run_requests]
+        keyed = tuple(tagged(each, RUN_KEY_TAG, each.run_key) if each.run_key else each for each in requests)
+        return Evaluation(keyed, evaluation.skip_message, context.cursor)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r}, {self.pipeline_name!r})"
+
+
+def sensor(
+    pipeline_name: str | None = None,
+    name: str | None = None,
+    solid_selection: Sequence[str] | None = None,
+    mode: str | None = None,
+    minimum_interval_seconds: int | None = None,
+    description: str | None = None,
+    job: Any = None,
+) -> Callable[[Callable[..., Any]], SensorDefinition]:
+    """Decorator: a function from the context to RunRequests or a SkipReason becomes a SensorDefinition.
+
+    >>> from core import RunRequest
+    >>> @sensor(pipeline_name="orders")
+    ... def new_files(context):
+    ...     yield RunRequest("orders.csv")
+    >>> new_files.minimum_interval_seconds
+    30
+    """
+
+    def make(function: Callable[..., Any]) -> SensorDefinition:
+        return SensorDefinition(
+            name or function.__name__,
+            function,
+            pipeline_name,
+            solid_selection,
+            mode,
+            minimum_interval_seconds,
+            description or function.__doc__,
+            job,
+        )
+
+    return make
+
+
+class AssetSensorDefinition(SensorDefinition):
+    """A sensor that is asked once for each newest materialization of an asset.
+
+    Its cursor is the number of the last materialization it was asked for.
+
+    Args:
+        name: of the sensor.
+        asset_key: the asset.
+        pipeline_name: the pipeline.
+        asset_materialization_fn: from the context and the event to RunRequests or a SkipReason.
+        solid_selection: see `SensorDefinition`.
+        mode: see `SensorDefinition`.
+        minimum_interval_seconds: see `SensorDefinition`.
+        description: see `SensorDefinition`.
+        job: see `SensorDefinition`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        asset_key: AssetKey,
+        pipeline_name: str | None,
+        asset_materialization_fn: Callable[[SensorEvaluationContext, Any], Any],
+        solid_selection: Sequence[str] | None = None,
+        mode: str | None = None,
+        minimum_interval_seconds: int | None = None,
+        description: str | None = None,
+        job: Any = None,
+    ) -> None:
+        self.asset_key = asset_key
+
+        def evaluate(context: SensorEvaluationContext) -> Any:
+            after = int(context.cursor) if context.cursor else None
+            newest = context.instance.events_for_asset_key(asset_key, after_cursor=after, limit=1)
+            if not newest:
+                return None
+            [(cursor, entry)] = newest
+            given = asset_materialization_fn(context, entry)
+            given = list(given) if isinstance(given, Iterator) else given
+            context.update_cursor(str(cursor))
+            return given
+
+        super().__init__(
+            name, evaluate, pipeline_name, solid_selection, mode, minimum_interval_seconds, description, job
+        )
+
+
+def asset_sensor(
+    asset_key: AssetKey,
+    pipeline_name: str | None = None,
+    name: str | None = None,
+    solid_selection: Sequence[str] | None = None,
+    mode: str | None = None,
+    minimum_interval_seconds: int | None = None,
+    description: str | None = None,
+    job: Any = None,
+) -> Callable[[Callable[[SensorEvaluationContext, Any], Any]], AssetSensorDefinition]:
+    """Decorator: a function from the context and the event of a materialization becomes an AssetSensorDefinition.
+
+    >>> from core import AssetKey
+    >>> @asset_sensor(AssetKey("orders"), pipeline_name="report")
+    ... def orders_changed(context, event):
+    ...     return RunRequest(event.run_id)
+    >>> orders_changed.asset_key
+    AssetKey(['orders'])
+    """
+
+    def make(function: Callable[[SensorEvaluationContext, Any], Any]) -> AssetSensorDefinition:
+        return AssetSensorDefinition(
+            name or function.__name__,
+            asset_key,
+            pipeline_name,
+            function,
+            solid_selection,
+            mode,
+            minimum_interval_seconds,
+            description or function.__doc__,
+            job,
+        )
+
+    return make
