@@ -11,6 +11,7 @@ DagsterError
 ├── DagsterRunAlreadyExists
 ├── DagsterRunConflict                       a stored run is being executed already, or has ended
 ├── DagsterExecutionStepNotFoundError        (also a LookupError)
+├── DagsterUnknownPartitionError             a partition set has no partition of that name (also a LookupError)
 ├── DagsterStepOutputNotFoundError           (also a LookupError)
 ├── DagsterUnknownResourceError              (also an AttributeError)
 ├── DagsterUnmetExecutorRequirementsError

@@ -34,9 +34,9 @@ def date_partition_range(
 ) -> PartitionsInTime:
     """Partitions in time, for the `partition_fn` of a partition set.
 
-    Each begins where clocks of the timezone show the next day, week, month or year; hours are hours that pass, so that
-    a day on which the clocks are changed has 23 or 25 of them. Where the clocks show an hour twice, the name of the
-    second one ends with its distance from UTC.
+    Each begins where clocks of the timezone show the next hour, day, week, month or year. A day on which the clocks are
+    changed has 23 or 25 hours; where they show an hour twice, the name of the second one ends with its distance from
+    UTC.
 
     Args:
         start: when the first one begins; without a timezone of its own on the clocks of `timezone`.
@@ -126,7 +126,10 @@ class PartitionsInTime:
 
     def _beginning(self, number: int) -> datetime:
         if self._unit == "hours":
-            return self._instant(self._first) + timedelta(hours=number)
+            moment = self._instant(self._first) + timedelta(hours=number)
+            while minutes := (self._first.minute - moment.astimezone(self._clocks).minute) % 60:
+                moment += timedelta(minutes=minutes)  # clocks were changed by half an hour, say
+            return moment
         # What clocks show is counted, not instants: after a midnight that they skip come midnights again.
         return self._instant(later_on_clocks(self._first, self._unit, number))
 

@@ -44,8 +44,14 @@ def test_partitions_follow_each_other_without_gap_or_repetition(
     assert all(value.tzinfo == ZoneInfo(zone) for value in values)
     assert all(moment <= now for moment in moments)
     if moments and unit == "hours":
-        assert {later - earlier for earlier, later in pairwise(moments)} <= {timedelta(hours=1)}
-        assert timedelta(0) <= now - moments[-1] - timedelta(hours=1) < timedelta(hours=1)
+        changes = {value.utcoffset() for value in values}
+        steps = {later - earlier for earlier, later in pairwise(moments)}
+        is_whole = all(
+            (one - other) % timedelta(hours=1) == timedelta(0) for one in changes for other in changes if one and other
+        )
+        assert {value.minute for value in values} == {0}
+        assert steps <= {timedelta(hours=1)} if is_whole else all(step < timedelta(hours=2) for step in steps)
+        assert timedelta(0) <= now - moments[-1] - timedelta(hours=1) < timedelta(hours=1) or not is_whole
     if moments and unit == "days":  # a zone that moved over the date line has a day that never was
         days = [value.date() for value in values]
         steps = [(later - earlier).days for earlier, later in pairwise(days)]
