@@ -156,7 +156,8 @@ class _Run:
             message = f"Started run {context.run_id} of {context.pipeline_name!r} in mode {context.mode_def.name!r}."
             self._take(context.record("PIPELINE_START", message))
         finally:
-            self._log.start()  # also where a logger raised: how the run ends is stored too
+            with deferring_signals():  # a write that a signal cuts off would count as a log that cannot be stored
+                self._log.start()  # also where a logger raised: how the run ends is stored too
         context.instance.recover()
         context.instance.compute_log_manager.hide(context.run_id, self._run.prepared.secrets)
 

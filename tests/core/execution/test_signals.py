@@ -27,6 +27,7 @@ from core import (
     solid,
 )
 from core.compute_logs.manager import ComputeIOType
+from core.errors import DagsterTerminatedError
 
 Tell = Callable[[str], None]
 Start = Callable[[Callable[[Tell], None]], Any]
@@ -163,6 +164,36 @@ def test_a_signal_cancels_the_run_and_puts_everything_away(
                 f"Step 'waits' was ended by {what}.",
                 f"The run was ended by {what}.",
             ]
+
+
+@pytest.mark.parametrize("number", SIGNALS.values(), ids=SIGNALS)
+def test_a_signal_while_the_log_begins_does_not_cost_the_log(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+        storage, sent = instance.event_log_storage, []
+        store_events = storage.store_events
+
+        def send_and_store(*given: Any) -> None:
+            if not sent:
+                sent.append(number)
+                signal.raise_signal(number)
+            store_events(*given)
+
+        monkeypatch.setattr(storage, "store_events", send_and_store)
+        before = {each: signal.signal(each, signal.SIG_DFL) for each in (signal.SIGTERM, signal.SIGHUP)}
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            with pytest.raises((KeyboardInterrupt, DagsterTerminatedError)):
+                execute_pipeline(_waiting_pipeline("nowhere", lambda _: None), instance=instance)
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+        assert sent == [number]
+        (run,) = instance.get_runs()
+        assert run.status == PipelineRunStatus.CANCELED
+        told = [entry.dagster_event.event_type_value for entry in instance.all_logs(run.run_id) if entry.dagster_event]
+        assert told == ["PIPELINE_START", "PIPELINE_CANCELED"]
 
 
 def test_what_a_step_has_started_ends_with_it(tmp_path: Path, start_program: Start) -> None:
