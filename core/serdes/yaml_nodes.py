@@ -127,7 +127,7 @@ def _int(_: Node, text: str) -> int:
 def _float(node: Node, text: str) -> float:
     value = float(text.replace(".", "", 1) if text[-1].isalpha() else text)
     if math.isinf(value) and not text[-1].isalpha():
-        raise UnusableNode(node, "this number is larger than any float; write .inf if that is meant")
+        raise UnusableNode(node, "this number is larger than any float; write a smaller one, or text in quotes")
     return value
 
 
