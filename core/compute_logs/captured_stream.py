@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import codecs
-import ctypes
 import io
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import IO
+from functools import cache
+from typing import IO, Any
 
 from core.compute_logs.captured_file import LogFile
 from core.compute_logs.size_cap import SizeCap
 
 _ECHO_CHUNK_BYTES = 1 << 20
-
-try:
-    _c_library: ctypes.CDLL | None = ctypes.CDLL(None)
-except (OSError, TypeError):
-    _c_library = None  # no C library that can be reached like this
 
 Echo = Callable[[bytes], None]
 
@@ -130,8 +125,20 @@ def flush_all() -> None:
         # Closed, or its reader is gone, or an object in its place that cannot; nothing of the step is lost by that.
         with suppress(Exception):
             getattr(sys, name).flush()
-    if _c_library is not None:  # C code's printf fills a buffer of the C library, apart from Python's
-        _c_library.fflush(None)
+    c_library = _c_library()
+    if c_library is not None:  # C code's printf fills a buffer of the C library, apart from Python's
+        c_library.fflush(None)
+
+
+@cache
+def _c_library() -> Any:
+    """The C library of this process; None where it cannot be reached like this."""
+    import ctypes  # 2 ms to import, which processes that execute no step need not spend
+
+    try:
+        return ctypes.CDLL(None)
+    except (OSError, TypeError):
+        return None
 
 
 def _fileno(stream: IO[str]) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -85,6 +84,8 @@ class SizeCap:
         start = (self.head_bytes + _MARGIN_BYTES) // _BLOCK_BYTES * _BLOCK_BYTES
         length = size - self.tail_bytes - _MARGIN_BYTES - start
         if sys.platform == "linux" and length > _MARGIN_BYTES:
+            import ctypes  # 2 ms to import; few logs are that large
+
             with suppress(AttributeError, OSError):
                 libc = ctypes.CDLL(None)
                 offset, count = ctypes.c_int64(start), ctypes.c_int64(length)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import weakref
 from pathlib import Path
 
@@ -33,4 +32,6 @@ def make_directory_of(owner: object, prefix: str) -> tuple[str, weakref.finalize
 
 def _delete_own(directory: str, owner_pid: int) -> None:
     if os.getpid() == owner_pid:
+        import shutil  # 2 ms to import; most processes make no such directory
+
         shutil.rmtree(directory, ignore_errors=True)

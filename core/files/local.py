@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import uuid
 from pathlib import Path
 from typing import IO, Any
 
 from core.disk.atomic_file import atomic_write
+from core.disk.copying import copy_stream
 from core.errors import DagsterObjectNotFoundError
 from core.files.manager import (
     COPY_CHUNK_BYTES,
@@ -80,7 +80,7 @@ class LocalFileManager(FileManager):
         check_mode(mode, WRITE_MODES)
         target = Path(self.base_dir, uuid.uuid4().hex + dotted(ext))
         with atomic_write(target) as stream:
-            shutil.copyfileobj(as_binary(file_obj, mode), stream, COPY_CHUNK_BYTES)
+            copy_stream(as_binary(file_obj, mode), stream, COPY_CHUNK_BYTES)
         return LocalFileHandle(str(target))
 
     def write_data(self, data: bytes, ext: str | None = None) -> FileHandle:

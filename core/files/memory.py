@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import shutil
 import uuid
 from pathlib import Path
 from typing import IO, Any
 
 from core.disk.atomic_file import atomic_write
+from core.disk.copying import copy_stream
 from core.disk.local_copies import LocalCopies
 from core.errors import DagsterObjectNotFoundError
 from core.files.manager import (
@@ -90,7 +90,7 @@ class InMemoryFileManager(FileManager):
     def write(self, file_obj: IO[Any], mode: str = "wb", ext: str | None = None) -> FileHandle:
         check_mode(mode, WRITE_MODES)
         handle, content = InMemoryFileHandle(uuid.uuid4().hex + dotted(ext)), io.BytesIO()
-        shutil.copyfileobj(as_binary(file_obj, mode), content, COPY_CHUNK_BYTES)
+        copy_stream(as_binary(file_obj, mode), content, COPY_CHUNK_BYTES)
         self._files[handle] = content.getvalue()
         return handle
 

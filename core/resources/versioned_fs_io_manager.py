@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
@@ -13,6 +12,7 @@ from typing import IO, Any, cast
 from core.definitions.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
 from core.disk.atomic_file import atomic_write
+from core.disk.copying import copy_stream
 from core.disk.file_slice import FileSlice
 from core.disk.hashing import HashingWriter
 from core.disk.spool import Spool
@@ -57,9 +57,7 @@ class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
     def stage_output(self, context: OutputContext, obj: Any, spool: Spool) -> Callable[[], None]:
         with spool.writing() as spooled:
             _write(context, obj, cast("IO[bytes]", spooled))
-        return lambda: self._publish(
-            context, lambda stream: shutil.copyfileobj(spooled.reading(), stream, _CHUNK_BYTES)
-        )
+        return lambda: self._publish(context, lambda stream: copy_stream(spooled.reading(), stream, _CHUNK_BYTES))
 
     def _publish(self, context: OutputContext, write: Callable[[IO[bytes]], None]) -> None:
         path = self._path(context)

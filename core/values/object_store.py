@@ -6,7 +6,6 @@ faithfully. `key_for_paths` makes such a key of any names.
 
 from __future__ import annotations
 
-import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import IO, Any, ClassVar
 from urllib.parse import quote
 
 from core.disk.atomic_file import atomic_write
+from core.disk.copying import copy_stream
 from core.disk.paths import file_name, inside
 from core.errors import DagsterObjectNotFoundError
 from core.types.serialization import PickleSerializationStrategy, SerializationStrategy
@@ -184,7 +184,7 @@ class FilesystemObjectStore(ObjectStore):
 
     def cp_object(self, src: str, dst: str) -> tuple[str, str]:
         with self._open(src) as source, atomic_write(self._path(dst)) as stream:
-            shutil.copyfileobj(source, stream, _COPY_CHUNK_BYTES)
+            copy_stream(source, stream, _COPY_CHUNK_BYTES)
         return self.uri_for_key(src), self.uri_for_key(dst)
 
     def uri_for_key(self, key: str, protocol: str | None = None) -> str:

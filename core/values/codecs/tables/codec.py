@@ -6,11 +6,11 @@ Which of the three a table was stands in the file's own metadata, where other re
 from __future__ import annotations
 
 import io
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
+from core.disk.copying import copy_stream
 from core.errors import DagsterMissingExtraError
 from core.types.pickles import type_name
 from core.values.codecs.base import Codec, library
@@ -92,7 +92,7 @@ def _file_of(stream: IO[bytes]) -> Iterator[IO[bytes] | str]:
     with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
         file.write(content)
         del content
-        shutil.copyfileobj(stream, file, _COPY_BYTES)
+        copy_stream(stream, file, _COPY_BYTES)
         file.flush()
         yield file.name
 
