@@ -313,7 +313,9 @@ def test_a_run_keeps_its_values_in_a_bucket_and_is_executed_again_on_them(
     assert addresses == {f"s3://{chosen['s3_bucket']}/{key}" for key in keys}
 
     S3ObjectStore(chosen["s3_bucket"], embedded_client).set_object(f"{root}/double/result", 100)
-    again = reexecute_pipeline(chain, result.run_id, step_selection=["redouble"], instance=instance)
+    again = reexecute_pipeline(
+        chain, result.run_id, with_start(s3_config, 3), step_selection=["redouble"], instance=instance
+    )
     assert again.executed_step_keys == ["redouble"]
     assert again.output_for_solid("redouble") == 200  # double of what the first run has there now
 
