@@ -14,6 +14,7 @@ EXCEPT = {
     "forks.py": "makes the locks that are free",
     "captured_file.py": "OutputCapture.reset_after_fork makes new ones",
     "run_secrets.py": "Spool.reset_after_fork has it make new ones",
+    "side_by_side.py": "of a worker's thread; a child that is forked there ends there",
     "subscription.py": "of a reader, which belongs to the thread that reads",
 }
 
