@@ -113,6 +113,27 @@ def _pass_on(number: int, children_before: frozenset[int]) -> None:
                 os.kill(child, number)
 
 
+class _HeldBack(threading.local):
+    """The signals that a thread which forks had blocked before; None where no fork is under way, or none matters."""
+
+    mask: set[signal.Signals | int] | None = None
+
+
+_held_back = _HeldBack()
+
+
+def _hold_back() -> None:
+    """Before a fork: what comes to the child before it has let go of our handler would be lost, and it would live."""
+    if _termination.depth:
+        _held_back.mask = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINATING)
+
+
+def _let_through() -> None:
+    if _held_back.mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, _held_back.mask)
+        _held_back.mask = None
+
+
 def _let_go() -> None:
     """In a forked child: it ends by a signal as any process, and executes no run of its parent."""
     _termination.forget()
@@ -120,6 +141,7 @@ def _let_go() -> None:
     for number in _TERMINATING:
         if signal.getsignal(number) == _termination.handle:
             signal.signal(number, signal.SIG_DFL)
+    _let_through()
 
 
-os.register_at_fork(after_in_child=_let_go)
+os.register_at_fork(before=_hold_back, after_in_parent=_let_through, after_in_child=_let_go)

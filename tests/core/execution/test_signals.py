@@ -125,6 +125,7 @@ def _executed(home: str, place: str, before: Callable[[], object] = lambda: None
     return work
 
 
+FORKS = 100
 ENDS_WITHIN_SECONDS = 30  # the step's own processes sleep for longer
 CODES = {"SIGTERM": 143, "SIGHUP": 129, "SIGINT": 130}
 
@@ -282,6 +283,44 @@ def test_a_handler_of_the_programs_own_decides(tmp_path: Path, start_program: St
     assert program.told["outer put away"] == 1
     assert program.told[f"handlers: {handler} {signal.SIG_DFL} {signal.default_int_handler}"] == 1
     assert _status_in(home) == [PipelineRunStatus.FAILURE]
+
+
+def _end_many_children(tell: Tell) -> None:
+    for _ in range(FORKS):
+        child = os.fork()
+        if child == 0:
+            while True:
+                signal.pause()
+        os.kill(child, signal.SIGTERM)  # most often before the child has done anything
+        descriptor = os.pidfd_open(child)
+        if not select.select([descriptor], [], [], ENDS_WITHIN_SECONDS)[0]:
+            tell("a child lives")
+            os.kill(child, signal.SIGKILL)
+        os.close(descriptor)
+        tell(f"ended by {-os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}")
+
+
+def test_a_forked_child_is_ended_by_a_signal_that_comes_at_once(tmp_path: Path, start_program: Start) -> None:
+    @solid
+    def forks(_: Any) -> None:
+        _end_many_children(tells[0])
+
+    @pipeline
+    def forking() -> None:
+        forks()
+
+    tells: list[Tell] = []
+
+    def work(tell: Tell) -> None:
+        tells.append(tell)
+        for number in (signal.SIGTERM, signal.SIGHUP):  # whatever the tests' own process does with them
+            signal.signal(number, signal.SIG_DFL)
+        with DagsterInstance.local_temp(str(tmp_path / "home")) as instance:
+            execute_pipeline(forking, instance=instance)
+
+    program = start_program(work)
+    assert program.end() == 0
+    assert dict(program.told) == {f"ended by {signal.SIGTERM.value}": FORKS}
 
 
 def test_a_run_in_another_thread_leaves_handlers_alone(tmp_path: Path) -> None:
