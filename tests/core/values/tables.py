@@ -147,7 +147,10 @@ def arrow_tables(draw: Any, types: st.SearchStrategy[Any] = ARROW_TYPES) -> Any:
     """An Arrow table of up to three columns in up to three chunks, some declared never to be null, some sliced."""
     kinds = draw(st.lists(types, max_size=3))
     lengths = draw(st.lists(st.integers(0, 4), min_size=1, max_size=3))
-    fields = [arrow.field(draw(NAMES), kind, nullable=draw(st.integers(0, 5)) > 0) for kind in kinds]
+    fields = [
+        arrow.field(draw(NAMES), kind, nullable=arrow.types.is_null(kind) or draw(st.integers(0, 5)) > 0)
+        for kind in kinds
+    ]
     metadata = draw(st.none() | st.just({"unit": "m"}))
     columns = [arrow.chunked_array([_arrow_array(draw, kind, n) for n in lengths], kind) for kind in kinds]
     table = arrow.Table.from_arrays(columns, schema=arrow.schema(fields, metadata))
@@ -343,6 +346,6 @@ def pandas_frames(draw: Any) -> Any:
         st.sampled_from([{}, {}, {}, {}, {}, {}, {"unit": "m"}, {"pair": (1, 2)}, {1: 2}, {"n": np.int64(1)}])
     )
     if draw(st.integers(0, 9)) == 0:
-        with suppress(ValueError, TypeError, KeyError):  # of labels that are there twice, or that have no hash
+        with suppress(ValueError, TypeError, LookupError):  # of labels that are there twice, or that have no hash
             frame = frame.set_flags(allows_duplicate_labels=False)
     return frame
