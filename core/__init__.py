@@ -156,41 +156,6 @@ if TYPE_CHECKING:
         weekly_schedule,
     )
     from core.versions.source_hash import SourceHashVersionStrategy
-else:  # most pipelines ask for none of these
-    _SCHEDULES = (
-        "AssetSensorDefinition",
-        "Partition",
-        "PartitionScheduleDefinition",
-        "PartitionSetDefinition",
-        "RunRequest",
-        "ScheduleDefinition",
-        "ScheduleEvaluationContext",
-        "ScheduleExecutionContext",
-        "SensorDefinition",
-        "SensorEvaluationContext",
-        "SensorExecutionContext",
-        "SkipReason",
-        "asset_sensor",
-        "build_schedule_context",
-        "build_sensor_context",
-        "create_offset_partition_selector",
-        "daily_schedule",
-        "date_partition_range",
-        "hourly_schedule",
-        "identity_partition_selector",
-        "monthly_schedule",
-        "schedule",
-        "sensor",
-        "weekly_schedule",
-    )
-    __getattr__ = lazy.lazy_names(
-        __name__,
-        {
-            "SourceHashVersionStrategy": "core.versions.source_hash",
-            **dict.fromkeys(("RepositoryDefinition", "repository"), "core.repositories"),
-            **dict.fromkeys(_SCHEDULES, "core.schedules"),
-        },
-    )
 
 __all__ = [
     # definitions
@@ -371,3 +336,13 @@ __all__ = [
     "DagsterUnmetExecutorRequirementsError",
     "DagsterUserCodeExecutionError",
 ]
+
+if not TYPE_CHECKING:  # what is in the list and is not imported above, since most pipelines ask for none of it
+    __getattr__ = lazy.lazy_names(
+        __name__,
+        {
+            **{name: "core.schedules" for name in __all__ if name not in globals()},
+            **dict.fromkeys(("RepositoryDefinition", "repository"), "core.repositories"),
+            "SourceHashVersionStrategy": "core.versions.source_hash",
+        },
+    )

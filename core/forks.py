@@ -65,7 +65,7 @@ def ending_forked_children() -> Iterator[None]:
     pid = os.getpid()
     try:
         yield
-    except BaseException as error:
+    except BaseException as error:  # whatever brings a child here ends it; in the parent it is raised again
         end_if_forked(pid, error)
         raise
     end_if_forked(pid)

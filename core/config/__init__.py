@@ -26,7 +26,14 @@ from core.config.faults import (
 from core.config.fingerprint import FileFingerprint, Fingerprint
 from core.config.recordable import not_recordable
 from core.config.scalars import ConfigType, Enum, EnumValue
-from core.config.secrets import NOT_KEPT, SHORTEST_SECRET, Secret, collecting_secrets, lacking_secrets, without_secrets
+from core.config.secrets import (
+    NOT_KEPT,
+    Secret,
+    collecting_secrets,
+    lacking_secrets,
+    without_secrets,
+    written_out,
+)
 from core.config.sources import BoolSource, Checked, FloatSource, IntSource, SourceType, StringSource
 from core.config.validate import raise_faults, resolve_config
 
@@ -48,7 +55,6 @@ __all__ = [
     "Noneable",
     "Permissive",
     "PermissiveSource",
-    "SHORTEST_SECRET",
     "ScalarUnion",
     "Secret",
     "Selector",
@@ -71,4 +77,5 @@ __all__ = [
     "unknown_name",
     "with_sources",
     "without_secrets",
+    "written_out",
 ]

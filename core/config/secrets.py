@@ -100,8 +100,13 @@ def without_secrets(value: Any, secrets: Collection[Secret]) -> Any:
         value: the config as it was given.
         secrets: those that it held. Those that came from the environment are not in it.
     """
-    texts = {each.value for each in secrets if each.variable is None and len(each.value) >= SHORTEST_SECRET}
+    texts = written_out(secrets)
     return _hidden(value, texts) if texts else value
+
+
+def written_out(secrets: Collection[Secret]) -> set[str]:
+    """The texts of the secrets that stood in a config itself, but for those that are too short to be hidden."""
+    return {each.value for each in secrets if each.variable is None and len(each.value) >= SHORTEST_SECRET}
 
 
 def _hidden(value: Any, texts: Collection[str]) -> Any:

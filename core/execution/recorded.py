@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from core.config import SHORTEST_SECRET, Secret, without_secrets
+from core.config import Secret, without_secrets, written_out
 from core.events.metadata import FloatMetadataEntryData, JsonMetadataEntryData
 from core.events.records import EventLogEntry
 from core.log_manager import EventSink
@@ -38,7 +38,7 @@ def hiding(secrets: Collection[Secret], put: EventSink) -> EventSink:
             most runs.
         put: the sink.
     """
-    texts = {each.value for each in secrets if each.variable is None and len(each.value) >= SHORTEST_SECRET}
+    texts = written_out(secrets)
     if not texts:
         return put
     escaped = [to_json(text, replace_surrogates=True)[1:-1] for text in texts]

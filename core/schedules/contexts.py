@@ -10,6 +10,7 @@ from typing import Any
 
 from core.errors import DagsterInvariantViolationError
 from core.instance import DagsterInstance, InstanceRef
+from core.schedules.requests import gathered
 
 
 class _EvaluationContext:
@@ -114,5 +115,5 @@ def build_sensor_context(instance: DagsterInstance | None = None, cursor: str | 
 
 
 def call_with(function: Callable[..., Any], context: Any) -> Any:
-    """Calls a user's function that takes the context, or nothing."""
-    return function(context) if signature(function).parameters else function()
+    """What a user's function gives that takes the context, or nothing; of a generator all that it yields."""
+    return gathered(function(context) if signature(function).parameters else function())

@@ -112,8 +112,7 @@ class ScheduleDefinition:
 
     def _evaluate(self, context: ScheduleEvaluationContext) -> Any:
         if self._execution_fn is not None:
-            given = call_with(self._execution_fn, context)
-            return list(given) if isinstance(given, Iterator) else given
+            return call_with(self._execution_fn, context)
         if self._should_execute is not None and not call_with(self._should_execute, context):
             return SkipReason(f"should_execute of schedule {self.name!r} said no.")
         config = self._run_config if self._run_config_fn is None else call_with(self._run_config_fn, context)
@@ -168,7 +167,7 @@ def schedule(
                 return SkipReason(f"should_execute of schedule {own_name!r} said no.")
             given = call_with(function, context)
             if not isinstance(given, Mapping):
-                return list(given) if isinstance(given, Iterator) else given
+                return given
             return RunRequest(run_config=deepcopy(given), tags=call_with(tags_fn, context) if tags_fn else fixed)
 
         return ScheduleDefinition(

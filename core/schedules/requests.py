@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from inspect import isgenerator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -63,11 +62,16 @@ class Evaluation(msgspec.Struct, frozen=True):
     cursor: str | None = None
 
 
+def gathered(given: Any) -> Any:
+    """What a function returned, or all that it yielded: its code has ended then, and its errors have been raised."""
+    return list(given) if isinstance(given, Iterator) else given
+
+
 def as_evaluation(given: Any, described: str) -> Evaluation:
     """What an evaluation function returned or yielded, checked.
 
     Args:
-        given: None, a RunRequest, a SkipReason, or an iterable of them.
+        given: None, a RunRequest, a SkipReason, or a list of them.
         described: the schedule or sensor, for messages.
 
     Raises:
@@ -75,7 +79,7 @@ def as_evaluation(given: Any, described: str) -> Evaluation:
     """
     if given is None:
         return Evaluation()
-    items = list(given) if isgenerator(given) or isinstance(given, list | tuple) else [given]
+    items = list(given) if isinstance(given, list | tuple) else [given]
     bad = [item for item in items if not isinstance(item, RunRequest | SkipReason)]
     if bad:
         raise DagsterInvariantViolationError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from core.definitions.configurable import check_name
@@ -11,7 +11,7 @@ from core.events.user_events import AssetKey
 from core.records.tags import RUN_KEY_TAG, SENSOR_NAME_TAG
 from core.schedules.contexts import SensorEvaluationContext, call_with
 from core.schedules.cron_schedule import tagged, target_name
-from core.schedules.requests import Evaluation, as_evaluation
+from core.schedules.requests import Evaluation, as_evaluation, gathered
 
 DEFAULT_SENSOR_SECONDS = 30
 
@@ -75,7 +75,6 @@ class SensorDefinition:
         """
         with user_code_error_boundary(SensorExecutionError, f"The function of sensor {self.name!r} raised"):
             given = call_with(self._evaluation_fn, context)
-            given = list(given) if isinstance(given, Iterator) else given
         evaluation = as_evaluation(given, f"sensor {self.name!r}")
         requests = [tagged(each, SENSOR_NAME_TAG, self.name) for each in evaluation.run_requests]
         keyed = tuple(tagged(each, RUN_KEY_TAG, each.run_key) if each.run_key else each for each in requests)
@@ -156,8 +155,7 @@ class AssetSensorDefinition(SensorDefinition):
             if not newest:
                 return None
             [(cursor, entry)] = newest
-            given = asset_materialization_fn(context, entry)
-            given = list(given) if isinstance(given, Iterator) else given
+            given = gathered(asset_materialization_fn(context, entry))
             context.update_cursor(str(cursor))
             return given
 

@@ -38,13 +38,13 @@ def dump(value: Any, stream: IO[bytes]) -> None:
         pickler.dump(value)
     except (OSError, MemoryError):
         raise
-    except Exception as error:
+    except Exception as error:  # of the value's own `__reduce__`, say
         raise _not_kept(value, "pickled", error) from error
     if pickler.is_certain or copying.chunks is None:
         return
     try:
         loads(b"".join(copying.chunks))
-    except Exception as error:
+    except Exception as error:  # of the value's own `__setstate__`, say
         raise _not_kept(value, "loaded again from its pickle", error) from error
 
 

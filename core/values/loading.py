@@ -19,7 +19,7 @@ def told_where(address: str) -> Iterator[None]:
         yield
     except (DagsterError, OSError, MemoryError):
         raise
-    except Exception as error:
+    except Exception as error:  # of a codec or of the value's own code
         raise DagsterObjectNotLoadableError(
             f"The value at {address} cannot be loaded: {type(error).__name__}: {error}. If a class of it was moved, "
             "renamed or changed, bring it back or execute the step that gave the value again (--refresh STEP)."

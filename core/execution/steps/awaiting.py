@@ -80,7 +80,7 @@ class _LoopInThread:
         try:
             future = asyncio.run_coroutine_threadsafe(_ended_in_children(coroutine), self._loop)
             return future.result()
-        except BaseException:
+        except BaseException:  # a Ctrl-C too: nothing of the coroutine may go on
             if future is None or not future.done():
                 asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop).result()
             raise

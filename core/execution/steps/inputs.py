@@ -128,7 +128,7 @@ class _Load:
         ):
             try:
                 value = answer()
-            except Exception as error:
+            except Exception as error:  # of the IO manager, which may raise anything; raised again, or told as a loss
                 _raise_if_lost(self._step_context.attempt, handle, self._io_manager, self._context, error)
                 raise
         data = LoadedInputData(name, self._key, handle.output_name, handle.step_key, handle.mapping_key)

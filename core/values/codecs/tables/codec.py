@@ -65,7 +65,7 @@ def _prepared(value: Any) -> tuple[TableKind, Any] | str:
             if change is not None:
                 return f"the {kind.name} table: its {change} would change"
         return kind, kind.prepared(value)
-    except BaseException as error:
+    except BaseException as error:  # a panic of Rust is no Exception; what is not of a library is raised again
         if not _is_of_library(error):
             raise
         return f"the {kind.name} table ({type(error).__name__}: {error!s:.300})"
