@@ -79,9 +79,12 @@ def test_nothing_that_was_printed_is_lost(lab: Any) -> None:
     assert not [key for key in contents if ".parts/" in key]
     for log, count in printed.items():
         run_id, step = log.split()
-        lines = contents[f"{run_id}/compute_logs/{step}.out"].splitlines(keepends=True)
-        assert lines == [program["line"](step, number) for number in range(len(lines))]
-        assert count <= len(lines) <= count + 1  # the last one may have been printed and not told
+        content = contents[f"{run_id}/compute_logs/{step}.out"]
+        told = b"".join(program["line"](step, number) for number in range(count))
+        assert content.startswith(told)
+        # One more may have been printed and not told; Linux cuts a write of a killed process where a page of the file
+        # ends (`generic_perform_write` looks for a fatal signal before each page).
+        assert program["line"](step, count).startswith(content.removeprefix(told))
     assert set(printed.values()) != {program["LINES"]}  # some were killed in the midst of a step
     assert len({log.split()[0] for log in printed}) == KILLS
     assert lab.left() == []
