@@ -20,14 +20,17 @@ def as_stored(run: PipelineRun, secrets: Collection[Secret]) -> PipelineRun:
     return msgspec.structs.replace(run, run_config=without_secrets(run.run_config, secrets))
 
 
-_NAMES = frozenset(
+NAME_FIELDS = frozenset(
     {
         "run_id", "pipeline_name", "event_type_value", "step_key", "step_keys", "solid_name", "log_key", "definition",
         "input_name", "output_name", "mapping_key", "manager_key", "version", "stamp", "outputs", "resources",
         "upstream_step_key", "upstream_output_name", "upstream_mapping_key", "refreshed", "asset_path", "partition",
+        "address", "lost",
     }
 )  # fmt: skip
-"""Fields by which the engine finds things. A password may be the same word as one of them, or a part of it."""
+"""Fields by which the engine finds things, as it finds who uses a value by its address. A password may be the same word
+as one of them, or a part of it.
+"""
 
 
 def hiding(secrets: Collection[Secret], put: EventSink) -> EventSink:
@@ -60,7 +63,7 @@ def _starred(value: Any, texts: Sequence[str]) -> Any:
     if isinstance(value, FloatMetadataEntryData):
         return value
     if isinstance(value, msgspec.Struct):
-        told = [name for name in value.__struct_fields__ if name not in _NAMES]
+        told = [name for name in value.__struct_fields__ if name not in NAME_FIELDS]
         return msgspec.structs.replace(value, **{name: _starred(getattr(value, name), texts) for name in told})
     if isinstance(value, Mapping):
         return {key: _starred(item, texts) for key, item in value.items()}

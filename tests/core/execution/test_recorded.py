@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from core import (
@@ -14,6 +15,7 @@ from core import (
     DagsterInvalidConfigError,
     EventMetadataEntry,
     Field,
+    ModeDefinition,
     Output,
     StringSource,
     execute_pipeline,
@@ -21,8 +23,12 @@ from core import (
     pipeline,
     reexecute_pipeline,
     solid,
+    versioned_filesystem_io_manager,
 )
 from core.config import NOT_KEPT, Secret, without_secrets
+from core.events.records import EventLogEntry
+from core.execution.recorded import NAME_FIELDS
+from core.retention.value_users import count_users
 from core.serdes import to_json
 
 KEY, PIN, NESTED = "hunter2-é\"'", 987654, "tok-in-a-list"
@@ -125,6 +131,55 @@ def test_a_secret_that_is_also_a_name_changes_no_name(instance: DagsterInstance,
     assert entries[0].entry_data.text == f"with {stars}"
     assert entries[1].entry_data.data == {stars: [stars, float("inf"), {"at": None}]}
     assert entries[2].entry_data.value == float("-inf")
+
+
+def test_an_address_with_a_secret_in_it_is_still_found(instance: DagsterInstance, tmp_path: Path) -> None:
+    @solid(version="1", config_schema={"key": Field(str, is_secret=True)})
+    def one(_context: Any) -> int:
+        return 1
+
+    @pipeline(mode_defs=[ModeDefinition(resource_defs={"io_manager": versioned_filesystem_io_manager})])
+    def stored() -> None:
+        one()
+
+    folder = tmp_path / "warehouse"
+    config = {
+        "solids": {"one": {"config": {"key": "warehouse"}}},
+        "resources": {"io_manager": {"config": {"base_dir": str(folder)}}},
+    }
+    execute_pipeline(stored, config, instance=instance, memoize=True)
+    assert execute_pipeline(stored, config, instance=instance, memoize=True).memoized_step_keys == ["one"]
+    [value] = [path for path in folder.rglob("*") if path.is_file()]
+    assert count_users(instance, [str(value)]) == {str(value): 2}
+
+
+TEXTS = {
+    "message", "user_message", "cls_name", "stack", "user_failure_description", "type_check_description", "description",
+    "label", "text", "url", "path", "data", "md_str", "tags", "facts", "solids", "unversioned", "marker_start",
+    "marker_end",
+}  # fmt: skip
+
+
+def test_every_field_of_an_event_is_a_name_or_a_text() -> None:
+    """A new field that may hold text has to be put where it belongs: among the names of the module, or here."""
+    seen: set[Any] = set()
+    fields: set[str] = set()
+
+    def holds_text(kind: Any) -> bool:
+        if isinstance(kind, msgspec.inspect.StructType):
+            if kind.cls not in seen:
+                seen.add(kind.cls)
+                fields.update([each.name for each in kind.fields if holds_text(each.type)])
+            return False  # its fields do
+        inner = [*getattr(kind, "types", ()), *getattr(kind, "item_types", ())]
+        inner += filter(None, (getattr(kind, name, None) for name in ("item_type", "key_type", "value_type")))
+        is_text = isinstance(kind, msgspec.inspect.StrType | msgspec.inspect.AnyType)
+        return is_text | (True in [holds_text(each) for each in inner])
+
+    holds_text(msgspec.inspect.type_info(EventLogEntry))
+    assert len(seen) > 30
+    assert fields == NAME_FIELDS | TEXTS
+    assert not NAME_FIELDS & TEXTS
 
 
 @solid(config_schema={"key": Field(str, is_secret=True)})
