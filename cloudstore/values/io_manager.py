@@ -97,7 +97,8 @@ class _S3IOManager(IOManager):
         return s3_url(self._bucket, self._key(context))
 
     def _place(self, context: OutputContext) -> Place:
-        return Place(self._client, self._bucket, self._key(context), self._signer)
+        names = self._names(context)
+        return Place(self._client, self._bucket, join_key(self._prefix, *names), self._signer, join_key("", *names))
 
     def _key(self, context: OutputContext) -> str:
         return join_key(self._prefix, *self._names(context))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
 from cloudstore.values.place import Place
@@ -10,7 +11,7 @@ from core.printable import printable
 from core.values.keys import decode_name, encode_name
 
 SHA256, CODEC, SIZE = "cloudstore-sha256", "cloudstore-codec", "cloudstore-bytes"
-RUN_ID, SIGNATURE = "cloudstore-run-id", "cloudstore-signature"
+RUN_ID, SIGNATURE, NAME_SHA256 = "cloudstore-run-id", "cloudstore-signature", "cloudstore-name-sha256"
 
 _LONGEST_RUN_ID = 256  # metadata is at most 2 KiB, and this is for people
 
@@ -32,6 +33,8 @@ def metadata_of(place: Place, codec: str, sha256: str, size_bytes: int, run_id: 
     metadata = {SHA256: sha256, CODEC: codec, SIZE: str(size_bytes)}
     if run_id is not None:
         metadata[RUN_ID] = encode_name(run_id)[:_LONGEST_RUN_ID]
+    if place.name is not None:
+        metadata[NAME_SHA256] = _sha256_of(place.name)
     if place.signer is not None:
         metadata[SIGNATURE] = place.signer.sign(place.key, codec, sha256)
     return metadata
@@ -65,6 +68,11 @@ def fault_of(place: Place, metadata: Mapping[str, str], size_bytes: int) -> Dags
             f"{place.url} has {size_bytes} bytes, but {said[2]} with the SHA-256 {said[1]} were stored "
             f"{by_run(metadata)}. Restore the object, or execute that step again."
         )
+    if place.name is not None and metadata.get(NAME_SHA256, expected := _sha256_of(place.name)) != expected:
+        return DagsterObjectCorruptError(
+            f"{place.url} holds the value of another output, stored {by_run(metadata)}; it was copied there. Restore "
+            "the object, or execute that step again."
+        )
     return None
 
 
@@ -74,6 +82,10 @@ def no_value(place: Place) -> DagsterObjectCorruptError:
         f"{place.url} was replaced by an object that is not a value of ours, or has lost its metadata. Restore it, or "
         "execute that step again."
     )
+
+
+def _sha256_of(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()
 
 
 def by_run(metadata: Mapping[str, str]) -> str:

@@ -23,12 +23,15 @@ class Place:
         bucket: the bucket.
         key: the object's exact key.
         signer: signs values that are stored, and must accept those that are loaded; None where values are not signed.
+        name: of the value, which is recorded with it, so that another's in its place is noticed; not the key, so that
+            all of them may be moved. None records none, and takes any.
     """
 
     client: S3Client
     bucket: str
     key: str
     signer: Signer | None = None
+    name: str | None = None
 
     @property
     def url(self) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from core.disk.private import make_folder, open_new
+from core.errors import DagsterStorageError
 
 _MAX_ATTEMPTS = 10_000
 
@@ -31,6 +33,10 @@ def atomic_write(
             first writer that finds it.
         temporary: where the content is until then, in the same folder; a file that a killed writer left there is
             replaced. By default a name that nothing else uses.
+
+    Raises:
+        DagsterStorageError: a folder that is not empty has the file's name, or a file that of its folder. An empty
+            folder, a pipe, or a link that leads back to itself is replaced.
     """
     if temporary is None:
         temporary = path.with_name(f".partial-{uuid.uuid4().hex}")
@@ -41,7 +47,7 @@ def atomic_write(
         with stream:
             yield stream
         if overwrite:
-            temporary.replace(path)
+            _replace(temporary, path)
         else:
             _publish_once(temporary, path, is_whole)
     finally:
@@ -51,9 +57,21 @@ def atomic_write(
 def _open_in_new_folder(path: Path) -> IO[bytes]:
     for _ in range(_MAX_ATTEMPTS):
         # Another process that prunes values may delete the empty folder right now; mkdir then raises one or the other.
-        with suppress(FileNotFoundError, FileExistsError):
+        try:
             return _open(path)
+        except OSError as error:
+            _refuse_file_on_the_way(path)
+            if not isinstance(error, FileNotFoundError | FileExistsError):
+                raise
     return _open(path)
+
+
+def _refuse_file_on_the_way(path: Path) -> None:
+    for folder in path.parents:
+        if os.path.lexists(folder) and not folder.is_dir():
+            raise DagsterStorageError(
+                f"Cannot write a file in {path.parent}: {folder} is no folder. Move it away, and run again."
+            )
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -71,11 +89,34 @@ def _publish_once(temporary: Path, path: Path, is_whole: Callable[[Path], bool])
 
 def _repair(temporary: Path, path: Path, is_whole: Callable[[Path], bool]) -> None:
     try:
-        damaged = path.open("rb")
-    except FileNotFoundError:  # deleted in the meantime
-        _publish_once(temporary, path, is_whole)
+        damaged = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe is not waited for
+    except FileNotFoundError:  # deleted in the meantime, or a link that leads nowhere
+        if path.is_symlink():
+            _replace(temporary, path)
+        else:
+            _publish_once(temporary, path, is_whole)
         return
-    with damaged:
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.ENXIO):
+            raise
+        _replace(temporary, path)  # a link that leads back to itself, or a socket, which nobody can lock
+        return
+    try:
         fcntl.flock(damaged, fcntl.LOCK_EX)  # a writer that had to wait here then finds the repaired file at `path`
         if not is_whole(path):
-            temporary.replace(path)
+            _replace(temporary, path)
+    finally:
+        os.close(damaged)
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    try:
+        temporary.replace(path)
+    except IsADirectoryError:
+        try:
+            path.rmdir()
+        except OSError as error:
+            raise DagsterStorageError(
+                f"Cannot write {path}: a folder that is not empty has this name. Move it away, and run again."
+            ) from error
+        temporary.replace(path)

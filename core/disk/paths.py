@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from urllib.parse import quote
 
@@ -52,6 +53,7 @@ def inside(base: Path, *names: str) -> Path:
         DagsterInvariantViolationError: the path lies outside `base`.
     """
     path = base.joinpath(*names)
-    if not path.resolve().is_relative_to(base.resolve()):
+    # Unlike `Path.resolve`, this bears a link that leads back to itself, which leads nowhere.
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(base)):
         raise DagsterInvariantViolationError(f"{path} lies outside {base}.")
     return path

@@ -10,6 +10,7 @@ from core.definitions.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
 from core.disk.atomic_file import atomic_write
 from core.disk.paths import file_name, inside
+from core.disk.regular_file import open_regular
 from core.errors import DagsterObjectNotFoundError
 from core.values.codecs.files import read_value, write_output
 from core.values.io_context import InputContext, OutputContext
@@ -63,12 +64,13 @@ def load_file(path: Path, context: InputContext) -> Any:
 
     Raises:
         DagsterObjectNotFoundError: there is no such file.
+        DagsterObjectCorruptError: what is there is no file.
         DagsterObjectNotLoadableError: what it holds cannot be loaded.
     """
     upstream = context.upstream_output
     assert upstream is not None
     try:
-        with path.open("rb") as stream, told_where(str(path)):
+        with open_regular(path) as stream, told_where(str(path)):
             return read_value(stream)
     except FileNotFoundError as error:
         raise DagsterObjectNotFoundError(

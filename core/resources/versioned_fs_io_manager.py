@@ -15,6 +15,7 @@ from core.disk.atomic_file import atomic_write
 from core.disk.copying import copy_stream
 from core.disk.file_slice import FileSlice
 from core.disk.hashing import HashingWriter
+from core.disk.regular_file import open_regular, status_of
 from core.disk.spool import Spool
 from core.errors import DagsterObjectCorruptError, DagsterObjectNotFoundError
 from core.resources.fs_io_manager import BASE_DIR_CONFIG, path_under
@@ -30,13 +31,16 @@ _CHUNK_BYTES = 1 << 20
 
 
 class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
-    """Values at `{base_dir}/versioned_outputs/{step_key}/{output_name}/{version}`, each with its SHA-256 at the end.
+    """Values at `{base_dir}/versioned_outputs/{step_key}/{output_name}/{version}`, each with a SHA-256 at its end.
 
     Those of outputs without a version are at `{base_dir}/{run_id}/{step_key}/{output_name}`, and never a hit.
     They are pickles, except where another codec is asked for; see `PickledObjectFilesystemIOManager`.
 
-    A value appears whole and once: of many writers of one version the first one's value stays. A file that is cut or
-    altered does not count as stored, and is replaced by the next run that computes the value.
+    The SHA-256 is of the content and of the path below `base_dir`, so that the folder may be moved, but no file in it.
+
+    A value appears whole and once: of many writers of one version the first one's value stays. A file that is cut,
+    altered or another output's does not count as stored, and is replaced by the next run that computes the value; so is
+    whatever else may be there but a folder with something in it.
 
     Its stamp is the file's size, times of change and inode. A file that has the stamp it is known by is not read
     again, which misses only what keeps the size and is done within the tick of the clock (4 ms on Linux) in which the
@@ -52,17 +56,17 @@ class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
         self._stamps: dict[Path, str] = {}
 
     def handle_output(self, context: OutputContext, obj: Any) -> None:
-        self._publish(context, lambda stream: _write(context, obj, stream))
+        self._publish(context, lambda stream: self._write(context, obj, stream))
 
     def stage_output(self, context: OutputContext, obj: Any, spool: Spool) -> Callable[[], None]:
         with spool.writing() as spooled:
-            _write(context, obj, cast("IO[bytes]", spooled))
+            self._write(context, obj, cast("IO[bytes]", spooled))
         return lambda: self._publish(context, lambda stream: copy_stream(spooled.reading(), stream, _CHUNK_BYTES))
 
     def _publish(self, context: OutputContext, write: Callable[[IO[bytes]], None]) -> None:
         path = self._path(context)
         overwrites = context.replaces_stored or context.version is None
-        with atomic_write(path, overwrite=overwrites, is_whole=_is_whole) as stream:
+        with atomic_write(path, overwrite=overwrites, is_whole=self._is_whole) as stream:
             write(stream)
             stream.flush()
             written = os.fstat(stream.fileno())
@@ -84,9 +88,9 @@ class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
         assert context.upstream_output is not None
         path = self._path(context.upstream_output)
         try:
-            with path.open("rb") as stream:
-                if not _matches_digest(stream):
-                    raise DagsterObjectCorruptError(f"The value at {path} was cut or altered after it was written.")
+            with open_regular(path) as stream:
+                if not _matches_digest(stream, self._name(path)):
+                    raise DagsterObjectCorruptError(_fault_at(path))
                 with told_where(str(path)):
                     return read_value(_content(stream))
         except FileNotFoundError as error:
@@ -97,11 +101,14 @@ class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
     def has_output(self, context: OutputContext) -> bool:
         path = self._path(context)
         try:
-            stamp = _stamp_of(path.stat())
+            stamp = _stamp_of(status_of(path))
         except FileNotFoundError:
             return False
-        if stamp != context.stamp and not _is_whole(path):
-            warn_of_damaged_value(context, f"{path} was cut or altered after it was written.")
+        except DagsterObjectCorruptError as fault:
+            warn_of_damaged_value(context, fault)
+            return False
+        if stamp != context.stamp and not self._is_whole(path):
+            warn_of_damaged_value(context, _fault_at(path))
             return False
         self._stamps[path] = stamp  # as it was before the file was read, so what was altered since has another
         return True
@@ -112,9 +119,11 @@ class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
     def _looked(self, context: OutputContext) -> bool | None:
         path = self._path(context)
         try:
-            stamp = _stamp_of(path.stat())
+            stamp = _stamp_of(status_of(path))
         except FileNotFoundError:
             return False
+        except DagsterObjectCorruptError:
+            return None
         if stamp != context.stamp:
             return None
         self._stamps[path] = stamp
@@ -141,12 +150,31 @@ class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
             path = self._paths[tuple(names)] = path_under(self.base_dir / "versioned_outputs", names)
         return path
 
+    def _write(self, context: OutputContext, value: Any, stream: IO[bytes]) -> None:
+        """Writes the value of an output, and its digest after it."""
+        hashing = HashingWriter(stream)
+        write_output(context, value, cast("IO[bytes]", hashing))
+        stream.write(_bound(hashing.digest(), self._name(self._path(context))))
 
-def _write(context: OutputContext, value: Any, stream: IO[bytes]) -> None:
-    """Writes the value of an output, and its digest after it."""
-    hashing = HashingWriter(stream)
-    write_output(context, value, cast("IO[bytes]", hashing))
-    stream.write(hashing.digest())
+    def _is_whole(self, path: Path) -> bool:
+        try:
+            with open_regular(path) as stream:
+                return _matches_digest(stream, self._name(path))
+        except (FileNotFoundError, DagsterObjectCorruptError):
+            return False
+
+    def _name(self, path: Path) -> bytes:
+        """What stays of a path when the base directory is moved."""
+        return path.relative_to(self.base_dir).as_posix().encode()
+
+
+def _fault_at(path: Path) -> str:
+    return f"The file {path} was cut, altered or exchanged for another value's after it was written."
+
+
+def _bound(digest: bytes, name: bytes) -> bytes:
+    """The digest of a value of this name, whose content has a digest."""
+    return hashlib.sha256(digest + name).digest()
 
 
 def _content_facts(found: os.stat_result) -> tuple[int, int, int]:
@@ -164,16 +192,11 @@ def _content(stream: IO[bytes]) -> IO[bytes]:
     return io.BufferedReader(FileSlice(stream.fileno(), 0, size_bytes), _CHUNK_BYTES)
 
 
-def _is_whole(path: Path) -> bool:
-    try:
-        with path.open("rb") as stream:
-            return _matches_digest(stream)
-    except FileNotFoundError:
-        return False
+def _matches_digest(stream: IO[bytes], name: bytes) -> bool:
+    """Whether the last bytes are the digest of the content before them and of the value's name.
 
-
-def _matches_digest(stream: IO[bytes]) -> bool:
-    """Whether the content up to its last bytes has the digest that those bytes are."""
+    Releases up to 0.2 wrote that of the content alone.
+    """
     left = stream.seek(0, os.SEEK_END) - _DIGEST_BYTES
     stream.seek(0)
     hasher = hashlib.sha256()
@@ -183,7 +206,7 @@ def _matches_digest(stream: IO[bytes]) -> bool:
             return False
         hasher.update(chunk)
         left -= len(chunk)
-    return left == 0 and stream.read() == hasher.digest()
+    return left == 0 and stream.read() in (_bound(hasher.digest(), name), hasher.digest())
 
 
 @io_manager(config_schema=BASE_DIR_CONFIG, version="1")

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from core.disk.atomic_file import atomic_write
 from core.disk.copying import copy_stream
 from core.disk.paths import file_name, inside
+from core.disk.regular_file import open_regular
 from core.errors import DagsterObjectNotFoundError
 from core.types.serialization import PickleSerializationStrategy, SerializationStrategy
 from core.values.keys import checked_key, encode_name
@@ -192,7 +193,7 @@ class FilesystemObjectStore(ObjectStore):
 
     def _open(self, key: str) -> IO[bytes]:
         try:
-            return self._path(key).open("rb")
+            return open_regular(self._path(key))
         except FileNotFoundError as error:
             raise DagsterObjectNotFoundError(
                 f"There is no object {key!r} at {self._path(key)}; it was never stored, was deleted, or is on another "

@@ -157,7 +157,7 @@ def stored_file(base: Path) -> tuple[VersionedPickledObjectFilesystemIOManager, 
 
 def is_no_hit_and_is_healed(manager: VersionedPickledObjectFilesystemIOManager) -> None:
     assert not manager.has_output(output("v"))
-    with pytest.raises(DagsterObjectCorruptError, match="was cut or altered"):
+    with pytest.raises(DagsterObjectCorruptError, match="was cut, altered or exchanged"):
         manager.load_input(input_of(output("v")))
     manager.handle_output(output("v"), VALUE)
     assert manager.has_output(output("v"))
@@ -218,8 +218,8 @@ def test_a_file_of_the_known_stamp_is_not_read_again(tmp_path: Path, monkeypatch
     stamp = manager.get_stamp(output("v"))
     assert stamp is not None
     read: list[Path] = []
-    is_whole = memoizable_io_manager._is_whole
-    monkeypatch.setattr(memoizable_io_manager, "_is_whole", lambda path: read.append(path) or is_whole(path))
+    opened = memoizable_io_manager.open_regular
+    monkeypatch.setattr(memoizable_io_manager, "open_regular", lambda path: read.append(path) or opened(path))
     for known, reads in ((stamp, []), (None, [path]), ("other", [path])):
         asking = VersionedPickledObjectFilesystemIOManager(str(tmp_path))
         assert asking.get_stamp(output("v")) is None
@@ -239,7 +239,7 @@ def test_a_file_that_was_damaged_since_is_a_miss_that_is_named(tmp_path: Path, d
         assert not manager.has_output(logged_output(warnings, known))
         (warning,) = warnings
         assert warning.startswith("Output 'result' of step 's' is computed again")
-        assert f"{path} was cut or altered" in warning
+        assert f"{path} was cut, altered or exchanged" in warning
     warnings.clear()
     manager.handle_output(logged_output(warnings), "new")
     assert warnings == []

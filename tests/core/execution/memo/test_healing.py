@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -89,6 +90,57 @@ def test_a_value_that_is_damaged_after_the_plan_is_computed_again(disk_lab: File
     changed = lab.run(tampering_chain(lab, damage, version="2"))
     assert changed.success
     assert changed.executed_step_keys == ["tamperer", "last", "near"]
+    assert lab.run(tampering_chain(lab, nothing, version="2")).executed_step_keys == []
+
+
+def exchange_far_and_near(lab: FilesystemLab) -> None:
+    far, near = lab.path("far"), lab.path("near")
+    aside = far.with_name("aside")
+    far.rename(aside)
+    near.rename(far)
+    aside.rename(near)
+
+
+def put_a_pipe_for_near(lab: FilesystemLab) -> None:
+    path = lab.path("near")
+    path.unlink()
+    os.mkfifo(path)
+
+
+def put_a_folder_for_near(lab: FilesystemLab) -> None:
+    path = lab.path("near")
+    path.unlink()
+    path.mkdir()
+
+
+def put_a_circle_for_near(lab: FilesystemLab) -> None:
+    path = lab.path("near")
+    path.unlink()
+    path.symlink_to(path.name)
+
+
+OUT_OF_PLACE = [exchange_far_and_near, put_a_pipe_for_near, put_a_folder_for_near, put_a_circle_for_near]
+
+
+@pytest.mark.parametrize("put", OUT_OF_PLACE)
+def test_what_takes_a_values_place_after_the_plan_is_not_given_out(disk_lab: FilesystemLab, put: Any) -> None:
+    lab = disk_lab
+    lab.run(tampering_chain(lab, nothing))
+    changed = lab.run(tampering_chain(lab, lambda: put(lab), version="2"))
+    assert changed.success
+    assert changed.executed_step_keys[:3] == ["tamperer", "last", "near"]
+    assert changed.output_for_solid("last").endswith("y=near@1<0>(value=far@1<0>()))")
+
+
+@pytest.mark.parametrize("put", OUT_OF_PLACE)
+def test_what_takes_a_values_place_between_two_runs_is_no_hit(disk_lab: FilesystemLab, put: Any) -> None:
+    lab = disk_lab
+    first = lab.run(tampering_chain(lab, nothing))
+    put(lab)
+    again = lab.run(tampering_chain(lab, nothing, version="2"))
+    assert again.success
+    assert "near" in again.executed_step_keys
+    assert again.output_for_solid("near") == first.output_for_solid("near") == "near@1<0>(value=far@1<0>())"
     assert lab.run(tampering_chain(lab, nothing, version="2")).executed_step_keys == []
 
 

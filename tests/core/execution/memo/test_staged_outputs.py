@@ -23,6 +23,7 @@ from core import (
     execute_pipeline,
     io_manager,
 )
+from core.errors import DagsterStorageError
 from core.resources.versioned_fs_io_manager import VersionedPickledObjectFilesystemIOManager
 from core.values.io_context import OutputContext
 from core.values.io_manager import stages_outputs
@@ -94,7 +95,7 @@ def test_what_was_stored_stays_when_storing_another_output_fails(
             blocked.write_text("a file, where a folder has to be")
 
     built = disk_lab.pipeline([gives(compute, "first", "second")])
-    with pytest.raises(OSError, match="second"):
+    with pytest.raises(DagsterStorageError, match="second is no folder"):
         disk_lab.run(built)
     (stored,) = folder.glob("first/*")
     inode = stored.stat().st_ino

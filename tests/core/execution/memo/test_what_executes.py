@@ -291,7 +291,7 @@ def test_a_value_altered_after_the_run_was_planned_is_not_given_out(disk_lab: Fi
     path = disk_lab.path("g")
     path.chmod(0o644)
     path.write_bytes(path.read_bytes().replace(b"a@1", b"a@9"))
-    with pytest.raises(DagsterObjectCorruptError, match="cut or altered"):
+    with pytest.raises(DagsterObjectCorruptError, match="cut, altered or exchanged"):
         result.output_for_solid("g")
 
 
