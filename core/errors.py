@@ -43,12 +43,14 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
 
 from core.forks import end_if_forked
+
+_MOST_TOLD = 100  # faults; a file of 1 MB can have 100,000
 
 
 class DagsterExecutionInterruptedError(BaseException):
@@ -103,7 +105,18 @@ class DagsterInvalidConfigError(DagsterError):
     def __init__(self, message: str, errors: Sequence[Any] = (), config_value: object = None) -> None:
         self.errors = tuple(errors)
         self.config_value = config_value
-        super().__init__("\n".join([message, *(f"  {error}" for error in self.errors)]))
+        self._headline = message
+        super().__init__(self.told())
+
+    def told(self, placed: Callable[[Sequence[Any]], Iterable[Any]] = tuple) -> str:
+        """The message: a line for each fault, of many for the first 100.
+
+        Args:
+            placed: says of faults where they are written.
+        """
+        lines = [f"  {error}" for error in placed(self.errors[:_MOST_TOLD])]
+        more = [f"  and {len(self.errors) - _MOST_TOLD:,} more"] if len(self.errors) > _MOST_TOLD else []
+        return "\n".join([self._headline, *lines, *more])
 
 
 class DagsterInvariantViolationError(DagsterError):

@@ -16,7 +16,7 @@ from cloudstore.doctor.probe import probe
 from cloudstore.doctor.target import EVERYTHING, READING, ModeTargets, Target, target_of_logs
 from core.cli.checks import Check, check_instance, configured_instance
 from core.cli.failures import clear_failures
-from core.cli.loading import load_pipeline, load_run_config, place_fault
+from core.cli.loading import load_pipeline, load_run_config, place_faults
 from core.cli.output.checks import show_checks
 from core.errors import DagsterError
 
@@ -66,7 +66,7 @@ def doctor(
       cloudstore doctor -f pipeline.py --mode s3 -c s3.yaml
       cloudstore doctor --bucket my-bucket --prefix teams/data --endpoint-url http://127.0.0.1:9000
     """
-    with clear_failures(lambda fault: place_fault(fault, config_files, settings)):
+    with clear_failures(lambda faults: place_faults(faults, config_files, settings)):
         targets: dict[str, Callable[[], Target | None]] = {}
         if file is not None:
             found = ModeTargets(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
@@ -22,11 +22,13 @@ from core.serdes import user_traceback
 
 
 @contextmanager
-def clear_failures(placed: Callable[[ConfigFault], ConfigFault] = lambda fault: fault) -> Iterator[None]:
+def clear_failures(
+    placed: Callable[[Sequence[ConfigFault]], Sequence[ConfigFault]] = lambda faults: faults,
+) -> Iterator[None]:
     """Within the block, an error of this package ends the command with its message and exit code 1.
 
     Args:
-        placed: says of a fault of the config where, and how, it is written.
+        placed: says of faults of the config where, and how, they are written.
     """
     try:
         yield
@@ -34,8 +36,7 @@ def clear_failures(placed: Callable[[ConfigFault], ConfigFault] = lambda fault: 
         say(user_traceback(error.user_exception), err=True)
         raise click.ClickException(str(error)) from error
     except DagsterInvalidConfigError as error:
-        lines = [str(error).partition("\n")[0], *(f"  {placed(fault)}" for fault in error.errors)]
-        raise click.ClickException("\n".join(lines) if error.errors else str(error)) from error
+        raise click.ClickException(error.told(placed) if error.errors else str(error)) from error
     except DagsterError as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:

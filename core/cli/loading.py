@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,7 +26,7 @@ from core.instance import DagsterInstance
 from core.records.origin import LoadableTargetOrigin, PipelinePythonOrigin
 from core.records.pipeline_run import PipelineRun, PipelineRunsFilter
 from core.serdes.yaml_bounds import MAX_DEPTH
-from core.serdes.yaml_file import load_yaml, read_yaml_file, read_yaml_mapping
+from core.serdes.yaml_file import YamlFile, load_yaml, read_yaml_file, read_yaml_mapping
 from core.types.own_file import module_name_of_file, second_name_of_file
 
 
@@ -109,14 +110,20 @@ def load_run_config(files: Sequence[Path], settings: Sequence[str]) -> dict[str,
     return config
 
 
-def place_fault(fault: ConfigFault, files: Sequence[Path], settings: Sequence[str]) -> ConfigFault:
-    """A fault of the run config from `load_run_config`, with its file, its line, and how the value is written."""
+def place_faults(faults: Sequence[ConfigFault], files: Sequence[Path], settings: Sequence[str]) -> list[ConfigFault]:
+    """Faults of the run config from `load_run_config`, with their file, their line, and how the value is written."""
+    read = [read_yaml_file(file) for file in reversed(files)] if any(not fault.file for fault in faults) else []
+    return [_placed(fault, read, settings) for fault in faults]
+
+
+def _placed(fault: ConfigFault, files: Sequence[YamlFile], settings: Sequence[str]) -> ConfigFault:
+    """A fault with its place; the first of the files is the one that counts."""
     if fault.file:
         return fault
     for keys, text in map(_split, reversed(settings)):
         if list(map(str, fault.path[: len(keys)])) == keys:
             return _with_text(fault, text if len(fault.path) == len(keys) else None)
-    for file in map(read_yaml_file, reversed(files)):
+    for file in files:
         if file.has(fault.path):
             found = _with_text(fault, file.text_of(fault.path))
             return msgspec.structs.replace(found, file=str(file.path), line=file.line_of(fault.path))
@@ -135,7 +142,8 @@ def _split(setting: str) -> tuple[list[str], str]:
     path, separator, text = setting.partition("=")
     keys = path.split(".")
     if not separator or not all(keys) or len(keys) > MAX_DEPTH:
-        raise DagsterInvalidConfigError(f"--set expects a.b.c=value, got {show_text(setting)}.")
+        shown = "a secret" if names_secret((re.split(r"[^\w.]", setting)[0],)) else show_text(setting)
+        raise DagsterInvalidConfigError(f"--set expects a.b.c=value, got {shown}.")
     return keys, text
 
 

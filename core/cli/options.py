@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
-from core.cli.loading import load_pipeline, load_run_config, place_fault
+from core.cli.loading import load_pipeline, load_run_config, place_faults
 from core.config import ConfigFault
 from core.definitions.pipeline import PipelineDefinition
 
@@ -40,9 +40,9 @@ class ChosenPipeline(msgspec.Struct, frozen=True):
         """The run config; see `load_run_config`."""
         return load_run_config(self.config_files, self.settings)
 
-    def placed(self, fault: ConfigFault) -> ConfigFault:
-        """A fault of the run config with its place; see `place_fault`."""
-        return place_fault(fault, self.config_files, self.settings)
+    def placed(self, faults: Sequence[ConfigFault]) -> list[ConfigFault]:
+        """Faults of the run config with their places; see `place_faults`."""
+        return place_faults(faults, self.config_files, self.settings)
 
 
 _PIPELINE_OPTIONS = (

@@ -10,6 +10,7 @@ from core.config.composite import Array, Field, Noneable, Permissive, Selector, 
 from core.config.faults import ConfigFault, Path
 from core.config.scalars import ANY, BOOL, FLOAT, INT, STRING, AnyType, ConfigType, Enum
 from core.config.sources import BoolSource, FloatSource, IntSource, StringSource
+from core.printable import printable
 
 
 class AnySource(AnyType):
@@ -52,7 +53,9 @@ class EnumSource(ConfigType):
         found: list[ConfigFault] = []
         text = StringSource.resolve(value, path, found)
         if not found and text not in self.inner.values:
-            message = f"the environment variable {value['env']} must hold one of {', '.join(self.inner.values)}"
+            message = (
+                f"the environment variable {printable(value['env'])} must hold one of {', '.join(self.inner.values)}"
+            )
             found.append(ConfigFault(path, message, is_of_environment=True))
         faults.extend(found)
         return value if found else self.inner.values[text]

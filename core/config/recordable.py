@@ -20,7 +20,7 @@ _HINTS = {
 }
 
 
-def not_recordable(value: object, path: Path = ()) -> Iterator[ConfigFault]:
+def not_recordable(value: object, path: Path = (), problem: str = "is not recorded as it is") -> Iterator[ConfigFault]:
     """What of a value would not come back from a record equal and of the same type. Values are not shown.
 
     Recordable are None, bool, int, finite float, text that is valid Unicode, lists, and dicts with text keys.
@@ -28,6 +28,7 @@ def not_recordable(value: object, path: Path = ()) -> Iterator[ConfigFault]:
     Args:
         value: the value.
         path: where it is, for the faults.
+        problem: what messages say of such a part.
 
     Yields:
         A fault for each part that is not recordable.
@@ -37,14 +38,14 @@ def not_recordable(value: object, path: Path = ()) -> Iterator[ConfigFault]:
     elif isinstance(value, dict):
         for key, item in value.items():
             if type(key) is str and _is_unicode(key):
-                yield from not_recordable(item, (*path, key))
+                yield from not_recordable(item, (*path, key), problem)
             else:
-                yield ConfigFault(path, f"the key {key!r} is not recorded as it is; write it as text, in quotes")
+                yield ConfigFault(path, f"the key {key!r} {problem}; write it as text, in quotes")
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from not_recordable(item, (*path, index))
+            yield from not_recordable(item, (*path, index), problem)
     elif not _is_plain(value):
-        yield ConfigFault(path, f"{_named(value)} is not recorded as it is{_hint(value)}")
+        yield ConfigFault(path, f"{_named(value)} {problem}{_hint(value)}")
 
 
 def _is_plain(value: object) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.config.faults import ConfigFault, Path, show_value
 from core.config.scalars import FLOAT, ConfigType
+from core.printable import printable
 
 
 class SourceType(ConfigType):
@@ -38,14 +39,14 @@ class SourceType(ConfigType):
             return value
         text = os.environ.get(name)
         if text is None:
-            message = f"the environment variable {name} is not set; export it, or write the value here"
+            message = f"the environment variable {printable(name)} is not set; export it, or write the value here"
             faults.append(ConfigFault(path, message, is_of_environment=True))
             return value
         try:
             text.encode()  # the bytes of a variable need not be text, and nothing stores what is not
             return self._convert(text)
         except ValueError:  # the text may be a secret, so the message does not hold it
-            message = f"the environment variable {name} does not hold a valid {self._name}"
+            message = f"the environment variable {printable(name)} does not hold a valid {self._name}"
             faults.append(ConfigFault(path, message, is_of_environment=True))
             return value
 
@@ -73,7 +74,7 @@ class Checked(ConfigType):
         if any(fault.is_of_environment for fault in found):
             faults.extend(found)
         elif not found and not self._fits(resolved) and isinstance(value, dict):
-            message = f"the environment variable {value['env']} does not hold {self._wanted}"
+            message = f"the environment variable {printable(value['env'])} does not hold {self._wanted}"
             faults.append(ConfigFault(path, message, is_of_environment=True))
         elif found or not self._fits(resolved):
             got = f"got {show_value(value)}" if self._is_shown else "got something else (not shown)"

@@ -22,6 +22,7 @@ from core.config import (
     Shape,
     StringSource,
     hide_passwords,
+    not_recordable,
     raise_faults,
 )
 from core.errors import DagsterInvalidConfigError
@@ -114,6 +115,9 @@ def _check_class(section: str, config: Mapping[str, Any], faults: list[ConfigFau
 
 
 def _check_portable(section: str, given: Mapping[str, Any], faults: list[ConfigFault]) -> None:
+    if section in _OURS:
+        faults.extend(not_recordable(given[section], (section,), "cannot be passed to another process as it is"))
+        return
     try:
         msgspec.json.encode(given[section])
     except (TypeError, ValueError, OverflowError) as error:

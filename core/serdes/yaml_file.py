@@ -19,7 +19,7 @@ from core.serdes.yaml_bounds import MAX_BYTES
 if TYPE_CHECKING:
     import yaml
 
-    from core.serdes.yaml_nodes import KeyPath
+    from core.serdes.yaml_nodes import KeyPath, Places
 
 _LONGEST_SIMPLE_KEY = 1000  # characters; YAML takes longer keys and other kinds only after a "?"
 
@@ -40,12 +40,14 @@ class YamlFile(msgspec.Struct, frozen=True):
         content: the mapping in it; of a key that is there twice, the last value.
         faults: one for each key that is there again, with its line.
         root: PyYAML's node of the mapping; None in an empty file.
+        places: where the nodes below `root` are.
     """
 
     path: Path
     content: dict[str, Any] = {}
     faults: tuple[ConfigFault, ...] = ()
     root: Any = None
+    places: Any = None
 
     def line_of(self, path: KeyPath) -> int:
         """The line, counted from 1, of the key or item at `path`, or of the nearest above it that is there."""
@@ -63,12 +65,10 @@ class YamlFile(msgspec.Struct, frozen=True):
 
     def _nearest(self, path: KeyPath) -> tuple[int, Any, int]:
         """Line, counted from 0, and node of the nearest to `path` that is there, and how much of `path` that is."""
-        from core.serdes.yaml_nodes import below
-
         node = self.root
         line: int = node.start_mark.line if node else 0
         for depth, part in enumerate(path):
-            found = below(node, part)
+            found = self.places.below(node, part) if self.places else None
             if found is None:
                 return line, node, depth
             line, node = found
@@ -98,7 +98,7 @@ def read_yaml_file(path: Path, may_be_absent: bool = False) -> YamlFile:
         DagsterInvalidConfigError: the file cannot be read, is not YAML, or holds something else.
     """
     try:
-        content, root, repeated = _load(_bytes_of(path), str(path))
+        content, root, repeated, places = _load(_bytes_of(path), str(path))
     except OSError as error:
         if may_be_absent and isinstance(error, FileNotFoundError | NotADirectoryError):
             return YamlFile(path)
@@ -110,7 +110,7 @@ def read_yaml_file(path: Path, may_be_absent: bool = False) -> YamlFile:
         ConfigFault(key, f"this key is in line {first} already; keep one", file=str(path), line=line)
         for key, first, line in repeated
     ]
-    return YamlFile(path, content or {}, tuple(faults), root)
+    return YamlFile(path, content or {}, tuple(faults), root, places)
 
 
 def load_yaml(text: str, what: str) -> Any:
@@ -123,7 +123,7 @@ def load_yaml(text: str, what: str) -> Any:
     Raises:
         DagsterInvalidConfigError: it is not YAML, or has a key twice; with the line, and nothing of the text.
     """
-    value, _, repeated = _load(text.encode("utf-8", "surrogatepass"), what)
+    value, _, repeated, _ = _load(text.encode("utf-8", "surrogatepass"), what)
     raise_faults([ConfigFault(key, "this key is there twice; keep one of them") for key, _, _ in repeated], None, what)
     return value
 
@@ -133,20 +133,20 @@ def _bytes_of(path: Path) -> bytes:
         return file.read(MAX_BYTES + 1)
 
 
-def _load(data: bytes, what: str) -> tuple[Any, Any, list[tuple[KeyPath, int, int]]]:
-    """The value, its root node, and the keys that are there again."""
+def _load(data: bytes, what: str) -> tuple[Any, Any, list[tuple[KeyPath, int, int]], Places]:
+    """The value, its root node, the keys that are there again, and the places of what is below the root."""
     if len(data) > MAX_BYTES:
         raise DagsterInvalidConfigError(f"{what} has more than {MAX_BYTES:,} bytes; config is what people write.")
     import yaml  # 30 ms to import; most processes read no YAML
 
     from core.serdes.yaml_loader import CoreLoader
-    from core.serdes.yaml_nodes import UnusableNode, Values
+    from core.serdes.yaml_nodes import Places, UnusableNode, Values
 
     values = Values()
     try:
         text = data.decode("utf-8-sig")
         root = CoreLoader(text).get_single_node()
-        return (None if root is None else values.of(root)), root, values.repeated
+        return (None if root is None else values.of(root)), root, values.repeated, Places()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         problem = f"line {line}: this is not UTF-8 text"
@@ -166,7 +166,7 @@ def _load(data: bytes, what: str) -> tuple[Any, Any, list[tuple[KeyPath, int, in
 def _problem(error: yaml.MarkedYAMLError, text: str) -> str:
     mark, problem = error.problem_mark or error.context_mark, error.problem or "not understood"
     if mark is not None and text[mark.index : mark.index + 1] == "\t":
-        return _at(mark, "a tab stands where YAML takes only spaces; replace it by spaces")
+        return _at(mark, "a tab stands here; write spaces, or put text with a tab in quotes")
     context = error.context or ""
     for part, sentence in _SENTENCES:
         if part in f"{context} {problem}":

@@ -30,6 +30,7 @@ SCALARS = {
     ),
     MERGE: (r"<<", ["<"]),
 }
+_NO_TAGS = ("!", MERGE)
 
 
 class CoreLoader(Reader, Scanner, Parser, Composer, BaseResolver):
@@ -50,6 +51,8 @@ class CoreLoader(Reader, Scanner, Parser, Composer, BaseResolver):
             self._refuse(f"it is nested too deeply, more than {MAX_DEPTH} levels")
         if self._nodes > MAX_NODES:
             self._refuse(f"it has more than {MAX_NODES:,} values")
+        if self._next_tag() in _NO_TAGS:  # a composed node does not say that it was written
+            self._refuse("this tag is not known")
         node: yaml.Node | None = super().compose_node(parent, index)
         self._depth -= 1
         return node
@@ -57,6 +60,11 @@ class CoreLoader(Reader, Scanner, Parser, Composer, BaseResolver):
     def _refuse(self, problem: str) -> None:
         next_event: Any = self.peek_event
         raise ComposerError(None, None, problem, next_event().start_mark)
+
+    def _next_tag(self) -> str | None:
+        next_event: Any = self.peek_event
+        tag: str | None = getattr(next_event(), "tag", None)
+        return tag
 
 
 for tag, (pattern, first) in SCALARS.items():

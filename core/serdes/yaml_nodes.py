@@ -139,15 +139,27 @@ _READERS: dict[str, Callable[[Node, str], Any]] = {
 }
 
 
-def below(node: Node | None, part: str | int) -> tuple[int, Node] | None:
-    """The line, counted from 0, and the node of a key or item."""
-    if node is not None and node.id == "mapping":
-        for key, item in reversed(node.value):  # the last one counts
-            if key.value == str(part):
-                return key.start_mark.line, item
-        merged = [item for key, item in node.value if key.tag == MERGE]
-        mappings = [each for item in merged for each in (item.value if item.id == "sequence" else [item])]
-        return next((found for each in mappings if (found := below(each, part))), None)
-    if node is not None and node.id == "sequence" and isinstance(part, int) and part < len(node.value):
-        return node.value[part].start_mark.line, node.value[part]
-    return None
+class Places:
+    """Where the keys and items of nodes are. Each mapping is gone through once, however often it is asked for."""
+
+    def __init__(self) -> None:
+        self._keys: dict[int, dict[str, tuple[int, Node]]] = {}
+
+    def below(self, node: Node | None, part: str | int) -> tuple[int, Node] | None:
+        """The line, counted from 0, and the node of a key or item."""
+        if node is not None and node.id == "mapping":
+            return self._keys_of(node).get(str(part))
+        if node is not None and node.id == "sequence" and isinstance(part, int) and part < len(node.value):
+            return node.value[part].start_mark.line, node.value[part]
+        return None
+
+    def _keys_of(self, node: Node) -> dict[str, tuple[int, Node]]:
+        if id(node) not in self._keys:
+            merged = [item for key, item in node.value if key.tag == MERGE]
+            mappings = [each for item in merged for each in (item.value if item.id == "sequence" else [item])]
+            keys: dict[str, tuple[int, Node]] = {}
+            for each in reversed(mappings):  # the first one counts
+                keys.update(self._keys_of(each))
+            keys.update({key.value: (key.start_mark.line, item) for key, item in node.value})  # the last one counts
+            self._keys[id(node)] = keys
+        return self._keys[id(node)]

@@ -56,6 +56,17 @@ def test_an_unknown_solid(project: Project) -> None:
     assert "Known: check, clean, report." in said
 
 
+def test_a_long_list_of_the_wrong_type(project: Project) -> None:
+    path = project.write("long.yaml", f"solids: {{clean: {{config: {{months: [{', '.join(['a'] * 4000)}]}}}}}}")
+    said = refusal(project.run("-c", str(path)), "4000 errors", f"{path}, line 1: solids.clean.config.months[99]: ")
+    assert said.endswith("  and 3,900 more\n")
+
+
+def test_a_setting_that_names_a_secret_is_not_shown(project: Project) -> None:
+    for setting in ("resources.db.config.password:hunter2", "password hunter2", "x..token=hunter2"):
+        assert "hunter2" not in refusal(project.run("--set", setting), "--set expects a.b.c=value, got a secret.")
+
+
 def test_an_unknown_mode(project: Project) -> None:
     refusal(project.run("--mode", "s4"), "'flights'", "unknown mode 's4'", "Known: local, s3.")
 

@@ -1,5 +1,6 @@
 """`dagster.yaml`: what it may hold, and what is said of the rest: which file, line and key, and what is wrong."""
 
+import re
 import traceback
 import uuid
 from pathlib import Path
@@ -12,7 +13,7 @@ from core.compute_logs.local import LocalComputeLogManager
 from core.errors import DagsterInvalidConfigError, DagsterInvariantViolationError, DagsterStorageError
 from core.instance import DagsterInstance, InstanceRef
 from core.instance.dagster_yaml import resolve_retention, resolve_settings
-from core.serdes import ConfigurableClassData
+from core.serdes import ConfigurableClassData, from_json, to_json
 
 RUNS = "run_storage: {module: core.storage.runs, class: SqliteRunStorage, config: "
 PASSWORD = "pass@w0rd"
@@ -238,6 +239,43 @@ retention:
         [f"  {path}, line 10", "settings"],
         [f"  {path}, line 13", "retention.runs.max_age_days"],
     ]
+
+
+def test_of_many_faults_the_first_are_told_and_all_are_there(tmp_path: Path) -> None:
+    path = home(tmp_path, "".join(f"key{number}: 1\n" for number in range(8000)))
+    with pytest.raises(DagsterInvalidConfigError) as caught:
+        InstanceRef.from_dir(str(tmp_path))
+    _, first, *_, last, more = str(caught.value).splitlines()
+    assert first.startswith(f"  {path}, line 1: key0: unknown key")
+    assert last.startswith(f"  {path}, line 100: key99: unknown key")
+    assert more == "  and 7,900 more"
+    assert len(caught.value.errors) == 8000
+
+
+SETTINGS = {
+    "{a: .nan}": "settings.a: the number nan cannot be passed to another process as it is",
+    "{a: [1, -.inf]}": "settings.a[1]: the number -inf cannot be passed",
+    "{1: a}": "settings: the key 1 cannot be passed",
+    "{a: {true: b}}": "settings.a: the key True cannot be passed",
+    "{a: 1.5, b: [~, 18446744073709551616, -0.0, {'1': x}]}": "",
+}
+
+
+@pytest.mark.parametrize(("text", "said"), SETTINGS.items(), ids=SETTINGS)
+def test_settings_are_those_that_another_process_gets(text: str, said: str, tmp_path: Path) -> None:
+    home(tmp_path, f"settings: {text}")
+    if said:
+        with pytest.raises(DagsterInvalidConfigError, match=re.escape(said)):
+            InstanceRef.from_dir(str(tmp_path))
+        return
+    ref = InstanceRef.from_dir(str(tmp_path))
+    assert repr(from_json(InstanceRef, to_json(ref)).settings) == repr(ref.settings)
+
+
+def test_the_name_of_a_variable_is_shown_as_it_is(tmp_path: Path) -> None:
+    home(tmp_path, 'settings: {a: {env: "X\\n  Error: \\e[31m"}}')
+    with pytest.raises(DagsterInvalidConfigError, match=re.escape(r"variable X\n  Error: \x1b[31m is not set")):
+        _ = DagsterInstance.from_config(str(tmp_path)).settings
 
 
 def test_faults_of_overrides_have_no_line(tmp_path: Path) -> None:

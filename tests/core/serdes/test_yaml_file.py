@@ -27,7 +27,10 @@ UNREADABLE = {
     "open list": (f"a: {SECRET}\nb: [", "line 2, column 5: while parsing a flow node, expected the node content"),
     "open quote": (f"a: 1\nb: '{SECRET}\n", "line 3, column 1: while scanning a quoted scalar that begins in line 2, "),
     "colon": (f"a: b: {SECRET}", "line 1, column 5: mapping values are not allowed here"),
-    "tab": (f"a:\n\tb: {SECRET}", "line 2, column 1: a tab stands where YAML takes only spaces"),
+    "tab": (
+        f"a:\n\tb: {SECRET}",
+        "line 2, column 1: a tab stands here; write spaces, or put text with a tab in quotes",
+    ),
     "alias": (
         f"a: *{SECRET}",
         "line 1, column 4: this alias names an anchor that does not exist; put text that begins with *",
@@ -37,6 +40,10 @@ UNREADABLE = {
     "tag handle": (f"a: !{SECRET}!x 1", "line 1, column 4: this tag is not known"),
     "int": (f"a: !!int {SECRET}", "line 1, column 4: this is not a valid int; put it in quotes"),
     "bool": (f"a: !!bool {SECRET}", "line 1, column 4: this is not a valid bool"),
+    "no tag": (f"a: ! {SECRET}", "line 1, column 4: this tag is not known; put text that begins with !"),
+    "no tag of a list": (f"a: ! [{SECRET}]", "line 1, column 4: this tag is not known"),
+    "tag of a merge": (f"a: !!merge {SECRET}", "line 1, column 4: this tag is not known"),
+    "merge by a tag": (f"!!merge x: {{a: {SECRET}}}", "line 1, column 1: this tag is not known"),
     "time": (f"a: !!timestamp {SECRET}", "line 1, column 4: this tag is not known; put text that begins with !"),
     "set": (f"a: !!set {{{SECRET}}}", "line 1, column 4: this tag is not known"),
     "tag of a list": (f"a: !!int [{SECRET}]", "line 1, column 4: this tag is not known"),
