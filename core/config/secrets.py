@@ -78,7 +78,7 @@ def note_named_secrets(given: object, resolved: Any) -> None:
     if isinstance(resolved, Mapping):
         for name, item in resolved.items():
             given_item = given.get(name) if isinstance(given, Mapping) else None
-            if names_secret((str(name),)) and not isinstance(item, Mapping | list):
+            if isinstance(name, str) and names_secret((name,)) and not isinstance(item, Mapping | list):
                 note_secret(given_item, item)
             else:
                 note_named_secrets(given_item, item)

@@ -13,7 +13,7 @@ from core import code
 
 
 class NoDigestError(ValueError):
-    """A value of a type that has no canonical form."""
+    """A value that has no canonical form."""
 
 
 def digest(value: Any) -> str:
@@ -24,40 +24,53 @@ def digest(value: Any) -> str:
     enum counts with the values of all members, and with the methods.
 
     Raises:
-        NoDigestError: it holds something that is not None, bool, int, float, str, bytes, enum, list, tuple, set, dict.
+        NoDigestError: it holds something that is not None, bool, int, float, str, bytes, enum, list, tuple, set,
+            frozenset, dict. Objects of types derived from these (NumPy's floats, named tuples) may be more than what
+            these hold. Or it is nested too deeply.
     """
     hasher = hashlib.sha256()
-    _write(value, hasher.update)
+    try:
+        _write(value, hasher.update)
+    except RecursionError:
+        raise NoDigestError("a value that is nested too deeply, or contains itself") from None
     return hasher.hexdigest()
 
 
 def _write(value: Any, out: Callable[[bytes], None]) -> None:
+    kind = type(value)
     if value is None:
         out(b"n;")
-    elif isinstance(value, enum.Enum):
-        _sized(out, b"e", f"{type(value).__qualname__}.{value.name} {_version_of(type(value))}".encode())
-    elif isinstance(value, bool):
+    elif kind is bool:
         out(b"t;" if value else b"f;")
-    elif isinstance(value, int):
+    elif kind is int:
         _sized(out, b"i", b"%x" % value)  # in decimal, Python refuses more than 4300 digits
-    elif isinstance(value, float):
+    elif kind is float:
         _sized(out, b"d", b"nan" if math.isnan(value) else value.hex().encode())
-    elif isinstance(value, str):
+    elif kind is str:
         _sized(out, b"s", value.encode("utf-8", "surrogatepass"))
-    elif isinstance(value, bytes):
+    elif kind is bytes:
         _sized(out, b"b", value)
-    elif isinstance(value, list | tuple):
-        _items(out, b"l" if isinstance(value, list) else b"u", value)
-    elif isinstance(value, set | frozenset):
-        _items(out, b"S", sorted(digest(item) for item in value))
-    elif isinstance(value, dict):
+    elif kind is list or kind is tuple:
+        _items(out, b"l" if kind is list else b"u", value)
+    elif kind is set or kind is frozenset:
+        _items(out, b"S" if kind is set else b"F", sorted(digest(item) for item in value))
+    elif kind is dict:
         pairs = sorted((digest(key), item) for key, item in value.items())
         out(b"m%d:" % len(pairs))
         for key_digest, item in pairs:
             out(key_digest.encode())
             _write(item, out)
+    elif issubclass(kind, enum.Enum):
+        _member(value, out)
     else:
-        raise NoDigestError(f"a value of type {type(value).__name__}, which has no canonical form")
+        raise NoDigestError(f"a value of type {kind.__name__}, which has no canonical form")
+
+
+def _member(value: enum.Enum, out: Callable[[bytes], None]) -> None:
+    kind = type(value)
+    _sized(out, b"e", f"{kind.__qualname__}.{value.name} {_version_of(kind)}".encode())
+    if kind.__members__.get(value.name) is not value:  # made by a call: flags that are set at once, or unknown ones
+        _write(value.value, out)
 
 
 @functools.cache

@@ -35,7 +35,8 @@ def io_facts(kind: str, configs: Mapping[str, Mapping[str, IOConfig]]) -> dict[s
 def _flattened(path: str, value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, Mapping) and (value or path):
         for key, item in value.items():
-            yield from _flattened(f"{path}.{key}" if path else str(key), item)
+            name = key if isinstance(key, str) else _written(key)
+            yield from _flattened(f"{path}.{name}" if path else name, item)
     elif path or (value is not None and value != {}):
         yield path, value
 
@@ -64,7 +65,14 @@ def part_facts(version: str | None, parts: Mapping[str, str]) -> dict[str, str]:
 
 def shown(value: Any) -> str:
     """The value as it would be written in Python; where that is long its beginning, and a digest of all of it."""
-    text = repr(value)
+    text = _written(value)
     if len(text) <= _LONGEST_TEXT:
         return text
     return f"{text[:_LONGEST_TEXT]}… ({hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]})"
+
+
+def _written(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception as error:  # noqa: BLE001  a type of the user's can raise anything; so do numbers of 4,300 digits
+        return f"a {type(value).__name__}, which cannot be shown ({type(error).__name__})"

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core import Any as AnyType
 from core import (
     DependencyDefinition,
+    Field,
+    InputDefinition,
     IOManager,
     ModeDefinition,
     OutputContext,
     PipelineDefinition,
     in_process_executor,
     io_manager,
+    pipeline,
+    plan_pipeline,
     resource,
     solid,
 )
@@ -74,7 +81,7 @@ def test_the_order_of_a_dict_does_not_matter(value: dict[Any, Any], random: Any)
 def test_values_that_python_takes_for_equal_are_kept_apart() -> None:
     groups: list[list[Any]] = [
         [1, "1", True, 1.0, b"1"],
-        [0, 0.0, -0.0, False, None, "", [], (), {}, set()],
+        [0, 0.0, -0.0, False, None, "", [], (), {}, set(), frozenset()],
         [["ab"], ["a", "b"], [["a"], "b"], "ab"],
         [{"a": 1}, [("a", 1)], {"a": "1"}],
         [["asb", "c"], ["a", "bsc"], ["a", "bs1:c"]],  # parts that could pass for the mark of the next part
@@ -90,6 +97,59 @@ def test_an_integer_of_any_length_has_a_digest() -> None:
 def test_what_has_no_canonical_form_has_no_digest() -> None:
     with pytest.raises(NoDigestError, match="a value of type object, which has no canonical form"):
         digest({"a": [object()]})
+
+
+PLAIN_TYPES: list[type] = [int, float, str, bytes, list, tuple, set, frozenset, dict]
+
+
+@given(st.sampled_from(PLAIN_TYPES), st.booleans())
+def test_an_object_of_a_derived_type_is_more_than_what_it_holds(plain_type: type, is_nested: bool) -> None:
+    derived = type("Metres", (plain_type,), {})()
+    with pytest.raises(NoDigestError, match="a value of type Metres, which has no canonical form"):
+        digest([derived] if is_nested else derived)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [numpy.float64(1), numpy.str_("a"), numpy.bytes_(b"a"), collections.OrderedDict(a=1), collections.Counter("a"),
+     collections.defaultdict(list), collections.namedtuple("Point", "x y")(1, 2)],
+    ids=lambda value: type(value).__name__,
+)  # fmt: skip
+def test_derived_types_of_libraries_have_no_digest(value: Any) -> None:
+    with pytest.raises(NoDigestError, match=f"a value of type {type(value).__name__}, "):
+        digest({"a": value})
+
+
+def test_what_contains_itself_has_no_digest() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    with pytest.raises(NoDigestError, match="nested too deeply, or contains itself"):
+        digest(endless)
+
+
+class Unshown:
+    def __repr__(self) -> str:
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize(
+    "value", [10**5000, Unshown(), {Unshown(): 1}, {10**5000: [1]}], ids=["number", "object", "key", "number as key"]
+)
+def test_a_value_that_cannot_be_shown_is_planned_with(value: Any) -> None:
+    @solid(input_defs=[InputDefinition("given", default_value=value)], version="1")
+    def take(_context: Any, given: Any) -> int:
+        return 1
+
+    @solid(config_schema={"a": Field(AnyType, default_value=value)}, version="1")
+    def configured_with(_context: Any) -> int:
+        return 2
+
+    @pipeline
+    def both() -> None:
+        take()
+        configured_with()
+
+    assert "which cannot be shown (" in str(plan_pipeline(both).versioned)
 
 
 PRINT_VERSIONS = """
