@@ -28,6 +28,7 @@ from core.config.recordable import not_recordable
 from core.config.scalars import ConfigType, Enum, EnumValue
 from core.config.secrets import (
     NOT_KEPT,
+    SHORTEST_SECRET,
     Secret,
     collecting_secrets,
     lacking_secrets,
@@ -52,6 +53,7 @@ __all__ = [
     "FloatSource",
     "IntSource",
     "NOT_KEPT",
+    "SHORTEST_SECRET",
     "Noneable",
     "Permissive",
     "PermissiveSource",

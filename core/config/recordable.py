@@ -40,12 +40,19 @@ def not_recordable(value: object, path: Path = (), problem: str = "is not record
             if type(key) is str and _is_unicode(key):
                 yield from not_recordable(item, (*path, key), problem)
             else:
-                yield ConfigFault(path, f"the key {key!r} {problem}; write it as text, in quotes")
+                yield ConfigFault(path, f"the key {_shown(key)} {problem}; write it as text, in quotes")
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from not_recordable(item, (*path, index), problem)
     elif not _is_plain(value):
         yield ConfigFault(path, f"{_named(value)} {problem}{_hint(value)}")
+
+
+def _shown(key: object) -> str:
+    try:
+        return repr(key)
+    except Exception:  # noqa: BLE001  a type of the user's can raise anything; so do numbers of 4,300 digits
+        return f"of type {type(key).__name__}"
 
 
 def _is_plain(value: object) -> bool:

@@ -94,7 +94,7 @@ def _paired(given: object, resolved: list[Any]) -> Iterable[tuple[object, Any]]:
 
 
 def without_secrets(value: Any, secrets: Collection[Secret]) -> Any:
-    """A run config as it is stored: with `NOT_KEPT` for each value in it that is a secret, wherever it stands.
+    """A run config as it is stored: with `NOT_KEPT` for each value in it that is or holds a secret, wherever it stands.
 
     Args:
         value: the config as it was given.
@@ -114,13 +114,15 @@ def _hidden(value: Any, texts: Collection[str]) -> Any:
         return {key: _hidden(item, texts) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_hidden(item, texts) for item in value]
-    is_text = isinstance(value, str | int | float) and not isinstance(value, bool)
-    return NOT_KEPT if is_text and str(value) in texts else value
+    if isinstance(value, str):  # a password may stand in a URL too
+        return NOT_KEPT if any(text in value for text in texts) else value
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return NOT_KEPT if is_number and str(value) in texts else value
 
 
 def lacking_secrets(value: Any, path: Path = ()) -> Iterator[ConfigFault]:
     """A fault for each secret that a stored run config does not have any more."""
-    if value == NOT_KEPT:
+    if isinstance(value, str) and value == NOT_KEPT:
         yield ConfigFault(path, "this secret was written out, so it is not kept; give it again, best as {env: NAME}")
     elif isinstance(value, Mapping | list):
         for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):

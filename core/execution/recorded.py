@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from core.config import Secret, without_secrets, written_out
+from core.config import SHORTEST_SECRET, Secret, without_secrets, written_out
 from core.events.metadata import FloatMetadataEntryData, JsonMetadataEntryData
 from core.events.records import EventLogEntry
 from core.log_manager import EventSink
@@ -41,7 +41,7 @@ def hiding(secrets: Collection[Secret], put: EventSink) -> EventSink:
             most runs.
         put: the sink.
     """
-    texts = written_out(secrets)
+    texts = {spelling for secret in written_out(secrets) for spelling in _spellings(secret)}
     if not texts:
         return put
     escaped = [to_json(text, replace_surrogates=True)[1:-1] for text in texts]
@@ -54,6 +54,15 @@ def hiding(secrets: Collection[Secret], put: EventSink) -> EventSink:
         put(entry)
 
     return put_without_secrets
+
+
+def _spellings(secret: str) -> set[str]:
+    """How a secret stands in texts: as it is, stripped, and as Python and JSON write it (`'a\\nb'`)."""
+    import json  # few runs have secrets that are written out
+
+    bare = secret.strip()
+    written = {to_json(secret, replace_surrogates=True), json.dumps(secret), repr(secret), ascii(secret)}
+    return {secret, *(each[1:-1] for each in written), *([bare] if len(bare) >= SHORTEST_SECRET else [])}
 
 
 def _starred(value: Any, texts: Sequence[str]) -> Any:

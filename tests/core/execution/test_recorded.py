@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from core import (
     AssetKey,
@@ -27,7 +30,7 @@ from core import (
 )
 from core.config import NOT_KEPT, Secret, without_secrets
 from core.events.records import EventLogEntry
-from core.execution.recorded import NAME_FIELDS
+from core.execution.recorded import NAME_FIELDS, hiding
 from core.retention.value_users import count_users
 from core.serdes import to_json
 
@@ -107,6 +110,23 @@ def test_what_is_short_or_of_the_environment_is_left() -> None:
     config = {"a": "abc", "b": True, "c": None, "d": 1.5, "e": {"env": "NAME"}, "f": ("long", "other")}
     secrets = [Secret("abc"), Secret("True"), Secret("None"), Secret("NAME", "NAME"), Secret("long")]
     assert without_secrets(config, secrets) == {**config, "f": [NOT_KEPT, "other"]}
+
+
+def test_a_value_that_holds_a_secret_is_not_kept_and_keys_are_names() -> None:
+    config = {"url": "postgresql://me:hunter2@host/db", "headers": ["Bearer hunter2", "hunter"], "hunter2": 1}
+    kept = {"url": NOT_KEPT, "headers": [NOT_KEPT, "hunter"], "hunter2": 1}
+    assert without_secrets(config, [Secret("hunter2")]) == kept
+
+
+@given(st.text(st.sampled_from("aé😀\n\t\r\\'\"\x00\x1b\x7f\u2028 <%"), min_size=4))
+def test_a_secret_is_hidden_however_a_text_spells_it(secret: str) -> None:
+    assume(len(secret.strip()) >= 4)
+    kept: list[EventLogEntry] = []
+    put = hiding([Secret(secret)], kept.append)
+    in_quotes = [repr(secret), ascii(secret), json.dumps(secret), to_json(secret), str(KeyError(secret))]
+    for text in (secret, secret.strip(), *(each[1:-1] for each in in_quotes)):
+        put(EventLogEntry(None, f"({text})", 10, f"({text})", "run", 1.0))
+        assert kept[-1].message == kept[-1].user_message == f"({'*' * len(text)})"
 
 
 NAMES = ["tell", "tells", "step", "STEP_SUCCESS", "type", "event_type", "name", "message", "path", "telling", "result"]
