@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
@@ -16,23 +15,13 @@ from cloudstore.doctor.probe import probe
 from cloudstore.doctor.target import EVERYTHING, READING, ModeTargets, Target, target_of_logs
 from core.cli.checks import Check, check_instance, configured_instance
 from core.cli.failures import clear_failures
-from core.cli.loading import load_pipeline, load_run_config, place_faults
+from core.cli.options import ChosenPipeline, optional_pipeline_options
 from core.cli.output.checks import show_checks
 from core.errors import DagsterError
 
 
 @click.command()
-@click.option(
-    "-f", "--file", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Python file with a pipeline, whose resources are probed.",
-)  # fmt: skip
-@click.option("-a", "--attribute", help="Name of the pipeline in the file; needed where it has more than one.")
-@click.option("-m", "--mode", help="Mode whose resources are probed; the pipeline's first by default.")
-@click.option(
-    "-c", "--config", "config_files", multiple=True, type=click.Path(path_type=Path),
-    help="YAML file with run config. May be given several times; later files win.",
-)  # fmt: skip
-@click.option("--set", "settings", multiple=True, metavar="A.B.C=VALUE", help="One value of the run config.")
+@optional_pipeline_options
 @click.option("--bucket", help="A bucket to probe, with the credentials that AWS tools find.")
 @click.option("--prefix", default="dagster", show_default=True, help="Where in the bucket.")
 @click.option(
@@ -45,11 +34,7 @@ from core.errors import DagsterError
     "--addressing-style", type=click.Choice(["auto", "path", "virtual"]), help="Where the bucket's name goes."
 )
 def doctor(
-    file: Path | None,
-    attribute: str | None,
-    mode: str | None,
-    config_files: tuple[Path, ...],
-    settings: tuple[str, ...],
+    chosen: ChosenPipeline | None,
     bucket: str | None,
     prefix: str,
     read_only: bool,
@@ -66,12 +51,10 @@ def doctor(
       cloudstore doctor -f pipeline.py --mode s3 -c s3.yaml
       cloudstore doctor --bucket my-bucket --prefix teams/data --endpoint-url http://127.0.0.1:9000
     """
-    with clear_failures(lambda faults: place_faults(faults, config_files, settings)):
+    with clear_failures(chosen.placed if chosen else list):
         targets: dict[str, Callable[[], Target | None]] = {}
-        if file is not None:
-            found = ModeTargets(
-                load_pipeline(file, attribute).get_mode_definition(mode), load_run_config(config_files, settings)
-            )
+        if chosen is not None:
+            found = ModeTargets(chosen.load().get_mode_definition(chosen.mode), chosen.run_config())
             targets |= {name: partial(found.get, name) for name in found.names()}
         if bucket is not None:
             needs = READING if read_only else EVERYTHING

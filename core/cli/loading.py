@@ -2,93 +2,49 @@
 
 from __future__ import annotations
 
-import importlib.util
-import inspect
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from core.config import ConfigFault, names_secret, show_text, unknown_name
+from core.cli.choosing import ChosenDefinition, choose_pipeline
+from core.cli.modules import load_file, load_module
+from core.config import ConfigFault, names_secret, show_text
 from core.definitions.pipeline import PipelineDefinition
-from core.errors import (
-    DagsterInvalidConfigError,
-    DagsterInvariantViolationError,
-    DagsterRunNotFoundError,
-    DagsterUserCodeExecutionError,
-    user_code_error_boundary,
-)
-from core.forks import ending_forked_children
+from core.errors import DagsterInvalidConfigError, DagsterRunNotFoundError
 from core.instance import DagsterInstance
 from core.records.origin import LoadableTargetOrigin, PipelinePythonOrigin
 from core.records.pipeline_run import PipelineRun, PipelineRunsFilter
 from core.serdes.yaml_bounds import MAX_DEPTH
-from core.serdes.yaml_file import YamlFile, load_yaml, read_yaml_file, read_yaml_mapping
-from core.types.own_file import module_name_of_file, second_name_of_file
-
-
-class PipelineFileError(DagsterUserCodeExecutionError):
-    """The file of a pipeline raised an exception while it was loaded."""
+from core.serdes.yaml_file import load_yaml, read_yaml_file, read_yaml_mapping
 
 
 def load_pipeline(file: Path, attribute: str | None) -> PipelineDefinition:
-    """The pipeline in a Python file, which can import modules from its folder, as when Python runs the file.
+    """The pipeline in a Python file, which is loaded as Python itself would; see `load_file`.
 
     Args:
         file: the file.
-        attribute: the name of the pipeline in it, or of a function that returns it; the only pipeline by default.
+        attribute: which pipeline; see `choose_pipeline`. The only one by default.
 
     Raises:
         PipelineFileError: the file, or the function, raised an exception.
-        DagsterInvariantViolationError: the file has no such pipeline.
+        DagsterInvariantViolationError: the file cannot be loaded, or has no such pipeline.
     """
-    module = _load_module(file)
-    pipelines = {name: each for name, each in vars(module).items() if isinstance(each, PipelineDefinition)}
-    if attribute is None:
-        if not pipelines:
-            raise DagsterInvariantViolationError(f"{file} defines no pipeline; decorate a function with @pipeline.")
-        if len(pipelines) != 1:
-            known = ", ".join(sorted(pipelines))
-            raise DagsterInvariantViolationError(
-                f"{file} defines {len(pipelines)} pipelines; select one with -a: {known}."
-            )
-        attribute = next(iter(pipelines))
-    found = getattr(module, attribute, None)
-    if inspect.isfunction(found):
-        with user_code_error_boundary(PipelineFileError, f"{attribute}() of {file} raised an exception"):
-            found = found()
-    if not isinstance(found, PipelineDefinition):
-        raise DagsterInvariantViolationError(f"{file}: {unknown_name('pipeline', attribute, pipelines)}")
-    target = LoadableTargetOrigin(python_file=str(file.absolute()), attribute=attribute)
-    return found.loaded_from(PipelinePythonOrigin(target, found.name))
+    chosen = choose_pipeline(vars(load_file(file)), attribute, str(file))
+    return _with_origin(chosen, python_file=str(file.absolute()))
 
 
-def _load_module(file: Path) -> Any:
-    name = _module_name(file)
-    spec = importlib.util.spec_from_file_location(name, file.absolute())
-    if spec is None or spec.loader is None:
-        raise DagsterInvariantViolationError(f"{file} is not a Python file: its name must end in .py.")
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(file.absolute().parent))
-    sys.modules[name] = module  # so that values of classes of the file can be pickled
-    try:
-        with ending_forked_children():
-            spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # a script without `if __name__ == "__main__"` exits by itself
-        del sys.modules[name]
-        raise PipelineFileError(f"{file} could not be loaded", user_exception=error) from error
-    return module
+def load_pipeline_of_module(name: str, attribute: str | None) -> PipelineDefinition:
+    """The pipeline in a module, which is looked for in the working directory first; as `load_pipeline`."""
+    chosen = choose_pipeline(vars(load_module(name)), attribute, f"Module {name}")
+    return _with_origin(chosen, module_name=name)
 
 
-def _module_name(file: Path) -> str:
-    """The name of the file, unless another module with that name is loaded or belongs to the standard library."""
-    name = module_name_of_file(file)
-    loaded = sys.modules.get(name)
-    is_free = loaded is None or getattr(loaded, "__file__", None) == str(file.absolute())
-    return name if is_free else second_name_of_file(file)
+def _with_origin(chosen: ChosenDefinition, **code: str) -> PipelineDefinition:
+    target = LoadableTargetOrigin(attribute=chosen.attribute, working_directory=str(Path.cwd()), **code)
+    return chosen.pipeline.loaded_from(PipelinePythonOrigin(target, chosen.pipeline.name))
 
 
 def load_run_config(files: Sequence[Path], settings: Sequence[str]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import click
 import msgspec
 
-from core.cli.loading import load_pipeline, load_run_config, place_faults
+from core.cli.loading import load_pipeline, load_pipeline_of_module, load_run_config, place_faults
 from core.config import ConfigFault
 from core.definitions.pipeline import PipelineDefinition
 
@@ -19,22 +20,26 @@ class ChosenPipeline(msgspec.Struct, frozen=True):
     """The values of `pipeline_options`.
 
     Attributes:
-        file: the Python file.
-        attribute: the name of the pipeline in it; None for the only one.
+        file: the Python file; or
+        module: the name of the module.
+        attribute: which pipeline of it; None for the only one.
         mode: the mode's name; None for the first.
         config_files: YAML files; later ones win.
         settings: each `a.b.c=value`; they win over files.
     """
 
-    file: Path
+    file: Path | None
+    module: str | None
     attribute: str | None
     mode: str | None
     config_files: tuple[Path, ...]
     settings: tuple[str, ...]
 
     def load(self) -> PipelineDefinition:
-        """The pipeline; see `load_pipeline`."""
-        return load_pipeline(self.file, self.attribute)
+        """The pipeline; see `load_pipeline` and `load_pipeline_of_module`."""
+        if self.file is not None:
+            return load_pipeline(self.file, self.attribute)
+        return load_pipeline_of_module(self.module or "", self.attribute)
 
     def run_config(self) -> dict[str, Any]:
         """The run config; see `load_run_config`."""
@@ -45,13 +50,37 @@ class ChosenPipeline(msgspec.Struct, frozen=True):
         return place_faults(faults, self.config_files, self.settings)
 
 
+class _PythonFile(click.Path):
+    """The path of a file that is there; where there is none, the error says what was meant, as far as that is known."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            raise click.BadParameter(f"{error.message} {self._advice(str(value))}".rstrip(), ctx, param) from None
+
+    @staticmethod
+    def _advice(value: str) -> str:
+        path = Path(value)
+        if path.is_dir():
+            return f"To name a package: -m {'.'.join(path.parts)}" if (path / "__init__.py").is_file() else ""
+        if "." in value.removesuffix(".py") and all(part.isidentifier() for part in value.split(".")):
+            return f"To name a module: -m {value}"
+        close = difflib.get_close_matches(path.name, [each.name for each in path.parent.glob("*.py")], 1)
+        return f"Did you mean {str(path.with_name(close[0]))!r}?" if close else ""
+
+
 _PIPELINE_OPTIONS = (
+    click.option("-f", "--file", type=_PythonFile(), help="Python file with the pipeline, or with its repository."),
+    click.option("-m", "--module", help="Module with it, in the place of -f, such as my.package.pipelines."),
     click.option(
-        "-f", "--file", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="Python file with the pipeline.",
+        "-a", "--attribute", metavar="NAME",
+        help="Name of the pipeline, or of a function that returns it; required if there are several.",
     ),
-    click.option("-a", "--attribute", help="Name of the pipeline in the file; required if there are several."),
-    click.option("-m", "--mode", help="Mode to run in; the pipeline's first by default."),
+    click.option("--mode", help="Mode to run in; the pipeline's first by default."),
     click.option(
         "-c", "--config", "config_files", multiple=True, type=click.Path(path_type=Path),
         help="YAML file with run config. May be given several times; later files win.",
@@ -65,17 +94,32 @@ _PIPELINE_OPTIONS = (
 
 def pipeline_options(command: Callable[..., None]) -> Callable[..., None]:
     """Decorates the function of a command, which gets a `ChosenPipeline`, and its other options by name."""
+    return _with_options(command, is_required=True)
 
+
+def optional_pipeline_options(command: Callable[..., None]) -> Callable[..., None]:
+    """As `pipeline_options`; the function gets None where neither a file nor a module is named."""
+    return _with_options(command, is_required=False)
+
+
+def _with_options(command: Callable[..., None], is_required: bool) -> Callable[..., None]:
     @functools.wraps(command)
     def with_pipeline(
-        file: Path,
+        file: Path | None,
+        module: str | None,
         attribute: str | None,
         mode: str | None,
         config_files: tuple[Path, ...],
         settings: tuple[str, ...],
         **others: Any,
     ) -> None:
-        command(ChosenPipeline(file, attribute, mode, config_files, settings), **others)
+        if file is not None and module is not None:
+            raise click.UsageError("Give one of -f FILE and -m MODULE. The mode is chosen with --mode.")
+        is_given = file is not None or module is not None
+        if is_required and not is_given:
+            raise click.UsageError("Name the code of the pipeline, with -f FILE or -m MODULE.")
+        chosen = ChosenPipeline(file, module, attribute, mode, config_files, settings)
+        command(chosen if is_given else None, **others)
 
     decorated: Callable[..., None] = with_pipeline
     for option in reversed(_PIPELINE_OPTIONS):

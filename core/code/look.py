@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
+from core.code.file_names import module_of
 from core.code.node import Node, plain_form
 from core.code.origins import Origin, Owner, origin_of, origin_of_namespace
 from core.code.places import Places
@@ -189,7 +190,7 @@ def display_name(names: Mapping[str, Any]) -> str:
     stem = file.replace("\\", "/").rpartition("/")[2].partition(".")[0]
     if name == "__main__":
         own = getattr(names.get("__spec__"), "name", None)  # of `python -m`
-        return own if isinstance(own, str) else stem
+        return own if isinstance(own, str) else module_of(file)
     return name if stem in ("__init__", name.rpartition(".")[2]) else stem
 
 

@@ -9,6 +9,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 
+from core.code.file_names import module_of
 from core.code.origins import origin_of_module
 
 
@@ -52,7 +53,9 @@ def _roots_of(module: object) -> tuple[str, ...]:
 
 @cache
 def _root(file: str, name: str) -> tuple[str, ...]:
-    depth = name.count(".") + (Path(file).stem == "__init__") if name != "__main__" else 0
+    if name == "__main__":
+        name = module_of(file)
+    depth = name.count(".") + (Path(file).stem == "__init__")
     parents = Path(os.path.abspath(file)).parents  # noqa: PTH100  links are kept: the text may have them
     root = str(parents[min(depth, len(parents) - 1)])
     return root, os.path.realpath(root)

@@ -14,21 +14,31 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from core.code.file_names import is_named, module_of
+
 MAIN_NAMES = frozenset(("__main__", "__mp_main__"))  # the second in processes that multiprocessing has spawned
 _SUFFIX = "_pipeline_file"
+_pipeline_modules: list[ModuleType] = []
 
 
 def module_name_of_file(path: str | Path) -> str:
-    """The name of the module of a pipeline's file: the file's own, or one beside it where that is of the standard
-    library's.
+    """The name of the module of a pipeline's file: the file's own, with the packages that it is in, or one beside it
+    where that is of the standard library's.
     """
-    stem = Path(path).stem
-    return stem if stem not in sys.stdlib_module_names else stem + _SUFFIX
+    name = module_of(path)
+    return name if name not in sys.stdlib_module_names else name + _SUFFIX
 
 
 def second_name_of_file(path: str | Path) -> str:
     """The name of the module of a pipeline's file where another module has the first one."""
     return Path(path).stem + _SUFFIX
+
+
+def know_pipeline_module(module: ModuleType) -> None:
+    """Has a loaded module stand for all names that its file may have had where a pickle was written: `pipelines`, or
+    `package.pipelines` where it was a part of a package.
+    """
+    _pipeline_modules.append(module)
 
 
 def main_name() -> str | None:
@@ -75,16 +85,21 @@ def stand_in(name: str) -> ModuleType | None:
         return sys.modules[first + _SUFFIX]
     if _is_main(name):
         return sys.modules["__main__"]
+    for module in _pipeline_modules:
+        if _is_of(name, module.__file__):
+            return module
     is_second = first != name and first not in sys.stdlib_module_names
     return importlib.import_module(first) if is_second else None
 
 
 def _is_main(name: str) -> bool:
     """Whether a module of this name would be that of the file that is run."""
-    path = getattr(sys.modules["__main__"], "__file__", None)
-    if name == main_name():
-        return True
-    if path is None or not path.endswith(".py") or name.removesuffix(_SUFFIX) != Path(path).stem:
+    return name == main_name() or _is_of(name, getattr(sys.modules["__main__"], "__file__", None))
+
+
+def _is_of(name: str, path: str | None) -> bool:
+    """Whether a module of this name, which is not loaded, would be that of a file."""
+    if path is None or not path.endswith(".py") or not is_named(name.removesuffix(_SUFFIX), path):
         return False
     try:
         spec = importlib.util.find_spec(name)

@@ -102,7 +102,7 @@ def test_several_faults_are_told_at_once(project: Project) -> None:
 def test_a_missing_environment_variable(project: Project) -> None:
     variables = {"STORE_URL": "http://127.0.0.1:1", "STORE_KEY": "a-key-of-mine", "STORE_BUCKET": "b"}
     done = project.command(
-        *("run", "-f", "flights.py", "-c", "config.yaml", "-c", "s3.yaml", "-m", "s3"), variables=variables
+        *("run", "-f", "flights.py", "-c", "config.yaml", "-c", "s3.yaml", "--mode", "s3"), variables=variables
     )
     said = refusal(
         done,
@@ -115,7 +115,7 @@ def test_a_missing_environment_variable(project: Project) -> None:
 def test_a_secret_of_the_wrong_type_is_not_shown(project: Project) -> None:
     project.variables.update(STORE_URL="http://127.0.0.1:1", STORE_KEY="k", STORE_SECRET="s", STORE_BUCKET="b")
     key = "resources.s3.config.aws_secret_access_key"
-    said = refusal(project.run("-m", "s3", "-c", "s3.yaml", "--set", f"{key}=123454321"), key, "not shown")
+    said = refusal(project.run("--mode", "s3", "-c", "s3.yaml", "--set", f"{key}=123454321"), key, "not shown")
     assert "123454321" not in said
 
 
@@ -123,7 +123,7 @@ def test_a_secret_of_the_wrong_type_is_not_shown(project: Project) -> None:
 
 
 def s3_run(project: Project, *arguments: str) -> CompletedProcess[str]:
-    return project.run("-m", "s3", "-c", "s3.yaml", *arguments)
+    return project.run("--mode", "s3", "-c", "s3.yaml", *arguments)
 
 
 def test_a_missing_bucket(s3_project: Project) -> None:

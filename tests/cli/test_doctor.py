@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from conftest import Project
 
-FILE = ("-f", "flights.py", "-m", "s3", "-c", "s3.yaml")
+FILE = ("-f", "flights.py", "--mode", "s3", "-c", "s3.yaml")
 LOGS = """
 compute_logs:
   module: cloudstore
@@ -102,7 +102,7 @@ def test_reading_only_writes_nothing(s3_project: Project, s3_server: EmbeddedS3S
 
 
 def test_config_of_solids_is_not_needed_and_a_mode_without_s3_has_nothing_to_probe(project: Project) -> None:
-    done = project.command("doctor", "-f", "flights.py", "-m", "local")
+    done = project.command("doctor", "-f", "flights.py", "--mode", "local")
     assert done.returncode == 0
     assert {part for part, _ in told(done)} == {"instance"}
 

@@ -268,7 +268,7 @@ def test_values_that_somebody_stored_under_such_names(project: Project) -> None:
     "arguments",
     [
         ["{}"], ["--{}"], ["runs", "{}"], ["runs", "--{}", "x"], ["runs", "--limit", "{}"], ["runs", "--status", "{}"],
-        ["run", "-f", "{}"], ["run", "-f", "flights.py", "-a", "{}"], ["run", "-f", "flights.py", "-m", "{}"],
+        ["run", "-f", "{}"], ["run", "-f", "flights.py", "-a", "{}"], ["run", "-f", "flights.py", "--mode", "{}"],
         ["run", "-f", "flights.py", "-c", "{}"], ["run", "-f", "flights.py", "--set", "{}"],
         ["run", "-f", "flights.py", "--set", "solids.{}=1"], ["run", "-f", "flights.py", "--set", "solids.clean={}"],
         ["run", "-f", "flights.py", "-c", "config.yaml", "--refresh", "{}", "--memoize"],
@@ -304,7 +304,7 @@ def test_a_home_with_such_a_name(project: Project) -> None:
 def test_metadata_of_an_object_that_somebody_wrote(
     s3_project: Project, bucket: str, s3_server: EmbeddedS3Server, run_ids: tuple[str, ...]
 ) -> None:
-    run = ["run", "-f", "flights.py", "-c", "config.yaml", "-m", "s3", "-c", "s3.yaml", "--memoize"]
+    run = ["run", "-f", "flights.py", "-c", "config.yaml", "--mode", "s3", "-c", "s3.yaml", "--memoize"]
     assert s3_project.command(*run).returncode == 0
     client = s3_server.client()
     for found, run_id in zip(client.list_objects_v2(Bucket=bucket)["Contents"], run_ids, strict=True):

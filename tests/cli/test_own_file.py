@@ -82,7 +82,7 @@ MODES = [ModeDefinition("s3", {"s3": s3_resource, "io_manager": versioned_s3_io_
 WAYS = {
     "script": lambda file: [sys.executable, f"{file}.py"],
     "module": lambda file: [sys.executable, "-m", file],
-    "command": lambda file: [str(COMMAND), "run", "-f", f"{file}.py", "-m"],
+    "command": lambda file: [str(COMMAND), "run", "-f", f"{file}.py", "--mode"],
     "import": lambda file: [
         sys.executable,
         "-c",

@@ -31,6 +31,6 @@ def memoizable_managers(prepared: PreparedRun, instance: DagsterInstance) -> Ite
             raise DagsterInvariantViolationError(
                 f"No output of pipeline {prepared.pipeline.name!r} in mode {prepared.mode.name!r} has an IO manager "
                 f"that keeps values by version; the keys of its IO managers are: {', '.join(keys) or 'none'}. "
-                "Name another mode with -m."
+                "Name another mode with --mode."
             )
         yield managers
