@@ -24,6 +24,7 @@ from core.config import (
 from core.definitions.configurable import ConfigSchema, configured
 from core.definitions.dependency import DependencyDefinition, MultiDependencyDefinition, SolidInvocation
 from core.definitions.executor import ExecutorDefinition, ExecutorRequirement, InitExecutorContext, executor
+from core.definitions.hook import HookDefinition, failure_hook, success_hook
 from core.definitions.input_output import InputDefinition, OutputDefinition
 from core.definitions.intermediate_storage import (
     InitIntermediateStorageContext,
@@ -47,6 +48,7 @@ from core.definitions.resource import (
     make_values_resource,
     resource,
 )
+from core.definitions.retry_policy import Backoff, Jitter, RetryPolicy
 from core.definitions.solid import SolidDefinition, lambda_solid, solid
 from core.definitions.version_strategy import VersionStrategy
 from core.errors import (
@@ -88,6 +90,7 @@ from core.events import (
     StepOutputHandle,
     TypeCheck,
 )
+from core.execution.contexts.hook import HookContext, build_hook_context
 from core.execution.contexts.solid import SolidExecutionContext
 from core.execution.executor import Executor
 from core.execution.memo.preview import PlannedRun
@@ -159,24 +162,29 @@ if TYPE_CHECKING:
 
 __all__ = [
     # definitions
+    "Backoff",
     "DependencyDefinition",
     "ExecutorDefinition",
     "ExecutorRequirement",
+    "HookDefinition",
     "IOManagerDefinition",
     "InputDefinition",
     "IntermediateStorageDefinition",
+    "Jitter",
     "LoggerDefinition",
     "ModeDefinition",
     "MultiDependencyDefinition",
     "OutputDefinition",
     "PipelineDefinition",
     "ResourceDefinition",
+    "RetryPolicy",
     "SolidDefinition",
     "SolidInvocation",
     "SourceHashVersionStrategy",
     "VersionStrategy",
     "configured",
     "executor",
+    "failure_hook",
     "intermediate_storage",
     "io_manager",
     "lambda_solid",
@@ -185,6 +193,7 @@ __all__ = [
     "pipeline",
     "resource",
     "solid",
+    "success_hook",
     # config
     "Array",
     "BoolSource",
@@ -236,6 +245,7 @@ __all__ = [
     # execution
     "DagsterLogManager",
     "Executor",
+    "HookContext",
     "InitExecutorContext",
     "InitIntermediateStorageContext",
     "InitLoggerContext",
@@ -246,6 +256,7 @@ __all__ = [
     "PlannedRun",
     "SolidExecutionContext",
     "SolidExecutionResult",
+    "build_hook_context",
     "build_init_resource_context",
     "build_input_context",
     "build_output_context",

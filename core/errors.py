@@ -32,6 +32,7 @@ DagsterError
     ├── DagsterResourceFunctionError         a resource, IO manager or logger function
     ├── DagsterTypeCheckError                a type check function
     ├── DagsterConfigMappingFunctionError    a function given to `configured`
+    ├── HookExecutionError                   a hook
     ├── ScheduleExecutionError               a function of a schedule
     ├── SensorExecutionError                 a function of a sensor
     └── PartitionExecutionError              a function of a partition set
@@ -311,6 +312,10 @@ class DagsterTypeCheckError(DagsterUserCodeExecutionError):
 
 class DagsterConfigMappingFunctionError(DagsterUserCodeExecutionError):
     """A function given to `configured` raised."""
+
+
+class HookExecutionError(DagsterUserCodeExecutionError):
+    """A hook raised."""
 
 
 class ScheduleExecutionError(DagsterUserCodeExecutionError):

@@ -18,7 +18,7 @@ from core.instance import DagsterInstance
 from core.records.origin import LoadableTargetOrigin, PipelinePythonOrigin
 from core.records.pipeline_run import PipelineRun, PipelineRunsFilter
 from core.serdes.yaml_bounds import MAX_DEPTH
-from core.serdes.yaml_file import load_yaml, read_yaml_file, read_yaml_mapping
+from core.serdes.yaml_file import YamlFile, load_yaml, read_yaml_file, read_yaml_mapping
 
 
 def load_pipeline(file: Path, attribute: str | None) -> PipelineDefinition:

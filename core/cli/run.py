@@ -9,7 +9,7 @@ from core.cli.failures import clear_failures
 from core.cli.options import ChosenPipeline, pipeline_options, refresh_option
 from core.cli.output.progress import show_progress
 from core.cli.output.runs import run_table
-from core.cli.output.terminal import draw
+from core.cli.output.terminal import draw, say
 from core.cli.plan import show_plan
 from core.instance import DagsterInstance
 from core.views.runs import report_run
@@ -52,5 +52,7 @@ def run(chosen: ChosenPipeline, memoize: bool | None, refresh: tuple[str, ...], 
                 )
             report = report_run(result.event_list, [solid.name for solid in pipeline.solids])
             draw(run_table(f"{pipeline.name}, run {result.run_id}", report))
+            for hook_error in report.hook_errors:
+                say(hook_error, err=True)
     if not result.success:
         raise click.ClickException("\n  ".join(report.failures))

@@ -63,8 +63,8 @@ def show(run_id: str, prices_file: Path | None) -> None:
         process = process_of(instance, run)
         if process is not None:
             say(process)
-        for failure in report.failures:
-            say(failure)
+        for sentence in (*report.failures, *report.hook_errors):
+            say(sentence)
         for traceback in report.tracebacks:
             say(f"\n{traceback}")
 

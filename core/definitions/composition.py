@@ -84,7 +84,8 @@ class Composition(SolidComposer):
             )
         self._names.add(name)
         alias = None if name == definition.name else name
-        self.dependencies[SolidInvocation(definition.name, alias, call.tags)] = inputs
+        invocation = SolidInvocation(definition.name, alias, call.tags, call.hook_defs, call.retry_policy)
+        self.dependencies[invocation] = inputs
         return name
 
     def _free_name(self, name: str) -> str:

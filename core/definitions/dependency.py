@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from core.definitions.hook import HookDefinition, hook_set
+from core.definitions.retry_policy import RetryPolicy, checked_policy
 from core.definitions.solid import SolidDefinition
 from core.events.user_events import DEFAULT_OUTPUT
 
@@ -45,12 +47,23 @@ class SolidInvocation:
         name: of the SolidDefinition.
         alias: the name it has in the pipeline; its own by default.
         tags: added to those of its definition.
+        hook_defs: hooks of its step, besides those of the pipeline.
+        retry_policy: takes the place of its definition's.
     """
 
-    def __init__(self, name: str, alias: str | None = None, tags: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        alias: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        hook_defs: Iterable[HookDefinition] | None = None,
+        retry_policy: RetryPolicy | None = None,
+    ) -> None:
         self.name = name
         self.alias = alias
         self.tags = dict(tags or {})
+        self.hook_defs = hook_set(hook_defs, f"solid {name!r}")
+        self.retry_policy = checked_policy(retry_policy, f"solid {name!r}")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SolidInvocation) and (other.name, other.alias) == (self.name, self.alias)
@@ -60,15 +73,26 @@ class SolidInvocation:
 
 
 class Solid:
-    """A solid in its place in a pipeline: its name there, its definition, its tags, and what feeds its inputs."""
+    """A solid in its place in a pipeline: its name there, its definition, its tags, and what feeds its inputs.
+
+    Hooks and retry policy are those that it has in its place alone, besides or before those of others.
+    """
 
     def __init__(
-        self, name: str, definition: SolidDefinition, tags: Mapping[str, str], feeds: Mapping[str, Feed]
+        self,
+        name: str,
+        definition: SolidDefinition,
+        tags: Mapping[str, str],
+        feeds: Mapping[str, Feed],
+        hook_defs: frozenset[HookDefinition] = frozenset(),
+        retry_policy: RetryPolicy | None = None,
     ) -> None:
         self.name = name
         self.definition = definition
         self.tags = dict(tags)
         self.feeds = dict(feeds)
+        self.hook_defs = hook_defs
+        self.retry_policy = retry_policy
 
     def upstream(self) -> list[DependencyDefinition]:
         """Every output that feeds an input of it, in order of the inputs."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, overload
 
 from core.config import unknown_name
 from core.definitions.composition import composing
 from core.definitions.configurable import check_name
 from core.definitions.dependency import Feed, Solid, SolidInvocation
+from core.definitions.hook import HookDefinition, hook_set
 from core.definitions.input_output import DEFAULT_IO_MANAGER_KEY
 from core.definitions.mode import ModeDefinition
+from core.definitions.retry_policy import RetryPolicy, checked_policy
 from core.definitions.solid import SolidDefinition
 from core.definitions.version_strategy import VersionStrategy
 from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
@@ -32,6 +34,8 @@ class PipelineDefinition:
         dependencies: for each solid (by name, or by SolidInvocation where it has an alias), what feeds its inputs.
         mode_defs: the modes; one with defaults when none is given. The first is used when none is asked for.
         tags: string to string, or to what JSON can hold; runs have them too.
+        hook_defs: hooks of each of its steps.
+        solid_retry_policy: whether and when steps that fail are run again, of solids that have no policy of their own.
         version_strategy: gives versions to solids and resources that state none, in modes that have none of their own.
 
     Attributes:
@@ -51,11 +55,15 @@ class PipelineDefinition:
         dependencies: Dependencies | None = None,
         mode_defs: Sequence[ModeDefinition] | None = None,
         tags: Mapping[str, Any] | None = None,
+        hook_defs: Iterable[HookDefinition] | None = None,
+        solid_retry_policy: RetryPolicy | None = None,
         version_strategy: VersionStrategy | None = None,
     ) -> None:
         self.name = check_name(name or "pipeline", "pipeline")
         self.description = description
         self.tags = normalize_tags(tags, f"pipeline {self.name!r}")
+        self.hook_defs = hook_set(hook_defs, f"pipeline {self.name!r}")
+        self.solid_retry_policy = checked_policy(solid_retry_policy, f"pipeline {self.name!r}")
         self.version_strategy = version_strategy
         self.mode_defs = tuple(mode_defs or [ModeDefinition()])
         self._modes = {mode.name: mode for mode in self.mode_defs}
@@ -71,6 +79,25 @@ class PipelineDefinition:
         loaded = copy.copy(self)
         loaded.python_origin = origin
         return loaded
+
+    def with_hooks(self, hook_defs: Iterable[HookDefinition]) -> PipelineDefinition:
+        """The same pipeline, with more hooks for each of its steps.
+
+        Raises:
+            DagsterInvalidDefinitionError: a mode does not have a resource that a hook requires.
+        """
+        changed = copy.copy(self)
+        changed.hook_defs = self.hook_defs | hook_set(hook_defs, f"pipeline {self.name!r}")
+        changed._check_resources()
+        return changed
+
+    def hooks_of(self, solid: Solid) -> tuple[HookDefinition, ...]:
+        """The hooks of one of its solids, its own and the pipeline's, in the order in which they are called."""
+        return tuple(sorted(self.hook_defs | solid.hook_defs, key=lambda hook: hook.rank))
+
+    def retry_policy_of(self, solid: Solid) -> RetryPolicy | None:
+        """The retry policy of one of its solids: that of its place, else of its definition, else of the pipeline."""
+        return solid.retry_policy or solid.definition.retry_policy or self.solid_retry_policy
 
     def _place(self, solid_defs: Sequence[SolidDefinition], dependencies: Dependencies) -> dict[str, Solid]:
         definitions: dict[str, SolidDefinition] = {}
@@ -94,7 +121,8 @@ class PipelineDefinition:
                 raise DagsterInvalidDefinitionError(
                     f"Pipeline {self.name!r} uses the name {name!r} for two solids; give one of them another alias."
                 )
-            placed[name] = Solid(name, placed_def, {**placed_def.tags, **invocation.tags}, feeds)
+            tags = {**placed_def.tags, **invocation.tags}
+            placed[name] = Solid(name, placed_def, tags, feeds, invocation.hook_defs, invocation.retry_policy)
         for definition in unplaced.values():
             placed[definition.name] = Solid(definition.name, definition, definition.tags, {})
         return placed
@@ -143,6 +171,8 @@ class PipelineDefinition:
                     output.io_manager_key for output in solid.definition.output_defs
                 }
                 self._check_known(keys, known, f"solid {solid.definition.name!r}", mode)
+                for hook in self.hooks_of(solid):
+                    self._check_known(hook.required_resource_keys, known, f"hook {hook.name!r}", mode)
             for key, resource_def in mode.resource_defs.items():
                 self._check_known(resource_def.required_resource_keys, known, f"resource {key!r}", mode)
             for storage in (mode.intermediate_storage_defs or {}).values():
@@ -197,6 +227,8 @@ def pipeline(
     description: str | None = None,
     mode_defs: Sequence[ModeDefinition] | None = None,
     tags: Mapping[str, Any] | None = None,
+    hook_defs: Iterable[HookDefinition] | None = None,
+    solid_retry_policy: RetryPolicy | None = None,
     version_strategy: VersionStrategy | None = None,
 ) -> Callable[[Callable[..., Any]], PipelineDefinition]: ...
 def pipeline(
@@ -204,6 +236,8 @@ def pipeline(
     description: str | None = None,
     mode_defs: Sequence[ModeDefinition] | None = None,
     tags: Mapping[str, Any] | None = None,
+    hook_defs: Iterable[HookDefinition] | None = None,
+    solid_retry_policy: RetryPolicy | None = None,
     version_strategy: VersionStrategy | None = None,
 ) -> Any:
     """Decorator: a function whose body calls solids becomes a PipelineDefinition. With or without arguments.
@@ -213,6 +247,8 @@ def pipeline(
         description: for people; the function's docstring by default.
         mode_defs: the modes.
         tags: of the pipeline and its runs.
+        hook_defs: hooks of each of its steps.
+        solid_retry_policy: whether and when steps that fail are run again, of solids that have no policy of their own.
         version_strategy: gives versions to solids and resources that state none, in modes that have none of their own.
     """
     if callable(name):
@@ -229,6 +265,8 @@ def pipeline(
             composition.dependencies,
             mode_defs,
             tags,
+            hook_defs,
+            solid_retry_policy,
             version_strategy,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,7 +11,9 @@ from typing import Any, overload
 
 from core.config import Fingerprint
 from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name, key_set
+from core.definitions.hook import HookDefinition, hook_set
 from core.definitions.input_output import NO_VALUE, InputDefinition, OutputDefinition
+from core.definitions.retry_policy import RetryPolicy, checked_policy
 from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
 from core.events.user_events import normalize_tags
 
@@ -33,6 +36,7 @@ class SolidDefinition(ConfigurableDefinition):
         required_resource_keys: resources that `context.resources` has.
         version: of the code; change it when the function would give another result. See `core/plan/versions.py`.
         fingerprint: of what the solid reads outside, from its config; part of the version of its outputs.
+        retry_policy: whether and when a step of it that fails is run again; the pipeline's by default.
     """
 
     def __init__(
@@ -47,6 +51,7 @@ class SolidDefinition(ConfigurableDefinition):
         required_resource_keys: Iterable[str] | None = None,
         version: str | None = None,
         fingerprint: Fingerprint | None = None,
+        retry_policy: RetryPolicy | None = None,
     ) -> None:
         super().__init__(check_name(name, "solid"), config_schema, description, "solid")
         self.input_defs = tuple(input_defs)
@@ -56,6 +61,7 @@ class SolidDefinition(ConfigurableDefinition):
         self.required_resource_keys = key_set(required_resource_keys, f"solid {name!r}")
         self.version = version
         self.fingerprint = fingerprint
+        self.retry_policy = checked_policy(retry_policy, f"solid {name!r}")
         self.input_dict = {definition.name: definition for definition in self.input_defs}
         self.output_dict = {definition.name: definition for definition in self.output_defs}
         if len(self.input_dict) < len(self.input_defs) or len(self.output_dict) < len(self.output_defs):
@@ -75,26 +81,49 @@ class SolidDefinition(ConfigurableDefinition):
         """To place the solid in a pipeline with more tags."""
         return CompositionCall(self).tag(tags)
 
+    def with_hooks(self, hook_defs: Iterable[HookDefinition]) -> CompositionCall:
+        """To place the solid in a pipeline with hooks: `clean.with_hooks({tell_me})(rows)`."""
+        return CompositionCall(self).with_hooks(hook_defs)
+
+    def with_retry_policy(self, retry_policy: RetryPolicy) -> CompositionCall:
+        """To place the solid in a pipeline with a retry policy that takes the place of its own."""
+        return CompositionCall(self).with_retry_policy(retry_policy)
+
 
 class CompositionCall:
-    """A solid about to be placed in a pipeline, under its own name or an alias, with tags of its own."""
+    """A solid about to be placed in a pipeline, under its own name or an alias, with what it has there alone."""
 
-    def __init__(
-        self, definition: SolidDefinition, given_alias: str | None = None, tags: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, definition: SolidDefinition) -> None:
         self.definition = definition
-        self.given_alias = given_alias
-        self.tags = dict(tags or {})
+        self.given_alias: str | None = None
+        self.tags: dict[str, str] = {}
+        self.hook_defs: frozenset[HookDefinition] = frozenset()
+        self.retry_policy: RetryPolicy | None = None
 
     def alias(self, name: str) -> CompositionCall:
         """The same under another name."""
-        return CompositionCall(self.definition, check_name(name, "solid"), self.tags)
+        return self._with("given_alias", check_name(name, "solid"))
 
     def tag(self, tags: Mapping[str, Any]) -> CompositionCall:
         """The same with more tags."""
-        return CompositionCall(
-            self.definition, self.given_alias, {**self.tags, **normalize_tags(tags, f"solid {self.definition.name!r}")}
-        )
+        return self._with("tags", {**self.tags, **normalize_tags(tags, self._described)})
+
+    def with_hooks(self, hook_defs: Iterable[HookDefinition]) -> CompositionCall:
+        """The same with more hooks."""
+        return self._with("hook_defs", self.hook_defs | hook_set(hook_defs, self._described))
+
+    def with_retry_policy(self, retry_policy: RetryPolicy) -> CompositionCall:
+        """The same with this retry policy in place of another."""
+        return self._with("retry_policy", checked_policy(retry_policy, self._described))
+
+    @property
+    def _described(self) -> str:
+        return f"solid {self.definition.name!r}"
+
+    def _with(self, name: str, value: object) -> CompositionCall:
+        changed = copy.copy(self)
+        setattr(changed, name, value)
+        return changed
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Places the solid, fed by the given outputs; see `SolidComposer.place`.
@@ -143,6 +172,7 @@ def solid(
     tags: Mapping[str, Any] | None = None,
     version: str | None = None,
     fingerprint: Fingerprint | None = None,
+    retry_policy: RetryPolicy | None = None,
 ) -> Callable[[ComputeFn], SolidDefinition]: ...
 def solid(
     name: Any = None,
@@ -154,6 +184,7 @@ def solid(
     tags: Mapping[str, Any] | None = None,
     version: str | None = None,
     fingerprint: Fingerprint | None = None,
+    retry_policy: RetryPolicy | None = None,
 ) -> Any:
     """Decorator: a function becomes a SolidDefinition. With or without arguments.
 
@@ -171,6 +202,7 @@ def solid(
         tags: string to string, or to what JSON can hold.
         version: of the code.
         fingerprint: of what the solid reads outside, from its config; part of the version of its outputs.
+        retry_policy: whether and when a step of it that fails is run again; the pipeline's by default.
     """
     if callable(name):
         return _solid_from(name, None)
@@ -187,6 +219,7 @@ def solid(
             tags=tags,
             version=version,
             fingerprint=fingerprint,
+            retry_policy=retry_policy,
         )
 
     return make

@@ -133,6 +133,13 @@ class StepRetryData(msgspec.Struct, frozen=True, tag=True):
     seconds_to_wait: float = 0.0
 
 
+class HookErroredData(msgspec.Struct, frozen=True, tag=True):
+    """HOOK_ERRORED: a hook of the step raised, which fails no step."""
+
+    error: SerializableErrorInfo | None
+    hook_name: str = ""
+
+
 class MemoizedOutput(msgspec.Struct, frozen=True):
     """An output that was found instead of computed.
 
@@ -314,6 +321,7 @@ EventSpecificData = (
     | StepSuccessData
     | StepFailureData
     | StepRetryData
+    | HookErroredData
     | StepMemoizedData
     | PlanVersionedData
     | StepMaterializationData

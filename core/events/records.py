@@ -13,6 +13,7 @@ from core.events.payloads import EventSpecificData
 from core.serdes import SerializableErrorInfo
 
 _FAILURES = {"STEP_FAILURE", "PIPELINE_FAILURE"}
+_OF_HOOKS = {"HOOK_COMPLETED", "HOOK_ERRORED", "HOOK_SKIPPED"}
 
 
 class DagsterEvent(msgspec.Struct, frozen=True):
@@ -50,6 +51,11 @@ class DagsterEvent(msgspec.Struct, frozen=True):
     def is_failure(self) -> bool:
         """bool: whether a step or the run failed."""
         return self.event_type_value in _FAILURES
+
+    @property
+    def is_hook_event(self) -> bool:
+        """bool: whether it says what became of a hook of a step."""
+        return self.event_type_value in _OF_HOOKS
 
     @property
     def is_step_success(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import msgspec
@@ -175,19 +176,34 @@ class Failure(Exception):
         super().__init__(description or "the step raised Failure")
 
 
+LONGEST_WAIT_SECONDS = 365 * 24 * 3600.0
+"""The longest that a step waits to be run again. Clocks and dates have an end."""
+
+
+def is_wait(seconds: object) -> bool:
+    """Whether a value is a number of seconds that a step can wait to be run again."""
+    return isinstance(seconds, Real) and bool(0.0 <= seconds <= LONGEST_WAIT_SECONDS)  # type: ignore[operator]
+
+
 class RetryRequested(Exception):
     """Raise it in a solid to have the step executed again.
 
     Args:
         max_retries: maximum number of further attempts; after those the step fails.
-        seconds_to_wait: time before the next attempt, in seconds.
+        seconds_to_wait: time before the next attempt, in seconds; at most a year.
+
+    Raises:
+        DagsterInvalidDefinitionError: a number is negative or no number, or the wait is longer than a year.
     """
 
     def __init__(self, max_retries: int = 1, seconds_to_wait: float | None = None) -> None:
-        if max_retries < 0 or (seconds_to_wait or 0) < 0:
-            raise DagsterInvalidDefinitionError("max_retries and seconds_to_wait of RetryRequested must be 0 or more.")
+        is_count = isinstance(max_retries, Real) and max_retries >= 0
+        if not is_count or not (seconds_to_wait is None or is_wait(seconds_to_wait)):
+            raise DagsterInvalidDefinitionError(
+                "max_retries and seconds_to_wait of RetryRequested must be 0 or more, and the wait at most a year."
+            )
         self.max_retries = max_retries
-        self.seconds_to_wait = seconds_to_wait or 0.0
+        self.seconds_to_wait = float(seconds_to_wait or 0.0)
         super().__init__(f"retry requested, at most {max_retries} times")
 
 

@@ -16,6 +16,11 @@ def what_ended(error: BaseException) -> str:
     return str(error) if isinstance(error, SystemExit) else type(error).__name__
 
 
+def is_interrupt(error: BaseException | None) -> bool:
+    """Whether a run is asked to stop by it: by Ctrl-C, or a signal."""
+    return isinstance(error, KeyboardInterrupt | DagsterExecutionInterruptedError)
+
+
 @contextmanager
 def exits_fail() -> Iterator[None]:
     """Runs code that may execute code of the user's: what ends the program there does not end it as if all were well.

@@ -22,7 +22,7 @@ from core.events.payloads import (
     PipelineSuccessData,
 )
 from core.events.records import DagsterEvent
-from core.execution.broken_off import what_ended
+from core.execution.broken_off import is_interrupt, what_ended
 from core.execution.contexts.pipeline import PipelineContext
 from core.execution.executor import Executor
 from core.execution.memo.planning import FinalPlan, final_plan
@@ -217,7 +217,7 @@ class _Run:
     def _record_break(self, context: PipelineContext, error: BaseException) -> None:
         info = error_info(error)
         message = f"The run was ended by {what_ended(error)}."
-        if isinstance(error, KeyboardInterrupt | DagsterExecutionInterruptedError):
+        if is_interrupt(error):
             self._record_end(context, "PIPELINE_CANCELED", message, PipelineCanceledData(info))
         else:
             data = PipelineFailureData(info, self._duration_ms, self._usage)
@@ -252,6 +252,6 @@ class _Run:
 
 
 def _keys_to_start(prepared: PreparedRun, plan: ExecutionPlan) -> set[str]:
-    """Keys of the resources that the steps to execute need: their own, and those that store and load values."""
+    """Keys of the resources that the steps to execute need: their own, their hooks', and those of values."""
     keys = set(prepared.executor_def.required_resource_keys)
     return keys.union(*(keys_of(plan, step) for step in plan.steps_to_execute))

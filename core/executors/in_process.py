@@ -15,7 +15,7 @@ from core.plan import ExecutionPlan
 RETRIES_FIELD = Field(
     Selector({mode.value: Field({}, is_required=False) for mode in (RetryMode.ENABLED, RetryMode.DISABLED)}),
     default_value={RetryMode.ENABLED.value: {}},
-    description="Whether a step that raises RetryRequested runs again.",
+    description="Whether a step that fails runs again when it asks for that, or its retry policy says so.",
 )
 
 

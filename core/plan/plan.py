@@ -72,7 +72,7 @@ def build_plan(
     Raises:
         DagsterExecutionStepNotFoundError: a step key is not one of the plan.
     """
-    steps = {solid.name: _step(solid, environment) for solid in pipeline.solids}
+    steps = {solid.name: _step(pipeline, solid, environment) for solid in pipeline.solids}
     unknown = [key for key in step_keys_to_execute or () if key not in steps]
     if unknown:
         raise DagsterExecutionStepNotFoundError(
@@ -82,12 +82,13 @@ def build_plan(
     return ExecutionPlan(steps, tuple(key for key in steps if key in chosen))
 
 
-def _step(solid: Solid, environment: EnvironmentConfig) -> ExecutionStep:
+def _step(pipeline: PipelineDefinition, solid: Solid, environment: EnvironmentConfig) -> ExecutionStep:
     solid_config = environment.solids[solid.name]
     inputs = tuple(
         _step_input(each, solid.feeds.get(each.name), solid_config.inputs) for each in solid.definition.input_defs
     )
-    return ExecutionStep(solid.name, solid, solid_config, inputs)
+    hooks, retry_policy = pipeline.hooks_of(solid), pipeline.retry_policy_of(solid)
+    return ExecutionStep(solid.name, solid, solid_config, inputs, hooks, retry_policy)
 
 
 def _step_input(definition: InputDefinition, feed: Feed | None, given: Mapping[str, object]) -> StepInput:

@@ -9,7 +9,9 @@ import msgspec
 
 from core.definitions.dependency import Solid
 from core.definitions.environment import SolidConfig
+from core.definitions.hook import HookDefinition
 from core.definitions.input_output import InputDefinition, OutputDefinition
+from core.definitions.retry_policy import RetryPolicy
 from core.events.payloads import StepOutputHandle
 
 
@@ -65,12 +67,16 @@ class ExecutionStep(msgspec.Struct, frozen=True, eq=False):
         solid: the solid in its place.
         solid_config: what the run config says of it.
         inputs: in the order of the solid's inputs.
+        hooks: called in this order when it has ended.
+        retry_policy: whether and when it is run again when it fails.
     """
 
     key: str
     solid: Solid
     solid_config: SolidConfig
     inputs: tuple[StepInput, ...]
+    hooks: tuple[HookDefinition, ...] = ()
+    retry_policy: RetryPolicy | None = None
 
     @property
     def outputs(self) -> tuple[OutputDefinition, ...]:

@@ -38,12 +38,14 @@ class RunReport(msgspec.Struct, frozen=True):
         totals: None while the run has not ended, and where it was cancelled.
         failures: one sentence for each step that failed; for the run itself if no step did.
         tracebacks: of the errors in its log.
+        hook_errors: one sentence for each hook that raised, which fails no step.
     """
 
     steps: tuple[StepReport, ...]
     totals: RunTotals | None = None
     failures: tuple[str, ...] = ()
     tracebacks: tuple[str, ...] = ()
+    hook_errors: tuple[str, ...] = ()
 
     @property
     def uses_remote_storage(self) -> bool:
@@ -74,7 +76,13 @@ def report_run(
         ended.pop(key, None)
     others = [begun.get(key) or StepReport(key, "not executed") for key in dict.fromkeys(step_keys) if key not in ended]
     totals = [each for each in map(_totals, listed) if each is not None]
-    return RunReport((*ended.values(), *others), totals[-1] if totals else None, _failures(listed), tuple(tracebacks))
+    return RunReport(
+        (*ended.values(), *others),
+        totals[-1] if totals else None,
+        _failures(listed),
+        tuple(tracebacks),
+        tuple(str(event.message) for event in listed if event.event_type_value == "HOOK_ERRORED"),
+    )
 
 
 def read_run(instance: DagsterInstance, run_id: str) -> RunReport:

@@ -91,6 +91,11 @@ class SolidExecutionContext:
         """str: the key of the step."""
         return self._step_context.step.key
 
+    @property
+    def retry_number(self) -> int:
+        """int: how often the step was run again before, because it failed; 0 in the first attempt."""
+        return self._step_context.attempt.retries
+
     def has_tag(self, key: str) -> bool:
         """Whether the run has a tag."""
         return key in self.pipeline_run.tags

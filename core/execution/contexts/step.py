@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from core.definitions.solid import SolidDefinition
-from core.events.payloads import EventSpecificData
+from core.events.payloads import EventSpecificData, StepOutputHandle
 from core.events.records import DagsterEvent
 from core.execution.contexts.pipeline import PipelineContext
 from core.execution.resources import Resources
@@ -20,6 +22,7 @@ class StepContext:
         step: the step.
         solid_def: the definition of its solid.
         log: logs for the step.
+        given_values: the values that it gave, which are kept for the hooks of the step; None where it has none.
     """
 
     def __init__(self, pipeline_context: PipelineContext, attempt: Attempt) -> None:
@@ -28,6 +31,7 @@ class StepContext:
         self.step = pipeline_context.execution_plan.steps[attempt.step_key]
         self.solid_def: SolidDefinition = self.step.solid.definition
         self.log = pipeline_context.step_log(self.step)
+        self.given_values: dict[StepOutputHandle, Any] | None = {} if self.step.hooks else None
 
     @property
     def resources(self) -> Resources:

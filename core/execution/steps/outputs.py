@@ -133,6 +133,8 @@ class OutputHandler:
     def _handle_output(self, output: Output) -> None:
         handle = self._context.step.handle(output.output_name)
         output_def = self._definition(handle)
+        if self._context.given_values is not None:
+            self._context.given_values[handle] = output.value
         check = output_def.dagster_type.type_check(self._context, output.value)
         version = self._context.pipeline_context.execution_plan.versions.get(handle)
         data = StepOutputData(handle, check.success, check.description, version, output.metadata_entries)

@@ -6,7 +6,7 @@ import msgspec
 
 from core.events.payloads import StepOutputData, StepOutputHandle
 from core.events.records import DagsterEvent
-from core.events.user_events import RetryRequested
+from core.execution.steps.retrying import Retry
 from core.plan.progress import Progress
 
 
@@ -17,15 +17,20 @@ class StepResult(msgspec.Struct, frozen=True):
         step_key: the step.
         events: what happened, in order; recorded already.
         error: what failed it.
-        retry: the request to run it again, when that is how it ended.
+        retry: when it is run again, when that is how it ended.
         lost: the output that must be computed again before the step can be, when that is how it ended.
     """
 
     step_key: str
     events: list[DagsterEvent]
     error: BaseException | None = None
-    retry: RetryRequested | None = None
+    retry: Retry | None = None
     lost: StepOutputHandle | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """bool: whether the step has succeeded or failed, so that no attempt follows it."""
+        return self.retry is None and self.lost is None
 
     @property
     def given_outputs(self) -> set[str]:

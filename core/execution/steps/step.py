@@ -24,13 +24,15 @@ from core.events.payloads import (
 )
 from core.events.records import DagsterEvent
 from core.events.user_events import Failure, RetryRequested
-from core.execution.broken_off import what_ended
+from core.execution.broken_off import is_interrupt, what_ended
 from core.execution.contexts.solid import SolidExecutionContext
 from core.execution.contexts.step import StepContext
 from core.execution.steps.awaiting import awaited
+from core.execution.steps.hooks import call_hooks
 from core.execution.steps.inputs import LostValueError, load_inputs
 from core.execution.steps.outputs import OutputHandler, returned_events, yielded_events
 from core.execution.steps.result import StepResult
+from core.execution.steps.retrying import Retry, retry_after
 from core.forks import ending_forked_children
 from core.serdes import error_info
 from core.usage import Usage
@@ -43,7 +45,7 @@ def execute_step(step_context: StepContext, may_retry: bool = True) -> StepResul
 
     Args:
         step_context: the step.
-        may_retry: whether a request to run the step again is heeded; otherwise it fails the step.
+        may_retry: whether the step is run again when it asks for that, or its policy says so; otherwise it fails.
 
     Raises:
         BaseException: one that is not an Exception (KeyboardInterrupt, say), after the failure of the step is recorded.
@@ -59,7 +61,12 @@ def execute_step(step_context: StepContext, may_retry: bool = True) -> StepResul
             events.append(step_context.record("STEP_START", f"Started step {key!r}."))
         else:
             events.append(step_context.record("STEP_RESTARTED", f"Started step {key!r} again, attempt {number}."))
-        return _attempt(step_context, may_retry, events)
+        result = _attempt(step_context, may_retry, events)
+        if result.has_ended and not is_interrupt(result.error):
+            call_hooks(step_context, events, result.error)
+    if result.error is not None and not isinstance(result.error, Exception):
+        raise result.error
+    return result
 
 
 def _attempt(step_context: StepContext, may_retry: bool, events: list[DagsterEvent]) -> StepResult:
@@ -68,15 +75,10 @@ def _attempt(step_context: StepContext, may_retry: bool, events: list[DagsterEve
     try:
         with ending_forked_children():
             _compute(step_context, events)
-    except RetryRequested as retry:
-        if may_retry and step_context.attempt.retries < retry.max_retries:
-            events.append(_record_retry(step_context, retry))
-            return StepResult(step_context.step.key, events, retry=retry)
-        error: BaseException = retry
     except LostValueError as lost:
         events.append(_record_lost(step_context, lost))
         return StepResult(step_context.step.key, events, lost=lost.handle)
-    except BaseException as raised:  # noqa: BLE001  a KeyboardInterrupt is recorded too, and raised again below
+    except BaseException as raised:  # noqa: BLE001  a KeyboardInterrupt is recorded too, and raised by the caller
         error = raised
     else:
         duration_ms = (time.perf_counter() - started) * 1000
@@ -85,11 +87,13 @@ def _attempt(step_context: StepContext, may_retry: bool, events: list[DagsterEve
         success = StepSuccessData(duration_ms, meter.read() - usage_before)
         events.append(step_context.record("STEP_SUCCESS", message, success))
         return StepResult(step_context.step.key, events)
+    retry = retry_after(error, step_context) if may_retry else None
+    if retry is not None:
+        events.append(_record_retry(step_context, retry))
+        return StepResult(step_context.step.key, events, retry=retry)
     duration_ms = (time.perf_counter() - started) * 1000
     step_context.pipeline_context.instance.compute_log_manager.show_output()
     events.append(_record_failure(step_context, error, duration_ms, meter.read() - usage_before))
-    if not isinstance(error, Exception):
-        raise error
     return StepResult(step_context.step.key, events, error)
 
 
@@ -130,9 +134,13 @@ def _solid_boundary(step_context: StepContext) -> AbstractContextManager[None]:
     )
 
 
-def _record_retry(step_context: StepContext, retry: RetryRequested) -> DagsterEvent:
-    info = error_info(retry)
-    message = f"Step {step_context.step.key!r} asked to be run again in {retry.seconds_to_wait:g} s."
+def _record_retry(step_context: StepContext, retry: Retry) -> DagsterEvent:
+    info = error_info(retry.error)
+    number, most = step_context.attempt.retries + 1, retry.max_retries
+    when = f"in {retry.seconds_to_wait:g} s (retry {number} of {most})"
+    message = f"Step {step_context.step.key!r} asked to be run again {when}."
+    if not isinstance(retry.error, RetryRequested):
+        message = f"Step {step_context.step.key!r} is run again {when}, because it failed: {retry.error}"
     return step_context.record("STEP_UP_FOR_RETRY", message, StepRetryData(info, retry.seconds_to_wait), info)
 
 

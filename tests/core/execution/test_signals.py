@@ -20,11 +20,14 @@ from core import (
     Output,
     OutputDefinition,
     PipelineRunStatus,
+    RetryPolicy,
     RetryRequested,
     execute_pipeline,
+    failure_hook,
     pipeline,
     resource,
     solid,
+    success_hook,
 )
 from core.compute_logs.manager import ComputeIOType
 from core.errors import DagsterTerminatedError
@@ -59,12 +62,24 @@ def _waiting_pipeline(place: str, tell: Tell) -> Any:
             tell("inner is being put away")
             here("teardown")
 
-    @solid(required_resource_keys={"inner"}, output_defs=[OutputDefinition(int)])
+    policy = RetryPolicy(delay=60) if place == "retry by policy" else None
+
+    @failure_hook
+    def tells(_context: Any) -> None:
+        tell("a hook")
+
+    @success_hook
+    def waits_too(_context: Any) -> None:
+        here("hook")
+
+    @solid(required_resource_keys={"inner"}, output_defs=[OutputDefinition(int)], retry_policy=policy)
     def waits(_context: Any) -> Iterator[Output]:
         print("before")
         here("solid")
         if place == "subprocess":
             wait_for_a_child(tell)
+        if place == "retry by policy":
+            raise ValueError
         if place == "retry" or place == "swallowed":
             try:
                 here("swallowed")
@@ -85,7 +100,7 @@ def _waiting_pipeline(place: str, tell: Tell) -> Any:
 
     @pipeline(mode_defs=[ModeDefinition(resource_defs={"outer": outer, "inner": inner})])
     def waiting() -> None:
-        never(waits())
+        never(waits.with_hooks({tells, waits_too})())
 
     return waiting
 
@@ -109,8 +124,8 @@ def _executed(home: str, place: str, before: Callable[[], object] = lambda: None
         before()
 
         def on_event(event: Any) -> None:
-            if event.event_type_value == "STEP_UP_FOR_RETRY" and place == "retry":
-                tell("waits in retry")
+            if event.event_type_value == "STEP_UP_FOR_RETRY" and place.startswith("retry"):
+                tell(f"waits in {place}")
             if event.event_type_value == "STEP_SUCCESS" and place == "between steps":
                 wait(tell, place)
 
@@ -137,7 +152,8 @@ def _status_in(home: str) -> list[PipelineRunStatus]:
 
 @pytest.mark.parametrize("name", SIGNALS)
 @pytest.mark.parametrize(
-    "place", ["resource", "solid", "generator", "between steps", "retry", "subprocess", "teardown"]
+    "place",
+    ["resource", "solid", "generator", "hook", "between steps", "retry", "retry by policy", "subprocess", "teardown"],
 )
 def test_a_signal_cancels_the_run_and_puts_everything_away(
     place: str, name: str, tmp_path: Path, start_program: Start
@@ -150,6 +166,7 @@ def test_a_signal_cancels_the_run_and_puts_everything_away(
     assert program.told["outer put away"] == 1
     assert program.told["inner is being put away"] == (place != "resource")
     assert program.told["a step more"] == (place in ("teardown",))
+    assert program.told["a hook"] == 0
     assert _status_in(home) == ([] if place == "resource" else [PipelineRunStatus.CANCELED])
     default = f"{signal.SIG_DFL} {signal.SIG_DFL} {signal.default_int_handler}"
     assert program.told[f"handlers: {default}"] == 1
