@@ -41,6 +41,7 @@ from core.definitions.logger import (
 )
 from core.definitions.mode import ModeDefinition
 from core.definitions.pipeline import PipelineDefinition, pipeline
+from core.definitions.preset import PresetDefinition
 from core.definitions.resource import (
     InitResourceContext,
     ResourceDefinition,
@@ -158,6 +159,7 @@ if TYPE_CHECKING:
         sensor,
         weekly_schedule,
     )
+    from core.utils import file_relative_path
     from core.versions.source_hash import SourceHashVersionStrategy
 
 __all__ = [
@@ -176,6 +178,7 @@ __all__ = [
     "MultiDependencyDefinition",
     "OutputDefinition",
     "PipelineDefinition",
+    "PresetDefinition",
     "ResourceDefinition",
     "RetryPolicy",
     "SolidDefinition",
@@ -185,6 +188,7 @@ __all__ = [
     "configured",
     "executor",
     "failure_hook",
+    "file_relative_path",
     "intermediate_storage",
     "io_manager",
     "lambda_solid",
@@ -355,5 +359,6 @@ if not TYPE_CHECKING:  # what is in the list and is not imported above, since mo
             **{name: "core.schedules" for name in __all__ if name not in globals()},
             **dict.fromkeys(("RepositoryDefinition", "repository"), "core.repositories"),
             "SourceHashVersionStrategy": "core.versions.source_hash",
+            "file_relative_path": "core.utils",
         },
     )

@@ -11,6 +11,7 @@ from core.events.records import DagsterEvent
 from core.execution.broken_off import exits_fail
 from core.execution.memo.preview import PlannedRun, preview
 from core.execution.prepare import prepare_run
+from core.execution.presets import with_preset
 from core.execution.results import PipelineExecutionResult
 from core.execution.run import execute_prepared
 from core.execution.spec import RunSpec
@@ -25,6 +26,7 @@ def execute_pipeline(
     pipeline: PipelineDefinition,
     run_config: Mapping[str, Any] | None = None,
     mode: str | None = None,
+    preset: str | None = None,
     *,
     tags: Mapping[str, Any] | None = None,
     instance: DagsterInstance | None = None,
@@ -39,6 +41,7 @@ def execute_pipeline(
         pipeline: the pipeline.
         run_config: config of its solids, resources, loggers and execution.
         mode: the name of the mode; the pipeline's first by default.
+        preset: the name of one of the pipeline's presets, onto whose run config and tags those given here are merged.
         tags: of the run, added to those of the pipeline.
         instance: where the run is recorded; an ephemeral one by default.
         raise_on_error: whether the first error ends the run and is raised; otherwise the result says what failed.
@@ -55,7 +58,8 @@ def execute_pipeline(
         KeyboardInterrupt, DagsterTerminatedError: the run was stopped by Ctrl-C, or by SIGTERM or SIGHUP.
         SystemExit: the user's code called sys.exit. The exit code that it leads to is not 0.
     """
-    spec = RunSpec(run_config=run_config, mode=mode, tags=tags, memoize=memoize, refresh=refresh)
+    asked = RunSpec(run_config=run_config, mode=mode, tags=tags, memoize=memoize, refresh=refresh)
+    spec = with_preset(_checked(pipeline), preset, asked)
     return _execute(pipeline, spec, instance or DagsterInstance.ephemeral(), raise_on_error, on_event)
 
 
@@ -97,6 +101,7 @@ def plan_pipeline(
     pipeline: PipelineDefinition,
     run_config: Mapping[str, Any] | None = None,
     mode: str | None = None,
+    preset: str | None = None,
     *,
     instance: DagsterInstance | None = None,
     refresh: Sequence[str] = (),
@@ -107,6 +112,7 @@ def plan_pipeline(
         pipeline: the pipeline.
         run_config: as for `execute_pipeline`.
         mode: the name of the mode; the pipeline's first by default.
+        preset: as for `execute_pipeline`.
         instance: an ephemeral one by default.
         refresh: as for `execute_pipeline`.
 
@@ -114,9 +120,10 @@ def plan_pipeline(
         DagsterInvalidConfigError: the run config does not fit; with every fault.
         DagsterResourceFunctionError: an IO manager could not be started, or could not say what it has stored.
     """
-    spec = RunSpec(run_config=run_config, mode=mode, memoize=True, refresh=refresh)
+    asked = RunSpec(run_config=run_config, mode=mode, memoize=True, refresh=refresh)
+    spec = with_preset(_checked(pipeline), preset, asked)
     with exits_fail():
-        prepared = prepare_run(_checked(pipeline), in_process_executor, spec)
+        prepared = prepare_run(pipeline, in_process_executor, spec)
         return preview(prepared, instance or DagsterInstance.ephemeral())
 
 
@@ -126,6 +133,7 @@ def reexecute_pipeline(
     run_config: Mapping[str, Any] | None = None,
     step_selection: Sequence[str] | None = None,
     mode: str | None = None,
+    preset: str | None = None,
     *,
     tags: Mapping[str, Any] | None = None,
     instance: DagsterInstance | None = None,
@@ -140,9 +148,10 @@ def reexecute_pipeline(
     Args:
         pipeline: the pipeline.
         parent_run_id: the earlier run.
-        run_config: the parent's by default.
+        run_config: the parent's by default; where a preset is given, none.
         step_selection: queries such as "clean", "clean*" (with all that it feeds) or "*report"; all steps by default.
-        mode: the parent's by default.
+        mode: that of the preset, if one is given, else the parent's by default.
+        preset: as for `execute_pipeline`.
         tags: added to those of the pipeline and the parent.
         instance: where the parent is recorded; it must be given.
         raise_on_error: see `execute_pipeline`.
@@ -160,15 +169,17 @@ def reexecute_pipeline(
     parent = instance.get_existing_run(parent_run_id)
     root_run_id = parent.root_run_id or parent.run_id
     parent_tags = {key: value for key, value in parent.tags.items() if not key.startswith(HIDDEN_TAG_PREFIX)}
-    spec = RunSpec(
-        run_config=parent.run_config if run_config is None else run_config,
-        mode=mode or parent.mode,
+    is_same = preset is None
+    asked = RunSpec(
+        run_config=parent.run_config if run_config is None and is_same else run_config,
+        mode=mode or (parent.mode if is_same else None),
         tags={**parent_tags, **(tags or {}), **lineage_tags(root_run_id, parent.run_id)},
         step_selection=step_selection,
         memoize=memoize,
         root_run_id=root_run_id,
         parent_run_id=parent.run_id,
     )
+    spec = with_preset(_checked(pipeline), preset, asked)
     return _execute(pipeline, spec, instance, raise_on_error, on_event)
 
 

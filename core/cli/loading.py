@@ -19,6 +19,7 @@ from core.records.origin import LoadableTargetOrigin, PipelinePythonOrigin
 from core.records.pipeline_run import PipelineRun, PipelineRunsFilter
 from core.serdes.yaml_bounds import MAX_DEPTH
 from core.serdes.yaml_file import YamlFile, load_yaml, read_yaml_file, read_yaml_mapping
+from core.utils.merger import deep_merge_dicts
 
 
 def load_pipeline(file: Path, attribute: str | None) -> PipelineDefinition:
@@ -59,10 +60,10 @@ def load_run_config(files: Sequence[Path], settings: Sequence[str]) -> dict[str,
     """
     config: dict[str, Any] = {}
     for file in files:
-        config = _merged(config, read_yaml_mapping(file))
+        config = deep_merge_dicts(config, read_yaml_mapping(file))
     for setting in settings:
         keys, text = _split(setting)
-        config = _merged(config, _nested(keys, _value_of(keys, text)))
+        config = deep_merge_dicts(config, _nested(keys, _value_of(keys, text)))
     return config
 
 
@@ -117,14 +118,6 @@ def _nested(keys: list[str], value: Any) -> Mapping[str, Any]:
         value = {key: value}
     nested: Mapping[str, Any] = value
     return nested
-
-
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in above.items():
-        lower = merged.get(key)
-        merged[key] = _merged(lower, value) if isinstance(lower, dict) and isinstance(value, dict) else value
-    return merged
 
 
 def find_run(instance: DagsterInstance, run_id: str) -> PipelineRun:

@@ -24,6 +24,7 @@ class ChosenPipeline(msgspec.Struct, frozen=True):
         module: the name of the module.
         attribute: which pipeline of it; None for the only one.
         mode: the mode's name; None for the first.
+        preset: the name of a preset, which files and settings win over; None for none.
         config_files: YAML files; later ones win.
         settings: each `a.b.c=value`; they win over files.
     """
@@ -32,6 +33,7 @@ class ChosenPipeline(msgspec.Struct, frozen=True):
     module: str | None
     attribute: str | None
     mode: str | None
+    preset: str | None
     config_files: tuple[Path, ...]
     settings: tuple[str, ...]
 
@@ -42,7 +44,7 @@ class ChosenPipeline(msgspec.Struct, frozen=True):
         return load_pipeline_of_module(self.module or "", self.attribute)
 
     def run_config(self) -> dict[str, Any]:
-        """The run config; see `load_run_config`."""
+        """The run config without that of the preset; see `load_run_config`."""
         return load_run_config(self.config_files, self.settings)
 
     def placed(self, faults: Sequence[ConfigFault]) -> list[ConfigFault]:
@@ -82,6 +84,10 @@ _PIPELINE_OPTIONS = (
     ),
     click.option("--mode", help="Mode to run in; the pipeline's first by default."),
     click.option(
+        "-p", "--preset",
+        help="Preset of the pipeline: its run config, mode and tags. --config and --set are merged onto it.",
+    ),
+    click.option(
         "-c", "--config", "config_files", multiple=True, type=click.Path(path_type=Path),
         help="YAML file with run config. May be given several times; later files win.",
     ),
@@ -109,6 +115,7 @@ def _with_options(command: Callable[..., None], is_required: bool) -> Callable[.
         module: str | None,
         attribute: str | None,
         mode: str | None,
+        preset: str | None,
         config_files: tuple[Path, ...],
         settings: tuple[str, ...],
         **others: Any,
@@ -118,7 +125,7 @@ def _with_options(command: Callable[..., None], is_required: bool) -> Callable[.
         is_given = file is not None or module is not None
         if is_required and not is_given:
             raise click.UsageError("Name the code of the pipeline, with -f FILE or -m MODULE.")
-        chosen = ChosenPipeline(file, module, attribute, mode, config_files, settings)
+        chosen = ChosenPipeline(file, module, attribute, mode, preset, config_files, settings)
         command(chosen if is_given else None, **others)
 
     decorated: Callable[..., None] = with_pipeline

@@ -37,13 +37,14 @@ def plan(chosen: ChosenPipeline, refresh: tuple[str, ...], as_json: bool) -> Non
       cloudstore plan -f pipeline.py -a flights --mode s3 -c s3.yaml --set solids.clean.config.months=[1,2]
     """
     with clear_failures(chosen.placed):
-        show_plan(chosen.load(), chosen.run_config(), chosen.mode, refresh, as_json=as_json)
+        show_plan(chosen.load(), chosen.run_config(), chosen.mode, chosen.preset, refresh, as_json=as_json)
 
 
 def show_plan(
     pipeline: PipelineDefinition,
     run_config: Mapping[str, Any],
     mode: str | None,
+    preset: str | None,
     refresh: Sequence[str],
     memoize: bool | None = True,
     as_json: bool = False,
@@ -54,13 +55,15 @@ def show_plan(
         pipeline: the pipeline.
         run_config: its config.
         mode: the name of the mode; None for the first.
+        preset: the name of a preset, onto which the config is merged; None for none.
         refresh: steps to execute whatever is stored.
         memoize: whether the run would be memoized; None to let the pipeline's tags decide.
         as_json: prints one JSON object per line.
     """
-    is_memoized = pipeline.tags.get(MEMOIZED_RUN_TAG, "").lower() == "true" if memoize is None else memoize
+    tags = {**pipeline.tags, **(pipeline.get_preset(preset).tags if preset else {})}
+    is_memoized = tags.get(MEMOIZED_RUN_TAG, "").lower() == "true" if memoize is None else memoize
     with DagsterInstance.get() as instance:
-        planned = plan_pipeline(pipeline, run_config, mode, instance=instance, refresh=refresh)
+        planned = plan_pipeline(pipeline, run_config, mode, preset, instance=instance, refresh=refresh)
         if not is_memoized:
             message = f"All {len(planned.versioned.steps)} steps would run, since the run would not be memoized."
             say(f"{message} With --memoize, steps whose values are stored are skipped.")

@@ -36,7 +36,7 @@ def run(chosen: ChosenPipeline, memoize: bool | None, refresh: tuple[str, ...], 
         pipeline = chosen.load()
         run_config = chosen.run_config()
         if dry_run:
-            show_plan(pipeline, run_config, chosen.mode, refresh, memoize)
+            show_plan(pipeline, run_config, chosen.mode, chosen.preset, refresh, memoize)
             return
         with DagsterInstance.get() as instance:
             with show_progress(instance, len(pipeline.solids)) as progress:
@@ -44,6 +44,7 @@ def run(chosen: ChosenPipeline, memoize: bool | None, refresh: tuple[str, ...], 
                     pipeline,
                     run_config,
                     chosen.mode,
+                    chosen.preset,
                     instance=instance,
                     raise_on_error=False,
                     memoize=memoize,

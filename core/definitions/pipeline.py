@@ -12,7 +12,8 @@ from core.definitions.configurable import check_name
 from core.definitions.dependency import Feed, Solid, SolidInvocation
 from core.definitions.hook import HookDefinition, hook_set
 from core.definitions.input_output import DEFAULT_IO_MANAGER_KEY
-from core.definitions.mode import ModeDefinition
+from core.definitions.mode import DEFAULT_MODE_NAME, ModeDefinition
+from core.definitions.preset import PresetDefinition, presets_by_name
 from core.definitions.retry_policy import RetryPolicy, checked_policy
 from core.definitions.solid import SolidDefinition
 from core.definitions.version_strategy import VersionStrategy
@@ -33,6 +34,7 @@ class PipelineDefinition:
         description: for people.
         dependencies: for each solid (by name, or by SolidInvocation where it has an alias), what feeds its inputs.
         mode_defs: the modes; one with defaults when none is given. The first is used when none is asked for.
+        preset_defs: run configs that have a name.
         tags: string to string, or to what JSON can hold; runs have them too.
         hook_defs: hooks of each of its steps.
         solid_retry_policy: whether and when steps that fail are run again, of solids that have no policy of their own.
@@ -54,6 +56,7 @@ class PipelineDefinition:
         description: str | None = None,
         dependencies: Dependencies | None = None,
         mode_defs: Sequence[ModeDefinition] | None = None,
+        preset_defs: Sequence[PresetDefinition] | None = None,
         tags: Mapping[str, Any] | None = None,
         hook_defs: Iterable[HookDefinition] | None = None,
         solid_retry_policy: RetryPolicy | None = None,
@@ -69,6 +72,8 @@ class PipelineDefinition:
         self._modes = {mode.name: mode for mode in self.mode_defs}
         if len(self._modes) < len(self.mode_defs):
             raise DagsterInvalidDefinitionError(f"Pipeline {self.name!r} has two modes of the same name; rename one.")
+        self.preset_defs = tuple(preset_defs or ())
+        self._presets = presets_by_name(self.preset_defs, self._modes, f"pipeline {self.name!r}")
         self._solids = self._place(solid_defs, dependencies or {})
         self._check_feeds()
         self._ordered = self._topological_order()
@@ -214,6 +219,22 @@ class PipelineDefinition:
             raise DagsterInvariantViolationError(f"Pipeline {self.name!r}: {unknown_name('mode', mode, self._modes)}")
         return self._modes[mode]
 
+    def has_preset(self, name: str) -> bool:
+        """Whether it has a preset of that name."""
+        return name in self._presets
+
+    def get_preset(self, name: str) -> PresetDefinition:
+        """The preset of that name; raises DagsterInvariantViolationError when there is none."""
+        if name not in self._presets:
+            unknown = unknown_name("preset", name, self._presets)
+            raise DagsterInvariantViolationError(f"Pipeline {self.name!r}: {unknown}")
+        return self._presets[name]
+
+    def mode_of_preset(self, name: str) -> str:
+        """The name of the mode that a preset is for: the one that it names, else "default", else the first."""
+        default = DEFAULT_MODE_NAME if DEFAULT_MODE_NAME in self._modes else self.get_default_mode_name()
+        return self.get_preset(name).mode or default
+
     def get_default_mode_name(self) -> str:
         """The name of the first mode."""
         return self.mode_defs[0].name
@@ -226,6 +247,7 @@ def pipeline(
     name: str | None = None,
     description: str | None = None,
     mode_defs: Sequence[ModeDefinition] | None = None,
+    preset_defs: Sequence[PresetDefinition] | None = None,
     tags: Mapping[str, Any] | None = None,
     hook_defs: Iterable[HookDefinition] | None = None,
     solid_retry_policy: RetryPolicy | None = None,
@@ -235,6 +257,7 @@ def pipeline(
     name: Any = None,
     description: str | None = None,
     mode_defs: Sequence[ModeDefinition] | None = None,
+    preset_defs: Sequence[PresetDefinition] | None = None,
     tags: Mapping[str, Any] | None = None,
     hook_defs: Iterable[HookDefinition] | None = None,
     solid_retry_policy: RetryPolicy | None = None,
@@ -246,6 +269,7 @@ def pipeline(
         name: of the pipeline; the function's name by default.
         description: for people; the function's docstring by default.
         mode_defs: the modes.
+        preset_defs: run configs that have a name.
         tags: of the pipeline and its runs.
         hook_defs: hooks of each of its steps.
         solid_retry_policy: whether and when steps that fail are run again, of solids that have no policy of their own.
@@ -264,6 +288,7 @@ def pipeline(
             description or body.__doc__,
             composition.dependencies,
             mode_defs,
+            preset_defs,
             tags,
             hook_defs,
             solid_retry_policy,

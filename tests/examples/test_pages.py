@@ -15,7 +15,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 SESSIONS, PYTHON = (re.compile(rf"```{kind}\n(.*?)```", re.DOTALL) for kind in ("pycon", "python"))
 WITH_SESSIONS = [page.name for page in sorted(DOCS.glob("*.md")) if SESSIONS.search(page.read_text("utf-8"))]
 # Those of memoization, instance and compute logs need more around them, and have tests of their own.
-WITH_PROGRAMS = ["hooks.md"]
+WITH_PROGRAMS = ["hooks.md", "presets.md"]
 
 
 @pytest.fixture(autouse=True)
@@ -47,4 +47,5 @@ def test_programs_run_and_so_do_their_pipelines(page: str, somewhere: Path) -> N
     for number, program in enumerate(programs):
         exec(compile(program, f"{page}, example {number}", "exec", dont_inherit=True), names)
     for pipeline in [each for each in names.values() if isinstance(each, PipelineDefinition)]:
-        assert execute_pipeline(pipeline).success
+        for preset in [each.name for each in pipeline.preset_defs] or [None]:
+            assert execute_pipeline(pipeline, preset=preset).success

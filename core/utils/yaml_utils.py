@@ -1,0 +1,86 @@
+"""YAML files that hold mappings, one after another merged onto those before. They are read as config is."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+from core.errors import DagsterInvalidConfigError
+from core.serdes.yaml_file import load_yaml, read_yaml_mapping
+from core.utils.merger import deep_merge_dicts
+
+AnyPath = str | os.PathLike[str]
+
+
+def load_yaml_from_path(path: AnyPath) -> dict[str, Any]:
+    """The mapping in a YAML file; that of an empty file is empty.
+
+    Example: `load_yaml_from_path(file_relative_path(__file__, "local.yaml"))`
+
+    Raises:
+        DagsterInvalidConfigError: the file cannot be read, is not YAML, or holds something else.
+    """
+    return read_yaml_mapping(Path(path))
+
+
+def merge_yamls(file_list: Sequence[AnyPath]) -> dict[str, Any]:
+    """The mappings of YAML files, merged in this order: mapping by mapping, and a later value wins.
+
+    Example: `merge_yamls(["base.yaml", "local.yaml"])`
+
+    Raises:
+        DagsterInvalidConfigError: as `load_yaml_from_path`.
+    """
+    return _merged(map(load_yaml_from_path, file_list))
+
+
+def merge_yaml_strings(yaml_strs: Sequence[str]) -> dict[str, Any]:
+    """The mappings in YAML texts, merged as by `merge_yamls`.
+
+    Example: `merge_yaml_strings(["solids: {}", "resources: {}"])`
+
+    Raises:
+        DagsterInvalidConfigError: a text is not YAML, or holds something else.
+    """
+    return _merged(_mapping_of(number, text) for number, text in enumerate(yaml_strs, 1))
+
+
+def load_yaml_from_globs(*globs: AnyPath) -> dict[str, Any]:
+    """The mappings of all files that paths or patterns name, merged as by `merge_yamls`.
+
+    Example: `load_yaml_from_globs("config/base.yaml", "config/local/*.yaml")`
+
+    Raises:
+        DagsterInvalidConfigError: as `load_yaml_from_path`.
+    """
+    return load_yaml_from_glob_list(globs)
+
+
+def load_yaml_from_glob_list(glob_list: Sequence[AnyPath]) -> dict[str, Any]:
+    """As `load_yaml_from_globs`, of a list."""
+    return merge_yamls([file for pattern in glob_list for file in files_of(pattern)])
+
+
+def files_of(pattern: AnyPath) -> list[str]:
+    """The files that a path or pattern names: itself where it is the path of one, else all matches, by name.
+
+    Args:
+        pattern: a path, in which `*`, `?` and `[...]` stand for what they match, and `**` for folders.
+    """
+    path = os.fspath(pattern)
+    return [path] if os.path.exists(path) else sorted(glob.glob(path, recursive=True))  # noqa: PTH110, PTH207
+
+
+def _merged(mappings: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    return reduce(deep_merge_dicts, mappings, dict[str, Any]())
+
+
+def _mapping_of(number: int, text: str) -> dict[str, Any]:
+    value = load_yaml(text, f"YAML text {number}")
+    if value is not None and not isinstance(value, dict):
+        raise DagsterInvalidConfigError(f"YAML text {number} must hold a mapping, not a {type(value).__name__}.")
+    return value or {}
