@@ -132,6 +132,7 @@ from core.values.io_context import InputContext, OutputContext, build_input_cont
 from core.values.io_manager import IOManager
 
 if TYPE_CHECKING:
+    from core.definitions.reconstructable import reconstructable
     from core.repositories import RepositoryDefinition, repository
     from core.schedules import (
         AssetSensorDefinition,
@@ -195,6 +196,7 @@ __all__ = [
     "logger",
     "make_values_resource",
     "pipeline",
+    "reconstructable",
     "resource",
     "solid",
     "success_hook",
@@ -360,5 +362,6 @@ if not TYPE_CHECKING:  # what is in the list and is not imported above, since mo
             **dict.fromkeys(("RepositoryDefinition", "repository"), "core.repositories"),
             "SourceHashVersionStrategy": "core.versions.source_hash",
             "file_relative_path": "core.utils",
+            "reconstructable": "core.definitions.reconstructable",
         },
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, overload
 
@@ -282,7 +283,7 @@ def pipeline(
         own_name = name or body.__name__
         with composing(own_name) as composition:
             body()
-        return PipelineDefinition(
+        made = PipelineDefinition(
             list(composition.definitions.values()),
             own_name,
             description or body.__doc__,
@@ -294,5 +295,8 @@ def pipeline(
             solid_retry_policy,
             version_strategy,
         )
+        wrapper: Any = made
+        functools.update_wrapper(wrapper, body, updated=())  # its name, docstring and module, by which others find it
+        return made
 
     return make

@@ -31,7 +31,7 @@ def _unloadable_pipeline(prepared: PreparedRun, _instance: DagsterInstance) -> s
         return None
     return (
         "It needs a pipeline that other processes can load, and it is not known where this one was loaded from: run "
-        "it with `cloudstore run -f FILE`."
+        "it with `cloudstore run -f FILE`, or give execute_pipeline reconstructable(...) of it."
     )
 
 

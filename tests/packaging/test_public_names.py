@@ -179,6 +179,7 @@ CORE = [
     "monthly_schedule",
     "pipeline",
     "plan_pipeline",
+    "reconstructable",
     "reexecute_pipeline",
     "register_codec",
     "repository",
