@@ -17,6 +17,8 @@ _MOST_RETRIES, _MOST_DOUBLINGS = 1 << 64, 64
 class Backoff(Enum):
     """How the wait grows from one retry to the next.
 
+    Example: `RetryPolicy(max_retries=3, delay=1, backoff=Backoff.LINEAR)` waits 1, 2 and 3 seconds.
+
     LINEAR: `delay`, twice it, three times it.
     EXPONENTIAL: `delay`, three times it, seven times it: `(2 ** retry - 1) * delay`.
     """
@@ -27,6 +29,8 @@ class Backoff(Enum):
 
 class Jitter(Enum):
     """How chance changes a wait, so that steps that failed together do not all come back together.
+
+    Example: `RetryPolicy(max_retries=3, delay=1, jitter=Jitter.FULL)` waits at most a second each time.
 
     FULL: anything between nothing and the whole wait.
     PLUS_MINUS: up to `delay` more or less.

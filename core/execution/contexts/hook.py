@@ -47,7 +47,13 @@ class StepEnd(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 
 
 class HookContext:
-    """What the function of a hook gets as `context`, when a step has ended.
+    """What the function of a hook gets as `context`, when a step has ended. In tests, `build_hook_context` makes one.
+
+    Example:
+
+        @failure_hook
+        def tell(context):
+            print(context.step_key, "failed:", context.solid_exception)
 
     Args:
         end: how the step ended.
