@@ -23,6 +23,8 @@ from core.config import (
 )
 from core.definitions.configurable import ConfigSchema, configured
 from core.definitions.dependency import DependencyDefinition, MultiDependencyDefinition, SolidInvocation
+from core.definitions.direct.resources import build_init_resource_context, build_resources
+from core.definitions.direct.solid_context import build_op_context, build_solid_context
 from core.definitions.executor import ExecutorDefinition, ExecutorRequirement, InitExecutorContext, executor
 from core.definitions.hook import HookDefinition, failure_hook, success_hook
 from core.definitions.input_output import InputDefinition, OutputDefinition
@@ -35,6 +37,7 @@ from core.definitions.io_manager import IOManagerDefinition, io_manager
 from core.definitions.logger import (
     InitLoggerContext,
     LoggerDefinition,
+    build_init_logger_context,
     colored_console_logger,
     json_console_logger,
     logger,
@@ -45,7 +48,6 @@ from core.definitions.preset import PresetDefinition
 from core.definitions.resource import (
     InitResourceContext,
     ResourceDefinition,
-    build_init_resource_context,
     make_values_resource,
     resource,
 )
@@ -263,9 +265,13 @@ __all__ = [
     "SolidExecutionContext",
     "SolidExecutionResult",
     "build_hook_context",
+    "build_init_logger_context",
     "build_init_resource_context",
     "build_input_context",
+    "build_op_context",
     "build_output_context",
+    "build_resources",
+    "build_solid_context",
     "execute_pipeline",
     "execute_run",
     "plan_pipeline",

@@ -6,6 +6,8 @@ DagsterError
 ├── DagsterInvalidSubsetError                a selection names something that the pipeline does not have
 ├── DagsterInvalidConfigError                config does not fit its schema (lists all faults)
 ├── DagsterInvariantViolationError           the API was used in a way that cannot work
+│   ├── DagsterInvalidInvocationError        a solid, resource or logger was called with what it does not take
+│   └── DagsterInvalidPropertyError          a context built for a test has no such property
 ├── DagsterResourceUnavailableError          what a resource needs is not there; the run is refused
 ├── DagsterRunNotFoundError                  (also a LookupError)
 ├── DagsterRunAlreadyExists
@@ -122,6 +124,14 @@ class DagsterInvalidConfigError(DagsterError):
 
 class DagsterInvariantViolationError(DagsterError):
     """The API was used in a way that cannot work."""
+
+
+class DagsterInvalidInvocationError(DagsterInvariantViolationError):
+    """A solid, resource or logger was called outside a run with arguments that it does not take, or without some."""
+
+
+class DagsterInvalidPropertyError(DagsterInvariantViolationError):
+    """Code asks its context for something of a run, and is called outside of one."""
 
 
 class DagsterResourceUnavailableError(DagsterError):

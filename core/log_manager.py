@@ -146,3 +146,8 @@ class DagsterLogManager:
             "log_timestamp": now,
             "dagster_event": event,
         }
+
+
+def log_outside_run(**tags: str) -> DagsterLogManager:
+    """Logs of code that is called outside a run: to Python's logger "dagster", where pytest's `caplog` finds them."""
+    return DagsterLogManager(None, tags, [logging.getLogger("dagster")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
@@ -37,6 +38,11 @@ def key_set(keys: Iterable[str] | None, described: str) -> frozenset[str]:
             f"required_resource_keys of {described} must be a set of names; write {{{keys!r}}}."
         )
     return frozenset(keys or ())
+
+
+def known_as(definition: Any, function: Callable[..., Any]) -> None:
+    """Gives a definition what people and tools know the decorated function by: name, docstring, `__wrapped__`."""
+    functools.update_wrapper(definition, function, ("__module__", "__name__", "__qualname__", "__doc__"), ())
 
 
 class DefinitionConfig(ConfigType):
@@ -162,6 +168,25 @@ class ConfigurableDefinition:
     def name(self) -> str:
         """str: its own name, or that of the function it is made from."""
         return self._name or ""
+
+    def resolved_config(self, given: Any, how: str) -> Any:
+        """The config that the definition's code gets outside a run.
+
+        Args:
+            given: what its users write; None where they write nothing.
+            how: where it is given, for the message: "build_solid_context(config=...)".
+
+        Raises:
+            DagsterInvalidConfigError: it does not satisfy the schema; with every fault.
+        """
+        faults: list[ConfigFault] = []
+        field = DefinitionField(self.config_schema)
+        resolved = field.resolve_missing((), faults) if given is None else field.resolve(given, (), faults)
+        raise_faults(faults, given, f"config of {self._kind} {self._name or ''}".strip() + f", given by {how}")
+        return None if resolved is ABSENT else resolved
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}>"
 
     def configured(
         self,

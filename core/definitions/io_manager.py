@@ -8,7 +8,7 @@ from typing import Any, overload
 import msgspec
 
 from core.config import ABSENT, ConfigFault, Field, Fingerprint
-from core.definitions.configurable import ConfigSchema, DefinitionConfig, DefinitionField
+from core.definitions.configurable import ConfigSchema, DefinitionConfig, DefinitionField, known_as
 from core.definitions.resource import ResourceDefinition, ResourceFn
 
 
@@ -118,6 +118,11 @@ class IOManagerDefinition(ResourceDefinition):
         self.input_config_schema = _io_config_schema(input_config_schema, f"an input of IO manager {self.name}")
         self.output_config_schema = _io_config_schema(output_config_schema, f"an output of IO manager {self.name}")
 
+    @staticmethod
+    def hardcoded_io_manager(value: Any, description: str | None = None) -> IOManagerDefinition:
+        """An IO manager that is `value`, an IOManager that is made already."""
+        return IOManagerDefinition(lambda _context: value, description=description)
+
     def default_input_config(self) -> Any:
         """The config for loading a value that no solid takes, as a result of a run; None where there are no defaults.
 
@@ -153,10 +158,10 @@ def io_manager(
 ) -> Any:
     """Decorator: a function that makes an IOManager becomes an IOManagerDefinition. With or without arguments."""
     if callable(config_schema) and not isinstance(config_schema, type):
-        return IOManagerDefinition(config_schema, description=config_schema.__doc__)
+        return io_manager()(config_schema)
 
     def make(resource_fn: ResourceFn) -> IOManagerDefinition:
-        return IOManagerDefinition(
+        made = IOManagerDefinition(
             resource_fn,
             config_schema,
             description or resource_fn.__doc__,
@@ -166,5 +171,7 @@ def io_manager(
             output_config_schema,
             is_persistent,
         )
+        known_as(made, resource_fn)
+        return made
 
     return make

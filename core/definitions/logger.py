@@ -12,7 +12,8 @@ from typing import Any, ClassVar, overload
 import msgspec
 
 from core.config import Field
-from core.definitions.configurable import ConfigSchema, ConfigurableDefinition
+from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, known_as
+from core.definitions.context_argument import only_context
 from core.definitions.environment import IPipeline
 from core.errors import DagsterInvalidDefinitionError
 from core.log_manager import DAGSTER_META_KEY
@@ -67,6 +68,31 @@ class LoggerDefinition(ConfigurableDefinition):
             raise DagsterInvalidDefinitionError(f"Logger {self._name!r} must return a logging.Logger, got {made!r}.")
         return made
 
+    def __call__(self, *args: Any, **kwargs: Any) -> logging.Logger:
+        """Makes the logger outside a run, for tests: `my_logger(build_init_logger_context({"name": "mine"}))`.
+
+        Raises:
+            DagsterInvalidInvocationError: it was called without a context; it may be None.
+            DagsterInvalidConfigError: the context's config does not satisfy the schema.
+        """
+        described, builder = f"Logger {self.name!r}", "build_init_logger_context"
+        given = only_context(described, "init_context", builder, InitLoggerContext, args, kwargs)
+        context = given or InitLoggerContext(None)
+        if context.logger_def is not None:  # that of another logger, in whose function this one is called
+            return self.create(context)
+        config = self.resolved_config(context.logger_config, "build_init_logger_context(logger_config=...)")
+        return self.create(InitLoggerContext(config, self, context.pipeline_def, context.run_id))
+
+
+def build_init_logger_context(logger_config: Any = None, pipeline_def: IPipeline | None = None) -> InitLoggerContext:
+    """An InitLoggerContext to call a logger definition with, outside a run.
+
+    Args:
+        logger_config: of the logger; checked against its schema when the logger is called.
+        pipeline_def: the pipeline, for functions that ask for it.
+    """
+    return InitLoggerContext(logger_config, None, pipeline_def)
+
 
 @overload
 def logger(config_schema: LoggerFn) -> LoggerDefinition: ...
@@ -77,10 +103,12 @@ def logger(
 def logger(config_schema: Any = None, description: str | None = None) -> Any:
     """Decorator: a function that makes a `logging.Logger` becomes a LoggerDefinition. With or without arguments."""
     if callable(config_schema) and not isinstance(config_schema, type):
-        return LoggerDefinition(config_schema, description=config_schema.__doc__)
+        return logger()(config_schema)
 
     def make(logger_fn: LoggerFn) -> LoggerDefinition:
-        return LoggerDefinition(logger_fn, config_schema, description or logger_fn.__doc__)
+        made = LoggerDefinition(logger_fn, config_schema, description or logger_fn.__doc__)
+        known_as(made, logger_fn)
+        return made
 
     return make
 

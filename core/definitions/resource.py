@@ -3,20 +3,61 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, overload
 
 import msgspec
 
-from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, key_set
-from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
+from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, key_set, known_as
+from core.definitions.context_argument import only_context
+from core.errors import (
+    DagsterInvalidDefinitionError,
+    DagsterInvalidInvocationError,
+    DagsterInvariantViolationError,
+    DagsterUnknownResourceError,
+)
 from core.instance import DagsterInstance
-from core.log_manager import DagsterLogManager
+from core.log_manager import DagsterLogManager, log_outside_run
 from core.process.leftovers import Leftovers
 from core.records.pipeline_run import PipelineRun
 from core.usage import UsageMeter
 
 ResourceFn = Callable[..., Any]
+
+
+class Resources:
+    """Resources as attributes: those that a definition requires, and no others."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.__dict__.update(values)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise DagsterUnknownResourceError(name, list(self.__dict__))
+
+    def _asdict(self) -> dict[str, Any]:
+        return dict(self.__dict__)
+
+
+class GivenResources(ABC):
+    """Resources that were given to what builds a context, for code that is called outside a run."""
+
+    @abstractmethod
+    def required_by(self, keys: frozenset[str], described: str) -> Resources:
+        """Those that a definition requires, started now if they were not.
+
+        Args:
+            keys: what it requires.
+            described: the definition, for messages.
+
+        Raises:
+            DagsterInvalidInvocationError: some were not given.
+            DagsterInvariantViolationError: one has to be stopped, and nothing will do it.
+            DagsterResourceFunctionError: a resource function raised.
+        """
 
 
 class InitResourceContext(msgspec.Struct, frozen=True):
@@ -67,13 +108,6 @@ class InitResourceContext(msgspec.Struct, frozen=True):
         return self.instance.storage_directory()
 
 
-def build_init_resource_context(
-    config: Any = None, resources: Any = None, instance: DagsterInstance | None = None
-) -> InitResourceContext:
-    """An InitResourceContext to call a resource function with, outside a run."""
-    return InitResourceContext(resource_config=config, resources=resources, instance=instance)
-
-
 class ResourceDefinition(ConfigurableDefinition):
     """A resource: a function that makes it, and the config the function takes.
 
@@ -107,20 +141,57 @@ class ResourceDefinition(ConfigurableDefinition):
         self.resource_fn = resource_fn
         self.required_resource_keys = key_set(required_resource_keys, f"resource {name!r}")
         self.version = version
-        self._takes_context = bool(inspect.signature(resource_fn).parameters)
+        self._context_parameter = next(iter(inspect.signature(resource_fn).parameters), None)
 
     def create(self, init_context: InitResourceContext) -> Any:
         """Calls the function; returns what it returns, which may be a generator."""
-        return self.resource_fn(init_context) if self._takes_context else self.resource_fn()
+        return self.resource_fn() if self._context_parameter is None else self.resource_fn(init_context)
 
-    def __call__(self, init_context: InitResourceContext | None = None) -> Any:
-        """Makes the resource outside a run, from `build_init_resource_context(...)`; for tests."""
-        return self.create(init_context or build_init_resource_context())
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Makes the resource outside a run, for tests: `database(build_init_resource_context(config={"port": 5432}))`.
+
+        A function that takes a context is given one, or None for one with nothing in it.
+
+        Returns:
+            What the function returns; of a function that yields the resource, a context manager that gives it.
+
+        Raises:
+            DagsterInvalidInvocationError: no context was given to a function that takes one, or a resource that it
+                requires is not in it; or one was given to a function that takes none.
+            DagsterInvalidConfigError: the context's config does not satisfy the schema.
+        """
+        described, builder = f"Resource {self.name!r}", "build_init_resource_context"
+        given = only_context(described, self._context_parameter, builder, InitResourceContext, args, kwargs)
+        made = self.create(self._outside_run(given or InitResourceContext(None)))
+        return from_generator(self.name, made) if inspect.isgenerator(made) else made
+
+    def _outside_run(self, context: InitResourceContext) -> InitResourceContext:
+        if context.resource_def is not None:  # that of another resource, in whose function this one is called
+            return context
+        config = self.resolved_config(context.resource_config, "build_init_resource_context(config=...)")
+        return msgspec.structs.replace(
+            context,
+            resource_config=config,
+            resource_def=self,
+            resources=resources_for(self.required_resource_keys, context.resources, f"Resource {self.name!r}"),
+            log=context.log or log_outside_run(resource=self.name),
+        )
 
     @staticmethod
     def hardcoded_resource(value: Any, description: str | None = None) -> ResourceDefinition:
         """A resource that is `value`."""
         return ResourceDefinition(lambda _context: value, description=description)
+
+    @staticmethod
+    def mock_resource(description: str | None = None) -> ResourceDefinition:
+        """A resource that is a `unittest.mock.MagicMock`, a new one for each run."""
+
+        def mock(_context: InitResourceContext) -> Any:
+            from unittest.mock import MagicMock  # it imports asyncio
+
+            return MagicMock()
+
+        return ResourceDefinition(mock, description=description)
 
     @staticmethod
     def none_resource(description: str | None = None) -> ResourceDefinition:
@@ -131,6 +202,45 @@ class ResourceDefinition(ConfigurableDefinition):
     def string_resource(description: str | None = None) -> ResourceDefinition:
         """A resource that is the string it is configured with."""
         return ResourceDefinition(lambda context: context.resource_config, str, description)
+
+
+def resources_for(keys: frozenset[str], given: Any, described: str) -> Any:
+    """What code that is called outside a run gets as `context.resources`.
+
+    Args:
+        keys: the resources that its definition requires.
+        given: GivenResources; an object of the caller's own that has them as attributes; or None.
+        described: the definition, for messages.
+    """
+    if given is None:
+        check_given(keys, (), described)
+        return Resources({})
+    return given.required_by(keys, described) if isinstance(given, GivenResources) else given
+
+
+def check_given(keys: frozenset[str], given: Collection[str], described: str) -> None:
+    """Raises DagsterInvalidInvocationError where resources that a definition requires are not given to its context."""
+    missing = sorted(keys.difference(given))
+    if missing:
+        wanted = ", ".join(f"{key!r}: ..." for key in missing)
+        raise DagsterInvalidInvocationError(
+            f"{described} requires the resource {' and '.join(map(repr, missing))}, which its context does not have; "
+            f"build the context with resources={{{wanted}}}."
+        )
+
+
+@contextmanager
+def from_generator(key: str, generator: Iterator[Any]) -> Iterator[Any]:
+    """The lifetime of a resource whose function yields it."""
+    try:
+        value = next(generator)
+    except StopIteration:
+        raise DagsterInvalidDefinitionError(f"Resource {key!r} is a generator that yields nothing.") from None
+    try:
+        yield value
+    finally:  # also where another resource, stopped before it, raised
+        for _ in generator:
+            raise DagsterInvalidDefinitionError(f"Resource {key!r} is a generator that yields more than once.")
 
 
 @overload
@@ -150,11 +260,13 @@ def resource(
 ) -> Any:
     """Decorator: a function becomes a ResourceDefinition. With or without arguments."""
     if callable(config_schema) and not isinstance(config_schema, type):
-        return ResourceDefinition(config_schema, description=config_schema.__doc__)
+        return resource()(config_schema)
 
     def make(resource_fn: ResourceFn) -> ResourceDefinition:
         about = description or resource_fn.__doc__
-        return ResourceDefinition(resource_fn, config_schema, about, required_resource_keys, version)
+        made = ResourceDefinition(resource_fn, config_schema, about, required_resource_keys, version)
+        known_as(made, resource_fn)
+        return made
 
     return make
 

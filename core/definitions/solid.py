@@ -10,11 +10,12 @@ from contextvars import ContextVar
 from typing import Any, overload
 
 from core.config import Fingerprint
-from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name, key_set
+from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name, key_set, known_as
+from core.definitions.direct.solid_call import call_solid
 from core.definitions.hook import HookDefinition, hook_set
 from core.definitions.input_output import NO_VALUE, InputDefinition, OutputDefinition
 from core.definitions.retry_policy import RetryPolicy, checked_policy
-from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
+from core.errors import DagsterInvalidDefinitionError
 from core.events.user_events import normalize_tags
 
 ComputeFn = Callable[..., Any]
@@ -37,7 +38,12 @@ class SolidDefinition(ConfigurableDefinition):
         version: of the code; change it when the function would give another result. See `core/plan/versions.py`.
         fingerprint: of what the solid reads outside, from its config; part of the version of its outputs.
         retry_policy: whether and when a step of it that fails is run again; the pipeline's by default.
+
+    Attributes:
+        context_parameter: what its function calls the context; None where it takes none.
     """
+
+    context_parameter: str | None = "context"
 
     def __init__(
         self,
@@ -70,7 +76,10 @@ class SolidDefinition(ConfigurableDefinition):
             )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """In the body of a pipeline: places the solid there, fed by the given outputs of others."""
+        """In the body of a pipeline: places the solid there, fed by the given outputs of others.
+
+        Elsewhere, in a test: calls its function; see `core.definitions.direct.solid_call.call_solid`.
+        """
         return CompositionCall(self)(*args, **kwargs)
 
     def alias(self, name: str) -> CompositionCall:
@@ -126,18 +135,9 @@ class CompositionCall:
         return changed
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Places the solid, fed by the given outputs; see `SolidComposer.place`.
-
-        Raises:
-            DagsterInvariantViolationError: the call is not in the body of a pipeline.
-        """
+        """Places the solid, fed by the given outputs; see `SolidComposer.place`. Outside a body, calls its function."""
         active = composer.get()
-        if active is None:
-            raise DagsterInvariantViolationError(
-                f"Solid {self.definition.name!r} was called outside the body of a @pipeline function. Call it there, "
-                "and run the pipeline with execute_pipeline."
-            )
-        return active.place(self, args, kwargs)
+        return call_solid(self.definition, args, kwargs) if active is None else active.place(self, args, kwargs)
 
 
 class SolidComposer(ABC):
@@ -252,7 +252,7 @@ def _solid_from(
     takes_context = bool(parameters) and parameters[0].name in _CONTEXT_NAMES
     inputs = _inputs(own_name, parameters[1:] if takes_context else parameters, input_defs or ())
     returned = signature.return_annotation
-    return SolidDefinition(
+    made = SolidDefinition(
         name=own_name,
         input_defs=inputs,
         compute_fn=_adapter(compute_fn, takes_context),
@@ -260,6 +260,9 @@ def _solid_from(
         description=description or inspect.getdoc(compute_fn),
         **rest,
     )
+    made.context_parameter = parameters[0].name if takes_context else None
+    known_as(made, compute_fn)
+    return made
 
 
 def _adapter(compute_fn: ComputeFn, takes_context: bool) -> Callable[[Any, dict[str, Any]], Any]:

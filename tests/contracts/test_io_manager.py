@@ -29,7 +29,7 @@ from cloudstore.s3.keys import split_s3_url
 from cloudstore.values.metadata import S3UntrustedValueError
 from cloudstore.values.options import VALUE_OPTIONS
 from core.config.validate import resolve_config
-from core.definitions.resource import build_init_resource_context
+from core.definitions.direct.resources import build_init_resource_context
 from core.errors import (
     DagsterInvariantViolationError,
     DagsterObjectNotFoundError,

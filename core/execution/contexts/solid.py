@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.config import unknown_name
+from core.definitions.compute_context import AbstractComputeExecutionContext
 from core.definitions.dependency import Solid
 from core.definitions.mode import ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
@@ -16,7 +17,7 @@ from core.log_manager import DagsterLogManager
 from core.records.pipeline_run import PipelineRun
 
 
-class SolidExecutionContext:
+class SolidExecutionContext(AbstractComputeExecutionContext):
     """What a solid's function gets as `context`."""
 
     def __init__(self, step_context: StepContext) -> None:

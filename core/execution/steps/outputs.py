@@ -1,10 +1,8 @@
-"""Checking and storing what a solid's function returns or yields."""
+"""Checking and storing the outputs that a solid's function gives."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import closing
-from typing import Any
+from collections.abc import Sequence
 
 from core.config import unknown_name
 from core.definitions.input_output import OutputDefinition
@@ -24,46 +22,9 @@ from core.events.payloads import (
     as_recorded,
 )
 from core.events.records import DagsterEvent
-from core.events.user_events import USER_EVENT_TYPES, AssetMaterialization, ExpectationResult, Output, UserEvent
+from core.events.user_events import AssetMaterialization, ExpectationResult, Output, UserEvent
 from core.execution.contexts.step import StepContext
 from core.execution.steps.storing import OutputStore, Storing
-
-
-def yielded_events(
-    step_context: StepContext, generator: Generator[Any, None, None]
-) -> Generator[UserEvent, None, None]:
-    """What a solid's function yields.
-
-    Raises:
-        DagsterInvariantViolationError: it yielded something else.
-    """
-    with closing(generator):  # also where an output of it could not be stored
-        for event in generator:
-            if not isinstance(event, USER_EVENT_TYPES):
-                raise DagsterInvariantViolationError(
-                    f"Solid {step_context.solid_def.name!r} yielded a {type(event).__name__}; a solid yields "
-                    "Output, AssetMaterialization or ExpectationResult. Wrap the value: yield Output(value)."
-                )
-            yield event
-
-
-def returned_events(step_context: StepContext, returned: Any) -> Sequence[UserEvent]:
-    """What a solid's function returned, as events.
-
-    Raises:
-        DagsterInvariantViolationError: it returned one value for several outputs.
-    """
-    if isinstance(returned, USER_EVENT_TYPES):
-        return (returned,)
-    outputs = step_context.solid_def.output_defs
-    if len(outputs) == 1:
-        return (Output(returned, outputs[0].name),)
-    if returned is not None:
-        raise DagsterInvariantViolationError(
-            f"Solid {step_context.solid_def.name!r} has {len(outputs)} outputs and returned a value. With more than "
-            "one output (or none) a solid yields: yield Output(value, output_name)."
-        )
-    return ()
 
 
 class OutputHandler:

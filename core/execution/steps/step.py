@@ -9,6 +9,7 @@ from collections.abc import Generator
 from contextlib import AbstractContextManager, closing
 from typing import Any
 
+from core.definitions.given_events import returned_events, yielded_events
 from core.errors import (
     DagsterExecutionStepExecutionError,
     DagsterInvariantViolationError,
@@ -30,7 +31,7 @@ from core.execution.contexts.step import StepContext
 from core.execution.steps.awaiting import awaited
 from core.execution.steps.hooks import call_hooks
 from core.execution.steps.inputs import LostValueError, load_inputs
-from core.execution.steps.outputs import OutputHandler, returned_events, yielded_events
+from core.execution.steps.outputs import OutputHandler
 from core.execution.steps.result import StepResult
 from core.execution.steps.retrying import Retry, retry_after
 from core.forks import ending_forked_children
@@ -106,13 +107,13 @@ def _compute(step_context: StepContext, events: list[DagsterEvent]) -> None:
         if is_generator:
             _take_yielded(step_context, given, outputs)
         else:
-            for event in returned_events(step_context, given):
+            for event in returned_events(step_context.solid_def.name, step_context.solid_def.output_defs, given):
                 outputs.handle(event)
         outputs.finish()
 
 
 def _take_yielded(step_context: StepContext, given: Generator[Any, None, None], outputs: OutputHandler) -> None:
-    with closing(yielded_events(step_context, given)) as user_events:
+    with closing(yielded_events(step_context.solid_def.name, given)) as user_events:
         while True:
             # Only the solid's own code is inside the boundary; what stores its outputs reports errors of its own.
             with _solid_boundary(step_context):

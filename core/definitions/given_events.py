@@ -1,0 +1,50 @@
+"""What a solid's function gives, as events: what it yields, or what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from typing import Any
+
+from core.definitions.input_output import OutputDefinition
+from core.errors import DagsterInvariantViolationError
+from core.events.user_events import USER_EVENT_TYPES, Output, UserEvent
+
+
+def yielded_events(solid_name: str, generator: Generator[Any, Any, Any]) -> Generator[UserEvent, None, None]:
+    """What a solid's function yields.
+
+    Raises:
+        DagsterInvariantViolationError: it yielded something else.
+    """
+    with closing(generator):  # also where an output of it could not be stored
+        for event in generator:
+            yield checked_event(solid_name, event)
+
+
+def checked_event(solid_name: str, event: Any) -> UserEvent:
+    """What a solid's function yielded; raises DagsterInvariantViolationError where it is something else."""
+    if isinstance(event, USER_EVENT_TYPES):
+        return event
+    raise DagsterInvariantViolationError(
+        f"Solid {solid_name!r} yielded a {type(event).__name__}; a solid yields Output, AssetMaterialization or "
+        "ExpectationResult. Wrap the value: yield Output(value)."
+    )
+
+
+def returned_events(solid_name: str, outputs: Sequence[OutputDefinition], returned: Any) -> Sequence[UserEvent]:
+    """What a solid's function returned, as events.
+
+    Raises:
+        DagsterInvariantViolationError: it returned one value for several outputs.
+    """
+    if isinstance(returned, USER_EVENT_TYPES):
+        return (returned,)
+    if len(outputs) == 1:
+        return (Output(returned, outputs[0].name),)
+    if returned is not None:
+        raise DagsterInvariantViolationError(
+            f"Solid {solid_name!r} has {len(outputs)} outputs and returned a value. With more than one output (or "
+            "none) a solid yields: yield Output(value, output_name)."
+        )
+    return ()
