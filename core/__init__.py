@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from core import lazy
-from core.api import execute_pipeline, execute_run, plan_pipeline, reexecute_pipeline
+from core.api import execute_pipeline, execute_run, plan_pipeline, reexecute_pipeline, validate_run_config
 from core.builtins import Any, Bool, Float, Int, Nothing, String
 from core.config import (
     Array,
@@ -162,6 +162,7 @@ if TYPE_CHECKING:
         sensor,
         weekly_schedule,
     )
+    from core.testing import execute_solid, execute_solid_within_pipeline, execute_solids_within_pipeline
     from core.utils import file_relative_path
     from core.versions.source_hash import SourceHashVersionStrategy
 
@@ -274,9 +275,13 @@ __all__ = [
     "build_solid_context",
     "execute_pipeline",
     "execute_run",
+    "execute_solid",
+    "execute_solid_within_pipeline",
+    "execute_solids_within_pipeline",
     "plan_pipeline",
     "in_process_executor",
     "reexecute_pipeline",
+    "validate_run_config",
     # instance and runs
     "DagsterInstance",
     "InstanceRef",
@@ -366,6 +371,9 @@ if not TYPE_CHECKING:  # what is in the list and is not imported above, since mo
         {
             **{name: "core.schedules" for name in __all__ if name not in globals()},
             **dict.fromkeys(("RepositoryDefinition", "repository"), "core.repositories"),
+            **dict.fromkeys(
+                ("execute_solid", "execute_solid_within_pipeline", "execute_solids_within_pipeline"), "core.testing"
+            ),
             "SourceHashVersionStrategy": "core.versions.source_hash",
             "file_relative_path": "core.utils",
             "reconstructable": "core.definitions.reconstructable",

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from core.definitions.pipeline import PipelineDefinition
+from core.definitions.run_config import build_environment
 from core.errors import DagsterInvariantViolationError
 from core.events.records import DagsterEvent
 from core.execution.broken_off import exits_fail
+from core.execution.defaults import complete_mode
 from core.execution.memo.preview import PlannedRun, preview
 from core.execution.prepare import prepare_run
 from core.execution.presets import with_preset
@@ -181,6 +183,29 @@ def reexecute_pipeline(
     )
     spec = with_preset(_checked(pipeline), preset, asked)
     return _execute(pipeline, spec, instance, raise_on_error, on_event)
+
+
+def validate_run_config(
+    pipeline_def: PipelineDefinition, run_config: Mapping[str, Any] | None = None, mode: str | None = None
+) -> dict[str, Any]:
+    """Checks a run config without a run.
+
+        validate_run_config(flights, {"solids": {"clean": {"config": {"months": [1, 2]}}}})
+
+    Args:
+        pipeline_def: the pipeline.
+        run_config: as for `execute_pipeline`.
+        mode: the name of the mode; the pipeline's first by default.
+
+    Returns:
+        The run config as a run uses it, with defaults and environment variables in place. It holds their secrets.
+
+    Raises:
+        DagsterInvalidConfigError: it does not fit; with every fault, each with its path.
+        DagsterInvariantViolationError: the pipeline has no such mode.
+    """
+    complete = complete_mode(_checked(pipeline_def).get_mode_definition(mode), in_process_executor)
+    return build_environment(pipeline_def, complete, run_config).as_run_config()
 
 
 def _execute(

@@ -94,6 +94,9 @@ class Solid:
         self.hook_defs = hook_defs
         self.retry_policy = retry_policy
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r} of {self.definition!r}>"
+
     def upstream(self) -> list[DependencyDefinition]:
         """Every output that feeds an input of it, in order of the inputs."""
         return [each for name in self.feeds for each in self.upstream_of(name)]

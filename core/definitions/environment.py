@@ -82,6 +82,18 @@ class SolidConfig(msgspec.Struct, frozen=True):
             resolved.get("outputs", {}),
         )
 
+    def as_run_config(self) -> dict[str, Any]:
+        """What a run config says of it, with defaults and environment variables in place."""
+        loaded = {name: _value_of(each) for name, each in self.loading.items()}
+        stored = {name: _value_of(each) for name, each in self.storing.items()}
+        parts = {"config": self.config, "inputs": {**self.inputs, **loaded}, "outputs": stored}
+        return {name: part for name, part in parts.items() if part not in (None, {})}
+
+
+def _value_of(configs: Mapping[str, IOConfig]) -> Any:
+    """What was given to the IO managers of an input or output, which is the same for each."""
+    return next((config.value for config in configs.values()), {})
+
 
 class EnvironmentConfig(msgspec.Struct, frozen=True):
     """A checked run config, with defaults and environment variables in place.
@@ -101,3 +113,17 @@ class EnvironmentConfig(msgspec.Struct, frozen=True):
     execution: tuple[str, Any]
     intermediate_storage: tuple[str, Any] | None
     original_config_dict: dict[str, Any]
+
+    def as_run_config(self) -> dict[str, Any]:
+        """The run config that it stands for, with defaults and environment variables in place."""
+        chosen = {"execution": self.execution, "intermediate_storage": self.intermediate_storage}
+        return {
+            "solids": {name: solid.as_run_config() for name, solid in self.solids.items()},
+            "resources": {key: _as_config(config) for key, config in self.resources.items()},
+            "loggers": {key: _as_config(config) for key, config in self.loggers.items()},
+            **{section: {choice[0]: _as_config(choice[1])} for section, choice in chosen.items() if choice is not None},
+        }
+
+
+def _as_config(config: Any) -> dict[str, Any]:
+    return {} if config is None else {"config": config}

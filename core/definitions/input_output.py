@@ -59,6 +59,12 @@ class InputDefinition:
         about = f"a value for input {self.name!r}, which no solid feeds"
         return Field(_InputValue(schema), is_required=is_required, description=about)
 
+    def with_value(self, value: Any) -> InputDefinition:
+        """The same with a value that it has where nothing feeds it."""
+        given = copy.copy(self)
+        given._default_value = value
+        return given
+
     def completed_by(self, annotation: Any, default_value: Any) -> InputDefinition:
         """The same, with the type and the default of the function's parameter where it has none of its own."""
         completed = copy.copy(self)

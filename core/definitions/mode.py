@@ -57,6 +57,9 @@ class ModeDefinition:
             None if intermediate_storage_defs is None else _by_name(self.name, intermediate_storage_defs)
         )
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r} with the resources {', '.join(self.resource_defs) or 'none'}>"
+
 
 class CompleteMode(msgspec.Struct, frozen=True, eq=False):
     """What a run in a mode has and can choose from, with the defaults of the package where the mode says nothing.

@@ -26,6 +26,9 @@ Dependencies = Mapping[Any, Mapping[str, Feed]]
 """Solid name or SolidInvocation -> input name -> what feeds it."""
 
 
+_MOST_SHOWN = 5
+
+
 class PipelineDefinition:
     """A directed graph of solids.
 
@@ -104,6 +107,19 @@ class PipelineDefinition:
     def retry_policy_of(self, solid: Solid) -> RetryPolicy | None:
         """The retry policy of one of its solids: that of its place, else of its definition, else of the pipeline."""
         return solid.retry_policy or solid.definition.retry_policy or self.solid_retry_policy
+
+    def with_solids(self, name: str, solids: Mapping[str, Solid]) -> PipelineDefinition:
+        """The same, under another name, with these solids in the place of its own; no other process can load it."""
+        made = copy.copy(self)
+        made.name, made.python_origin, made._solids = name, None, dict(solids)
+        made._check_feeds()
+        made._ordered = made._topological_order()
+        return made
+
+    def __repr__(self) -> str:
+        names = [solid.name for solid in self._ordered]
+        shown = ", ".join(names[:_MOST_SHOWN]) + (", …" if len(names) > _MOST_SHOWN else "")
+        return f"<{type(self).__name__} {self.name!r} of {len(names)} solids: {shown or 'none'}>"
 
     def _place(self, solid_defs: Sequence[SolidDefinition], dependencies: Dependencies) -> dict[str, Solid]:
         definitions: dict[str, SolidDefinition] = {}

@@ -7,15 +7,15 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any, overload
+from typing import Any, Self, overload
 
-from core.config import Fingerprint
+from core.config import Fingerprint, unknown_name
 from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name, key_set, known_as
 from core.definitions.direct.solid_call import call_solid
 from core.definitions.hook import HookDefinition, hook_set
 from core.definitions.input_output import NO_VALUE, InputDefinition, OutputDefinition
 from core.definitions.retry_policy import RetryPolicy, checked_policy
-from core.errors import DagsterInvalidDefinitionError
+from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
 from core.events.user_events import normalize_tags
 
 ComputeFn = Callable[..., Any]
@@ -74,6 +74,33 @@ class SolidDefinition(ConfigurableDefinition):
             raise DagsterInvalidDefinitionError(
                 f"Solid {name!r} has two inputs or two outputs of the same name; rename one."
             )
+
+    def with_input_values(self, values: Mapping[str, Any]) -> Self:
+        """The same with values for some of its inputs, for a test.
+
+        Raises:
+            DagsterInvariantViolationError: it has no such input, or one that carries no value.
+        """
+        for name in values:
+            if name not in self.input_dict:
+                what = unknown_name("input", name, self.input_dict)
+                raise DagsterInvariantViolationError(f"Solid {self.name!r}: {what}")
+            if self.input_dict[name].dagster_type.is_nothing:
+                raise DagsterInvariantViolationError(
+                    f"Solid {self.name!r} was given a value for its input {name!r}, which carries none; leave it out."
+                )
+        if not values:
+            return self
+        given = copy.copy(self)
+        inputs = [each.with_value(values[each.name]) if each.name in values else each for each in self.input_defs]
+        given.input_defs = tuple(inputs)
+        given.input_dict = {each.name: each for each in inputs}
+        return given
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(f"{each.name}: {each.dagster_type.display_name}" for each in self.input_defs)
+        outputs = ", ".join(f"{each.name}: {each.dagster_type.display_name}" for each in self.output_defs)
+        return f"<{type(self).__name__} {self.name!r} ({inputs}) -> ({outputs})>"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """In the body of a pipeline: places the solid there, fed by the given outputs of others.

@@ -5,13 +5,27 @@ from __future__ import annotations
 import logging
 import os
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import msgspec
 
+from core.errors import DagsterInvariantViolationError
 from core.events.event_types import DagsterEventType
-from core.events.payloads import EventSpecificData
+from core.events.payloads import (
+    EventSpecificData,
+    PipelineFailureData,
+    StepExpectationResultData,
+    StepFailureData,
+    StepInputData,
+    StepMaterializationData,
+    StepOutputData,
+    StepRetryData,
+    StepSuccessData,
+)
+from core.events.user_events import AssetKey
 from core.serdes import SerializableErrorInfo
 
+T = TypeVar("T")
 _FAILURES = {"STEP_FAILURE", "PIPELINE_FAILURE"}
 _OF_HOOKS = {"HOOK_COMPLETED", "HOOK_ERRORED", "HOOK_SKIPPED"}
 
@@ -76,6 +90,99 @@ class DagsterEvent(msgspec.Struct, frozen=True):
     def is_step_materialization(self) -> bool:
         """bool: ASSET_MATERIALIZATION."""
         return self.event_type_value == "ASSET_MATERIALIZATION"
+
+    @property
+    def is_step_start(self) -> bool:
+        """bool: STEP_START."""
+        return self.event_type_value == "STEP_START"
+
+    @property
+    def is_step_skipped(self) -> bool:
+        """bool: STEP_SKIPPED."""
+        return self.event_type_value == "STEP_SKIPPED"
+
+    @property
+    def is_step_up_for_retry(self) -> bool:
+        """bool: STEP_UP_FOR_RETRY."""
+        return self.event_type_value == "STEP_UP_FOR_RETRY"
+
+    @property
+    def is_expectation_result(self) -> bool:
+        """bool: STEP_EXPECTATION_RESULT."""
+        return self.event_type_value == "STEP_EXPECTATION_RESULT"
+
+    @property
+    def is_handled_output(self) -> bool:
+        """bool: HANDLED_OUTPUT."""
+        return self.event_type_value == "HANDLED_OUTPUT"
+
+    @property
+    def is_loaded_input(self) -> bool:
+        """bool: LOADED_INPUT."""
+        return self.event_type_value == "LOADED_INPUT"
+
+    @property
+    def is_pipeline_success(self) -> bool:
+        """bool: PIPELINE_SUCCESS."""
+        return self.event_type_value == "PIPELINE_SUCCESS"
+
+    @property
+    def is_pipeline_failure(self) -> bool:
+        """bool: PIPELINE_FAILURE."""
+        return self.event_type_value == "PIPELINE_FAILURE"
+
+    @property
+    def step_input_data(self) -> StepInputData:
+        """StepInputData: of STEP_INPUT; of other events these raise DagsterInvariantViolationError."""
+        return self._data(StepInputData)
+
+    @property
+    def step_output_data(self) -> StepOutputData:
+        """StepOutputData: of STEP_OUTPUT."""
+        return self._data(StepOutputData)
+
+    @property
+    def step_success_data(self) -> StepSuccessData:
+        """StepSuccessData: of STEP_SUCCESS."""
+        return self._data(StepSuccessData)
+
+    @property
+    def step_failure_data(self) -> StepFailureData:
+        """StepFailureData: of STEP_FAILURE."""
+        return self._data(StepFailureData)
+
+    @property
+    def step_retry_data(self) -> StepRetryData:
+        """StepRetryData: of STEP_UP_FOR_RETRY."""
+        return self._data(StepRetryData)
+
+    @property
+    def step_materialization_data(self) -> StepMaterializationData:
+        """StepMaterializationData: of ASSET_MATERIALIZATION."""
+        return self._data(StepMaterializationData)
+
+    @property
+    def step_expectation_result_data(self) -> StepExpectationResultData:
+        """StepExpectationResultData: of STEP_EXPECTATION_RESULT."""
+        return self._data(StepExpectationResultData)
+
+    @property
+    def pipeline_failure_data(self) -> PipelineFailureData:
+        """PipelineFailureData: of PIPELINE_FAILURE."""
+        return self._data(PipelineFailureData)
+
+    @property
+    def asset_key(self) -> AssetKey | None:
+        """AssetKey | None: the asset that was made, if the event is of one."""
+        data = self.event_specific_data
+        return AssetKey(data.asset_path) if isinstance(data, StepMaterializationData) else None
+
+    def _data(self, data_type: type[T]) -> T:
+        if not isinstance(self.event_specific_data, data_type):
+            raise DagsterInvariantViolationError(
+                f"An event {self.event_type_value} has no {data_type.__name__}; look at its event_specific_data."
+            )
+        return self.event_specific_data
 
     @property
     def log_level(self) -> int:

@@ -7,59 +7,28 @@ from functools import partial
 from typing import Any
 
 from core.config import unknown_name
+from core.definitions.dependency import Solid
 from core.definitions.pipeline import PipelineDefinition
 from core.errors import DagsterInvariantViolationError
-from core.events.payloads import HandledOutputData, StepFailureData, StepMaterializationData, StepOutputHandle
+from core.events.payloads import HandledOutputData, StepOutputHandle
 from core.events.records import DagsterEvent
-from core.events.user_events import DEFAULT_OUTPUT, AssetMaterialization
+from core.events.user_events import DEFAULT_OUTPUT
 from core.execution.contexts.pipeline import PipelineContext
+from core.execution.solid_events import SolidEvents
 from core.values.side_by_side import Call, side_by_side
 
 
-class SolidExecutionResult:
+class SolidExecutionResult(SolidEvents):
     """The result of one solid of a run."""
 
     def __init__(self, context: PipelineContext, solid_name: str, events: Sequence[DagsterEvent]) -> None:
+        super().__init__(solid_name, events)
         self._context = context
-        self.solid_name = solid_name
-        self.compute_step_events = list(events)
 
     @property
-    def _last_attempt(self) -> list[DagsterEvent]:
-        """The events of the last attempt at its step, which alone counts."""
-        events = self.compute_step_events
-        starts = [at for at, each in enumerate(events) if each.event_type_value in ("STEP_START", "STEP_RESTARTED")]
-        return events[starts[-1] :] if starts else events
-
-    def _has(self, event_type: str) -> bool:
-        return any(event.event_type_value == event_type for event in self._last_attempt)
-
-    @property
-    def success(self) -> bool:
-        """bool: whether it was executed and succeeded, or did not need to be executed."""
-        return self._has("STEP_SUCCESS") or self.memoized
-
-    @property
-    def memoized(self) -> bool:
-        """bool: whether it was not executed because its outputs were stored."""
-        return self._has("STEP_MEMOIZED")
-
-    @property
-    def skipped(self) -> bool:
-        """bool: whether it was skipped because an output that feeds it was not given."""
-        return self._has("STEP_SKIPPED")
-
-    @property
-    def failure_data(self) -> StepFailureData | None:
-        """StepFailureData | None: why it failed, if it did."""
-        data = [event.event_specific_data for event in self.compute_step_events if event.is_step_failure]
-        return data[0] if data and isinstance(data[0], StepFailureData) else None
-
-    @property
-    def materializations(self) -> list[AssetMaterialization]:
-        """list[AssetMaterialization]: the assets that it materialized."""
-        data = (event.event_specific_data for event in self.compute_step_events)
-        return [each.materialization for each in data if isinstance(each, StepMaterializationData)]
+    def solid(self) -> Solid:
+        """Solid: the solid in its place in the pipeline."""
+        return self._context.execution_plan.steps[self.solid_name].solid
 
     @property
     def output_values(self) -> dict[str, Any]:
@@ -142,6 +111,14 @@ class PipelineExecutionResult:
         return [event for event in self.event_list if event.is_step_event]
 
     @property
+    def events_by_step_key(self) -> dict[str, list[DagsterEvent]]:
+        """dict[str, list[DagsterEvent]]: the events about each step that has some, in order."""
+        found: dict[str, list[DagsterEvent]] = {}
+        for event in self.step_event_list:
+            found.setdefault(event.step_key or "", []).append(event)
+        return found
+
+    @property
     def executed_step_keys(self) -> list[str]:
         """list[str]: the steps that were executed, in order."""
         return [
@@ -168,3 +145,12 @@ class PipelineExecutionResult:
     def output_for_solid(self, name: str, output_name: str = DEFAULT_OUTPUT) -> Any:
         """The value of a solid's output; see `SolidExecutionResult.output_value`."""
         return self.result_for_solid(name).output_value(output_name)
+
+    def retry_attempts_for_solid(self, name: str) -> int:
+        """How often the step of a solid was started again."""
+        return self.result_for_solid(name).retry_attempts
+
+    def __repr__(self) -> str:
+        executed, memoized = len(set(self.executed_step_keys)), len(self.memoized_step_keys)
+        told = f"{'success' if self.success else 'failure'}, {executed} steps executed, {memoized} memoized"
+        return f"<{type(self).__name__} of pipeline {self.pipeline_def.name!r}, run {self.run_id}: {told}>"

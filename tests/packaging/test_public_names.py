@@ -161,6 +161,9 @@ CORE = [
     "default_intermediate_storage_defs",
     "execute_pipeline",
     "execute_run",
+    "execute_solid",
+    "execute_solid_within_pipeline",
+    "execute_solids_within_pipeline",
     "executor",
     "failure_hook",
     "file_relative_path",
@@ -193,6 +196,7 @@ CORE = [
     "solid",
     "success_hook",
     "usable_as_dagster_type",
+    "validate_run_config",
     "versioned_filesystem_io_manager",
     "weekly_schedule",
 ]
