@@ -52,6 +52,7 @@ from core.definitions.resource import (
     resource,
 )
 from core.definitions.retry_policy import Backoff, Jitter, RetryPolicy
+from core.definitions.root_input_manager import RootInputManagerDefinition, root_input_manager
 from core.definitions.solid import SolidDefinition, lambda_solid, solid
 from core.definitions.version_strategy import VersionStrategy
 from core.errors import (
@@ -132,6 +133,7 @@ from core.values.codecs import Codec, ValueNotKeptError, register_codec
 from core.values.intermediate_storage import IntermediateStorage, TypeStoragePlugin
 from core.values.io_context import InputContext, OutputContext, build_input_context, build_output_context
 from core.values.io_manager import IOManager
+from core.values.root_input_manager import RootInputManager
 
 if TYPE_CHECKING:
     from core.definitions.reconstructable import reconstructable
@@ -185,6 +187,7 @@ __all__ = [
     "PresetDefinition",
     "ResourceDefinition",
     "RetryPolicy",
+    "RootInputManagerDefinition",
     "SolidDefinition",
     "SolidInvocation",
     "SourceHashVersionStrategy",
@@ -201,6 +204,7 @@ __all__ = [
     "pipeline",
     "reconstructable",
     "resource",
+    "root_input_manager",
     "solid",
     "success_hook",
     # config
@@ -298,6 +302,7 @@ __all__ = [
     "IntermediateStorage",
     "LocalFileHandle",
     "MemoizableIOManager",
+    "RootInputManager",
     "TypeStoragePlugin",
     "ValueNotKeptError",
     "build_intermediate_storage_from_object_store",

@@ -97,6 +97,15 @@ class Solid:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r} of {self.definition!r}>"
 
+    @property
+    def root_manager_keys(self) -> dict[str, str]:
+        """dict[str, str]: the root input manager of each input that one loads, since no solid feeds it."""
+        return {
+            each.name: each.root_manager_key
+            for each in self.definition.input_defs
+            if each.root_manager_key is not None and each.name not in self.feeds
+        }
+
     def upstream(self) -> list[DependencyDefinition]:
         """Every output that feeds an input of it, in order of the inputs."""
         return [each for name in self.feeds for each in self.upstream_of(name)]

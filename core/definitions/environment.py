@@ -62,7 +62,8 @@ class SolidConfig(msgspec.Struct, frozen=True):
     Attributes:
         config: for `context.solid_config`.
         inputs: values of inputs that nothing feeds, by input.
-        loading: config for the IO managers that load the other inputs: input -> resource key -> config.
+        loading: config for the IO managers and root input managers that load the other inputs: input -> resource key
+            -> config.
         storing: config for the IO managers that store its outputs: output -> resource key -> config.
     """
 
@@ -75,10 +76,11 @@ class SolidConfig(msgspec.Struct, frozen=True):
     def of(solid: Solid, resolved: Mapping[str, Any]) -> SolidConfig:
         """From what a run config came to."""
         inputs = resolved.get("inputs", {})
+        loaded = {*solid.feeds, *solid.root_manager_keys}
         return SolidConfig(
             resolved.get("config"),
-            {name: value for name, value in inputs.items() if name not in solid.feeds},
-            {name: value for name, value in inputs.items() if name in solid.feeds},
+            {name: value for name, value in inputs.items() if name not in loaded},
+            {name: value for name, value in inputs.items() if name in loaded},
             resolved.get("outputs", {}),
         )
 

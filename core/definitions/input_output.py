@@ -8,6 +8,7 @@ from typing import Any
 
 from core.config import ConfigFault, ConfigType, Field, as_config_type
 from core.definitions.configurable import check_name
+from core.errors import DagsterInvalidDefinitionError
 from core.events.user_events import DEFAULT_OUTPUT
 from core.types import resolve_dagster_type
 
@@ -23,7 +24,11 @@ class InputDefinition:
         dagster_type: the type of its values, or what stands for one; anything by default.
         description: for people.
         default_value: used when nothing feeds the input.
-        metadata: given to the IO manager that loads it.
+        root_manager_key: the resource that loads it when no solid feeds it: a root input manager.
+        metadata: given to what loads it.
+
+    Raises:
+        DagsterInvalidDefinitionError: it has a default value and a root input manager.
     """
 
     def __init__(
@@ -32,9 +37,16 @@ class InputDefinition:
         dagster_type: Any = None,
         description: str | None = None,
         default_value: Any = NO_VALUE,
+        root_manager_key: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
+        if root_manager_key is not None and default_value is not NO_VALUE:
+            raise DagsterInvalidDefinitionError(
+                f"Input {name!r} has a default value and the root input manager {root_manager_key!r}, which would give "
+                "it another; leave one of them out."
+            )
         self.name = check_name(name, "input")
+        self.root_manager_key = root_manager_key
         self.dagster_type = resolve_dagster_type(dagster_type)
         self.description = description
         self.metadata = dict(metadata or {})
@@ -62,7 +74,7 @@ class InputDefinition:
     def with_value(self, value: Any) -> InputDefinition:
         """The same with a value that it has where nothing feeds it."""
         given = copy.copy(self)
-        given._default_value = value
+        given._default_value, given.root_manager_key = value, None
         return given
 
     def completed_by(self, annotation: Any, default_value: Any) -> InputDefinition:

@@ -195,6 +195,8 @@ class PipelineDefinition:
                 self._check_known(keys, known, f"solid {solid.definition.name!r}", mode)
                 for hook in self.hooks_of(solid):
                     self._check_known(hook.required_resource_keys, known, f"hook {hook.name!r}", mode)
+                for input_name, key in solid.root_manager_keys.items():
+                    self._check_known(frozenset({key}), known, f"input {input_name!r} of solid {solid.name!r}", mode)
             for key, resource_def in mode.resource_defs.items():
                 self._check_known(resource_def.required_resource_keys, known, f"resource {key!r}", mode)
             for storage in (mode.intermediate_storage_defs or {}).values():

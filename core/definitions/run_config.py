@@ -25,6 +25,7 @@ from core.definitions.io_manager import IOConfigField, IOManagerDefinition, NoCo
 from core.definitions.mode import CompleteMode, ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.resource import ResourceDefinition
+from core.definitions.root_input_manager import RootInputManagerDefinition
 
 
 def build_environment(
@@ -92,6 +93,7 @@ def _used_resources(pipeline: PipelineDefinition, mode: CompleteMode) -> set[str
     resources = mode.resource_defs
     waiting = [key for solid in pipeline.solids for key in solid.definition.required_resource_keys]
     waiting += [output.io_manager_key for solid in pipeline.solids for output in solid.definition.output_defs]
+    waiting += [key for solid in pipeline.solids for key in solid.root_manager_keys.values()]
     waiting += [key for each in mode.intermediate_storage_defs.values() for key in each.required_resource_keys]
     waiting += [key for each in mode.executor_defs.values() for key in each.required_resource_keys]
     used: set[str] = set()
@@ -103,12 +105,17 @@ def _used_resources(pipeline: PipelineDefinition, mode: CompleteMode) -> set[str
     return used
 
 
+_LoadingDefinition = IOManagerDefinition | RootInputManagerDefinition
+
+
 class _IOFields:
     """Fields for the config of inputs and outputs, each made once, since most of a pipeline's solids share them."""
 
     def __init__(self, mode: CompleteMode, has_intermediate_storage: bool) -> None:
         self._managers = {
-            key: each for key, each in mode.resource_defs.items() if isinstance(each, IOManagerDefinition)
+            key: each
+            for key, each in mode.resource_defs.items()
+            if isinstance(each, IOManagerDefinition | RootInputManagerDefinition)
         }
         if has_intermediate_storage:  # which takes the place of this one
             self._managers.pop(DEFAULT_IO_MANAGER_KEY, None)
@@ -118,7 +125,7 @@ class _IOFields:
     def of_output(self, key: str) -> Field:
         """Config for the IO manager that stores an output."""
         if key not in self._outputs:
-            schemas = self._schemas([key], lambda definition: definition.output_config_schema)
+            schemas = self._schemas([key], lambda definition: getattr(definition, "output_config_schema", None))
             why = f"IO manager {key!r}, which stores this output, has no output_config_schema"
             self._outputs[key] = IOConfigField(schemas) if schemas else NoConfigField(why)
         return self._outputs[key]
@@ -132,8 +139,14 @@ class _IOFields:
             self._inputs[keys] = IOConfigField(schemas) if schemas else NoConfigField(why)
         return self._inputs[keys]
 
+    def of_root_input(self, key: str) -> Field:
+        """Config for the root input manager that loads an input which no solid feeds."""
+        schemas = self._schemas([key], lambda definition: definition.input_config_schema)
+        why = f"the root input manager {key!r}, which loads this input, has no input_config_schema"
+        return IOConfigField(schemas) if schemas else NoConfigField(why)
+
     def _schemas(
-        self, keys: Iterable[str], schema_of: Callable[[IOManagerDefinition], DefinitionConfig | None]
+        self, keys: Iterable[str], schema_of: Callable[[_LoadingDefinition], DefinitionConfig | None]
     ) -> dict[str, DefinitionConfig]:
         known = {key: schema_of(self._managers[key]) for key in keys if key in self._managers}
         return {key: schema for key, schema in known.items() if schema is not None}
@@ -163,6 +176,8 @@ def _shape_field(fields: Mapping[str, Field]) -> Field:
 def _input_field(
     definition: InputDefinition, solid: Solid, pipeline: PipelineDefinition, io_fields: _IOFields
 ) -> Field | None:
+    if definition.name in solid.root_manager_keys:
+        return io_fields.of_root_input(solid.root_manager_keys[definition.name])
     if definition.name not in solid.feeds:
         return None if definition.dagster_type.is_nothing else definition.value_field()
     if definition.dagster_type.is_nothing:

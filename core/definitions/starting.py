@@ -16,6 +16,7 @@ from core.errors import (
     user_code_error_boundary,
 )
 from core.values.io_manager import IOManager
+from core.values.root_input_manager import RootInputManager
 
 
 class RunResources:
@@ -70,6 +71,21 @@ class RunResources:
             raise DagsterInvariantViolationError(
                 f"The resource {key!r} is used as an IO manager, but it is an instance of {type(manager).__name__}, "
                 "which is not a subclass of IOManager."
+            )
+        return manager
+
+    def root_input_manager(self, key: str) -> RootInputManager | IOManager:
+        """The root input manager under a key, started now if it was not; an IO manager may stand for one.
+
+        Raises:
+            DagsterInvariantViolationError: it is something else.
+            DagsterResourceFunctionError: its function raised.
+        """
+        manager = self.get(key)
+        if not isinstance(manager, RootInputManager | IOManager):
+            raise DagsterInvariantViolationError(
+                f"The resource {key!r} is used as a root input manager, but it is an instance of "
+                f"{type(manager).__name__}; make it with @root_input_manager, or from a subclass of RootInputManager."
             )
         return manager
 

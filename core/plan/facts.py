@@ -8,7 +8,7 @@ from typing import Any
 
 from core.definitions.io_manager import IOConfig
 from core.events.payloads import StepOutputHandle
-from core.plan.steps import FromConfig, FromDefault, FromStepOutput, FromStepOutputs, StepInput
+from core.plan.steps import FromConfig, FromDefault, FromRootManager, FromStepOutput, FromStepOutputs, StepInput
 
 _LONGEST_TEXT = 200
 
@@ -50,6 +50,9 @@ def input_fact(step_input: StepInput, versions: Mapping[StepOutputHandle, str | 
             return f"from {', '.join(_described(each, versions) for each in handles)}"
         case FromConfig(value) | FromDefault(value):
             return f"value {shown(value)}"
+        case FromRootManager(key):
+            metadata = step_input.definition.metadata
+            return f"loaded by {key}" + (f" with metadata {shown(metadata)}" if metadata else "")
     return "nothing"
 
 

@@ -13,7 +13,15 @@ from core.definitions.input_output import InputDefinition, OutputDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.errors import DagsterExecutionStepNotFoundError
 from core.events.payloads import StepMemoizedData, StepOutputHandle
-from core.plan.steps import ExecutionStep, FromConfig, FromDefault, FromStepOutput, FromStepOutputs, StepInput
+from core.plan.steps import (
+    ExecutionStep,
+    FromConfig,
+    FromDefault,
+    FromRootManager,
+    FromStepOutput,
+    FromStepOutputs,
+    StepInput,
+)
 
 
 class ExecutionPlan(msgspec.Struct, frozen=True, eq=False):
@@ -96,6 +104,8 @@ def _step_input(definition: InputDefinition, feed: Feed | None, given: Mapping[s
         return StepInput(definition, FromStepOutputs(tuple(_handle(each) for each in feed.dependencies)))
     if feed is not None:
         return StepInput(definition, FromStepOutput(_handle(feed)))
+    if definition.root_manager_key is not None:
+        return StepInput(definition, FromRootManager(definition.root_manager_key))
     if definition.name in given:
         return StepInput(definition, FromConfig(given[definition.name]))
     if definition.has_default_value:

@@ -39,7 +39,13 @@ class FromDefault(msgspec.Struct, frozen=True):
     value: Any
 
 
-ValueFrom = FromStepOutput | FromStepOutputs | FromConfig | FromDefault
+class FromRootManager(msgspec.Struct, frozen=True):
+    """The value that a root input manager loads."""
+
+    manager_key: str
+
+
+ValueFrom = FromStepOutput | FromStepOutputs | FromConfig | FromDefault | FromRootManager
 
 
 class StepInput(msgspec.Struct, frozen=True):
@@ -96,6 +102,11 @@ class ExecutionStep(msgspec.Struct, frozen=True, eq=False):
             if missing and (not is_fan_in or len(missing) == len(handles)):
                 return True
         return False
+
+    @property
+    def versioned_resource_keys(self) -> list[str]:
+        """list[str]: the resources on which its values depend: what its solid requires, and root input managers."""
+        return sorted({*self.solid.definition.required_resource_keys, *self.solid.root_manager_keys.values()})
 
     @property
     def upstream_handles(self) -> tuple[StepOutputHandle, ...]:

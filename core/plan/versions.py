@@ -3,8 +3,10 @@
 A version covers the solid's code version, its name and config, each input by name with the version of the very output
 that feeds it (or the value that config or a default gives), the versions and config of the resources the solid
 requires, the fingerprints of what its config points at outside, and the output's name. What the run config gives the IO
-managers that load an input goes into that input, and what it gives the one that stores an output into that output. A
-step has no version when any of these has none. Fields of config that are marked as secret are left out.
+managers that load an input goes into that input, and what it gives the one that stores an output into that output. An
+input that a root input manager loads goes in with the version and config of that, and with the input's metadata, by
+which it is loaded. A step has no version when any of these has none. Fields of config that are marked as secret are
+left out.
 """
 
 from __future__ import annotations
@@ -25,7 +27,15 @@ from core.plan.canonical import NoDigestError, digest
 from core.plan.facts import config_facts, input_fact, io_facts, part_facts
 from core.plan.plan import ExecutionPlan
 from core.plan.pointers import Pointer, PointerKey, pointers_of_resource, pointers_of_step
-from core.plan.steps import ExecutionStep, FromConfig, FromDefault, FromStepOutput, FromStepOutputs, StepInput
+from core.plan.steps import (
+    ExecutionStep,
+    FromConfig,
+    FromDefault,
+    FromRootManager,
+    FromStepOutput,
+    FromStepOutputs,
+    StepInput,
+)
 
 Versions = dict[StepOutputHandle, str | None]
 Fingerprints = Mapping[PointerKey, str | NoFingerprintError]
@@ -132,6 +142,8 @@ class Versioning:
                 return ("from outputs", *self._known(handles, step_input), *loading)
             case FromConfig(value) | FromDefault(value):
                 return ("value", value)
+            case FromRootManager(key):
+                return ("loaded", key, self._resources.version(key), step_input.definition.metadata, *loading)
         return ("nothing",)
 
     def _known(self, handles: Iterable[StepOutputHandle], step_input: StepInput) -> list[str]:
@@ -171,7 +183,7 @@ def _versioned(configs: Mapping[str, IOConfig] | None) -> list[Any]:
 
 def _reached(step: ExecutionStep, resource_defs: Mapping[str, ResourceDefinition]) -> list[str]:
     found: dict[str, None] = {}
-    waiting = sorted(step.solid.definition.required_resource_keys)
+    waiting = step.versioned_resource_keys
     while waiting:
         key = waiting.pop(0)
         if key not in found:

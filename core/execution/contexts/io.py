@@ -105,6 +105,29 @@ class IOContexts:
             step_key=step.key,
         )
 
+    def root_input(self, step: ExecutionStep, name: str, key: str, log: DagsterLogManager) -> InputContext:
+        """The context of a step's input that a root input manager loads.
+
+        Args:
+            step: the step.
+            name: the input.
+            key: the resource key of the root input manager.
+            log: the step's.
+        """
+        prepared, input_def = self._run.prepared, step.solid.definition.input_dict[name]
+        return InputContext(
+            name=name,
+            pipeline_name=prepared.pipeline.name,
+            solid_def=step.solid.definition,
+            config=_io_config(step.solid_config.loading, name, key),
+            metadata=input_def.metadata,
+            dagster_type=input_def.dagster_type,
+            log=log,
+            resource_config=prepared.environment.resources.get(key),
+            resources=self._resources_of(key),
+            step_key=step.key,
+        )
+
     def _definition(self, handle: StepOutputHandle) -> object:
         return self._run.resources.definition(self._plan.output_def(handle).io_manager_key)
 

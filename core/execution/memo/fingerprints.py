@@ -20,7 +20,7 @@ def fingerprints_of(plan: ExecutionPlan, resources: RunResources) -> dict[Pointe
     pointers = [pointer for step in plan.steps.values() for pointer in pointers_of_step(step)]
     pointers += [
         pointer
-        for key in sorted({key for step in plan.steps.values() for key in step.solid.definition.required_resource_keys})
+        for key in sorted({key for step in plan.steps.values() for key in step.versioned_resource_keys})
         if (definition := resources.definition(key)) is not None
         for pointer in pointers_of_resource(key, definition, resources.config(key))
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,8 +17,9 @@ from core.errors import (
 from core.events.payloads import LoadedInputData, StepInputData, StepOutputHandle
 from core.events.records import DagsterEvent
 from core.execution.contexts.step import StepContext
+from core.execution.steps.root_inputs import RootLoad
 from core.plan.progress import MOST_LOSSES, Attempt
-from core.plan.steps import FromConfig, FromDefault, FromStepOutput, FromStepOutputs, StepInput
+from core.plan.steps import FromConfig, FromDefault, FromRootManager, FromStepOutput, FromStepOutputs, StepInput
 from core.values.io_context import InputContext, OutputContext
 from core.values.io_manager import IOManager, MemoizableIOManager
 from core.values.side_by_side import Call, side_by_side
@@ -59,7 +60,7 @@ def load_inputs(step_context: StepContext, events: list[DagsterEvent]) -> dict[s
         DagsterTypeCheckDidNotPass: a value is not of the input's type.
     """
     loads = [
-        (step_input, [_Load(step_context, step_input, handle) for handle in _handles(step_context, step_input)])
+        (step_input, _loads(step_context, step_input))
         for step_input in step_context.step.inputs
         if not step_input.definition.dagster_type.is_nothing
     ]
@@ -71,6 +72,13 @@ def load_inputs(step_context: StepContext, events: list[DagsterEvent]) -> dict[s
             _check_type(step_context, step_input, value, events)
             values[step_input.definition.name] = value
     return values
+
+
+def _loads(step_context: StepContext, step_input: StepInput) -> Sequence[_Load | RootLoad]:
+    """What is to be loaded for an input."""
+    if isinstance(step_input.value_from, FromRootManager):
+        return [RootLoad(step_context, step_input.definition.name, step_input.value_from.manager_key)]
+    return [_Load(step_context, step_input, handle) for handle in _handles(step_context, step_input)]
 
 
 def _handles(step_context: StepContext, step_input: StepInput) -> list[StepOutputHandle]:
@@ -88,7 +96,7 @@ def _handles(step_context: StepContext, step_input: StepInput) -> list[StepOutpu
 
 def _value(step_input: StepInput, loaded: list[Any]) -> Any:
     match step_input.value_from:
-        case FromStepOutput():
+        case FromStepOutput() | FromRootManager():
             return loaded[0]
         case FromStepOutputs():
             return loaded

@@ -1,4 +1,4 @@
-"""Every example of docs/testing.md runs by itself."""
+"""Every example of docs/testing.md, and that of docs/values.md on inputs, runs by itself."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ from pathlib import Path
 
 import pytest
 
-DOCUMENT = (Path(__file__).parents[3] / "docs" / "testing.md").read_text("utf-8")
-EXAMPLES = re.findall(r"^```python\n(.*?)^```", DOCUMENT, re.DOTALL | re.MULTILINE)
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+def examples_of(page: str) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", (DOCS / page).read_text("utf-8"), re.DOTALL | re.MULTILINE)
+
+
+EXAMPLES = [*examples_of("testing.md"), *(each for each in examples_of("values.md") if "root_input_manager" in each)]
 
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
@@ -16,4 +22,4 @@ def test_an_example_runs(number: int, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     assert "assert " in EXAMPLES[number]
-    exec(compile(EXAMPLES[number], f"docs/testing.md, example {number + 1}", "exec"), {"__name__": "example"})
+    exec(compile(EXAMPLES[number], f"example {number + 1}", "exec"), {"__name__": "example"})
