@@ -137,6 +137,7 @@ from core.values.root_input_manager import RootInputManager
 
 if TYPE_CHECKING:
     from core.definitions.reconstructable import reconstructable
+    from core.iteration import execute_pipeline_iterator, reexecute_pipeline_iterator
     from core.repositories import RepositoryDefinition, repository
     from core.schedules import (
         AssetSensorDefinition,
@@ -278,6 +279,7 @@ __all__ = [
     "build_resources",
     "build_solid_context",
     "execute_pipeline",
+    "execute_pipeline_iterator",
     "execute_run",
     "execute_solid",
     "execute_solid_within_pipeline",
@@ -285,6 +287,7 @@ __all__ = [
     "plan_pipeline",
     "in_process_executor",
     "reexecute_pipeline",
+    "reexecute_pipeline_iterator",
     "validate_run_config",
     # instance and runs
     "DagsterInstance",
@@ -376,6 +379,7 @@ if not TYPE_CHECKING:  # what is in the list and is not imported above, since mo
         {
             **{name: "core.schedules" for name in __all__ if name not in globals()},
             **dict.fromkeys(("RepositoryDefinition", "repository"), "core.repositories"),
+            **dict.fromkeys(("execute_pipeline_iterator", "reexecute_pipeline_iterator"), "core.iteration"),
             **dict.fromkeys(
                 ("execute_solid", "execute_solid_within_pipeline", "execute_solids_within_pipeline"), "core.testing"
             ),

@@ -61,7 +61,7 @@ def execute_pipeline(
         SystemExit: the user's code called sys.exit. The exit code that it leads to is not 0.
     """
     asked = RunSpec(run_config=run_config, mode=mode, tags=tags, memoize=memoize, refresh=refresh)
-    spec = with_preset(_checked(pipeline), preset, asked)
+    spec = with_preset(checked_pipeline(pipeline), preset, asked)
     return _execute(pipeline, spec, instance or DagsterInstance.ephemeral(), raise_on_error, on_event)
 
 
@@ -123,7 +123,7 @@ def plan_pipeline(
         DagsterResourceFunctionError: an IO manager could not be started, or could not say what it has stored.
     """
     asked = RunSpec(run_config=run_config, mode=mode, memoize=True, refresh=refresh)
-    spec = with_preset(_checked(pipeline), preset, asked)
+    spec = with_preset(checked_pipeline(pipeline), preset, asked)
     with exits_fail():
         prepared = prepare_run(pipeline, in_process_executor, spec)
         return preview(prepared, instance or DagsterInstance.ephemeral())
@@ -164,10 +164,32 @@ def reexecute_pipeline(
         DagsterRunNotFoundError: the instance has no such run.
         DagsterInvalidSubsetError: the selection names no step.
     """
+    known = instance_of_parent(instance, "reexecute_pipeline")
+    spec = reexecution_of(pipeline, known, parent_run_id, run_config, step_selection, mode, preset, tags, memoize)
+    return _execute(pipeline, spec, known, raise_on_error, on_event)
+
+
+def instance_of_parent(instance: DagsterInstance | None, called: str) -> DagsterInstance:
+    """The instance; raises DagsterInvariantViolationError where none was given to the function of that name."""
     if instance is None:
         raise DagsterInvariantViolationError(
-            "reexecute_pipeline needs the instance that has the parent run: reexecute_pipeline(..., instance=instance)."
+            f"{called} needs the instance that has the parent run: {called}(..., instance=instance)."
         )
+    return instance
+
+
+def reexecution_of(
+    pipeline: PipelineDefinition,
+    instance: DagsterInstance,
+    parent_run_id: str,
+    run_config: Mapping[str, Any] | None,
+    step_selection: Sequence[str] | None,
+    mode: str | None,
+    preset: str | None,
+    tags: Mapping[str, Any] | None,
+    memoize: bool | None,
+) -> RunSpec:
+    """What is asked of a run that executes an earlier one again; see `reexecute_pipeline`."""
     parent = instance.get_existing_run(parent_run_id)
     root_run_id = parent.root_run_id or parent.run_id
     parent_tags = {key: value for key, value in parent.tags.items() if not key.startswith(HIDDEN_TAG_PREFIX)}
@@ -181,8 +203,7 @@ def reexecute_pipeline(
         root_run_id=root_run_id,
         parent_run_id=parent.run_id,
     )
-    spec = with_preset(_checked(pipeline), preset, asked)
-    return _execute(pipeline, spec, instance, raise_on_error, on_event)
+    return with_preset(checked_pipeline(pipeline), preset, asked)
 
 
 def validate_run_config(
@@ -204,7 +225,7 @@ def validate_run_config(
         DagsterInvalidConfigError: it does not fit; with every fault, each with its path.
         DagsterInvariantViolationError: the pipeline has no such mode.
     """
-    complete = complete_mode(_checked(pipeline_def).get_mode_definition(mode), in_process_executor)
+    complete = complete_mode(checked_pipeline(pipeline_def).get_mode_definition(mode), in_process_executor)
     return build_environment(pipeline_def, complete, run_config).as_run_config()
 
 
@@ -216,11 +237,12 @@ def _execute(
     on_event: Callable[[DagsterEvent], None] | None,
 ) -> PipelineExecutionResult:
     with exits_fail():
-        prepared = prepare_run(_checked(pipeline), in_process_executor, asked)
+        prepared = prepare_run(checked_pipeline(pipeline), in_process_executor, asked)
         return execute_prepared(prepared, instance, raise_on_error, on_event)
 
 
-def _checked(pipeline: PipelineDefinition) -> PipelineDefinition:
+def checked_pipeline(pipeline: PipelineDefinition) -> PipelineDefinition:
+    """The pipeline; raises DagsterInvariantViolationError where it is something else."""
     if not isinstance(pipeline, PipelineDefinition):
         raise DagsterInvariantViolationError(
             f"Expected a pipeline, got a {type(pipeline).__name__}. Decorate the function with @pipeline."

@@ -10,7 +10,9 @@ from core.errors import DagsterExecutionInterruptedError
 
 
 def what_ended(error: BaseException) -> str:
-    """What broke a run off, in a word: "SIGTERM", "sys.exit(0)", "KeyboardInterrupt"."""
+    """What broke a run off, in a word: "SIGTERM", "sys.exit(0)", "KeyboardInterrupt", or of its caller."""
+    if isinstance(error, GeneratorExit):
+        return "its caller, who has closed the iterator of its events"
     if isinstance(error, SystemExit) and not isinstance(error, DagsterExecutionInterruptedError):
         return f"sys.exit({'' if error.code is None else repr(error.code)})"
     return str(error) if isinstance(error, SystemExit) else type(error).__name__

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections import deque
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 
 from core.definitions.executor import InitExecutorContext
@@ -62,14 +64,44 @@ def execute_prepared(
         DagsterResourceUnavailableError: what a resource needs is not there; the run is refused.
         Exception: where `raise_on_error`, what failed it.
     """
-    check_requirements(prepared, instance)
-    log = RunLog(instance, prepared.secrets, on_event)
-    with ending_forked_children(), raising_when_terminated():
-        run = _Run(open_run(prepared, instance, log.take), log, raise_on_error)
-        try:
-            return run.execute()
-        finally:
-            run.close(sys.exception())
+    execution = RunExecution(prepared, instance, raise_on_error, on_event)
+    deque(execution, maxlen=0)  # in C: no signal takes effect between two events, outside of the run
+    return execution.result
+
+
+class RunExecution:
+    """A prepared run that is executed while its events are iterated: once, and as far as they are.
+
+    An iterator that is closed before its end cancels the run. Between the events nothing is captured, and when the last
+    ones come, which say how the run ended, it is stored and its resources are stopped.
+
+    Args: as of `execute_prepared`.
+
+    Attributes:
+        result: of the run, once all events were iterated.
+
+    Raises:
+        DagsterUnmetExecutorRequirementsError: the executor cannot run it.
+        Exception: where it is iterated, what `execute_prepared` raises.
+    """
+
+    result: PipelineExecutionResult
+
+    def __init__(
+        self, prepared: PreparedRun, instance: DagsterInstance, raise_on_error: bool, on_event: OnEvent | None = None
+    ) -> None:
+        check_requirements(prepared, instance)
+        self._prepared, self._instance, self._raise_on_error = prepared, instance, raise_on_error
+        self._log = RunLog(instance, prepared.secrets, on_event)
+
+    def __iter__(self) -> Iterator[DagsterEvent]:
+        with ending_forked_children(), raising_when_terminated():
+            run = _Run(open_run(self._prepared, self._instance, self._log.take), self._log, self._raise_on_error)
+            try:
+                self.result = yield from run.execute()
+            finally:
+                run.close(sys.exception())
+        yield from run.untold()
 
 
 class _Run:
@@ -80,12 +112,20 @@ class _Run:
         self._log = log
         self._raise_on_error = raise_on_error
         self._events: list[DagsterEvent] = []
+        self._told = 0
         self._started = time.perf_counter()
         self._accepted: PipelineContext | None = None
         self._is_end_recorded = False
         self._noted = ExitStack()
 
-    def execute(self) -> PipelineExecutionResult:
+    def untold(self) -> Iterator[DagsterEvent]:
+        """The events of the run since it was asked last."""
+        while self._told < len(self._events):
+            self._told += 1
+            yield self._events[self._told - 1]
+
+    def execute(self) -> Generator[DagsterEvent, None, PipelineExecutionResult]:
+        """Executes it; yields its events until its end begins, and returns its result."""
         try:
             with ending_forked_children():
                 final, resource_error = self._plan()
@@ -95,7 +135,8 @@ class _Run:
                 if resource_error is not None:
                     raise resource_error
                 self._record_memoized(context, final)
-                self._execute_steps(context)
+                yield from self.untold()
+                yield from self._execute_steps(context)
                 self._run.resources.close()
         except BaseException as error:
             if self._accepted is None:  # it is refused
@@ -170,13 +211,19 @@ class _Run:
             message = f"Step {key!r} is not executed: its outputs are stored or not needed."
             self._take(context.record_step(plan.steps[key], "STEP_MEMOIZED", message, data))
 
-    def _execute_steps(self, context: PipelineContext) -> None:
+    def _execute_steps(self, context: PipelineContext) -> Iterator[DagsterEvent]:
         if not context.execution_plan.step_keys_to_execute:
             return
         raise_if_terminated()
-        for event in self._executor().execute(context, context.execution_plan):
-            self._take(event)
-            raise_if_terminated()
+        events = self._executor().execute(context, context.execution_plan)
+        try:
+            for event in events:
+                self._take(event)
+                yield from self.untold()
+                raise_if_terminated()
+        finally:
+            if isinstance(events, Generator):  # its steps end before the resources that they use
+                events.close()
 
     def _executor(self) -> Executor:
         prepared = self._run.prepared
@@ -217,7 +264,7 @@ class _Run:
     def _record_break(self, context: PipelineContext, error: BaseException) -> None:
         info = error_info(error)
         message = f"The run was ended by {what_ended(error)}."
-        if is_interrupt(error):
+        if is_interrupt(error) or isinstance(error, GeneratorExit):  # the latter where the iterator was closed
             self._record_end(context, "PIPELINE_CANCELED", message, PipelineCanceledData(info))
         else:
             data = PipelineFailureData(info, self._duration_ms, self._usage)

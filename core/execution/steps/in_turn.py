@@ -12,8 +12,7 @@ from core.execution.contexts.pipeline import PipelineContext
 from core.execution.contexts.step import StepContext
 from core.execution.executor import RetryMode
 from core.execution.resources import keys_of
-from core.execution.steps.result import StepResult
-from core.execution.steps.step import execute_step
+from core.execution.steps.step import begin_step, execute_step, give_up_step
 from core.plan.plan import ExecutionPlan
 from core.plan.progress import Attempt, NotRun, Progress
 
@@ -27,7 +26,8 @@ def execute_steps(
     a step waits to be retried, others are run.
 
     Yields:
-        The events of each step when it has ended; they are recorded already.
+        The events of each step: its start before it is executed, and the others when it has ended; they are recorded
+        already.
 
     Raises:
         Exception: the first error, where `pipeline_context.raise_on_error`; the user's own where user code raised.
@@ -36,8 +36,16 @@ def execute_steps(
     yield from record_not_run(pipeline_context, progress.take_not_run())
     while not progress.is_done:
         attempt = _next_attempt(progress)
-        result = _run(pipeline_context, attempt, retries)
-        yield from result.events
+        step_context = _begun(pipeline_context, attempt)
+        events = begin_step(step_context)
+        count = len(events)
+        try:
+            yield from tuple(events)
+        except GeneratorExit as closed:
+            give_up_step(step_context, closed)
+            raise
+        result = execute_step(step_context, events, may_retry=retries is RetryMode.ENABLED)
+        yield from result.events[count:]
         if result.error is not None and pipeline_context.raise_on_error:
             raise users_own(result.error)
         result.tell(progress, time.monotonic())
@@ -56,11 +64,11 @@ def _next_attempt(progress: Progress) -> Attempt:
         time.sleep(max(0.0, progress.next_retry - time.monotonic()))
 
 
-def _run(pipeline_context: PipelineContext, attempt: Attempt, retries: RetryMode) -> StepResult:
+def _begun(pipeline_context: PipelineContext, attempt: Attempt) -> StepContext:
     plan = pipeline_context.execution_plan
     if attempt.step_key in plan.memoized:  # its resources were not needed when the others were started
         pipeline_context.resources.start(keys_of(plan, plan.steps[attempt.step_key]))
-    return execute_step(StepContext(pipeline_context, attempt), may_retry=retries is RetryMode.ENABLED)
+    return StepContext(pipeline_context, attempt)
 
 
 def users_own(error: BaseException) -> BaseException:

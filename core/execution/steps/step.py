@@ -41,27 +41,39 @@ from core.usage import Usage
 _CONTROL_FLOW = (RetryRequested,)
 
 
-def execute_step(step_context: StepContext, may_retry: bool = True) -> StepResult:
+def begin_step(step_context: StepContext) -> list[DagsterEvent]:
+    """Records that a step begins; returns the events, to which `execute_step` adds."""
+    run, key, number = step_context.pipeline_context.pipeline_run, step_context.step.key, step_context.attempt.number
+    events: list[DagsterEvent] = []
+    if step_context.pipeline_context.instance.compute_log_manager.enabled(run, key):
+        data = ComputeLogsCaptureData(key, (key,))
+        events.append(step_context.record("LOGS_CAPTURED", f"Capturing stdout and stderr of step {key!r}.", data))
+    if number == 1:
+        events.append(step_context.record("STEP_START", f"Started step {key!r}."))
+    else:
+        events.append(step_context.record("STEP_RESTARTED", f"Started step {key!r} again, attempt {number}."))
+    return events
+
+
+def give_up_step(step_context: StepContext, error: BaseException) -> None:
+    """Records that a step which has begun is not executed, because the run ends."""
+    message = f"Step {step_context.step.key!r} is not executed, since the run ends."
+    step_context.record("STEP_FAILURE", message, StepFailureData(error_info(error)), level=logging.INFO)
+
+
+def execute_step(step_context: StepContext, events: list[DagsterEvent], may_retry: bool = True) -> StepResult:
     """Runs a step once, with its output captured.
 
     Args:
         step_context: the step.
+        events: what `begin_step` gave; gets the others.
         may_retry: whether the step is run again when it asks for that, or its policy says so; otherwise it fails.
 
     Raises:
         BaseException: one that is not an Exception (KeyboardInterrupt, say), after the failure of the step is recorded.
     """
     run, key, number = step_context.pipeline_context.pipeline_run, step_context.step.key, step_context.attempt.number
-    events: list[DagsterEvent] = []
-    compute_logs = step_context.pipeline_context.instance.compute_log_manager
-    if compute_logs.enabled(run, key):
-        data = ComputeLogsCaptureData(key, (key,))
-        events.append(step_context.record("LOGS_CAPTURED", f"Capturing stdout and stderr of step {key!r}.", data))
-    with compute_logs.watch(run, key, number):
-        if number == 1:
-            events.append(step_context.record("STEP_START", f"Started step {key!r}."))
-        else:
-            events.append(step_context.record("STEP_RESTARTED", f"Started step {key!r} again, attempt {number}."))
+    with step_context.pipeline_context.instance.compute_log_manager.watch(run, key, number):
         result = _attempt(step_context, may_retry, events)
         if result.has_ended and not is_interrupt(result.error):
             call_hooks(step_context, events, result.error)
