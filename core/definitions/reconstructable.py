@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from core.config import not_recordable
+from core.definitions.configurable import ConfigurableDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.errors import DagsterInvariantViolationError
 from core.records.origin import LoadableTargetOrigin, PipelinePythonOrigin
@@ -83,7 +84,8 @@ def build_reconstructable_pipeline(
 
 def _name_of(target: Any) -> str:
     name, qualified_name = getattr(target, "__name__", None), getattr(target, "__qualname__", None)
-    if name is None or not (callable(target) or isinstance(target, PipelineDefinition)) or isinstance(target, type):
+    is_function = callable(target) and not isinstance(target, type | ConfigurableDefinition)
+    if name is None or not (is_function or isinstance(target, PipelineDefinition)):
         what = f"pipeline {target.name!r}" if isinstance(target, PipelineDefinition) else repr(target)
         raise DagsterInvariantViolationError(
             f"reconstructable takes a function decorated with @pipeline, or one that returns a pipeline; it was given "

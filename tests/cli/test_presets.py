@@ -78,7 +78,7 @@ def test_an_unknown_preset_or_another_mode_is_told(report: Project, command: str
     done = report.command(command, "-f", "report.py", "--preset", "large")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "Error: Pipeline 'report': unknown preset 'large'. Known: memoized, small.\n"
-    done = report.command(command, "-f", "report.py", "--preset", "small", "-m", "local")
+    done = report.command(command, "-f", "report.py", "--preset", "small", "--mode", "local")
     assert done.returncode == 1
     assert "Preset 'small' of pipeline 'report' is for mode 'remote', and mode 'local' was asked for" in done.stderr
 
