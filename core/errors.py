@@ -33,6 +33,7 @@ DagsterError
     ├── DagsterExecutionHandleOutputError    an IO manager's handle_output
     ├── DagsterResourceFunctionError         a resource, IO manager or logger function
     ├── DagsterTypeCheckError                a type check function
+    ├── DagsterTypeMaterializationError      a type's materializer
     ├── DagsterConfigMappingFunctionError    a function given to `configured`
     ├── HookExecutionError                   a hook
     ├── ScheduleExecutionError               a function of a schedule
@@ -318,6 +319,10 @@ class DagsterResourceFunctionError(DagsterUserCodeExecutionError):
 
 class DagsterTypeCheckError(DagsterUserCodeExecutionError):
     """A type check function raised instead of answering."""
+
+
+class DagsterTypeMaterializationError(DagsterUserCodeExecutionError):
+    """The materializer of a type raised."""
 
 
 class DagsterConfigMappingFunctionError(DagsterUserCodeExecutionError):

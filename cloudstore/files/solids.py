@@ -14,6 +14,7 @@ from core.definitions.solid import solid
 from core.events import AssetMaterialization, EventMetadataEntry, Output
 from core.files.manager import FileHandle
 from core.types import DagsterType
+from core.types.value_loaders import ValueLoader
 
 _COORDINATE = {
     "bucket": Field(BUCKET, description="The bucket."),
@@ -34,7 +35,7 @@ S3Coordinate = DagsterType(
     "S3Coordinate",
     "Where an object is: a dict with the strings `bucket` and `key`. A run config may give one.",
     typing_type=dict,
-    loader_schema=_COORDINATE,
+    loader=ValueLoader(_COORDINATE),
 )
 
 

@@ -24,6 +24,7 @@ from core.config.faults import (
     unknown_name,
 )
 from core.config.fingerprint import FileFingerprint, Fingerprint
+from core.config.parts import fingerprinted_fields, without_secret_fields
 from core.config.recordable import not_recordable
 from core.config.scalars import ConfigType, Enum, EnumValue
 from core.config.secrets import (
@@ -66,6 +67,7 @@ __all__ = [
     "as_config_type",
     "as_field",
     "collecting_secrets",
+    "fingerprinted_fields",
     "format_path",
     "hide_passwords",
     "lacking_secrets",
@@ -78,6 +80,7 @@ __all__ = [
     "show_value",
     "unknown_name",
     "with_sources",
+    "without_secret_fields",
     "without_secrets",
     "written_out",
 ]

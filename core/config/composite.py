@@ -210,8 +210,11 @@ class ScalarUnion(ConfigType):
         return f"{self.scalar_type.given_name} or {self.non_scalar_type.given_name}"
 
     def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
-        chosen = self.non_scalar_type if isinstance(value, dict | list) else self.scalar_type
-        return chosen.resolve(value, path, faults)
+        return self.chosen_for(value).resolve(value, path, faults)
+
+    def chosen_for(self, value: object) -> ConfigType:
+        """The one of the two types that a value, given or resolved, is held against."""
+        return self.non_scalar_type if isinstance(value, dict | list) else self.scalar_type
 
 
 class _WithFields(ConfigType):

@@ -5,10 +5,20 @@ from __future__ import annotations
 import copy
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, Self
 
-from core.config import ABSENT, ConfigFault, ConfigType, Field, Fingerprint, as_field, raise_faults
+from core.config import (
+    ABSENT,
+    ConfigFault,
+    ConfigType,
+    Field,
+    Fingerprint,
+    as_field,
+    fingerprinted_fields,
+    raise_faults,
+    without_secret_fields,
+)
 from core.errors import (
     DagsterConfigMappingFunctionError,
     DagsterInvalidDefinitionError,
@@ -89,50 +99,15 @@ class DefinitionConfig(ConfigType):
 
     def without_secrets(self, resolved: Any) -> Any:
         """What the code gets, less the fields marked as secret: credentials change and what they open does not."""
-        field = self._innermost.field
-        return None if field.is_secret else _without_secrets(field.config_type, resolved)
+        return without_secret_fields(self._innermost.field, resolved)
 
     def fingerprinted(self, resolved: Any) -> list[tuple[str, Fingerprint, Any]]:
         """What the code gets of the fields that declare a fingerprint: path, fingerprint and value of each."""
-        field = self._innermost.field
-        whole = [] if field.fingerprint is None or resolved is None else [("", field.fingerprint, resolved)]
-        return [*whole, *_fingerprinted(field.config_type, resolved, "")]
+        return fingerprinted_fields(self._innermost.field, resolved)
 
     @property
     def _innermost(self) -> DefinitionConfig:
         return self if self._inner is None else self._inner._innermost
-
-
-def _fingerprinted(config_type: ConfigType, value: Any, path: str) -> Iterator[tuple[str, Fingerprint, Any]]:
-    inner = getattr(config_type, "inner_type", None)
-    if inner is not None and isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _fingerprinted(inner, item, f"{path}[{index}]")
-    elif inner is not None:
-        yield from _fingerprinted(inner, value, path)
-    fields: dict[str, Field] = getattr(config_type, "fields", None) or {}
-    for name, item in value.items() if fields and isinstance(value, dict) else ():
-        field = fields.get(name)
-        below = f"{path}.{name}" if path else name
-        if field is not None and field.fingerprint is not None and item is not None:
-            yield below, field.fingerprint, item
-        if field is not None:
-            yield from _fingerprinted(field.config_type, item, below)
-
-
-def _without_secrets(config_type: ConfigType, value: Any) -> Any:
-    inner = getattr(config_type, "inner_type", None)
-    if inner is not None:
-        is_list = isinstance(value, list)
-        return [_without_secrets(inner, item) for item in value] if is_list else _without_secrets(inner, value)
-    fields = getattr(config_type, "fields", None)
-    if fields is None or not isinstance(value, dict):
-        return value
-    return {
-        name: _without_secrets(fields[name].config_type, item) if name in fields else item
-        for name, item in value.items()
-        if name not in fields or not fields[name].is_secret
-    }
 
 
 class DefinitionField(Field):

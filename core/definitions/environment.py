@@ -14,6 +14,7 @@ import msgspec
 from core.definitions.dependency import Solid
 from core.definitions.io_manager import IOConfig
 from core.definitions.resource import ResourceDefinition
+from core.definitions.type_config import LoaderConfig, MaterializerConfig, OutputsConfig
 
 
 class IMode(Protocol):
@@ -61,34 +62,38 @@ class SolidConfig(msgspec.Struct, frozen=True):
 
     Attributes:
         config: for `context.solid_config`.
-        inputs: values of inputs that nothing feeds, by input.
+        inputs: config from which the values of inputs that nothing feeds are made, by input.
         loading: config for the IO managers and root input managers that load the other inputs: input -> resource key
             -> config.
         storing: config for the IO managers that store its outputs: output -> resource key -> config.
+        materializing: where else its outputs are written.
     """
 
     config: Any = None
-    inputs: dict[str, Any] = {}
+    inputs: dict[str, LoaderConfig] = {}
     loading: dict[str, dict[str, IOConfig]] = {}
-    storing: dict[str, dict[str, IOConfig]] = {}
+    storing: Mapping[str, Mapping[str, IOConfig]] = {}
+    materializing: tuple[MaterializerConfig, ...] = ()
 
     @staticmethod
     def of(solid: Solid, resolved: Mapping[str, Any]) -> SolidConfig:
         """From what a run config came to."""
-        inputs = resolved.get("inputs", {})
+        inputs, outputs = resolved.get("inputs", {}), resolved.get("outputs", OutputsConfig({}))
         loaded = {*solid.feeds, *solid.root_manager_keys}
         return SolidConfig(
             resolved.get("config"),
             {name: value for name, value in inputs.items() if name not in loaded},
             {name: value for name, value in inputs.items() if name in loaded},
-            resolved.get("outputs", {}),
+            outputs.storing,
+            outputs.materializing,
         )
 
     def as_run_config(self) -> dict[str, Any]:
         """What a run config says of it, with defaults and environment variables in place."""
         loaded = {name: _value_of(each) for name, each in self.loading.items()}
         stored = {name: _value_of(each) for name, each in self.storing.items()}
-        parts = {"config": self.config, "inputs": {**self.inputs, **loaded}, "outputs": stored}
+        given = {name: each.value for name, each in self.inputs.items()}
+        parts = {"config": self.config, "inputs": {**given, **loaded}, "outputs": stored}
         return {name: part for name, part in parts.items() if part not in (None, {})}
 
 

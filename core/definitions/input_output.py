@@ -6,7 +6,6 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from core.config import ConfigFault, ConfigType, Field, as_config_type
 from core.definitions.configurable import check_name
 from core.errors import DagsterInvalidDefinitionError
 from core.events.user_events import DEFAULT_OUTPUT
@@ -26,6 +25,9 @@ class InputDefinition:
         default_value: used when nothing feeds the input.
         root_manager_key: the resource that loads it when no solid feeds it: a root input manager.
         metadata: given to what loads it.
+
+    Attributes:
+        is_typed: whether a type was given.
 
     Raises:
         DagsterInvalidDefinitionError: it has a default value and a root input manager.
@@ -51,7 +53,7 @@ class InputDefinition:
         self.description = description
         self.metadata = dict(metadata or {})
         self._default_value = default_value
-        self._is_typed = dagster_type is not None
+        self.is_typed = dagster_type is not None
 
     @property
     def has_default_value(self) -> bool:
@@ -63,14 +65,6 @@ class InputDefinition:
         """The value used when nothing feeds the input; only when `has_default_value`."""
         return self._default_value
 
-    def value_field(self) -> Field:
-        """The place of its value in a run config, for an input that nothing feeds: as it is, or as `{value: ...}`."""
-        schema, is_required = self.dagster_type.loader_schema, not self.has_default_value
-        if schema is None:
-            return Field(_Unloadable(self.dagster_type.display_name), is_required=is_required)
-        about = f"a value for input {self.name!r}, which no solid feeds"
-        return Field(_InputValue(schema), is_required=is_required, description=about)
-
     def with_value(self, value: Any) -> InputDefinition:
         """The same with a value that it has where nothing feeds it."""
         given = copy.copy(self)
@@ -80,43 +74,11 @@ class InputDefinition:
     def completed_by(self, annotation: Any, default_value: Any) -> InputDefinition:
         """The same, with the type and the default of the function's parameter where it has none of its own."""
         completed = copy.copy(self)
-        if not self._is_typed:
+        if not self.is_typed:
             completed.dagster_type = resolve_dagster_type(annotation)
         if not self.has_default_value:
             completed._default_value = default_value
         return completed
-
-
-class _InputValue(ConfigType):
-    """A value, or `{value: ...}`; what it comes to is the value alone."""
-
-    def __init__(self, schema: Any) -> None:
-        self._value = as_config_type(schema)
-
-    @property
-    def given_name(self) -> str:
-        return self._value.given_name
-
-    def resolve(self, value: object, path: tuple[str | int, ...], faults: list[ConfigFault]) -> Any:
-        if isinstance(value, dict) and set(value) == {"value"}:
-            return self._value.resolve(value["value"], (*path, "value"), faults)
-        return self._value.resolve(value, path, faults)
-
-
-class _Unloadable(ConfigType):
-    """Stands where no config can give a value."""
-
-    def __init__(self, type_name: str) -> None:
-        self._type_name = type_name
-
-    @property
-    def given_name(self) -> str:
-        return self._type_name
-
-    def resolve(self, value: object, path: tuple[str | int, ...], faults: list[ConfigFault]) -> Any:
-        message = f"values of type {self._type_name} cannot be given as config; feed the input from a solid"
-        faults.append(ConfigFault(path, message))
-        return value
 
 
 class OutputDefinition:
@@ -129,6 +91,9 @@ class OutputDefinition:
         is_required: whether the solid must yield it.
         io_manager_key: the resource that stores it.
         metadata: given to the IO manager that stores it.
+
+    Attributes:
+        is_typed: whether a type was given.
     """
 
     def __init__(
@@ -142,7 +107,7 @@ class OutputDefinition:
     ) -> None:
         self.name = check_name(name or DEFAULT_OUTPUT, "output")
         self.dagster_type = resolve_dagster_type(dagster_type)
-        self._is_typed = dagster_type is not None
+        self.is_typed = dagster_type is not None
         self.description = description
         self.is_required = is_required
         self.io_manager_key = io_manager_key or DEFAULT_IO_MANAGER_KEY
@@ -150,7 +115,7 @@ class OutputDefinition:
 
     def completed_by(self, annotation: Any) -> OutputDefinition:
         """The same, with the type that the function returns where it has none of its own."""
-        if self._is_typed:
+        if self.is_typed:
             return self
         completed = copy.copy(self)
         completed.dagster_type = resolve_dagster_type(annotation)

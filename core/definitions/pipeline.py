@@ -17,6 +17,7 @@ from core.definitions.mode import DEFAULT_MODE_NAME, ModeDefinition
 from core.definitions.preset import PresetDefinition, presets_by_name
 from core.definitions.retry_policy import RetryPolicy, checked_policy
 from core.definitions.solid import SolidDefinition
+from core.definitions.type_config import type_resources
 from core.definitions.version_strategy import VersionStrategy
 from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
 from core.events.user_events import normalize_tags
@@ -197,6 +198,8 @@ class PipelineDefinition:
                     self._check_known(hook.required_resource_keys, known, f"hook {hook.name!r}", mode)
                 for input_name, key in solid.root_manager_keys.items():
                     self._check_known(frozenset({key}), known, f"input {input_name!r} of solid {solid.name!r}", mode)
+                for asker, of_type in type_resources(solid):
+                    self._check_known(of_type, known, f"{asker} of solid {solid.definition.name!r}", mode)
             for key, resource_def in mode.resource_defs.items():
                 self._check_known(resource_def.required_resource_keys, known, f"resource {key!r}", mode)
             for storage in (mode.intermediate_storage_defs or {}).values():

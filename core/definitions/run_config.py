@@ -26,6 +26,7 @@ from core.definitions.mode import CompleteMode, ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.resource import ResourceDefinition
 from core.definitions.root_input_manager import RootInputManagerDefinition
+from core.definitions.type_config import OutputsField, input_field, materializes, type_resources
 
 
 def build_environment(
@@ -49,7 +50,7 @@ def build_environment(
     faults = list(lacking_secrets(given))
     raise_faults(faults, given, f"run config of pipeline {pipeline.name!r}, which an earlier run was given")
     default_executor = next(iter(mode.executor_defs))
-    schema = _run_config_schema(pipeline, mode, bool(given.get("intermediate_storage")))
+    schema = _run_config_schema(pipeline, mode, bool(given.get("intermediate_storage")), materializes(given))
     resolved = schema.resolve({"execution": {default_executor: {}}, **own_copy(given)}, (), faults)
     known = {fault.path for fault in faults}
     raise_faults([*faults, *(fault for fault in unrecordable if fault.path not in known)], given, what)
@@ -68,8 +69,10 @@ def _only_choice(chosen: dict[str, Any] | None) -> tuple[str, Any] | None:
     return next(((name, value.get("config")) for name, value in (chosen or {}).items()), None)
 
 
-def _run_config_schema(pipeline: PipelineDefinition, mode: CompleteMode, has_intermediate_storage: bool) -> Shape:
-    used = _used_resources(pipeline, mode)
+def _run_config_schema(
+    pipeline: PipelineDefinition, mode: CompleteMode, has_intermediate_storage: bool, has_materializations: bool
+) -> Shape:
+    used = _used_resources(pipeline, mode, has_materializations)
     io_fields = _IOFields(mode, has_intermediate_storage)
     solids = {name: Field(_solid_schema(each, pipeline, io_fields)) for name, each in pipeline.solid_dict.items()}
     resources = {key: _resource_field(each, key in used) for key, each in mode.resource_defs.items()}
@@ -88,12 +91,15 @@ def _choice_of(definitions: Mapping[str, ConfigurableDefinition]) -> Selector:
     return Selector({name: _config_only(each.config_schema) for name, each in definitions.items()})
 
 
-def _used_resources(pipeline: PipelineDefinition, mode: CompleteMode) -> set[str]:
+def _used_resources(pipeline: PipelineDefinition, mode: CompleteMode, has_materializations: bool) -> set[str]:
     """Keys that something requires, directly or through other resources; the config of the rest may be left out."""
     resources = mode.resource_defs
     waiting = [key for solid in pipeline.solids for key in solid.definition.required_resource_keys]
     waiting += [output.io_manager_key for solid in pipeline.solids for output in solid.definition.output_defs]
     waiting += [key for solid in pipeline.solids for key in solid.root_manager_keys.values()]
+    waiting += [
+        key for solid in pipeline.solids for _, keys in type_resources(solid, has_materializations) for key in keys
+    ]
     waiting += [key for each in mode.intermediate_storage_defs.values() for key in each.required_resource_keys]
     waiting += [key for each in mode.executor_defs.values() for key in each.required_resource_keys]
     used: set[str] = set()
@@ -162,7 +168,7 @@ def _solid_schema(solid: Solid, pipeline: PipelineDefinition, io_fields: _IOFiel
         {
             "config": DefinitionField(solid.definition.config_schema),
             "inputs": _shape_field({name: field for name, field in inputs.items() if field is not None}),
-            "outputs": _shape_field(outputs),
+            "outputs": OutputsField(solid.definition.output_dict, _shape_field(outputs)),
         }
     )
 
@@ -179,7 +185,7 @@ def _input_field(
     if definition.name in solid.root_manager_keys:
         return io_fields.of_root_input(solid.root_manager_keys[definition.name])
     if definition.name not in solid.feeds:
-        return None if definition.dagster_type.is_nothing else definition.value_field()
+        return None if definition.dagster_type.is_nothing else input_field(definition)
     if definition.dagster_type.is_nothing:
         return _NOTHING_TO_LOAD
     sources = solid.upstream_of(definition.name)

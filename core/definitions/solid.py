@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
@@ -17,6 +18,7 @@ from core.definitions.input_output import NO_VALUE, InputDefinition, OutputDefin
 from core.definitions.retry_policy import RetryPolicy, checked_policy
 from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
 from core.events.user_events import normalize_tags
+from core.types.annotations import evaluated
 
 ComputeFn = Callable[..., Any]
 _CONTEXT_NAMES = {"context", "_", "_context", "context_"}
@@ -274,16 +276,16 @@ def _solid_from(
     **rest: Any,
 ) -> SolidDefinition:
     own_name = name or compute_fn.__name__
-    signature = _signature(compute_fn)
+    signature = inspect.signature(compute_fn)
     parameters = list(signature.parameters.values())
     takes_context = bool(parameters) and parameters[0].name in _CONTEXT_NAMES
-    inputs = _inputs(own_name, parameters[1:] if takes_context else parameters, input_defs or ())
-    returned = signature.return_annotation
+    annotations = _Annotations(own_name, compute_fn)
+    inputs = _inputs(own_name, parameters[1:] if takes_context else parameters, input_defs or (), annotations)
     made = SolidDefinition(
         name=own_name,
         input_defs=inputs,
         compute_fn=_adapter(compute_fn, takes_context),
-        output_defs=_outputs(compute_fn, returned, output_defs),
+        output_defs=_outputs(compute_fn, signature.return_annotation, output_defs, annotations),
         description=description or inspect.getdoc(compute_fn),
         **rest,
     )
@@ -300,20 +302,47 @@ def _adapter(compute_fn: ComputeFn, takes_context: bool) -> Callable[[Any, dict[
     return compute
 
 
-def _signature(compute_fn: ComputeFn) -> inspect.Signature:
-    try:
-        return inspect.signature(compute_fn, eval_str=True)
-    except (NameError, TypeError, AttributeError):  # annotations that only a type checker can evaluate
-        return inspect.signature(compute_fn)
+class _Annotations:
+    """The annotations of a solid's function."""
+
+    def __init__(self, solid_name: str, compute_fn: ComputeFn) -> None:
+        self._solid_name, self._compute_fn = solid_name, compute_fn
+
+    def type_of(self, annotation: Any, described: str, advice: str) -> Any:
+        """What an annotation stands for; None where there is none. It warns of what cannot be evaluated.
+
+        Args:
+            annotation: as the signature has it.
+            described: what it is the annotation of.
+            advice: how else to give the type.
+        """
+        if annotation is inspect.Signature.empty:
+            return None
+        found = evaluated(annotation, self._compute_fn)
+        if found.missing is not None:
+            text, why = found.missing
+            code = getattr(inspect.unwrap(self._compute_fn), "__code__", None)
+            warnings.warn_explicit(
+                f"Solid {self._solid_name!r}: the annotation {text!r} of {described} cannot be evaluated when the "
+                f"program runs ({why}), so what is not known of it takes any value. Import the name outside of "
+                f"`if TYPE_CHECKING`, or write {advice}.",
+                UserWarning,
+                getattr(code, "co_filename", "<unknown>"),
+                getattr(code, "co_firstlineno", 1),
+            )
+        return found.value
 
 
 def _inputs(
-    solid_name: str, parameters: list[inspect.Parameter], given: Sequence[InputDefinition]
+    solid_name: str,
+    parameters: list[inspect.Parameter],
+    given: Sequence[InputDefinition],
+    annotations: _Annotations,
 ) -> list[InputDefinition]:
     explicit = {definition.name: definition for definition in given}
     if len(explicit) < len(given):
         raise DagsterInvalidDefinitionError(f"Solid {solid_name!r} declares two inputs of the same name; rename one.")
-    inputs = [_input(solid_name, each, explicit.pop(each.name, None)) for each in parameters]
+    inputs = [_input(solid_name, each, explicit.pop(each.name, None), annotations) for each in parameters]
     for definition in explicit.values():
         if not definition.dagster_type.is_nothing:
             raise DagsterInvalidDefinitionError(
@@ -323,23 +352,29 @@ def _inputs(
     return [*inputs, *explicit.values()]
 
 
-def _input(solid_name: str, parameter: inspect.Parameter, given: InputDefinition | None) -> InputDefinition:
+def _input(
+    solid_name: str, parameter: inspect.Parameter, given: InputDefinition | None, annotations: _Annotations
+) -> InputDefinition:
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
         raise DagsterInvalidDefinitionError(
             f"Solid {solid_name!r} takes *{parameter.name}, but every input needs a parameter of its own."
         )
-    default = NO_VALUE if parameter.default is parameter.empty else parameter.default
-    return (given or InputDefinition(parameter.name)).completed_by(_annotation(parameter.annotation), default)
+    name, default = parameter.name, NO_VALUE if parameter.default is parameter.empty else parameter.default
+    definition = given or InputDefinition(name)
+    if definition.is_typed:
+        return definition.completed_by(None, default)
+    advice = f"input_defs=[InputDefinition({name!r}, TYPE)]"
+    return definition.completed_by(annotations.type_of(parameter.annotation, f"input {name!r}", advice), default)
 
 
 def _outputs(
-    compute_fn: ComputeFn, returned: Any, given: Sequence[OutputDefinition] | None
+    compute_fn: ComputeFn, returned: Any, given: Sequence[OutputDefinition] | None, annotations: _Annotations
 ) -> Sequence[OutputDefinition]:
     outputs = [OutputDefinition()] if given is None else given
     if len(outputs) != 1 or inspect.isgeneratorfunction(compute_fn) or inspect.isasyncgenfunction(compute_fn):
         return outputs  # what a generator function returns says nothing of the values it yields
-    return [outputs[0].completed_by(_annotation(returned))]
-
-
-def _annotation(annotation: Any) -> Any:
-    return None if annotation is inspect.Signature.empty or isinstance(annotation, str) else annotation
+    if outputs[0].is_typed:
+        return outputs
+    return [
+        outputs[0].completed_by(annotations.type_of(returned, "the result", "output_defs=[OutputDefinition(TYPE)]"))
+    ]

@@ -182,6 +182,7 @@ class VersionedStep(msgspec.Struct, frozen=True):
         facts: those of the step itself, such as `config months`: `[1, 2]` and `input rows`: `join.result 5c1f…`.
         outputs: the version of each output by name; None for those without a version.
         unversioned: why the outputs have no version; "" if they have one.
+        materialized: the outputs that the run config has written by the materializers of their types.
     """
 
     step_key: str
@@ -190,6 +191,7 @@ class VersionedStep(msgspec.Struct, frozen=True):
     facts: dict[str, str]
     outputs: dict[str, str | None]
     unversioned: str = ""
+    materialized: tuple[str, ...] = ()
 
 
 class PlanVersionedData(msgspec.Struct, frozen=True, tag=True):

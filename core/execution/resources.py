@@ -8,8 +8,8 @@ from core.plan import ExecutionPlan, ExecutionStep
 
 
 def keys_of(plan: ExecutionPlan, step: ExecutionStep) -> set[str]:
-    """Keys of the resources that a step needs: its own, its hooks', and those that store and load its values."""
-    keys = set(step.versioned_resource_keys)
+    """Keys of the resources that a step needs: of its solid, types and hooks, and those that store and load its values."""
+    keys = {*step.versioned_resource_keys, *step.type_resource_keys}
     keys.update(*(hook.required_resource_keys for hook in step.hooks))
     keys |= {output.io_manager_key for output in step.outputs}
     return keys | {plan.output_def(handle).io_manager_key for handle in step.upstream_handles}

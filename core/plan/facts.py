@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from core.definitions.io_manager import IOConfig
+from core.definitions.type_config import LoaderConfig
 from core.events.payloads import StepOutputHandle
 from core.plan.steps import FromConfig, FromDefault, FromRootManager, FromStepOutput, FromStepOutputs, StepInput
 
@@ -48,12 +49,25 @@ def input_fact(step_input: StepInput, versions: Mapping[StepOutputHandle, str | 
             return f"from {_described(handle, versions)}"
         case FromStepOutputs(handles):
             return f"from {', '.join(_described(each, versions) for each in handles)}"
-        case FromConfig(value) | FromDefault(value):
+        case FromConfig(config):
+            return _config_fact(config)
+        case FromDefault(value):
             return f"value {shown(value)}"
         case FromRootManager(key):
             metadata = step_input.definition.metadata
             return f"loaded by {key}" + (f" with metadata {shown(metadata)}" if metadata else "")
     return "nothing"
+
+
+def _config_fact(config: LoaderConfig) -> str:
+    match config.versioned:
+        case ("value", value):
+            return f"value {shown(value)}"
+        case None:
+            return f"loaded by {config.type_name}, without a version"
+        case (_, *parts):
+            return f"loaded by {config.type_name} {' '.join(map(shown, parts))}"
+    raise AssertionError("a loader says nothing else")
 
 
 def _described(handle: StepOutputHandle, versions: Mapping[StepOutputHandle, str | None]) -> str:

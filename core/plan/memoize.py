@@ -14,9 +14,10 @@ from core.plan.steps import ExecutionStep
 def without_memoized(plan: ExecutionPlan, stored: Mapping[StepOutputHandle, MemoizedOutput]) -> ExecutionPlan:
     """The plan with only those steps to execute that must be.
 
-    A step is executed when it has no version, when it is refreshed, or when one of its outputs is not stored and is
-    needed: by a step that is executed, or, where no step of the run takes the output, as a result of the run. A step
-    that will be skipped, because it is stored that what feeds it was not given, needs nothing.
+    A step is executed when it has no version, when it is refreshed, when the run config has one of its outputs written
+    by a materializer, or when one of its outputs is not stored and is needed: by a step that is executed, or, where no
+    step of the run takes the output, as a result of the run. A step that will be skipped, because it is stored that
+    what feeds it was not given, needs nothing.
 
     Args:
         plan: a plan with versions.
@@ -41,6 +42,7 @@ def _steps_to_execute(plan: ExecutionPlan, stored: Mapping[StepOutputHandle, Mem
         is_unversioned = any(plan.versions[handle] is None for handle in handles)
         is_missing = any(handle not in stored and (handle in needed or handle not in taken) for handle in handles)
         must_run = is_unversioned or is_missing or not handles or step.key in plan.refreshed
+        must_run = must_run or bool(step.solid_config.materializing)
         if must_run and step.key not in skipped:
             executed.add(step.key)
             needed.update(step.upstream_handles)

@@ -11,6 +11,7 @@ from core.definitions.dependency import DependencyDefinition, Feed, MultiDepende
 from core.definitions.environment import EnvironmentConfig
 from core.definitions.input_output import InputDefinition, OutputDefinition
 from core.definitions.pipeline import PipelineDefinition
+from core.definitions.type_config import LoaderConfig
 from core.errors import DagsterExecutionStepNotFoundError
 from core.events.payloads import StepMemoizedData, StepOutputHandle
 from core.plan.steps import (
@@ -99,7 +100,7 @@ def _step(pipeline: PipelineDefinition, solid: Solid, environment: EnvironmentCo
     return ExecutionStep(solid.name, solid, solid_config, inputs, hooks, retry_policy)
 
 
-def _step_input(definition: InputDefinition, feed: Feed | None, given: Mapping[str, object]) -> StepInput:
+def _step_input(definition: InputDefinition, feed: Feed | None, given: Mapping[str, LoaderConfig]) -> StepInput:
     if isinstance(feed, MultiDependencyDefinition):
         return StepInput(definition, FromStepOutputs(tuple(_handle(each) for each in feed.dependencies)))
     if feed is not None:

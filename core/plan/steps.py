@@ -12,6 +12,7 @@ from core.definitions.environment import SolidConfig
 from core.definitions.hook import HookDefinition
 from core.definitions.input_output import InputDefinition, OutputDefinition
 from core.definitions.retry_policy import RetryPolicy
+from core.definitions.type_config import LoaderConfig
 from core.events.payloads import StepOutputHandle
 
 
@@ -28,9 +29,9 @@ class FromStepOutputs(msgspec.Struct, frozen=True):
 
 
 class FromConfig(msgspec.Struct, frozen=True):
-    """A value given in the run config."""
+    """A value that is made from what the run config says."""
 
-    value: Any
+    config: LoaderConfig
 
 
 class FromDefault(msgspec.Struct, frozen=True):
@@ -105,8 +106,31 @@ class ExecutionStep(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def versioned_resource_keys(self) -> list[str]:
-        """list[str]: the resources on which its values depend: what its solid requires, and root input managers."""
-        return sorted({*self.solid.definition.required_resource_keys, *self.solid.root_manager_keys.values()})
+        """list[str]: the resources on which its values depend: what its solid and the loaders of its inputs require,
+        and root input managers.
+        """
+        own = self.solid.definition.required_resource_keys
+        return sorted({*own, *self.solid.root_manager_keys.values(), *self.loading_resource_keys})
+
+    @property
+    def loaders(self) -> dict[str, LoaderConfig]:
+        """dict[str, LoaderConfig]: the config of the inputs that are made from config, by input."""
+        given = {each.definition.name: each.value_from for each in self.inputs}
+        return {name: source.config for name, source in given.items() if isinstance(source, FromConfig)}
+
+    @property
+    def loading_resource_keys(self) -> frozenset[str]:
+        """frozenset[str]: resources that the loaders of its inputs take."""
+        return frozenset().union(*(each.loader.required_resource_keys() for each in self.loaders.values()))
+
+    @property
+    def type_resource_keys(self) -> frozenset[str]:
+        """frozenset[str]: resources that the types of its inputs and outputs take in this run."""
+        types = [*(each.definition.dagster_type for each in self.inputs), *(each.dagster_type for each in self.outputs)]
+        materializers = (each.materializer for each in self.solid_config.materializing)
+        return self.loading_resource_keys.union(
+            *(each.required_resource_keys for each in types), *(each.required_resource_keys() for each in materializers)
+        )
 
     @property
     def upstream_handles(self) -> tuple[StepOutputHandle, ...]:

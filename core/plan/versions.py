@@ -1,12 +1,12 @@
 """Versions of step outputs: a digest over everything that can change their values.
 
 A version covers the solid's code version, its name and config, each input by name with the version of the very output
-that feeds it (or the value that config or a default gives), the versions and config of the resources the solid
-requires, the fingerprints of what its config points at outside, and the output's name. What the run config gives the IO
-managers that load an input goes into that input, and what it gives the one that stores an output into that output. An
-input that a root input manager loads goes in with the version and config of that, and with the input's metadata, by
-which it is loaded. A step has no version when any of these has none. Fields of config that are marked as secret are
-left out.
+that feeds it (or the value that config or a default gives, or the config from which the loader of its type makes one),
+the versions and config of the resources the solid requires, the fingerprints of what its config points at outside, and
+the output's name. What the run config gives the IO managers that load an input goes into that input, and what it gives
+the one that stores an output into that output. An input that a root input manager loads goes in with the version and
+config of that, and with the input's metadata, by which it is loaded. A step has no version when any of these has none.
+Fields of config that are marked as secret are left out.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import msgspec
 from core.definitions.io_manager import IOConfig
 from core.definitions.resource import ResourceDefinition
 from core.definitions.solid import SolidDefinition
+from core.definitions.type_config import LoaderConfig
 from core.definitions.version_strategy import NOT_SEEN, CodeVersion, Definition, VersionStrategy
 from core.errors import NoFingerprintError
 from core.events.payloads import PlanVersionedData, StepOutputHandle, VersionedStep
@@ -140,11 +141,24 @@ class Versioning:
                 return ("from output", *self._known([handle], step_input), *loading)
             case FromStepOutputs(handles):
                 return ("from outputs", *self._known(handles, step_input), *loading)
-            case FromConfig(value) | FromDefault(value):
+            case FromConfig(config):
+                return self._loaded_version(step_input.definition.name, config)
+            case FromDefault(value):
                 return ("value", value)
             case FromRootManager(key):
                 return ("loaded", key, self._resources.version(key), step_input.definition.metadata, *loading)
         return ("nothing",)
+
+    def _loaded_version(self, name: str, config: LoaderConfig) -> Any:
+        """As the config says it, with what the resources add that the loader takes."""
+        if config.versioned is None:
+            raise _Unversioned(
+                f"input {name!r} is made by the loader of type {config.type_name}, which has no version: give it a "
+                "loader_version or an external_version_fn"
+            )
+        keys = config.loader.required_resource_keys()
+        resources = {key: self._resources.version(key) for key in keys}
+        return (*config.versioned, resources) if resources else config.versioned
 
     def _known(self, handles: Iterable[StepOutputHandle], step_input: StepInput) -> list[str]:
         known = []
@@ -170,6 +184,7 @@ class Versioning:
             facts,
             {output.name: self._versions[step.handle(output.name)] for output in step.outputs},
             self._unversioned.get(step.key, ""),
+            tuple(dict.fromkeys(each.output_name for each in step.solid_config.materializing)),
         )
 
 

@@ -8,7 +8,9 @@ from typing import Any
 from core.builtins import BuiltinEnum
 from core.config import BoolSource, IntSource, StringSource, show_value
 from core.events.user_events import TypeCheck
+from core.types.annotations import Unevaluated
 from core.types.dagster_type import DagsterType
+from core.types.value_loaders import FileMaterializer, MappingLoader, OptionalLoader, ValueLoader, loader_of_items
 
 
 class NothingType(DagsterType):
@@ -22,16 +24,19 @@ class NothingType(DagsterType):
         return True
 
 
-def _scalar(name: str, python_type: type, loader_schema: Any) -> DagsterType:
+_FILES = FileMaterializer()
+
+
+def _scalar(name: str, python_type: type, schema: Any) -> DagsterType:
     def check(_context: object, value: object) -> bool:
         if isinstance(value, bool) and python_type is not bool:
             return False
         return isinstance(value, python_type)
 
-    return DagsterType(check, name, typing_type=python_type, loader_schema=loader_schema)
+    return DagsterType(check, name, typing_type=python_type, loader=ValueLoader(schema), materializer=_FILES)
 
 
-ANY = DagsterType(lambda _context, _value: True, "Any", typing_type=Any, loader_schema=Any)
+ANY = DagsterType(lambda _context, _value: True, "Any", typing_type=Any, loader=ValueLoader(Any), materializer=_FILES)
 BOOL = _scalar("Bool", bool, BoolSource)
 FLOAT = _scalar("Float", float, float)
 INT = _scalar("Int", int, IntSource)
@@ -53,6 +58,7 @@ BUILTINS: dict[Any, DagsterType] = {
     str: STRING,
     type(None): NOTHING,
     None: ANY,
+    Unevaluated: ANY,
 }
 
 
@@ -62,7 +68,13 @@ def optional_of(inner: DagsterType) -> DagsterType:
     def check(context: Any, value: object) -> TypeCheck:
         return TypeCheck(True) if value is None else inner.type_check(context, value)
 
-    return DagsterType(check, f"Optional[{inner.display_name}]", loader_schema=inner.loader_schema)
+    return DagsterType(
+        check,
+        f"Optional[{inner.display_name}]",
+        loader=None if inner.loader is None else OptionalLoader(inner.loader),
+        materializer=_FILES if inner.materializer is _FILES else None,
+        required_resource_keys=inner.required_resource_keys,
+    )
 
 
 def collection_of(container: type, inner: DagsterType, label: str) -> DagsterType:
@@ -74,8 +86,14 @@ def collection_of(container: type, inner: DagsterType, label: str) -> DagsterTyp
         assert isinstance(value, Iterable)
         return _check_all(inner, context, value, label)
 
-    loader = [inner.loader_schema] if container is list and inner.loader_schema is not None else None
-    return DagsterType(check, f"{label}[{inner.display_name}]", typing_type=container, loader_schema=loader)
+    return DagsterType(
+        check,
+        f"{label}[{inner.display_name}]",
+        typing_type=container,
+        loader=loader_of_items(container, [inner.loader]),
+        materializer=_FILES if container is list else None,
+        required_resource_keys=inner.required_resource_keys,
+    )
 
 
 def tuple_of(inners: list[DagsterType]) -> DagsterType:
@@ -91,7 +109,13 @@ def tuple_of(inners: list[DagsterType]) -> DagsterType:
         return TypeCheck(True)
 
     names = ", ".join(inner.display_name for inner in inners)
-    return DagsterType(check, f"Tuple[{names}]", typing_type=tuple)
+    return DagsterType(
+        check,
+        f"Tuple[{names}]",
+        typing_type=tuple,
+        loader=loader_of_items(tuple, [inner.loader for inner in inners], is_fixed=True),
+        required_resource_keys=frozenset().union(*(inner.required_resource_keys for inner in inners)),
+    )
 
 
 def dict_of(key_type: DagsterType, value_type: DagsterType) -> DagsterType:
@@ -109,9 +133,14 @@ def dict_of(key_type: DagsterType, value_type: DagsterType) -> DagsterType:
                 return TypeCheck(False, f"the value of key {show_value(key)}: {answer.description}")
         return TypeCheck(True)
 
-    loader = dict if value_type.loader_schema is not None else None
-    name = f"Dict[{key_type.display_name}, {value_type.display_name}]"
-    return DagsterType(check, name, typing_type=dict, loader_schema=loader)
+    return DagsterType(
+        check,
+        f"Dict[{key_type.display_name}, {value_type.display_name}]",
+        typing_type=dict,
+        loader=MappingLoader() if isinstance(value_type.loader, ValueLoader | OptionalLoader | MappingLoader) else None,
+        materializer=_FILES,
+        required_resource_keys=key_type.required_resource_keys | value_type.required_resource_keys,
+    )
 
 
 def _check_all(inner: DagsterType, context: Any, items: Iterable[object], label: str) -> TypeCheck:

@@ -2,50 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from core.config import show_value
-from core.errors import DagsterInvalidDefinitionError, DagsterTypeCheckError, user_code_error_boundary
+from core.errors import (
+    DagsterInvalidDefinitionError,
+    DagsterTypeCheckError,
+    DagsterUnknownResourceError,
+    user_code_error_boundary,
+)
 from core.events.user_events import TypeCheck
+from core.types.loaders import DagsterTypeLoader, DagsterTypeMaterializer
 from core.types.serialization import PickleSerializationStrategy, SerializationStrategy
 
 TypeCheckFn = Callable[..., "bool | TypeCheck"]
 T = TypeVar("T", bound=type)
 
 
+class TypeCheckContext:
+    """What a type check function gets as `context`.
+
+    Args:
+        run_id: the run; None where a value is checked outside one.
+        log: takes what the function logs.
+        make_resources: gives the resources that the type and the solid require, as attributes.
+
+    Example:
+        def is_known(context, value):
+            context.log.debug("looking for %s", value)
+            return value in context.resources.names
+    """
+
+    __slots__ = ("_make_resources", "log", "run_id")
+
+    def __init__(self, run_id: str | None, log: Any, make_resources: Callable[[], Any]) -> None:
+        self.run_id = run_id
+        self.log = log
+        self._make_resources = make_resources
+
+    @property
+    def resources(self) -> Any:
+        """Any: the resources that the type and the solid require, as attributes."""
+        return self._make_resources()
+
+
 class DagsterType:
     """A type that values are held against when they leave and enter a solid.
 
     Args:
-        type_check_fn: called with (context, value); returns True, False, or a `TypeCheck`. The context has `log`
-            and `resources`, and is None where a value is checked outside a run.
+        type_check_fn: called with (context, value); returns True, False, or a `TypeCheck`. The context is a
+            `TypeCheckContext`.
         name: unique in its pipeline.
         description: for people.
         typing_type: the Python type it stands for.
-        loader_schema: config that stands for a value of it, where a run config may give one.
+        loader: makes values of it from a run config.
+        materializer: writes values of it to where a run config says.
+        required_resource_keys: resources that the context of `type_check_fn` has.
         serialization_strategy: how intermediate storages write its values; pickle by default. A container of the type
             is another type, and pickled.
         auto_plugins: TypeStoragePlugins, of which intermediate storages take the first that is compatible with them.
+        key: the name, where no `name` is given.
+
+    Raises:
+        DagsterInvalidDefinitionError: an argument is not what it has to be.
+
+    Example:
+        Even = DagsterType(lambda _context, value: value % 2 == 0, "Even", "A number that two divides.")
     """
 
     def __init__(
         self,
         type_check_fn: TypeCheckFn,
-        name: str,
+        name: str | None = None,
         description: str | None = None,
         typing_type: Any = None,
-        loader_schema: Any = None,
+        loader: DagsterTypeLoader | None = None,
+        materializer: DagsterTypeMaterializer | None = None,
+        required_resource_keys: Iterable[str] | None = None,
         serialization_strategy: SerializationStrategy | None = None,
         auto_plugins: Sequence[Any] | None = None,
+        key: str | None = None,
     ) -> None:
+        name = name or key
+        if not name or not isinstance(name, str):
+            raise DagsterInvalidDefinitionError(f"A DagsterType needs a name that is text; it was given {name!r}.")
         if not callable(type_check_fn):
             raise DagsterInvalidDefinitionError(f"type_check_fn of DagsterType {name!r} must be callable.")
+        _check_made_by(loader, DagsterTypeLoader, "dagster_type_loader", name)
+        _check_made_by(materializer, DagsterTypeMaterializer, "dagster_type_materializer", name)
+        if isinstance(required_resource_keys, str):
+            raise DagsterInvalidDefinitionError(
+                f"required_resource_keys of DagsterType {name!r} must be a set of names; write "
+                f"{{{required_resource_keys!r}}}."
+            )
         self._type_check_fn = type_check_fn
+        self.key = key or name
         self.unique_name = name
         self.description = description
         self.typing_type = typing_type
-        self.loader_schema = loader_schema
+        self.loader = loader
+        self.materializer = materializer
+        self.required_resource_keys = frozenset(required_resource_keys or ())
         self.serialization_strategy = serialization_strategy or PickleSerializationStrategy()
         self.auto_plugins = tuple(auto_plugins or ())
 
@@ -61,6 +120,10 @@ class DagsterType:
 
     def type_check(self, context: Any, value: object) -> TypeCheck:
         """Checks a value.
+
+        Args:
+            context: a TypeCheckContext.
+            value: the value.
 
         Raises:
             DagsterTypeCheckError: the check function raised.
@@ -86,6 +149,14 @@ class DagsterType:
         return f"DagsterType({self.display_name})"
 
 
+def _check_made_by(given: Any, expected: type, decorator: str, type_name: str) -> None:
+    if given is not None and not isinstance(given, expected):
+        raise DagsterInvalidDefinitionError(
+            f"The {decorator.rpartition('_')[2]} of DagsterType {type_name!r} must be a {expected.__name__}, as "
+            f"@{decorator}(SCHEMA) makes one of a function; it is {show_value(given)}."
+        )
+
+
 class PythonObjectDagsterType(DagsterType):
     """Instances of a Python class, or of one of several.
 
@@ -93,7 +164,10 @@ class PythonObjectDagsterType(DagsterType):
         python_type: a class or a tuple of classes.
         name: the class's name by default.
         description: for people.
-        loader_schema, serialization_strategy, auto_plugins: as of DagsterType.
+        loader, materializer, required_resource_keys, serialization_strategy, auto_plugins, key: as of DagsterType.
+
+    Example:
+        Path = PythonObjectDagsterType(pathlib.Path, loader=path_loader)
     """
 
     def __init__(
@@ -101,51 +175,90 @@ class PythonObjectDagsterType(DagsterType):
         python_type: type | tuple[type, ...],
         name: str | None = None,
         description: str | None = None,
-        loader_schema: Any = None,
+        loader: DagsterTypeLoader | None = None,
+        materializer: DagsterTypeMaterializer | None = None,
+        required_resource_keys: Iterable[str] | None = None,
         serialization_strategy: SerializationStrategy | None = None,
         auto_plugins: Sequence[Any] | None = None,
+        key: str | None = None,
     ) -> None:
         classes = python_type if isinstance(python_type, tuple) else (python_type,)
         super().__init__(
             lambda _context, value: isinstance(value, classes),
-            name or " or ".join(cls.__name__ for cls in classes),
+            name or key or " or ".join(cls.__name__ for cls in classes),
             description,
-            typing_type=python_type,
-            loader_schema=loader_schema,
-            serialization_strategy=serialization_strategy,
-            auto_plugins=auto_plugins,
+            python_type,
+            loader,
+            materializer,
+            required_resource_keys,
+            serialization_strategy,
+            auto_plugins,
+            key,
         )
 
 
-_registered: dict[type, DagsterType] = {}
+_registered: dict[Any, DagsterType] = {}
 
 
 def usable_as_dagster_type(
     name: Any = None,
     description: str | None = None,
+    loader: DagsterTypeLoader | None = None,
+    materializer: DagsterTypeMaterializer | None = None,
     *,
     serialization_strategy: SerializationStrategy | None = None,
     auto_plugins: Sequence[Any] | None = None,
 ) -> Any:
-    """Class decorator: names the DagsterType that the class stands for in annotations. With or without arguments."""
+    """Class decorator: names the DagsterType that the class stands for in annotations. With or without arguments.
 
-    def register(cls: T, type_name: str | None) -> T:
-        dagster_type = PythonObjectDagsterType(
-            cls, type_name, description, serialization_strategy=serialization_strategy, auto_plugins=auto_plugins
+    Args:
+        name: of the type; the class's name by default.
+        description: for people.
+        loader, materializer, serialization_strategy, auto_plugins: as of DagsterType.
+
+    Example:
+        @usable_as_dagster_type(name="Celsius", loader=celsius_from_config)
+        class Temperature: ...
+    """
+
+    def register_class(cls: T, type_name: str | None) -> T:
+        made = PythonObjectDagsterType(
+            cls,
+            type_name,
+            description,
+            loader,
+            materializer,
+            serialization_strategy=serialization_strategy,
+            auto_plugins=auto_plugins,
         )
-        make_python_type_usable_as_dagster_type(cls, dagster_type)
+        register_type(cls, made)
         return cls
 
     if isinstance(name, type):
-        return register(name, None)
-    return lambda cls: register(cls, name)
+        return register_class(name, None)
+    return lambda cls: register_class(cls, name)
 
 
-def make_python_type_usable_as_dagster_type(python_type: type, dagster_type: DagsterType) -> None:
-    """Lets `python_type` stand for `dagster_type` in annotations and definitions."""
+def register_type(python_type: Any, dagster_type: DagsterType) -> None:
+    """Lets a Python type stand for `dagster_type`."""
     _registered[python_type] = dagster_type
 
 
-def registered_type(python_type: type) -> DagsterType | None:
-    """The DagsterType registered for a class."""
-    return _registered.get(python_type)
+def registered_type(python_type: Any) -> DagsterType | None:
+    """The DagsterType registered for a Python type; None where there is none."""
+    try:
+        return _registered.get(python_type)
+    except TypeError:  # not hashable, so it was not registered
+        return None
+
+
+def outside_a_run() -> TypeCheckContext:
+    """The context for checking a value outside a run: without resources, and with a logger of Python's."""
+    return TypeCheckContext(None, logging.getLogger("core.types"), _NoResources)
+
+
+class _NoResources:
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise DagsterUnknownResourceError(name)

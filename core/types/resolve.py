@@ -7,9 +7,17 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from core.config import show_value
 from core.errors import DagsterInvalidDefinitionError
+from core.events.user_events import TypeCheck
 from core.types.builtin import ANY, BUILTINS, collection_of, dict_of, optional_of, tuple_of
-from core.types.dagster_type import DagsterType, PythonObjectDagsterType, registered_type
+from core.types.dagster_type import (
+    DagsterType,
+    PythonObjectDagsterType,
+    outside_a_run,
+    register_type,
+    registered_type,
+)
 
 
 class GenericAlias:
@@ -45,6 +53,9 @@ def resolve_dagster_type(given: Any) -> DagsterType:
         return given
     if isinstance(given, GenericAlias):
         return given.bare()
+    registered = registered_type(given)
+    if registered is not None:
+        return registered
     origin = typing.get_origin(given)
     if origin is not None:
         return _from_annotation(origin, typing.get_args(given), given)
@@ -62,10 +73,49 @@ def resolve_dagster_type(given: Any) -> DagsterType:
     if isinstance(given, typing.NewType):
         return resolve_dagster_type(given.__supertype__)
     if isinstance(given, type):
-        return registered_type(given) or _of_class(given)
+        return _of_class(given)
     raise DagsterInvalidDefinitionError(
         f"{given!r} is not a type; give a DagsterType, a class or a built-in such as Int."
     )
+
+
+def make_python_type_usable_as_dagster_type(python_type: Any, dagster_type: Any) -> None:
+    """Lets a Python type stand for a DagsterType in annotations and definitions.
+
+    Args:
+        python_type: a class, a `NewType`, or a type with brackets, such as `list[int]`.
+        dagster_type: a DagsterType, or what stands for one, such as `String` or another class.
+
+    Raises:
+        DagsterInvalidDefinitionError: one of the two is no type.
+
+    Example:
+        Name = NewType("Name", str)
+        make_python_type_usable_as_dagster_type(Name, String)
+    """
+    is_type = isinstance(python_type, type | typing.NewType) or typing.get_origin(python_type) is not None
+    if not is_type:
+        raise DagsterInvalidDefinitionError(
+            f"{show_value(python_type)} is not a Python type, so no annotation can name it; give a class."
+        )
+    register_type(python_type, resolve_dagster_type(dagster_type))
+
+
+def check_dagster_type(dagster_type: Any, value: object) -> TypeCheck:
+    """Checks a value outside a run, as a test of a type does.
+
+    Args:
+        dagster_type: a DagsterType, or what stands for one, such as `Int` or a class.
+        value: the value.
+
+    Raises:
+        DagsterTypeCheckError: the type check function raised.
+        DagsterInvalidDefinitionError: `dagster_type` is no type, or its function returned something else.
+
+    Example:
+        assert check_dagster_type(List[Int], [1, 2]).success
+    """
+    return resolve_dagster_type(dagster_type).type_check(outside_a_run(), value)
 
 
 def _of_class(given: type) -> DagsterType:
@@ -95,7 +145,11 @@ def _from_annotation(origin: Any, args: tuple[Any, ...], given: Any) -> DagsterT
 
 
 def _union(inners: list[DagsterType], name: str) -> DagsterType:
-    return DagsterType(lambda context, value: any(inner.type_check(context, value).success for inner in inners), name)
+    return DagsterType(
+        lambda context, value: any(inner.type_check(context, value).success for inner in inners),
+        name,
+        required_resource_keys=frozenset().union(*(inner.required_resource_keys for inner in inners)),
+    )
 
 
 def _container(origin: Any, inners: list[DagsterType], name: str) -> DagsterType:

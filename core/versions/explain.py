@@ -87,6 +87,7 @@ class MemoizedRun:
         """Whether a comparison with an earlier run of the step says why it was executed."""
         step = self.steps[step_key]
         is_explained_here = any(step_key in each for each in (self.found, self.data.lost, self._refreshed))
+        is_explained_here = is_explained_here or bool(step.materialized)
         return self.outcome(step_key) in _RAN and bool(step.outputs) and not (step.unversioned or is_explained_here)
 
     def refreshed(self, step_keys: Iterable[str]) -> list[str]:
@@ -139,6 +140,8 @@ def _uncompared(step_key: str, outcome: Outcome, now: MemoizedRun) -> list[str]:
         return [f"fed by {_listed(feeding)}, which is refreshed" if feeding else "asked for by --refresh"]
     if step.unversioned or not step.outputs:
         return [step.unversioned or "it has no outputs, so there is nothing to store"]
+    if step.materialized:
+        return [f"the run config has its output {_listed(step.materialized)} materialized, which executing it does"]
     if step_key in now.data.lost:
         return [f"its value at {now.data.lost[step_key]} is gone or damaged{_needed(step_key, now)}"]
     return [_found_and_lost(step_key, now)]

@@ -16,6 +16,11 @@ SESSIONS, PYTHON = (re.compile(rf"```{kind}\n(.*?)```", re.DOTALL) for kind in (
 WITH_SESSIONS = [page.name for page in sorted(DOCS.glob("*.md")) if SESSIONS.search(page.read_text("utf-8"))]
 # Those of memoization, instance and compute logs need more around them, and have tests of their own.
 WITH_PROGRAMS = ["hooks.md", "presets.md"]
+EACH_BY_ITSELF = [
+    (page, number, program)
+    for page in ("types.md",)
+    for number, program in enumerate(PYTHON.findall((DOCS / page).read_text("utf-8")))
+]
 
 
 @pytest.fixture(autouse=True)
@@ -49,3 +54,10 @@ def test_programs_run_and_so_do_their_pipelines(page: str, somewhere: Path) -> N
     for pipeline in [each for each in names.values() if isinstance(each, PipelineDefinition)]:
         for preset in [each.name for each in pipeline.preset_defs] or [None]:
             assert execute_pipeline(pipeline, preset=preset).success
+
+
+@pytest.mark.parametrize(
+    ("page", "number", "program"), EACH_BY_ITSELF, ids=[f"{page}-{number}" for page, number, _ in EACH_BY_ITSELF]
+)
+def test_a_program_runs_by_itself(page: str, number: int, program: str) -> None:
+    exec(compile(program, f"{page}, example {number}", "exec", dont_inherit=True), {"__name__": "example"})

@@ -86,7 +86,7 @@ def _inputs(solid: CalledSolid, args: Sequence[Any], kwargs: Mapping[str, Any]) 
 def _check_input(
     solid: CalledSolid, definition: InputDefinition, context: SolidContextOutsideRun, value: object
 ) -> None:
-    check = definition.dagster_type.type_check(context, value)
+    check = context.check_type(definition.dagster_type, value)
     if not check.success:
         raise DagsterTypeCheckDidNotPass(
             f"Input {definition.name!r} of solid {solid.name!r}: {check.description}.",
@@ -146,7 +146,7 @@ class _Outputs:
         if name in self._given:
             raise DagsterInvariantViolationError(f"Solid {self.solid.name!r} gave its output {name!r} twice.")
         self._given.add(name)
-        check = outputs[name].dagster_type.type_check(self._context, event.value)
+        check = self._context.check_type(outputs[name].dagster_type, event.value)
         if not check.success:
             raise DagsterTypeCheckDidNotPass(
                 f"Output {name!r} of solid {self.solid.name!r}: {check.description}.",

@@ -11,8 +11,10 @@ from core.definitions.direct.called_solid import CalledSolid
 from core.definitions.direct.resources import ResourcesOutsideRun
 from core.definitions.resource import Resources
 from core.errors import DagsterInvalidPropertyError
+from core.events.user_events import TypeCheck
 from core.instance import DagsterInstance
 from core.log_manager import DagsterLogManager, log_outside_run
+from core.types import DagsterType, TypeCheckContext
 
 RUN_ID_OUTSIDE_RUN = "EPHEMERAL"
 """What `context.run_id` is outside a run."""
@@ -47,6 +49,13 @@ class SolidContextOutsideRun(AbstractComputeExecutionContext):
         bound._resolved_config = solid.resolved_config(self._config, "build_solid_context(config=...)")
         bound._resources = self._given.required_by(solid.required_resource_keys, f"Solid {solid.name!r}")
         return bound
+
+    def check_type(self, dagster_type: DagsterType, value: object) -> TypeCheck:
+        """Checks a value that enters or leaves the solid; the check has the resources that its type requires too."""
+        own = frozenset() if self._solid is None else self._solid.required_resource_keys
+        keys, described = dagster_type.required_resource_keys | own, f"Type {dagster_type.display_name!r}"
+        context = TypeCheckContext(self.run_id, self.log, lambda: self._given.required_by(keys, described))
+        return dagster_type.type_check(context, value)
 
     def __enter__(self) -> Self:
         self._given.__enter__()

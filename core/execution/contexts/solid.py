@@ -110,3 +110,21 @@ class SolidExecutionContext(AbstractComputeExecutionContext):
             raise AttributeError(name)
         known = [each for each in dir(type(self)) if not each.startswith("_")]
         raise AttributeError(f"`context`: {unknown_name('attribute', name, known)}")
+
+
+class TypeContext(SolidExecutionContext):
+    """What the loader or the materializer of a type gets as `context`: what the solid gets, and its own resources.
+
+    Args:
+        step_context: the step.
+        keys: the resources that it requires.
+    """
+
+    def __init__(self, step_context: StepContext, keys: frozenset[str]) -> None:
+        super().__init__(step_context)
+        self._keys = keys
+
+    @property
+    def resources(self) -> Any:
+        """The resources that the solid and the loader or materializer require, as attributes."""
+        return self._step_context.resources_with(self._keys)

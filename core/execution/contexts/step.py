@@ -7,10 +7,12 @@ from typing import Any
 from core.definitions.solid import SolidDefinition
 from core.events.payloads import EventSpecificData, StepOutputHandle
 from core.events.records import DagsterEvent
+from core.events.user_events import TypeCheck
 from core.execution.contexts.pipeline import PipelineContext
 from core.execution.resources import Resources
 from core.plan.progress import Attempt
 from core.serdes import SerializableErrorInfo
+from core.types import DagsterType, TypeCheckContext
 
 
 class StepContext:
@@ -35,8 +37,18 @@ class StepContext:
 
     @property
     def resources(self) -> Resources:
-        """Resources: those that the solid requires; type checks have them too."""
-        return self.pipeline_context.resources.scope(self.solid_def.required_resource_keys)
+        """Resources: those that the solid requires."""
+        return self.resources_with(frozenset())
+
+    def resources_with(self, keys: frozenset[str]) -> Resources:
+        """Those that the solid requires, and others."""
+        return self.pipeline_context.resources.scope(self.solid_def.required_resource_keys | keys)
+
+    def check_type(self, dagster_type: DagsterType, value: object) -> TypeCheck:
+        """Checks a value that enters or leaves the step; raises as `DagsterType.type_check`."""
+        keys = dagster_type.required_resource_keys
+        context = TypeCheckContext(self.pipeline_context.run_id, self.log, lambda: self.resources_with(keys))
+        return dagster_type.type_check(context, value)
 
     def record(
         self,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from core.definitions.type_config import LoaderConfig
 from core.errors import (
     DagsterError,
     DagsterExecutionLoadInputError,
@@ -16,6 +17,7 @@ from core.errors import (
 )
 from core.events.payloads import LoadedInputData, StepInputData, StepOutputHandle
 from core.events.records import DagsterEvent
+from core.execution.contexts.solid import TypeContext
 from core.execution.contexts.step import StepContext
 from core.execution.steps.root_inputs import RootLoad
 from core.plan.progress import MOST_LOSSES, Attempt
@@ -54,7 +56,7 @@ def load_inputs(step_context: StepContext, events: list[DagsterEvent]) -> dict[s
         events: gets LOADED_INPUT and STEP_INPUT of each.
 
     Raises:
-        DagsterExecutionLoadInputError: an IO manager raised.
+        DagsterExecutionLoadInputError: an IO manager, or the loader of a type, raised.
         LostValueError: in a memoized run, a stored value is gone or damaged, and can be computed again.
         DagsterObjectCorruptError: so it is, again and again.
         DagsterTypeCheckDidNotPass: a value is not of the input's type.
@@ -68,7 +70,7 @@ def load_inputs(step_context: StepContext, events: list[DagsterEvent]) -> dict[s
     with side_by_side([load.call() for _, of_input in loads for load in of_input]) as begun:
         answers = iter(begun)
         for step_input, of_input in loads:
-            value = _value(step_input, [load.finish(next(answers), events) for load in of_input])
+            value = _value(step_context, step_input, [load.finish(next(answers), events) for load in of_input])
             _check_type(step_context, step_input, value, events)
             values[step_input.definition.name] = value
     return values
@@ -94,15 +96,30 @@ def _handles(step_context: StepContext, step_input: StepInput) -> list[StepOutpu
     return []
 
 
-def _value(step_input: StepInput, loaded: list[Any]) -> Any:
+def _value(step_context: StepContext, step_input: StepInput, loaded: list[Any]) -> Any:
     match step_input.value_from:
         case FromStepOutput() | FromRootManager():
             return loaded[0]
         case FromStepOutputs():
             return loaded
-        case FromConfig(value) | FromDefault(value):
+        case FromConfig(config):
+            return _from_config(step_context, step_input.definition.name, config)
+        case FromDefault(value):
             return value
     raise AssertionError(f"nothing feeds input {step_input.definition.name!r}; such a run config is refused")
+
+
+def _from_config(step_context: StepContext, name: str, config: LoaderConfig) -> Any:
+    context = TypeContext(step_context, config.loader.required_resource_keys())
+    with user_code_error_boundary(
+        DagsterExecutionLoadInputError,
+        lambda: (
+            f"Loading input {name!r} of step {step_context.step.key!r} with the loader of {config.type_name} failed"
+        ),
+        step_key=step_context.step.key,
+        input_name=name,
+    ):
+        return config.loader.construct_from_config_value(context, config.value)
 
 
 class _Load:
@@ -174,7 +191,7 @@ def _is_lost(io_manager: MemoizableIOManager, output: OutputContext, error: Exce
 
 def _check_type(step_context: StepContext, step_input: StepInput, value: Any, events: list[DagsterEvent]) -> None:
     definition = step_input.definition
-    check = definition.dagster_type.type_check(step_context, value)
+    check = step_context.check_type(definition.dagster_type, value)
     data = StepInputData(definition.name, check.success, check.description)
     events.append(step_context.record("STEP_INPUT", f"Got input {definition.name!r}.", data))
     if not check.success:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from core.config import unknown_name
 from core.definitions.input_output import OutputDefinition
+from core.definitions.type_config import MaterializerConfig
 from core.errors import (
     DagsterInvariantViolationError,
     DagsterStepOutputNotFoundError,
@@ -23,8 +25,10 @@ from core.events.payloads import (
 )
 from core.events.records import DagsterEvent
 from core.events.user_events import AssetMaterialization, ExpectationResult, Output, UserEvent
+from core.execution.contexts.solid import TypeContext
 from core.execution.contexts.step import StepContext
 from core.execution.steps.storing import OutputStore, Storing
+from core.types.loaders import materialized
 
 
 class OutputHandler:
@@ -96,7 +100,7 @@ class OutputHandler:
         output_def = self._definition(handle)
         if self._context.given_values is not None:
             self._context.given_values[handle] = output.value
-        check = output_def.dagster_type.type_check(self._context, output.value)
+        check = self._context.check_type(output_def.dagster_type, output.value)
         version = self._context.pipeline_context.execution_plan.versions.get(handle)
         data = StepOutputData(handle, check.success, check.description, version, output.metadata_entries)
         if output.metadata_entries:
@@ -109,6 +113,15 @@ class OutputHandler:
                 output_def.dagster_type,
             )
         self._store.take(handle, output.value)
+        for config in self._context.step.solid_config.materializing:
+            if config.output_name == handle.output_name:
+                self._materialize(config, handle, output.value)
+
+    def _materialize(self, config: MaterializerConfig, handle: StepOutputHandle, value: Any) -> None:
+        what = f"output {handle.name_in_step!r} of step {handle.step_key!r}"
+        context = TypeContext(self._context, config.materializer.required_resource_keys())
+        for made in materialized(config.materializer, context, config.value, value, what):
+            self._record_materialization(made)
 
     def _definition(self, handle: StepOutputHandle) -> OutputDefinition:
         solid_def, name = self._context.solid_def, handle.output_name

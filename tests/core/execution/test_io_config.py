@@ -173,7 +173,7 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "list of outputs": (
         {"numbers": {"outputs": [{"result": {"factor": 1}}]}},
-        ["solids.numbers.outputs: expected a mapping with keys result, got 1 item"],
+        ["solids.numbers.outputs[0].result.factor: unknown choice 'factor'. Known: json, pickle."],
     ),
     "input of a wrong type": (
         {"total": {"inputs": {"items": {"first": "x"}}}},

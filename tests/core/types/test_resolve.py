@@ -167,6 +167,35 @@ def test_a_class_can_stand_for_a_type_with_a_check_of_its_own() -> None:
     assert resolve_dagster_type(Animal).display_name == "Animal"
 
 
+@pytest.mark.usefixtures("registry")
+@pytest.mark.parametrize(
+    ("python_type", "given", "name"),
+    [
+        (Animal, builtins.String, "String"),
+        (NewType("Name", str), builtins.Int, "Int"),
+        (Animal, float, "Float"),
+        (Animal, list[int], "List[Int]"),
+        (Animal, core.Optional[str], "Optional[String]"),
+        (Animal, Duck, "Duck"),
+        (dict[str, Any], DagsterType(lambda _context, _value: True, "Json"), "Json"),
+        (int, DagsterType(lambda _context, _value: True, "Count"), "Count"),
+        (int | str, builtins.String, "String"),
+        (typing.List[int], builtins.String, "String"),  # noqa: UP006
+    ],
+)
+def test_a_python_type_stands_for_what_it_is_told_to(python_type: Any, given: Any, name: str) -> None:
+    make_python_type_usable_as_dagster_type(python_type, given)
+    assert resolve_dagster_type(python_type).display_name == name
+    assert resolve_dagster_type(set[python_type]).display_name == f"Set[{name}]"
+    assert resolve_dagster_type(builtins.Int).display_name == "Int"
+
+
+@pytest.mark.parametrize(("python_type", "given"), [("Name", int), (3, int), (Animal, "Int"), (Animal, 3)])
+def test_what_cannot_stand_for_a_type(python_type: Any, given: Any) -> None:
+    with pytest.raises(DagsterInvalidDefinitionError, match=r"is not a (Python )?type"):
+        make_python_type_usable_as_dagster_type(python_type, given)
+
+
 def test_a_dagster_type_stands_for_itself() -> None:
     own = PythonObjectDagsterType((Animal, Box), description="either")
     assert resolve_dagster_type(own) is own

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from core.errors import DagsterInvalidDefinitionError, DagsterTypeCheckError
+from core.errors import DagsterInvalidDefinitionError, DagsterTypeCheckError, DagsterUnknownResourceError
 from core.events import EventMetadataEntry, TypeCheck
-from core.types import DagsterType, resolve_dagster_type
+from core.types import DagsterType, TypeCheckContext, check_dagster_type, resolve_dagster_type
 
 
 @pytest.mark.parametrize(
@@ -85,3 +85,26 @@ def test_a_check_that_answers_something_else(answer: Any) -> None:
 def test_a_check_is_a_function() -> None:
     with pytest.raises(DagsterInvalidDefinitionError, match="type_check_fn of DagsterType 'Odd' must be callable"):
         DagsterType(True, "Odd")  # type: ignore[arg-type]
+
+
+def test_a_value_is_checked_outside_a_run() -> None:
+    def check(context: Any, value: object) -> TypeCheck:
+        context.log.info("seen %s", value)
+        assert context.run_id is None
+        return TypeCheck(value == 1, "not one", metadata={"seen": 1})
+
+    own = DagsterType(check, "One")
+    assert check_dagster_type(own, 1).success
+    failed = check_dagster_type(own, 2)
+    assert (failed.success, failed.description, failed.metadata_entries[0].label) == (False, "not one", "seen")
+    assert check_dagster_type(list[own], [1, 1]).success  # type: ignore[valid-type]
+    assert check_dagster_type(int, "x").description == "expected a value of type Int, got 'x' (str)"
+    with pytest.raises(DagsterInvalidDefinitionError, match="'Int' is not a type"):
+        check_dagster_type("Int", 1)
+
+
+def test_a_check_outside_a_run_has_no_resources() -> None:
+    needing = DagsterType(lambda context, _: context.resources.db.is_up, "Needing", required_resource_keys={"db"})
+    with pytest.raises(DagsterUnknownResourceError, match="Unknown resource 'db'"):
+        check_dagster_type(needing, 1)
+    assert TypeCheckContext("run", None, lambda: {"db": 1}).resources == {"db": 1}
