@@ -1,5 +1,6 @@
 """The commands that do not need a cloud."""
 
+from core.cli.config import config
 from core.cli.explain import explain
 from core.cli.instance import instance
 from core.cli.logs import logs
@@ -8,4 +9,4 @@ from core.cli.plan import plan
 from core.cli.run import run
 from core.cli.runs import runs
 
-__all__ = ["explain", "instance", "logs", "memo", "plan", "run", "runs"]
+__all__ = ["config", "explain", "instance", "logs", "memo", "plan", "run", "runs"]

@@ -1,5 +1,8 @@
 """Config schemas: what users declare, and how config is held against it."""
 
+from typing import TYPE_CHECKING
+
+from core import lazy
 from core.config.composite import (
     ABSENT,
     Array,
@@ -11,7 +14,6 @@ from core.config.composite import (
     Shape,
     as_config_type,
     as_field,
-    own_copy,
 )
 from core.config.environment import PermissiveSource, with_sources
 from core.config.faults import (
@@ -24,8 +26,19 @@ from core.config.faults import (
     unknown_name,
 )
 from core.config.fingerprint import FileFingerprint, Fingerprint
+from core.config.forms import (
+    AnyForm,
+    ChoiceForm,
+    FieldForm,
+    Form,
+    ItemsForm,
+    ListForm,
+    MappingForm,
+    NoForm,
+    OneOfForm,
+)
 from core.config.parts import fingerprinted_fields, without_secret_fields
-from core.config.recordable import not_recordable
+from core.config.recordable import not_recordable, own_copy
 from core.config.scalars import ConfigType, Enum, EnumValue
 from core.config.secrets import (
     NOT_KEPT,
@@ -39,23 +52,37 @@ from core.config.secrets import (
 from core.config.sources import BoolSource, Checked, FloatSource, IntSource, SourceType, StringSource
 from core.config.validate import raise_faults, resolve_config
 
+if TYPE_CHECKING:
+    from core.config.json_schemas import json_schema
+    from core.config.scaffolds import scaffold
+    from core.config.schema_texts import schema_text
+
 __all__ = [
     "ABSENT",
+    "AnyForm",
     "Array",
     "BoolSource",
     "Checked",
+    "ChoiceForm",
     "ConfigFault",
     "ConfigType",
     "Enum",
     "EnumValue",
     "Field",
+    "FieldForm",
     "FileFingerprint",
     "Fingerprint",
     "FloatSource",
+    "Form",
     "IntSource",
+    "ItemsForm",
+    "ListForm",
+    "MappingForm",
     "NOT_KEPT",
+    "NoForm",
     "SHORTEST_SECRET",
     "Noneable",
+    "OneOfForm",
     "Permissive",
     "PermissiveSource",
     "ScalarUnion",
@@ -70,12 +97,15 @@ __all__ = [
     "fingerprinted_fields",
     "format_path",
     "hide_passwords",
+    "json_schema",
     "lacking_secrets",
     "names_secret",
     "not_recordable",
     "own_copy",
     "raise_faults",
     "resolve_config",
+    "scaffold",
+    "schema_text",
     "show_text",
     "show_value",
     "unknown_name",
@@ -84,3 +114,13 @@ __all__ = [
     "without_secrets",
     "written_out",
 ]
+
+if not TYPE_CHECKING:  # few programs print or translate schemas
+    __getattr__ = lazy.lazy_names(
+        __name__,
+        {
+            "json_schema": "core.config.json_schemas",
+            "scaffold": "core.config.scaffolds",
+            "schema_text": "core.config.schema_texts",
+        },
+    )

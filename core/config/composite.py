@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from core.builtins import BuiltinEnum
 from core.config.faults import ConfigFault, Path, names_secret, show_value, unknown_name
 from core.config.fingerprint import Fingerprint
+from core.config.forms import NULL, AnyForm, ChoiceForm, EitherForm, FieldForm, Form, ListForm, MappingForm, OneOfForm
+from core.config.models import ModelType, is_model
+from core.config.recordable import not_recordable, own_copy
 from core.config.scalars import ANY, BOOL, FLOAT, INT, STRING, AnyType, ConfigType
 from core.config.secrets import note_named_secrets, note_secret
-from core.errors import DagsterInvalidConfigDefinitionError
+from core.errors import DagsterInvalidConfigDefinitionError, DagsterUserCodeExecutionError
 
 _SCALARS: dict[Any, ConfigType] = {
     Any: ANY,
@@ -80,7 +85,7 @@ class Field:
                 )
         elif is_required is None and isinstance(self.config_type, Noneable):
             default_value = None
-        elif is_required is None and isinstance(self.config_type, Shape | Permissive | Selector):
+        elif is_required is None and isinstance(self.config_type, Shape | Permissive | Selector | ModelType):
             self.config_type.resolve({}, (), faults)
             default_value = _NO_DEFAULT if faults else {}
         self._default = own_copy(default_value)
@@ -96,11 +101,28 @@ class Field:
         """The value when the config leaves the field out, a new one each time; only when `has_default`."""
         return own_copy(self._default)
 
+    def form(self) -> FieldForm:
+        """What may stand in the place, for those who print or translate schemas."""
+        faults: list[ConfigFault] = []
+        try:
+            self.resolve_missing((), faults)
+            is_required = any(not fault.is_of_environment for fault in faults)
+        except DagsterUserCodeExecutionError:  # a function given to `configured`, which is asked with nothing
+            is_required = True
+        shown = (self.default_value,) if self.has_default and not self.is_secret else ()
+        return FieldForm(
+            self.config_type.form(),
+            is_required,
+            tuple(each for each in shown if next(not_recordable(each), None) is None),
+            self.description or "",
+            self.is_secret,
+        )
+
     def resolve_missing(self, path: Path, faults: list[ConfigFault]) -> Any:
         """The value when the config leaves the field out, or `ABSENT`; a fault where it may not be left out."""
         if self.has_default:
             return self.resolve(self.default_value, path, faults)
-        if self.is_required and isinstance(self.config_type, Shape):
+        if self.is_required and isinstance(self.config_type, Shape | ModelType):
             return self.config_type.resolve({}, path, faults)  # names the fields inside it that are missing
         if self.is_required:
             about = f" ({self.description})" if self.description else ""
@@ -123,13 +145,6 @@ class Field:
         return resolved
 
 
-def own_copy(value: Any) -> Any:
-    """A copy with dicts and lists of its own, so that changing one config changes no other."""
-    if isinstance(value, dict):
-        return {key: own_copy(item) for key, item in value.items()}
-    return [own_copy(item) for item in value] if isinstance(value, list) else value
-
-
 def as_config_type(schema: Any) -> ConfigType:
     """The config type that a piece of a schema stands for.
 
@@ -147,6 +162,8 @@ def as_config_type(schema: Any) -> ConfigType:
         return schema.config_type
     if isinstance(schema, dict):
         return Shape(schema)
+    if is_model(schema):
+        return ModelType(schema)
     if schema is dict:
         return Permissive()
     if schema is list:
@@ -158,7 +175,7 @@ def as_config_type(schema: Any) -> ConfigType:
     except (KeyError, TypeError):
         raise DagsterInvalidConfigDefinitionError(
             f"{show_value(schema)} is not a config type. Use bool, int, float, str, dict, list, a dict of fields, "
-            "a list of one type, a Field, or a config type such as StringSource, Noneable or Selector."
+            "a list of one type, a Field, a pydantic model, or a config type such as StringSource or Selector."
         ) from None
 
 
@@ -180,6 +197,9 @@ class Noneable(ConfigType):
     def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
         return None if value is None else self.inner_type.resolve(value, path, faults)
 
+    def form(self) -> Form:
+        return OneOfForm((self.inner_type.form(), NULL))
+
 
 class Array(ConfigType):
     """A list of values of the inner type."""
@@ -197,6 +217,9 @@ class Array(ConfigType):
             return value
         return [self.inner_type.resolve(item, (*path, index), faults) for index, item in enumerate(value)]
 
+    def form(self) -> Form:
+        return ListForm(self.inner_type.form())
+
 
 class ScalarUnion(ConfigType):
     """A scalar, or a value of another type that is not a scalar."""
@@ -211,6 +234,9 @@ class ScalarUnion(ConfigType):
 
     def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
         return self.chosen_for(value).resolve(value, path, faults)
+
+    def form(self) -> Form:
+        return EitherForm(self.non_scalar_type.form(), self.scalar_type.form())
 
     def chosen_for(self, value: object) -> ConfigType:
         """The one of the two types that a value, given or resolved, is held against."""
@@ -234,6 +260,9 @@ class _WithFields(ConfigType):
             faults.append(ConfigFault(path, f"expected a mapping with {self._expects()}, got {show_value(value)}"))
             return None
         return value
+
+    def _field_forms(self) -> dict[str, FieldForm]:
+        return {name: field.form() for name, field in self.fields.items()}
 
     def _expects(self) -> str:
         return f"keys {', '.join(sorted(self.fields))}" if self.fields else "no keys"
@@ -273,6 +302,9 @@ class Shape(_WithFields):
                 faults.append(ConfigFault((*path, name), unknown_name("key", name, self.fields)))
         return self._resolve_fields(given, path, faults)
 
+    def form(self) -> Form:
+        return MappingForm(self._field_forms(), description=self.description or "")
+
 
 class Permissive(_WithFields):
     """A mapping with the named fields and any others."""
@@ -291,6 +323,9 @@ class Permissive(_WithFields):
         others = {name: item for name, item in given.items() if name not in self.fields}
         note_named_secrets(others, others)
         return {**others, **self._resolve_fields(given, path, faults)}
+
+    def form(self) -> Form:
+        return MappingForm(self._field_forms(), AnyForm(), self.description or "")
 
 
 class Selector(_WithFields):
@@ -318,3 +353,13 @@ class Selector(_WithFields):
         if inner is None and field.has_default:
             inner = field.default_value
         return {name: field.resolve(inner, (*path, name), faults)}
+
+    def form(self) -> Form:
+        faults: list[ConfigFault] = []
+        self.resolve({}, (), faults)
+        fields = {
+            name: msgspec.structs.replace(each, may_be_null=self.fields[name].has_default)
+            for name, each in self._field_forms().items()
+        }
+        may_be_empty = not any(not fault.is_of_environment for fault in faults)
+        return ChoiceForm(fields, self.description or "", may_be_empty)

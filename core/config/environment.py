@@ -8,6 +8,7 @@ from typing import Any
 
 from core.config.composite import Array, Field, Noneable, Permissive, Selector, Shape
 from core.config.faults import ConfigFault, Path
+from core.config.forms import Form, OneOfForm, VariableForm
 from core.config.scalars import ANY, BOOL, FLOAT, INT, STRING, AnyType, ConfigType, Enum
 from core.config.sources import BoolSource, FloatSource, IntSource, StringSource
 from core.printable import printable
@@ -59,6 +60,9 @@ class EnumSource(ConfigType):
             found.append(ConfigFault(path, message, is_of_environment=True))
         faults.extend(found)
         return value if found else self.inner.values[text]
+
+    def form(self) -> Form:
+        return OneOfForm((self.inner.form(), VariableForm()))
 
 
 _ANY_SOURCE = AnySource()

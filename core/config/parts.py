@@ -7,6 +7,7 @@ from typing import Any
 
 from core.config.composite import Array, Field, Noneable, ScalarUnion
 from core.config.fingerprint import Fingerprint
+from core.config.models import ModelType
 from core.config.scalars import ConfigType
 
 
@@ -43,6 +44,8 @@ def _fingerprinted(config_type: ConfigType, value: Any, path: str) -> Iterator[t
 
 def _without_secrets(config_type: ConfigType, value: Any) -> Any:
     config_type = _chosen(config_type, value)
+    if isinstance(config_type, ModelType):
+        return config_type.plain(value)
     if isinstance(config_type, Array) and isinstance(value, list):
         return [_without_secrets(config_type.inner_type, item) for item in value]
     fields: dict[str, Field] | None = getattr(config_type, "fields", None)

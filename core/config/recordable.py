@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 from core.config.faults import ConfigFault, Path
 
@@ -53,6 +54,13 @@ def _shown(key: object) -> str:
         return repr(key)
     except Exception:  # noqa: BLE001  a type of the user's can raise anything; so do numbers of 4,300 digits
         return f"of type {type(key).__name__}"
+
+
+def own_copy(value: Any) -> Any:
+    """A copy with dicts and lists of its own, so that changing one config changes no other."""
+    if isinstance(value, dict):
+        return {key: own_copy(item) for key, item in value.items()}
+    return [own_copy(item) for item in value] if isinstance(value, list) else value
 
 
 def _is_plain(value: object) -> bool:

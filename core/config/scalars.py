@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.config.faults import ConfigFault, Path, show_value
+from core.config.forms import AnyForm, Form, NamesForm, ScalarForm
 
 
 class ConfigType(ABC):
@@ -28,6 +29,10 @@ class ConfigType(ABC):
             The value with defaults filled in and sources read. Meaningless once a fault was appended.
         """
 
+    def form(self) -> Form:
+        """The values that it takes, as far as that can be said."""
+        return AnyForm(self.given_name)
+
 
 class AnyType(ConfigType):
     """Takes every value as it is."""
@@ -36,6 +41,9 @@ class AnyType(ConfigType):
 
     def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
         return value
+
+    def form(self) -> Form:
+        return AnyForm()
 
 
 class ScalarType(ConfigType):
@@ -56,12 +64,27 @@ class ScalarType(ConfigType):
             faults.append(ConfigFault(path, f"expected {self._name}, got {show_value(value)}"))
         return value
 
+    def form(self) -> Form:
+        return scalar_form(self._python_type, self._name)
+
     def _as_float(self, value: int, path: Path, faults: list[ConfigFault]) -> float:
         try:
             return float(value)
         except OverflowError:
             faults.append(ConfigFault(path, f"expected {self._name}, got an int of {value.bit_length()} bits"))
             return 0.0
+
+
+def scalar_form(python_type: type, name: str) -> ScalarForm:
+    """The form of bool, int, float or str."""
+    match python_type():
+        case bool():
+            return ScalarForm("bool", name, False)
+        case int():
+            return ScalarForm("int", name, 0)
+        case float():
+            return ScalarForm("number", name, 0.0)
+    return ScalarForm("string", name, "...")
 
 
 class EnumValue:
@@ -84,6 +107,7 @@ class Enum(ConfigType):
     def __init__(self, name: str, enum_values: Sequence[EnumValue]) -> None:
         self._name = name
         self.values = {value.config_value: value.python_value for value in enum_values}
+        self._descriptions = {value.config_value: value.description or "" for value in enum_values}
 
     @classmethod
     def from_python_enum(cls, python_enum: type[enum.Enum], name: str | None = None) -> Enum:
@@ -99,6 +123,9 @@ class Enum(ConfigType):
             faults.append(ConfigFault(path, f"expected one of {', '.join(self.values)}, got {show_value(value)}"))
             return value
         return self.values[value]
+
+    def form(self) -> Form:
+        return NamesForm(self._descriptions)
 
 
 ANY = AnyType()

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from core.config.faults import ConfigFault, Path, show_value
-from core.config.scalars import FLOAT, ConfigType
+from core.config.forms import AnyForm, Form, OneOfForm, VariableForm
+from core.config.scalars import FLOAT, ConfigType, scalar_form
 from core.printable import printable
 
 
@@ -29,6 +30,9 @@ class SourceType(ConfigType):
         if not isinstance(value, self._python_type) or (isinstance(value, bool) and self._python_type is not bool):
             faults.append(ConfigFault(path, f"expected {self.given_name}, got {show_value(value)}"))
         return value
+
+    def form(self) -> Form:
+        return OneOfForm((scalar_form(self._python_type, self._name), VariableForm()))
 
     def _from_environment(self, value: dict[Any, Any], path: Path, faults: list[ConfigFault]) -> Any:
         name = value.get("env")
@@ -80,6 +84,19 @@ class Checked(ConfigType):
             got = f"got {show_value(value)}" if self._is_shown else "got something else (not shown)"
             faults.append(ConfigFault(path, f"expected {self.given_name}, {got}"))
         return resolved
+
+    def form(self) -> Form:
+        faultless = (each for each in _EXAMPLES if self._takes(each))
+        return AnyForm(self.given_name, next(faultless, None))
+
+    def _takes(self, value: object) -> bool:
+        faults: list[ConfigFault] = []
+        self.resolve(value, (), faults)
+        return not faults
+
+
+_EXAMPLES = ("...", "example", "us-east-1", "http://localhost:9000", "true", 1, 1000, 10_000_000, 0.5)
+"""Values of which most checks take one."""
 
 
 class _FloatSource(SourceType):

@@ -14,6 +14,7 @@ from core.config import (
     ConfigType,
     Field,
     Fingerprint,
+    Form,
     as_field,
     fingerprinted_fields,
     raise_faults,
@@ -91,6 +92,9 @@ class DefinitionConfig(ConfigType):
         ):
             mapped = self._map_fn(resolved)
         return self._inner.resolve(mapped, path, faults)
+
+    def form(self) -> Form:
+        return self.field.config_type.form()
 
     @property
     def is_mapped(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, overload
 
 import msgspec
 
-from core.config import ABSENT, ConfigFault, Field, Fingerprint
+from core.config import ABSENT, AnyForm, ConfigFault, Field, FieldForm, Fingerprint, MappingForm
 from core.definitions.configurable import ConfigSchema, DefinitionConfig, DefinitionField, known_as
 from core.definitions.resource import ResourceDefinition, ResourceFn
 
@@ -53,6 +53,13 @@ class IOConfigField(Field):
     def resolve_missing(self, path: tuple[str | int, ...], faults: list[ConfigFault]) -> Any:
         return self._each(faults, lambda field, found: field.resolve_missing(path, found))
 
+    def form(self) -> FieldForm:
+        first, *others = [field.form() for field in self._fields.values()]
+        if all(each == first for each in others):
+            return first
+        is_required = any(each.is_required for each in (first, *others))
+        return FieldForm(AnyForm("config that each IO manager of the input takes"), is_required)
+
     def _each(
         self, faults: list[ConfigFault], resolve: Callable[[DefinitionField, list[ConfigFault]], Any]
     ) -> dict[str, IOConfig]:
@@ -77,6 +84,9 @@ class NoConfigField(Field):
         if value is not None and value != {}:
             faults.append(ConfigFault(path, f"no config can be given here: {self._why}; leave this out"))
         return {}
+
+    def form(self) -> FieldForm:
+        return FieldForm(MappingForm({}), is_required=False)
 
 
 def _io_config_schema(schema: ConfigSchema | None, described: str) -> DefinitionConfig | None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from core.config import (
     ConfigFault,
     ConfigType,
     Field,
+    Form,
+    MappingForm,
     Selector,
     Shape,
     lacking_secrets,
@@ -50,7 +54,7 @@ def build_environment(
     faults = list(lacking_secrets(given))
     raise_faults(faults, given, f"run config of pipeline {pipeline.name!r}, which an earlier run was given")
     default_executor = next(iter(mode.executor_defs))
-    schema = _run_config_schema(pipeline, mode, bool(given.get("intermediate_storage")), materializes(given))
+    schema = run_config_schema(pipeline, mode, bool(given.get("intermediate_storage")), materializes(given))
     resolved = schema.resolve({"execution": {default_executor: {}}, **own_copy(given)}, (), faults)
     known = {fault.path for fault in faults}
     raise_faults([*faults, *(fault for fault in unrecordable if fault.path not in known)], given, what)
@@ -69,9 +73,20 @@ def _only_choice(chosen: dict[str, Any] | None) -> tuple[str, Any] | None:
     return next(((name, value.get("config")) for name, value in (chosen or {}).items()), None)
 
 
-def _run_config_schema(
-    pipeline: PipelineDefinition, mode: CompleteMode, has_intermediate_storage: bool, has_materializations: bool
+def run_config_schema(
+    pipeline: PipelineDefinition,
+    mode: CompleteMode,
+    has_intermediate_storage: bool = False,
+    has_materializations: bool = False,
 ) -> Shape:
+    """The schema of run configs of a pipeline in a mode.
+
+    Args:
+        pipeline: the pipeline.
+        mode: its mode.
+        has_intermediate_storage: whether the run config chooses an intermediate storage.
+        has_materializations: whether it has outputs written by the materializers of their types.
+    """
     used = _used_resources(pipeline, mode, has_materializations)
     io_fields = _IOFields(mode, has_intermediate_storage)
     solids = {name: Field(_solid_schema(each, pipeline, io_fields)) for name, each in pipeline.solid_dict.items()}
@@ -206,6 +221,12 @@ class _Loggers(ConfigType):
         is_known = set(named) <= set(self._fields)
         chosen = {key: field for key, field in self._fields.items() if key in named or not is_known}
         return Shape(chosen).resolve(named, path, faults)
+
+    def form(self) -> Form:
+        fields = {key: field.form() for key, field in self._fields.items()}
+        needs_one = any(each.is_required for each in fields.values())
+        optional = {key: msgspec.structs.replace(each, is_required=False) for key, each in fields.items()}
+        return MappingForm(optional, needs_one=needs_one)
 
 
 def _config_only(config: DefinitionConfig) -> Field:

@@ -8,7 +8,23 @@ from typing import Any
 
 import msgspec
 
-from core.config import ABSENT, Array, ConfigFault, ConfigType, Field, Fingerprint, Selector, as_field
+from core.config import (
+    ABSENT,
+    Array,
+    ChoiceForm,
+    ConfigFault,
+    ConfigType,
+    Field,
+    FieldForm,
+    Fingerprint,
+    Form,
+    ListForm,
+    MappingForm,
+    NoForm,
+    OneOfForm,
+    Selector,
+    as_field,
+)
 from core.definitions.dependency import Solid
 from core.definitions.input_output import InputDefinition, OutputDefinition
 from core.errors import DagsterExecutionLoadInputError, NoFingerprintError, user_code_error_boundary
@@ -115,6 +131,9 @@ class _Unloadable(ConfigType):
         faults.append(ConfigFault(path, message))
         return value
 
+    def form(self) -> Form:
+        return NoForm(f"values of type {self._type_name} cannot be given as config")
+
 
 class OutputsField(Field):
     """The place of config for the outputs of a solid: a mapping for the IO managers that store them, or a list of
@@ -141,6 +160,13 @@ class OutputsField(Field):
     def resolve_missing(self, path: _Path, faults: list[ConfigFault]) -> Any:
         storing = self._storing.resolve_missing(path, faults)
         return storing if storing is ABSENT else OutputsConfig(storing)
+
+    def form(self) -> FieldForm:
+        storing = self._storing.form()
+        choice = _Materializing(self._definitions).form()
+        if not choice.fields or (isinstance(storing.form, MappingForm) and not storing.form.may_be_empty):
+            return storing
+        return msgspec.structs.replace(storing, form=OneOfForm((storing.form, ListForm(choice))))
 
     def _configs(self, chosen: list[dict[str, Any]]) -> Iterator[MaterializerConfig]:
         for each in chosen:
@@ -173,6 +199,9 @@ class _Materializing(Selector):
                 faults.append(ConfigFault((*path, name), message))
                 return value
         return super().resolve(value, path, faults)
+
+    def form(self) -> ChoiceForm:
+        return ChoiceForm(self._field_forms())
 
 
 def materializes(run_config: Mapping[str, Any] | None) -> bool:

@@ -8,7 +8,7 @@ from core.plan import ExecutionPlan, ExecutionStep
 
 
 def keys_of(plan: ExecutionPlan, step: ExecutionStep) -> set[str]:
-    """Keys of the resources that a step needs: of its solid, types and hooks, and those that store and load its values."""
+    """Keys of the resources that a step needs: of its solid, types, hooks and IO managers."""
     keys = {*step.versioned_resource_keys, *step.type_resource_keys}
     keys.update(*(hook.required_resource_keys for hook in step.hooks))
     keys |= {output.io_manager_key for output in step.outputs}

@@ -11,12 +11,16 @@ from typing import Any
 
 from core.config import (
     Array,
+    ChoiceForm,
     ConfigFault,
     ConfigType,
     Field,
     FileFingerprint,
     Fingerprint,
+    Form,
+    ItemsForm,
     Noneable,
+    OneOfForm,
     Selector,
     Shape,
     StringSource,
@@ -34,6 +38,7 @@ from core.types import pickles
 from core.types.loaders import DagsterTypeLoader, DagsterTypeMaterializer
 
 _ConfigPath = tuple[str | int, ...]
+_FILE = "{json: {path: PATH}} or {pickle: {path: PATH}}"
 
 
 def _file_field(is_read: bool) -> Field:
@@ -57,12 +62,15 @@ class ValueOrFile(Selector):
 
     @property
     def given_name(self) -> str:
-        return f"{self.value_type.given_name}, {{json: {{path: PATH}}}} or {{pickle: {{path: PATH}}}}"
+        return f"{self.value_type.given_name}, {_FILE}"
 
     def resolve(self, value: object, path: _ConfigPath, faults: list[ConfigFault]) -> Any:
         if self.is_choice(value):
             return super().resolve(value, path, faults)
         return {"value": self.fields["value"].resolve(value, path, faults)}
+
+    def form(self) -> Form:
+        return OneOfForm((self.value_type.form(), ChoiceForm(self._field_forms(), _FILE)))
 
     def is_choice(self, value: object) -> bool:
         """Whether a mapping says how the value is given, and is not the value."""
@@ -71,7 +79,10 @@ class ValueOrFile(Selector):
         ((key, inner),) = value.items()
         if key not in self.fields or not self._takes_mappings or key == "value":
             return key in self.fields
-        return isinstance(inner, Mapping) and set(inner) == {"path"}
+        if not isinstance(inner, Mapping) or set(inner) != {"path"}:
+            return False
+        path = inner["path"]
+        return isinstance(path, str) or (isinstance(path, Mapping) and set(path) == {"env"})
 
 
 class ValueLoader(DagsterTypeLoader):
@@ -165,6 +176,9 @@ class _Items(ConfigType):
         pairs = enumerate(zip(self.items, value, strict=True))
         return [each.resolve(item, (*path, index), faults) for index, (each, item) in pairs]
 
+    def form(self) -> Form:
+        return ItemsForm(tuple(each.form() for each in self.items))
+
 
 def loader_of_items(
     container: Callable[[list[Any]], Any], inners: Sequence[DagsterTypeLoader | None], is_fixed: bool = False
@@ -222,7 +236,7 @@ class FileMaterializer(DagsterTypeMaterializer):
     A JSON file holds `{"value": ...}`.
     """
 
-    schema_type = Selector({"json": _file_field(False), "pickle": _file_field(False)})
+    schema_type = Selector({"json": _file_field(False), "pickle": _file_field(False)}, _FILE)
 
     def materialize_runtime_values(self, context: Any, config_value: Any, runtime_value: Any) -> Any:
         ((kind, given),) = config_value.items()

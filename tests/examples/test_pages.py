@@ -18,7 +18,7 @@ WITH_SESSIONS = [page.name for page in sorted(DOCS.glob("*.md")) if SESSIONS.sea
 WITH_PROGRAMS = ["hooks.md", "presets.md"]
 EACH_BY_ITSELF = [
     (page, number, program)
-    for page in ("types.md",)
+    for page in ("config.md", "types.md")
     for number, program in enumerate(PYTHON.findall((DOCS / page).read_text("utf-8")))
 ]
 

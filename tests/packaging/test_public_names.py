@@ -235,7 +235,7 @@ CLOUDSTORE = [
     "versioned_s3_io_manager",
 ]
 
-HEAVY = ["sqlalchemy", "boto3", "botocore", "smart_open", "rich", "yaml", "click", "pandas"]
+HEAVY = ["sqlalchemy", "boto3", "botocore", "smart_open", "rich", "yaml", "click", "pandas", "polars", "pydantic"]
 
 
 @pytest.mark.parametrize(("package", "names"), [(core, CORE), (cloudstore, CLOUDSTORE)], ids=["core", "cloudstore"])

@@ -139,3 +139,15 @@ def test_an_unknown_key_gives_one_fault_at_its_path(case: Case, name: str) -> No
         assert [fault.path for fault in error.errors] == [(unknown,)]  # noqa: PT017
     else:
         raise AssertionError("the unknown key was taken")
+
+
+@given(CASES, NAMES)
+@settings(max_examples=100)
+def test_a_required_field_that_is_left_out_gives_one_fault_at_its_path(case: Case, name: str) -> None:
+    schema = {"outer": {name: Field(str), "other": Field(case.schema)}}
+    try:
+        resolve_config(schema, {"outer": {"other": case.value}}, "config")
+    except DagsterInvalidConfigError as error:
+        assert [fault.path for fault in error.errors] == [("outer", name)]  # noqa: PT017
+    else:
+        raise AssertionError("the field that is left out was not missed")
