@@ -41,6 +41,7 @@ class StepInputData(msgspec.Struct, frozen=True, tag=True):
     input_name: str
     type_check_success: bool = True
     type_check_description: str | None = None
+    type_check_metadata: tuple[EventMetadataEntry, ...] = ()
 
 
 class StepOutputData(msgspec.Struct, frozen=True, tag=True):
@@ -51,6 +52,7 @@ class StepOutputData(msgspec.Struct, frozen=True, tag=True):
     type_check_description: str | None = None
     version: str | None = None
     metadata_entries: tuple[EventMetadataEntry, ...] = ()
+    type_check_metadata: tuple[EventMetadataEntry, ...] = ()
 
     @property
     def output_name(self) -> str:

@@ -15,7 +15,7 @@ from core.errors import (
     DagsterTypeCheckDidNotPass,
     user_code_error_boundary,
 )
-from core.events.payloads import LoadedInputData, StepInputData, StepOutputHandle
+from core.events.payloads import LoadedInputData, StepInputData, StepOutputHandle, as_recorded
 from core.events.records import DagsterEvent
 from core.execution.contexts.solid import TypeContext
 from core.execution.contexts.step import StepContext
@@ -192,7 +192,9 @@ def _is_lost(io_manager: MemoizableIOManager, output: OutputContext, error: Exce
 def _check_type(step_context: StepContext, step_input: StepInput, value: Any, events: list[DagsterEvent]) -> None:
     definition = step_input.definition
     check = step_context.check_type(definition.dagster_type, value)
-    data = StepInputData(definition.name, check.success, check.description)
+    data = StepInputData(definition.name, check.success, check.description, check.metadata_entries)
+    if check.metadata_entries:
+        data = as_recorded(data, f"What the type check of input {definition.name!r} says")
     events.append(step_context.record("STEP_INPUT", f"Got input {definition.name!r}.", data))
     if not check.success:
         raise DagsterTypeCheckDidNotPass(

@@ -102,8 +102,10 @@ class OutputHandler:
             self._context.given_values[handle] = output.value
         check = self._context.check_type(output_def.dagster_type, output.value)
         version = self._context.pipeline_context.execution_plan.versions.get(handle)
-        data = StepOutputData(handle, check.success, check.description, version, output.metadata_entries)
-        if output.metadata_entries:
+        data = StepOutputData(
+            handle, check.success, check.description, version, output.metadata_entries, check.metadata_entries
+        )
+        if output.metadata_entries or check.metadata_entries:
             data = as_recorded(data, self._said(f"output {handle.name_in_step!r} with metadata"))
         self._record("STEP_OUTPUT", f"Gave output {handle.name_in_step!r}.", data)
         if not check.success:
