@@ -107,12 +107,14 @@ from core.files.memory import InMemoryFileHandle, InMemoryFileManager
 from core.instance import DagsterInstance, InstanceRef
 from core.log_manager import DagsterLogManager
 from core.records.pipeline_run import PipelineRun, PipelineRunsFilter, PipelineRunStatus
+from core.resources.custom_path_fs_io_manager import custom_path_fs_io_manager
 from core.resources.file_managers import local_file_manager, mem_file_manager
 from core.resources.fs_io_manager import fs_io_manager
 from core.resources.intermediate_storages import (
     build_intermediate_storage_from_object_store,
     default_intermediate_storage_defs,
     fs_intermediate_storage,
+    io_manager_from_intermediate_storage,
     mem_intermediate_storage,
 )
 from core.resources.mem_io_manager import mem_io_manager
@@ -322,9 +324,11 @@ __all__ = [
     "TypeStoragePlugin",
     "ValueNotKeptError",
     "build_intermediate_storage_from_object_store",
+    "custom_path_fs_io_manager",
     "default_intermediate_storage_defs",
     "fs_intermediate_storage",
     "fs_io_manager",
+    "io_manager_from_intermediate_storage",
     "local_file_manager",
     "mem_file_manager",
     "mem_intermediate_storage",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from core.definitions.configurable import check_name
 from core.errors import DagsterInvalidDefinitionError
-from core.events.user_events import DEFAULT_OUTPUT
+from core.events.user_events import DEFAULT_OUTPUT, AssetKey
 from core.types import resolve_dagster_type
 
 NO_VALUE = object()
@@ -25,12 +25,15 @@ class InputDefinition:
         default_value: used when nothing feeds the input.
         root_manager_key: the resource that loads it when no solid feeds it: a root input manager.
         metadata: given to what loads it.
+        asset_key: the asset that it takes, or a function from an InputContext to it; told with the assets that the
+            solid's outputs are. By default those of the outputs that feed it.
+        asset_partitions: the partitions of the asset that it takes, or a function likewise.
 
     Attributes:
         is_typed: whether a type was given.
 
     Raises:
-        DagsterInvalidDefinitionError: it has a default value and a root input manager.
+        DagsterInvalidDefinitionError: it has a default value and a root input manager, or partitions of no asset.
     """
 
     def __init__(
@@ -41,6 +44,8 @@ class InputDefinition:
         default_value: Any = NO_VALUE,
         root_manager_key: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        asset_key: AssetKey | Callable[..., AssetKey] | None = None,
+        asset_partitions: Collection[str] | Callable[..., Collection[str]] | None = None,
     ) -> None:
         if root_manager_key is not None and default_value is not NO_VALUE:
             raise DagsterInvalidDefinitionError(
@@ -49,6 +54,7 @@ class InputDefinition:
             )
         self.name = check_name(name, "input")
         self.root_manager_key = root_manager_key
+        self.asset_key, self.asset_partitions = _checked_asset(asset_key, asset_partitions, f"Input {name!r}")
         self.dagster_type = resolve_dagster_type(dagster_type)
         self.description = description
         self.metadata = dict(metadata or {})
@@ -91,9 +97,15 @@ class OutputDefinition:
         is_required: whether the solid must yield it.
         io_manager_key: the resource that stores it.
         metadata: given to the IO manager that stores it.
+        asset_key: the asset that its value is, or a function from an OutputContext to it: when the output is stored,
+            it is recorded that the asset was made.
+        asset_partitions: the partitions of the asset that its value holds, or a function likewise.
 
     Attributes:
         is_typed: whether a type was given.
+
+    Raises:
+        DagsterInvalidDefinitionError: it has partitions of no asset.
     """
 
     def __init__(
@@ -104,6 +116,8 @@ class OutputDefinition:
         is_required: bool = True,
         io_manager_key: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        asset_key: AssetKey | Callable[..., AssetKey] | None = None,
+        asset_partitions: Collection[str] | Callable[..., Collection[str]] | None = None,
     ) -> None:
         self.name = check_name(name or DEFAULT_OUTPUT, "output")
         self.dagster_type = resolve_dagster_type(dagster_type)
@@ -111,6 +125,7 @@ class OutputDefinition:
         self.description = description
         self.is_required = is_required
         self.io_manager_key = io_manager_key or DEFAULT_IO_MANAGER_KEY
+        self.asset_key, self.asset_partitions = _checked_asset(asset_key, asset_partitions, f"Output {self.name!r}")
         self.metadata = dict(metadata or {})
 
     def completed_by(self, annotation: Any) -> OutputDefinition:
@@ -123,3 +138,19 @@ class OutputDefinition:
 
 
 DEFAULT_IO_MANAGER_KEY = "io_manager"
+
+
+def _checked_asset(key: Any, partitions: Any, described: str) -> tuple[Any, Any]:
+    if key is not None and not callable(key) and not isinstance(key, AssetKey):
+        raise DagsterInvalidDefinitionError(
+            f"{described} has {key!r} as asset_key; give an AssetKey, or a function that returns one."
+        )
+    if partitions is not None and key is None:
+        raise DagsterInvalidDefinitionError(
+            f"{described} has asset_partitions and no asset_key; say which asset it is."
+        )
+    if isinstance(partitions, str):
+        raise DagsterInvalidDefinitionError(
+            f"asset_partitions of {described} must be a set of names: {{{partitions!r}}}."
+        )
+    return key, partitions

@@ -19,7 +19,8 @@ class InitIntermediateStorageContext(msgspec.Struct, frozen=True):
     """What the creation function of an intermediate storage is told.
 
     Attributes:
-        pipeline_def: the pipeline.
+        pipeline_def: the pipeline; it, its mode and the run config are None where the storage is used as an IO manager
+            by `io_manager_from_intermediate_storage`.
         mode_def: its mode.
         intermediate_storage_def: the definition of the storage.
         pipeline_run: the run.
@@ -30,12 +31,12 @@ class InitIntermediateStorageContext(msgspec.Struct, frozen=True):
         intermediate_storage_config: its own config.
     """
 
-    pipeline_def: IPipeline
-    mode_def: IMode
+    pipeline_def: IPipeline | None
+    mode_def: IMode | None
     intermediate_storage_def: IntermediateStorageDefinition
     pipeline_run: PipelineRun
     instance: DagsterInstance
-    environment_config: EnvironmentConfig
+    environment_config: EnvironmentConfig | None
     type_storage_plugin_registry: TypeStoragePluginRegistry
     resources: Any
     intermediate_storage_config: dict[str, Any]

@@ -214,14 +214,32 @@ class PlanVersionedData(msgspec.Struct, frozen=True, tag=True):
     lost: dict[str, str] = {}
 
 
+class AssetLineageInfo(msgspec.Struct, frozen=True):
+    """An asset that another one was made from.
+
+    Attributes:
+        asset_path: of its key.
+        partitions: those that were taken, sorted; none where the asset has none.
+    """
+
+    asset_path: tuple[str, ...]
+    partitions: tuple[str, ...] = ()
+
+    @property
+    def asset_key(self) -> AssetKey:
+        """AssetKey: its key."""
+        return AssetKey(self.asset_path)
+
+
 class StepMaterializationData(msgspec.Struct, frozen=True, tag=True):
-    """ASSET_MATERIALIZATION: the parts of an AssetMaterialization."""
+    """ASSET_MATERIALIZATION: the parts of an AssetMaterialization, and the assets that it was made from."""
 
     asset_path: tuple[str, ...]
     description: str | None = None
     metadata_entries: tuple[EventMetadataEntry, ...] = ()
     partition: str | None = None
     tags: dict[str, str] = {}
+    asset_lineage: tuple[AssetLineageInfo, ...] = ()
 
     @staticmethod
     def of(made: AssetMaterialization) -> StepMaterializationData:

@@ -1,4 +1,4 @@
-"""An intermediate storage used as the default IO manager."""
+"""The intermediate storage that a run config chooses, as the default IO manager."""
 
 from __future__ import annotations
 
@@ -11,34 +11,9 @@ from core.definitions.io_manager import IOManagerDefinition
 from core.definitions.mode import ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.resource import InitResourceContext
-from core.events.payloads import StepOutputHandle
 from core.types import DagsterType
-from core.values.intermediate_storage import IntermediateStorage, TypeStoragePluginRegistry
-from core.values.io_context import InputContext, OutputContext
-from core.values.io_manager import IOManager
-
-
-class IntermediateStorageIOManager(IOManager):
-    """Stores and loads values with an intermediate storage."""
-
-    def __init__(self, storage: IntermediateStorage) -> None:
-        self._storage = storage
-
-    def handle_output(self, context: OutputContext, obj: Any) -> None:
-        self._storage.set_intermediate(context, context.dagster_type, _handle(context), obj, context.version)
-
-    def load_input(self, context: InputContext) -> Any:
-        upstream = context.upstream_output
-        assert upstream is not None
-        storage = self._storage if upstream.run_id is None else self._storage.of_run(upstream.run_id)
-        return storage.get_intermediate(context, upstream.dagster_type, _handle(upstream))
-
-    def get_address(self, context: OutputContext) -> str | None:
-        return self._storage.get_address(_handle(context))
-
-
-def _handle(context: OutputContext) -> StepOutputHandle:
-    return StepOutputHandle(context.step_key, context.name, context.mapping_key)
+from core.values.intermediate_io_manager import IntermediateStorageIOManager
+from core.values.intermediate_storage import TypeStoragePluginRegistry
 
 
 def as_io_manager(

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.config import Field, StringSource
-from core.definitions.intermediate_storage import InitIntermediateStorageContext, intermediate_storage
+from core.definitions.intermediate_storage import (
+    InitIntermediateStorageContext,
+    IntermediateStorageDefinition,
+    intermediate_storage,
+)
+from core.definitions.io_manager import IOManagerDefinition
+from core.definitions.resource import InitResourceContext
+from core.errors import DagsterInvariantViolationError
+from core.values.intermediate_io_manager import IntermediateStorageIOManager
+from core.values.intermediate_storage import TypeStoragePluginRegistry
 from core.values.object_intermediate_storage import ObjectStoreIntermediateStorage
 from core.values.object_store import FilesystemObjectStore, InMemoryObjectStore, ObjectStore
 
@@ -51,6 +60,52 @@ def fs_intermediate_storage(init_context: InitIntermediateStorageContext) -> Obj
     """Keeps values in files of the local disk."""
     base_dir = init_context.intermediate_storage_config.get("base_dir") or init_context.instance.root_directory
     return build_intermediate_storage_from_object_store(FilesystemObjectStore(base_dir), init_context)
+
+
+def io_manager_from_intermediate_storage(
+    intermediate_storage_def: IntermediateStorageDefinition,
+) -> IOManagerDefinition:
+    """An IO manager that stores values with an intermediate storage, for modes that name it as one.
+
+        ModeDefinition(resource_defs={"io_manager": io_manager_from_intermediate_storage(fs_intermediate_storage)})
+
+    It takes the config and the resources of the storage. Plugins of DagsterTypes are for storages that a run config
+    chooses, and not used.
+
+    Raises:
+        DagsterInvariantViolationError: when the IO manager is made outside a run, without the instance of one.
+    """
+    definition = intermediate_storage_def
+
+    def create(init_context: InitResourceContext) -> IntermediateStorageIOManager:
+        if init_context.pipeline_run is None or init_context.instance is None:
+            raise DagsterInvariantViolationError(
+                f"The intermediate storage {definition.name!r} keeps the values of a run, and there is none; execute a "
+                "pipeline with it."
+            )
+        storage = definition.create(
+            InitIntermediateStorageContext(
+                pipeline_def=None,
+                mode_def=None,
+                intermediate_storage_def=definition,
+                pipeline_run=init_context.pipeline_run,
+                instance=init_context.instance,
+                environment_config=None,
+                type_storage_plugin_registry=TypeStoragePluginRegistry(),
+                resources=init_context.resources,
+                intermediate_storage_config=init_context.resource_config,
+            )
+        )
+        return IntermediateStorageIOManager(storage)
+
+    made = IOManagerDefinition(
+        create,
+        description=definition.description,
+        required_resource_keys=definition.required_resource_keys,
+        is_persistent=definition.is_persistent,
+    )
+    made.config_schema = definition.config_schema
+    return made
 
 
 default_intermediate_storage_defs = [mem_intermediate_storage, fs_intermediate_storage]

@@ -27,6 +27,7 @@ from core.events.records import DagsterEvent
 from core.events.user_events import AssetMaterialization, ExpectationResult, Output, UserEvent
 from core.execution.contexts.solid import TypeContext
 from core.execution.contexts.step import StepContext
+from core.execution.steps.assets import OutputAsset, output_asset
 from core.execution.steps.storing import OutputStore, Storing
 from core.types.loaders import materialized
 
@@ -44,6 +45,7 @@ class OutputHandler:
         self._context = step_context
         self._events = events
         self._given: set[StepOutputHandle] = set()
+        self._assets: dict[StepOutputHandle, tuple[OutputAsset, tuple[EventMetadataEntry, ...]]] = {}
         self._store = OutputStore(step_context, self._record_storing, function_has_ended)
 
     def handle(self, event: UserEvent) -> None:
@@ -114,6 +116,9 @@ class OutputHandler:
                 check.metadata_entries,
                 output_def.dagster_type,
             )
+        asset = output_asset(self._context, output_def, handle)
+        if asset is not None:
+            self._assets[handle] = asset, tuple(output.metadata_entries)
         self._store.take(handle, output.value)
         for config in self._context.step.solid_config.materializing:
             if config.output_name == handle.output_name:
@@ -143,7 +148,18 @@ class OutputHandler:
             if isinstance(item, AssetMaterialization):
                 self._record_materialization(item)
         if storing.is_stored:
+            self._record_asset(storing)
             self._record_stored(storing)
+
+    def _record_asset(self, storing: Storing) -> None:
+        """Records that the asset for which a stored output stands was made, or each of its partitions."""
+        if not storing.is_given or storing.handle not in self._assets:
+            return
+        asset, entries = self._assets[storing.handle]
+        entries += tuple(item for item in storing.items if isinstance(item, EventMetadataEntry))
+        for partition in asset.partitions or (None,):
+            data = StepMaterializationData(asset.path, None, entries, partition, asset_lineage=asset.lineage)
+            self._record_made(as_recorded(data, self._said(f"output {storing.handle.name_in_step!r}")))
 
     def _record_stored(self, storing: Storing) -> None:
         handle, key, address = storing.handle, storing.manager_key, storing.address
@@ -167,7 +183,11 @@ class OutputHandler:
         self._record("HANDLED_OUTPUT", message, data)
 
     def _record_materialization(self, materialization: AssetMaterialization) -> None:
-        data = as_recorded(StepMaterializationData.of(materialization), self._said("an AssetMaterialization"))
+        self._record_made(
+            as_recorded(StepMaterializationData.of(materialization), self._said("an AssetMaterialization"))
+        )
+
+    def _record_made(self, data: StepMaterializationData) -> None:
         message = data.description or f"Made {'/'.join(data.asset_path)}."
         self._record("ASSET_MATERIALIZATION", message, data)
 

@@ -1,0 +1,59 @@
+"""Values in files whose paths the outputs say."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from core.definitions.io_manager import io_manager
+from core.definitions.resource import InitResourceContext
+from core.disk.atomic_file import atomic_write
+from core.disk.paths import inside
+from core.errors import DagsterInvariantViolationError
+from core.resources.fs_io_manager import BASE_DIR_CONFIG, load_file
+from core.values.codecs.files import write_output
+from core.values.io_context import InputContext, OutputContext
+from core.values.io_manager import IOManager
+
+
+class CustomPathPickledObjectFilesystemIOManager(IOManager):
+    """Values at `{base_dir}/{path}`, where the output says the path: `OutputDefinition(metadata={"path": "a/b.csv"})`.
+
+    The path is the same in each run, so the last one's value is there. Values are bare pickles, except where another
+    codec is asked for; see `PickledObjectFilesystemIOManager`.
+
+    Args:
+        base_dir: the directory; made when first written to.
+    """
+
+    def __init__(self, base_dir: str | None = None) -> None:
+        self.base_dir = Path(base_dir or "").absolute()
+
+    def handle_output(self, context: OutputContext, obj: Any) -> None:
+        with atomic_write(self._path(context)) as stream:
+            write_output(context, obj, stream)
+
+    def load_input(self, context: InputContext) -> Any:
+        assert context.upstream_output is not None
+        return load_file(self._path(context.upstream_output), context)
+
+    def get_address(self, context: OutputContext) -> str | None:
+        return str(self._path(context))
+
+    def _path(self, context: OutputContext) -> Path:
+        path = context.metadata.get("path")
+        if not isinstance(path, str) or not path or PurePosixPath(path).is_absolute():
+            raise DagsterInvariantViolationError(
+                f"Output {context.name!r} of step {context.step_key!r} must say where its value is kept, below "
+                f"{self.base_dir}: OutputDefinition(metadata={{'path': 'folder/name.pickle'}}); its metadata has "
+                f"{path!r} as path."
+            )
+        names = [path] if context.mapping_key is None else [path, context.mapping_key]
+        return inside(self.base_dir, *names)
+
+
+@io_manager(config_schema=BASE_DIR_CONFIG, version="1")
+def custom_path_fs_io_manager(init_context: InitResourceContext) -> CustomPathPickledObjectFilesystemIOManager:
+    """IO manager that keeps values on the local disk, at the path that the metadata of each output says."""
+    base_dir = init_context.resource_config.get("base_dir")
+    return CustomPathPickledObjectFilesystemIOManager(base_dir or init_context.storage_directory())
