@@ -58,6 +58,7 @@ from core.definitions.version_strategy import VersionStrategy
 from core.errors import (
     DagsterConfigMappingFunctionError,
     DagsterError,
+    DagsterEventLogInvalidForRun,
     DagsterExecutionStepExecutionError,
     DagsterExecutionStepNotFoundError,
     DagsterInvalidConfigDefinitionError,
@@ -79,6 +80,7 @@ from core.errors import (
     DagsterUnknownResourceError,
     DagsterUnmetExecutorRequirementsError,
     DagsterUserCodeExecutionError,
+    ExperimentalWarning,
 )
 from core.events import (
     AssetKey,
@@ -90,10 +92,19 @@ from core.events import (
     EventMetadataEntry,
     ExpectationResult,
     Failure,
+    FloatMetadataEntryData,
+    IntMetadataEntryData,
+    JsonMetadataEntryData,
+    MarkdownMetadataEntryData,
+    Materialization,
     Output,
+    PathMetadataEntryData,
+    PythonArtifactMetadataEntryData,
     RetryRequested,
     StepOutputHandle,
+    TextMetadataEntryData,
     TypeCheck,
+    UrlMetadataEntryData,
 )
 from core.execution.contexts.hook import HookContext, build_hook_context
 from core.execution.contexts.solid import SolidExecutionContext
@@ -267,10 +278,19 @@ __all__ = [
     "EventMetadataEntry",
     "ExpectationResult",
     "Failure",
+    "FloatMetadataEntryData",
+    "IntMetadataEntryData",
+    "JsonMetadataEntryData",
+    "MarkdownMetadataEntryData",
+    "Materialization",
     "Output",
+    "PathMetadataEntryData",
+    "PythonArtifactMetadataEntryData",
     "RetryRequested",
     "StepOutputHandle",
+    "TextMetadataEntryData",
     "TypeCheck",
+    "UrlMetadataEntryData",
     # execution
     "DagsterLogManager",
     "Executor",
@@ -368,6 +388,7 @@ __all__ = [
     # errors
     "DagsterConfigMappingFunctionError",
     "DagsterError",
+    "DagsterEventLogInvalidForRun",
     "DagsterExecutionStepExecutionError",
     "DagsterExecutionStepNotFoundError",
     "DagsterInvalidConfigDefinitionError",
@@ -389,6 +410,7 @@ __all__ = [
     "DagsterUnknownResourceError",
     "DagsterUnmetExecutorRequirementsError",
     "DagsterUserCodeExecutionError",
+    "ExperimentalWarning",
 ]
 
 if not TYPE_CHECKING:  # what is in the list and is not imported above, since most pipelines ask for none of it

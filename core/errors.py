@@ -25,6 +25,7 @@ DagsterError
 │   └── DagsterObjectCorruptError
 │       └── DagsterObjectNotLoadableError    no value can be made of it here
 ├── DagsterStorageError                      a run, event log or schedule database cannot be used
+│   ├── DagsterEventLogInvalidForRun         it holds an entry that is not one
 │   └── DagsterSchemaError                   its schema is of an older or newer release
 ├── DagsterMissingExtraError                 an optional part is not installed (also an ImportError)
 └── DagsterUserCodeExecutionError            the user's own code raised; holds that exception
@@ -40,6 +41,7 @@ DagsterError
     ├── SensorExecutionError                 a function of a sensor
     └── PartitionExecutionError              a function of a partition set
 
+ExperimentalWarning is a Warning, by the name that people filter.
 DagsterExecutionInterruptedError is a BaseException, as KeyboardInterrupt is; so is its subclass DagsterTerminatedError.
 """
 
@@ -75,6 +77,12 @@ class DagsterTerminatedError(DagsterExecutionInterruptedError, SystemExit):
 
     def __str__(self) -> str:
         return self.signal_name
+
+
+class ExperimentalWarning(Warning):
+    """What is used may change in a later release. Nothing here gives it; pipelines name it to filter it:
+    `warnings.filterwarnings("ignore", category=ExperimentalWarning)`.
+    """
 
 
 class DagsterError(Exception):
@@ -210,6 +218,18 @@ class DagsterHomeNotSetError(DagsterError):
 
 class DagsterStorageError(DagsterError):
     """A run, event log or schedule database cannot be opened, read or written."""
+
+
+class DagsterEventLogInvalidForRun(DagsterStorageError):
+    """The log of a run holds an entry that cannot be read.
+
+    Attributes:
+        run_id: the run.
+    """
+
+    def __init__(self, message: str, run_id: str) -> None:
+        self.run_id = run_id
+        super().__init__(message)
 
 
 class DagsterObjectStoreError(DagsterError):

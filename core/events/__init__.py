@@ -1,7 +1,18 @@
 """Records of what happens in a run."""
 
 from core.events.event_types import DagsterEventType
-from core.events.metadata import EventMetadata, EventMetadataEntry
+from core.events.metadata import (
+    EventMetadata,
+    EventMetadataEntry,
+    FloatMetadataEntryData,
+    IntMetadataEntryData,
+    JsonMetadataEntryData,
+    MarkdownMetadataEntryData,
+    PathMetadataEntryData,
+    PythonArtifactMetadataEntryData,
+    TextMetadataEntryData,
+    UrlMetadataEntryData,
+)
 from core.events.payloads import StepOutputHandle
 from core.events.records import DagsterEvent, EventLogEntry
 from core.events.user_events import (
@@ -9,6 +20,7 @@ from core.events.user_events import (
     AssetMaterialization,
     ExpectationResult,
     Failure,
+    Materialization,
     Output,
     RetryRequested,
     TypeCheck,
@@ -24,8 +36,17 @@ __all__ = [
     "EventMetadataEntry",
     "ExpectationResult",
     "Failure",
+    "FloatMetadataEntryData",
+    "IntMetadataEntryData",
+    "JsonMetadataEntryData",
+    "MarkdownMetadataEntryData",
+    "Materialization",
     "Output",
+    "PathMetadataEntryData",
+    "PythonArtifactMetadataEntryData",
     "RetryRequested",
     "StepOutputHandle",
+    "TextMetadataEntryData",
     "TypeCheck",
+    "UrlMetadataEntryData",
 ]

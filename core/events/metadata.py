@@ -81,6 +81,28 @@ class FloatMetadataEntryData(msgspec.Struct, frozen=True, tag="float", omit_defa
             msgspec.structs.force_setattr(self, "text", str(float(self.value)))
 
 
+class PythonArtifactMetadataEntryData(msgspec.Struct, frozen=True, tag="python_artifact"):
+    """A class or function of Python.
+
+    Attributes:
+        module: where it is defined.
+        name: its name there.
+    """
+
+    module: str
+    name: str
+
+    @staticmethod
+    def of(artifact: Any) -> PythonArtifactMetadataEntryData:
+        """The entry for a class or function; raises DagsterInvalidDefinitionError for anything else."""
+        module, name = getattr(artifact, "__module__", None), getattr(artifact, "__name__", None)
+        if not isinstance(module, str) or not isinstance(name, str):
+            raise DagsterInvalidDefinitionError(
+                f"A Python artifact is a class or a function, with a module and a name; got {artifact!r}."
+            )
+        return PythonArtifactMetadataEntryData(module, name)
+
+
 MetadataEntryData = (
     TextMetadataEntryData
     | UrlMetadataEntryData
@@ -89,6 +111,7 @@ MetadataEntryData = (
     | MarkdownMetadataEntryData
     | IntMetadataEntryData
     | FloatMetadataEntryData
+    | PythonArtifactMetadataEntryData
 )
 
 
@@ -108,6 +131,7 @@ class EventMetadata:
     path = staticmethod(PathMetadataEntryData)
     json = staticmethod(JsonMetadataEntryData)
     md = staticmethod(MarkdownMetadataEntryData)
+    python_artifact = staticmethod(PythonArtifactMetadataEntryData.of)
     int = staticmethod(IntMetadataEntryData)
     float = staticmethod(FloatMetadataEntryData)
 
@@ -148,6 +172,11 @@ class EventMetadataEntry(msgspec.Struct, frozen=True):
     def md(md_str: str | None, label: str, description: str | None = None) -> EventMetadataEntry:
         """A Markdown entry."""
         return EventMetadataEntry(label, description, MarkdownMetadataEntryData(md_str))
+
+    @staticmethod
+    def python_artifact(python_artifact: Any, label: str, description: str | None = None) -> EventMetadataEntry:
+        """An entry for a class or function."""
+        return EventMetadataEntry(label, description, PythonArtifactMetadataEntryData.of(python_artifact))
 
     @staticmethod
     def int(value: int | None, label: str, description: str | None = None) -> EventMetadataEntry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any
@@ -97,6 +98,36 @@ class AssetMaterialization:
 
     def __repr__(self) -> str:
         return f"AssetMaterialization({self.asset_key!r}, {self.description!r})"
+
+
+class Materialization(AssetMaterialization):
+    """The older form of AssetMaterialization, with a label first; it warns where it is used.
+
+    Args:
+        label: a short name; the path of the asset where no key is given.
+        description, metadata_entries, asset_key, partition, tags: as of AssetMaterialization.
+        skip_deprecation_warning: whether not to warn.
+    """
+
+    def __init__(
+        self,
+        label: str | None = None,
+        description: str | None = None,
+        metadata_entries: Sequence[EventMetadataEntry] | None = None,
+        asset_key: AssetKey | str | Sequence[str] | None = None,
+        partition: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        skip_deprecation_warning: bool = False,
+    ) -> None:
+        if label is None and asset_key is None:
+            raise DagsterInvalidDefinitionError("A Materialization needs a label or an asset_key.")
+        if not skip_deprecation_warning:
+            message = (
+                f"Materialization is the older form of AssetMaterialization; write AssetMaterialization({label!r})."
+            )
+            warnings.warn(message, DeprecationWarning, stacklevel=2)
+        super().__init__(asset_key or str(label), description, metadata_entries, partition, tags)
+        self.label = label
 
 
 class ExpectationResult:

@@ -31,6 +31,15 @@ DOORS = {
         "S3FileHandle": "cloudstore.files.manager",
         "S3FileManager": "cloudstore.files.manager",
     },
+    "core.execution.build_resources": {"build_resources": "core.definitions.direct.resources"},
+    "core.execution.context.compute": {
+        "AbstractComputeExecutionContext": "core.definitions.compute_context",
+        "SolidExecutionContext": "core.execution.contexts.solid",
+    },
+    "core.execution.context.init": {
+        "InitResourceContext": "core.definitions.resource",
+        "build_init_resource_context": "core.definitions.direct.resources",
+    },
     "core.storage.compute_log_manager": {
         "ComputeIOType": "core.compute_logs.names",
         "ComputeLogFileData": "core.compute_logs.pieces",

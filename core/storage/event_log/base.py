@@ -76,6 +76,7 @@ class EventLogStorage(ABC):
 
         Raises:
             DagsterInvariantViolationError: `limit` is negative.
+            DagsterEventLogInvalidForRun: an entry of it cannot be read.
         """
 
     def get_logs_for_run(

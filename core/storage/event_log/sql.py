@@ -9,8 +9,10 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
+from core.errors import DagsterEventLogInvalidForRun
 from core.events.event_types import DagsterEventType
 from core.events.payloads import StepOutputHandle
 from core.events.records import EventLogEntry
@@ -76,14 +78,14 @@ class SqlEventLogStorage(EventLogStorage):
     ) -> list[EventLogRecord]:
         check_limit(limit)
         run, place = events_table.c.run_id, events_table.c.id
-        query = sa.select(place, events_table.c.body).where(self.after(run_id, -1 if cursor is None else cursor))
+        query = sa.select(run, place, events_table.c.body).where(self.after(run_id, -1 if cursor is None else cursor))
         if of_type is not None:
             query = query.where(events_table.c.event_type == of_type.value)
         with self.read_run(run_id) as connection:
             if connection is None:
                 return []
             rows = connection.execute(query.order_by(run, place).limit(limit)).all()
-        return [EventLogRecord(row.id, from_json(EventLogEntry, row.body)) for row in rows]
+        return [_record(row) for row in rows]
 
     def get_step_output_addresses(
         self, step_output_versions: Mapping[StepOutputKey, str]
@@ -160,7 +162,9 @@ class SqlEventLogStorage(EventLogStorage):
     ) -> list[EventLogRecord]:
         check_limit(limit)
         place = asset_events.c.id
-        query = sa.select(place, asset_events.c.body).where(asset_events.c.asset_key == key_text(asset_key))
+        query = sa.select(asset_events.c.run_id, place, asset_events.c.body).where(
+            asset_events.c.asset_key == key_text(asset_key)
+        )
         if before_cursor is not None:
             query = query.where(place < before_cursor)
         if after_cursor is not None:
@@ -175,7 +179,7 @@ class SqlEventLogStorage(EventLogStorage):
                 return []
             rows = [row for each in queries for row in connection.execute(each)]
         rows.sort(key=lambda row: int(row.id), reverse=not ascending)
-        return [EventLogRecord(row.id, from_json(EventLogEntry, row.body)) for row in rows[:limit]]
+        return [_record(row) for row in rows[:limit]]
 
     def wipe_asset(self, asset_key: AssetKey) -> None:
         with self.write_index() as connection:
@@ -263,3 +267,15 @@ def _asset_row(made: AssetEvent) -> dict[str, Any]:
         "timestamp": made.entry.timestamp,
         "body": to_json(made.entry, replace_surrogates=True),
     }
+
+
+def _record(row: Any) -> EventLogRecord:
+    """The record of a row with `run_id`, `id` and `body`."""
+    try:
+        return EventLogRecord(row.id, from_json(EventLogEntry, row.body))
+    except msgspec.MsgspecError as error:
+        raise DagsterEventLogInvalidForRun(
+            f"Entry {row.id} in the log of run {row.run_id} cannot be read ({error}); it was damaged, or written by a "
+            "newer release, which reads it.",
+            row.run_id,
+        ) from error

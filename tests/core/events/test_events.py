@@ -19,6 +19,7 @@ from core.events import (
     EventMetadataEntry,
     ExpectationResult,
     Failure,
+    Materialization,
     Output,
     RetryRequested,
     StepOutputHandle,
@@ -27,6 +28,7 @@ from core.events.metadata import (
     FloatMetadataEntryData,
     IntMetadataEntryData,
     JsonMetadataEntryData,
+    PythonArtifactMetadataEntryData,
     TextMetadataEntryData,
 )
 from core.events.payloads import StepExpectationResultData, StepMaterializationData, StepOutputData
@@ -46,6 +48,8 @@ from core.events.user_events import normalize_tags
         (EventMetadata.path("/a/b"), EventMetadataEntry.path("/a/b", "label").entry_data),
         (EventMetadata.md("*a*"), EventMetadataEntry.md("*a*", "label").entry_data),
         (EventMetadata.json({"a": 1}), EventMetadataEntry.json({"a": 1}, "label").entry_data),
+        (EventMetadata.python_artifact(Path), PythonArtifactMetadataEntryData("pathlib", "Path")),
+        (EventMetadata.python_artifact(Path), EventMetadataEntry.python_artifact(Path, "label").entry_data),
         (EventMetadata.text("a"), EventMetadataEntry.text("a", "label").entry_data),
         (EventMetadata.int(1), EventMetadataEntry.int(1, "label").entry_data),
         (EventMetadata.float(1.0), EventMetadataEntry.float(1.0, "label").entry_data),
@@ -155,3 +159,20 @@ def test_an_output_is_shown_with_its_step_and_its_mapping_key() -> None:
     )
     assert [str(each) for each in (plain, mapped, of_mapped_step)] == ["s.result", "s.o[k]", "s[k].o"]
     assert [each.name_in_step for each in (plain, mapped, of_mapped_step)] == ["result", "o[k]", "o"]
+
+
+def test_only_classes_and_functions_are_python_artifacts() -> None:
+    for given in (3, "text", None):
+        with pytest.raises(DagsterInvalidDefinitionError, match="a class or a function"):
+            EventMetadata.python_artifact(given)
+
+
+def test_the_older_form_of_a_materialization_warns_and_is_one() -> None:
+    with pytest.warns(DeprecationWarning, match=r"write AssetMaterialization\('table'\)"):
+        made = Materialization("table", "A table")
+    assert isinstance(made, AssetMaterialization)
+    assert (made.label, made.asset_key, made.description) == ("table", AssetKey("table"), "A table")
+    quiet = Materialization("table", asset_key=["db", "table"], skip_deprecation_warning=True)
+    assert StepMaterializationData.of(quiet).asset_path == ("db", "table")
+    with pytest.raises(DagsterInvalidDefinitionError, match="needs a label or an asset_key"):
+        Materialization(skip_deprecation_warning=True)

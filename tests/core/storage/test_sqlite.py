@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import DagsterInvariantViolationError, DagsterStorageError
-from core.events import EventLogEntry, StepOutputHandle
+from core.errors import DagsterEventLogInvalidForRun, DagsterInvariantViolationError, DagsterStorageError
+from core.events import AssetKey, DagsterEvent, EventLogEntry, StepOutputHandle
+from core.events.payloads import StepMaterializationData
 from core.records.pipeline_run import PipelineRun, PipelineRunStatus
 from core.storage.event_log import SqliteEventLogStorage
 from core.storage.runs import SqliteRunStorage
@@ -476,3 +477,20 @@ def test_killed_again_and_again_at_any_moment(tmp_path: Path, start_python: Star
         assert [number for number in kept if number not in unacknowledged] == acknowledged[1:]
     events.dispose()
     runs.dispose()
+
+
+def test_an_entry_that_cannot_be_read_is_told_with_its_run(tmp_path: Path) -> None:
+    storage = SqliteEventLogStorage(str(tmp_path))
+    made = StepMaterializationData(("table",))
+    event = DagsterEvent("ASSET_MATERIALIZATION", "p", step_key="s", event_specific_data=made)
+    storage.store_events([EventLogEntry(None, "one", 20, "one", "the-run", 0.0, "s", "p", event)])
+    newer = '{"error_info": null, "event": {"type": "OfANewerRelease"}}'
+    for path, table in ((storage.path_for_run("the-run"), "events"), (tmp_path / "index.db", "asset_events")):
+        with sqlite3.connect(path) as connection:
+            connection.execute(f"update {table} set body = ?", (newer,))
+    for read in (lambda: storage.get_records_for_run("the-run"), lambda: storage.get_asset_records(AssetKey("table"))):
+        with pytest.raises(
+            DagsterEventLogInvalidForRun, match=r"Entry 1 in the log of run the-run cannot be read"
+        ) as raised:
+            read()
+        assert raised.value.run_id == "the-run"

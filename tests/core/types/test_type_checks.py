@@ -4,8 +4,17 @@ from typing import Any
 
 import pytest
 
+from core import (
+    InputDefinition,
+    ModeDefinition,
+    SolidExecutionContext,
+    build_solid_context,
+    execute_solid,
+    solid,
+)
 from core.errors import DagsterInvalidDefinitionError, DagsterTypeCheckError, DagsterUnknownResourceError
 from core.events import EventMetadataEntry, TypeCheck
+from core.execution.context.compute import AbstractComputeExecutionContext
 from core.types import DagsterType, TypeCheckContext, check_dagster_type, resolve_dagster_type
 
 
@@ -108,3 +117,22 @@ def test_a_check_outside_a_run_has_no_resources() -> None:
     with pytest.raises(DagsterUnknownResourceError, match="Unknown resource 'db'"):
         check_dagster_type(needing, 1)
     assert TypeCheckContext("run", None, lambda: {"db": 1}).resources == {"db": 1}
+
+
+def test_a_check_gets_a_type_check_context_in_a_run_and_in_a_call() -> None:
+    seen: list[tuple[bool, Any]] = []
+
+    def check(context: TypeCheckContext, _value: object) -> bool:
+        context.log.debug("checked")
+        seen.append((isinstance(context, TypeCheckContext), context.resources.store))
+        return True
+
+    checked = DagsterType(check, "Checked")
+
+    @solid(input_defs=[InputDefinition("x", checked)], required_resource_keys={"store"})
+    def takes(context: SolidExecutionContext, x: object) -> None:
+        assert isinstance(context, AbstractComputeExecutionContext)
+
+    execute_solid(takes, ModeDefinition(resource_defs={"store": 1}), input_values={"x": 0})
+    takes(build_solid_context(resources={"store": 1}), 0)
+    assert seen == [(True, 1)] * 2

@@ -1,0 +1,1 @@
+"""Doors to contexts, by the paths that pipelines import them from."""
