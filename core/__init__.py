@@ -118,7 +118,6 @@ from core.files.memory import InMemoryFileHandle, InMemoryFileManager
 from core.instance import DagsterInstance, InstanceRef
 from core.log_manager import DagsterLogManager
 from core.records.pipeline_run import PipelineRun, PipelineRunsFilter, PipelineRunStatus
-from core.resources.custom_path_fs_io_manager import custom_path_fs_io_manager
 from core.resources.file_managers import local_file_manager, mem_file_manager
 from core.resources.fs_io_manager import fs_io_manager
 from core.resources.intermediate_storages import (
@@ -159,6 +158,7 @@ if TYPE_CHECKING:
     from core.definitions.reconstructable import reconstructable
     from core.iteration import execute_pipeline_iterator, reexecute_pipeline_iterator
     from core.repositories import RepositoryDefinition, repository
+    from core.resources.custom_path_fs_io_manager import custom_path_fs_io_manager
     from core.schedules import (
         AssetSensorDefinition,
         Partition,
@@ -419,6 +419,7 @@ if not TYPE_CHECKING:  # what is in the list and is not imported above, since mo
         {
             **{name: "core.schedules" for name in __all__ if name not in globals()},
             **dict.fromkeys(("RepositoryDefinition", "repository"), "core.repositories"),
+            "custom_path_fs_io_manager": "core.resources.custom_path_fs_io_manager",
             **dict.fromkeys(("execute_pipeline_iterator", "reexecute_pipeline_iterator"), "core.iteration"),
             **dict.fromkeys(
                 ("execute_solid", "execute_solid_within_pipeline", "execute_solids_within_pipeline"), "core.testing"

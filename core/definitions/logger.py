@@ -87,6 +87,8 @@ class LoggerDefinition(ConfigurableDefinition):
 def build_init_logger_context(logger_config: Any = None, pipeline_def: IPipeline | None = None) -> InitLoggerContext:
     """An InitLoggerContext to call a logger definition with, outside a run.
 
+        made = colored_console_logger(build_init_logger_context({"log_level": "ERROR"}))
+
     Args:
         logger_config: of the logger; checked against its schema when the logger is called.
         pipeline_def: the pipeline, for functions that ask for it.

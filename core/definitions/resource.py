@@ -173,7 +173,12 @@ class ResourceDefinition(ConfigurableDefinition):
             context,
             resource_config=config,
             resource_def=self,
-            resources=resources_for(self.required_resource_keys, context.resources, f"Resource {self.name!r}"),
+            resources=resources_for(
+                self.required_resource_keys,
+                context.resources,
+                f"Resource {self.name!r}",
+                "build_init_resource_context",
+            ),
             log=context.log or log_outside_run(resource=self.name),
         )
 
@@ -204,28 +209,29 @@ class ResourceDefinition(ConfigurableDefinition):
         return ResourceDefinition(lambda context: context.resource_config, str, description)
 
 
-def resources_for(keys: frozenset[str], given: Any, described: str) -> Any:
+def resources_for(keys: frozenset[str], given: Any, described: str, builder: str) -> Any:
     """What code that is called outside a run gets as `context.resources`.
 
     Args:
         keys: the resources that its definition requires.
         given: GivenResources; an object of the caller's own that has them as attributes; or None.
         described: the definition, for messages.
+        builder: the function to which resources are given, for messages.
     """
     if given is None:
-        check_given(keys, (), described)
+        check_given(keys, (), described, builder)
         return Resources({})
     return given.required_by(keys, described) if isinstance(given, GivenResources) else given
 
 
-def check_given(keys: frozenset[str], given: Collection[str], described: str) -> None:
-    """Raises DagsterInvalidInvocationError where resources that a definition requires are not given to its context."""
+def check_given(keys: frozenset[str], given: Collection[str], described: str, builder: str) -> None:
+    """Raises DagsterInvalidInvocationError where resources that a definition requires were not given to `builder`."""
     missing = sorted(keys.difference(given))
     if missing:
         wanted = ", ".join(f"{key!r}: ..." for key in missing)
         raise DagsterInvalidInvocationError(
-            f"{described} requires the resource {' and '.join(map(repr, missing))}, which its context does not have; "
-            f"build the context with resources={{{wanted}}}."
+            f"{described} requires the resource {' and '.join(map(repr, missing))}, which was not given; give it by "
+            f"{builder}(resources={{{wanted}}})."
         )
 
 

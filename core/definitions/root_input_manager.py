@@ -17,6 +17,8 @@ LoadFn = Callable[..., Any]
 class RootInputManagerDefinition(ResourceDefinition):
     """A resource that is a RootInputManager: it loads inputs that no solid feeds.
 
+        ModeDefinition(resource_defs={"table": RootInputManagerDefinition(lambda init_context: TableLoader())})
+
     Args:
         resource_fn: makes the RootInputManager.
         config_schema: of the root input manager, for `context.resource_config`.

@@ -54,6 +54,9 @@ class CustomPathPickledObjectFilesystemIOManager(IOManager):
 
 @io_manager(config_schema=BASE_DIR_CONFIG, version="1")
 def custom_path_fs_io_manager(init_context: InitResourceContext) -> CustomPathPickledObjectFilesystemIOManager:
-    """IO manager that keeps values on the local disk, at the path that the metadata of each output says."""
+    """IO manager that keeps values on the local disk, at the path that the metadata of each output says.
+
+    `OutputDefinition(metadata={"path": "folder/rows.pickle"})`, and `{"base_dir": "/data"}` as its config.
+    """
     base_dir = init_context.resource_config.get("base_dir")
     return CustomPathPickledObjectFilesystemIOManager(base_dir or init_context.storage_directory())

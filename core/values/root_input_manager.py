@@ -9,7 +9,12 @@ from core.values.io_context import InputContext
 
 
 class RootInputManager(ABC):
-    """Loads the values of inputs that no solid feeds, where an InputDefinition names it as `root_manager_key`."""
+    """Loads the values of inputs that no solid feeds, where an InputDefinition names it as `root_manager_key`.
+
+    class TableLoader(RootInputManager):
+        def load_input(self, context):
+            return read_table(context.metadata["table"])
+    """
 
     @abstractmethod
     def load_input(self, context: InputContext) -> Any:

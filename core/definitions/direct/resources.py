@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -55,26 +55,27 @@ class ResourcesOutsideRun(GivenResources):
         self._builder = builder
         self._is_in_block = False
         definitions = {key: _as_definition(each) for key, each in (given or {}).items()}
+        self._definitions = definitions
         resolved = _resolved(definitions, config or {}, builder)
 
         def told(key: str, required: Resources) -> InitResourceContext:
             logs = log or log_outside_run(resource=key)
             return InitResourceContext(resolved.get(key), definitions[key], pipeline_run, logs, instance, required)
 
-        self._keys = definitions.keys()
         self._started = RunResources(definitions, resolved, told)
 
     def required_by(self, keys: frozenset[str], described: str) -> Resources:
-        check_given(keys, self._keys, described)
+        check_given(keys, self._definitions, described, self._builder)
         return self._scope(keys)
 
     def __getattr__(self, name: str) -> Any:
         """All of them, as attributes, for code that is not a definition's."""
         if name.startswith("_"):
             raise AttributeError(name)
-        return getattr(self._scope(frozenset(self._keys)), name)
+        return getattr(self._scope(frozenset(self._definitions)), name)
 
     def _scope(self, keys: frozenset[str]) -> Resources:
+        self._check_required(keys)
         scope = self._started.scope(keys)
         if self._started.has_to_stop and not self._is_in_block:
             self._started.close()
@@ -83,6 +84,15 @@ class ResourcesOutsideRun(GivenResources):
                 "the context in that block."
             )
         return scope
+
+    def _check_required(self, keys: Iterable[str]) -> None:
+        """Checks that what the resources require was given too, before one of them is started."""
+        waiting, seen = list(keys), set(keys)
+        for key in waiting:  # grows while it is walked
+            required = self._definitions[key].required_resource_keys
+            check_given(required, self._definitions, f"Resource {key!r}", self._builder)
+            waiting += sorted(required - seen)
+            seen |= required
 
     def __enter__(self) -> Self:
         self._is_in_block = True
@@ -110,6 +120,8 @@ def build_init_resource_context(
     config: Any = None, resources: Any = None, instance: DagsterInstance | None = None
 ) -> InitResourceContextOutsideRun:
     """An InitResourceContext to call a resource function or definition with, outside a run.
+
+        address(build_init_resource_context(config={"port": 5432}))
 
     Where a resource among `resources` has to be stopped, the context is used in a block:
     `with build_init_resource_context(resources={"database": database}) as init_context:`.
@@ -147,7 +159,7 @@ def build_resources(
 
     Raises:
         DagsterInvalidConfigError: the config does not satisfy the schemas of the resources; with every fault.
-        DagsterInvalidDefinitionError: one requires a resource that is not among them.
+        DagsterInvalidInvocationError: one requires a resource that is not among them.
         DagsterResourceFunctionError: a resource function raised; what was started is stopped.
     """
     given = ResourcesOutsideRun(resources, "build_resources", instance, resource_config, pipeline_run, log_manager)

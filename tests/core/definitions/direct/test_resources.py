@@ -30,6 +30,7 @@ from core import (
     build_input_context,
     build_output_context,
     build_resources,
+    build_solid_context,
     colored_console_logger,
     execute_pipeline,
     fs_io_manager,
@@ -105,7 +106,7 @@ def test_the_context_has_a_log_and_the_given_instance(caplog: pytest.LogCaptureF
         (lambda: empty(None, 1), "takes a context and nothing else, and was called with 2 arguments"),
         (lambda: plain(None), "takes nothing, and was called with 1 arguments"),
         (lambda: plain(build_init_resource_context()), "its function takes none; leave it out"),
-        (lambda: client(None), "'client' requires the resource 'address', which its context does not have"),
+        (lambda: client(None), "'client' requires the resource 'address', which was not given"),
         (lambda: client(build_init_resource_context(resources={"b": 1})), "'client' requires the resource 'address'"),
         (lambda: colored_console_logger(), "takes a context first, and was called without one"),
         (lambda: colored_console_logger(None, 1), "takes a context and nothing else"),
@@ -213,10 +214,34 @@ def test_resources_of_a_block_get_config_instance_and_log(tmp_path: Any, caplog:
         with pytest.raises(DagsterInvalidConfigError, match=told), build_resources({"address": address}, None, wrong):
             pass
     with (
-        pytest.raises(DagsterInvalidDefinitionError, match="unknown resource 'address'"),
+        pytest.raises(
+            DagsterInvalidInvocationError, match=r"Resource 'c' requires the resource 'address'.*build_resources"
+        ),
         build_resources({"c": client}),
     ):
         pass
+
+
+def test_what_resources_require_is_asked_for_before_one_is_started() -> None:
+    journal = Journal()
+    given = {"a": journal.resource("a"), "b": journal.resource("b", "a"), "top": journal.resource("top", "b", "gone")}
+    told = (
+        r"Resource 'top' requires the resource 'gone', which was not given; give it by build_solid_context\(resources="
+    )
+
+    @solid(required_resource_keys={"top"})
+    def use(context: SolidExecutionContext) -> None:
+        return None
+
+    with pytest.raises(DagsterInvalidInvocationError, match=told), build_solid_context(resources=given) as context:
+        use(context)
+    assert journal.lines == []
+    circle = {"a": journal.resource("a", "b"), "top": journal.resource("top", "a"), "b": journal.resource("b", "top")}
+    with (
+        pytest.raises(DagsterInvalidDefinitionError, match="in a circle: top -> a -> b -> top"),
+        build_solid_context(resources=circle) as context,
+    ):
+        use(context)
 
 
 def test_definitions_of_given_values() -> None:
