@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from core.api import execute_pipeline
+from core.api import checked_pipeline, execute_pipeline
 from core.definitions.mode import ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.solid import SolidDefinition
 from core.errors import DagsterInvariantViolationError
+from core.execution.presets import with_preset
 from core.execution.results import SolidExecutionResult
+from core.execution.spec import RunSpec
 from core.instance import DagsterInstance
 from core.testing.part_of_pipeline import Values, part_of_pipeline
 
@@ -59,6 +61,7 @@ def execute_solids_within_pipeline(
     inputs: Values | None = None,
     run_config: Mapping[str, Any] | None = None,
     mode: str | None = None,
+    preset: str | None = None,
     tags: Mapping[str, Any] | None = None,
     instance: DagsterInstance | None = None,
     raise_on_error: bool = True,
@@ -74,6 +77,7 @@ def execute_solids_within_pipeline(
         inputs: values of inputs, by solid and input; also of those that one of the solids feeds.
         run_config: of the whole pipeline, or of these solids.
         mode: the name of the mode; the pipeline's first by default.
+        preset: as of `execute_pipeline`; of its solid selection nothing counts here.
         tags: of the run, added to those of the pipeline.
         instance: where the run is recorded; one in memory by default.
         raise_on_error: whether what a solid raises is raised; otherwise the results say it.
@@ -87,8 +91,11 @@ def execute_solids_within_pipeline(
         Exception: where `raise_on_error`, what a solid raised.
     """
     names = [solid_names] if isinstance(solid_names, str) else list(solid_names)
-    part, config = part_of_pipeline(pipeline_def, names, inputs or {}, run_config or {})
-    result = execute_pipeline(part, config, mode, tags=tags, instance=instance, raise_on_error=raise_on_error)
+    asked = with_preset(checked_pipeline(pipeline_def), preset, RunSpec(run_config=run_config, mode=mode, tags=tags))
+    part, config = part_of_pipeline(pipeline_def, names, inputs or {}, asked.run_config or {})
+    result = execute_pipeline(
+        part, config, asked.mode, tags=asked.tags, instance=instance, raise_on_error=raise_on_error
+    )
     return {name: result.result_for_solid(name) for name in names}
 
 
@@ -98,6 +105,7 @@ def execute_solid_within_pipeline(
     inputs: Mapping[str, Any] | None = None,
     run_config: Mapping[str, Any] | None = None,
     mode: str | None = None,
+    preset: str | None = None,
     tags: Mapping[str, Any] | None = None,
     instance: DagsterInstance | None = None,
     raise_on_error: bool = True,
@@ -112,6 +120,6 @@ def execute_solid_within_pipeline(
     """
     values = {solid_name: inputs or {}}
     results = execute_solids_within_pipeline(
-        pipeline_def, [solid_name], values, run_config, mode, tags, instance, raise_on_error
+        pipeline_def, [solid_name], values, run_config, mode, preset, tags, instance, raise_on_error
     )
     return results[solid_name]

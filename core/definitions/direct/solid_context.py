@@ -106,6 +106,11 @@ class SolidContextOutsideRun(AbstractComputeExecutionContext):
         return self._solid.name if self._solid is not None else self._absent("step_key")
 
     @property
+    def retry_number(self) -> int:
+        """int: 0; a call is made once."""
+        return 0
+
+    @property
     def solid(self) -> Any:
         self._absent("solid")
 

@@ -14,19 +14,24 @@ from core import (
     DagsterInvalidConfigError,
     DagsterInvariantViolationError,
     DependencyDefinition,
+    HookContext,
     InputDefinition,
     ModeDefinition,
     MultiDependencyDefinition,
     Nothing,
     PipelineDefinition,
+    PresetDefinition,
+    RetryPolicy,
     SolidDefinition,
     SolidExecutionContext,
     SolidInvocation,
     execute_pipeline,
+    execute_solid,
     execute_solid_within_pipeline,
     execute_solids_within_pipeline,
     pipeline,
     solid,
+    success_hook,
     validate_run_config,
 )
 
@@ -183,3 +188,51 @@ def test_a_run_config_is_checked_and_completed(monkeypatch: pytest.MonkeyPatch) 
         validate_run_config(whole, CONFIG, "two")
     with pytest.raises(DagsterInvariantViolationError, match="Expected a pipeline, got a SolidDefinition"):
         validate_run_config(add)  # type: ignore[arg-type]
+
+
+def test_a_preset_gives_mode_config_and_tags() -> None:
+    @solid
+    def tagged(context: SolidExecutionContext, x: int) -> tuple[Any, ...]:
+        return context.get_tag("who"), context.get_tag("why"), context.mode_def.name, x
+
+    config = {"solids": {"tagged": {"inputs": {"x": 3}}, "begin": {"config": {"start": 1}}}}
+    presets = [PresetDefinition("small", config, mode="two", tags={"who": "preset", "why": "preset"})]
+
+    @pipeline(mode_defs=[ModeDefinition("one"), ModeDefinition("two")], preset_defs=presets)
+    def with_presets() -> None:
+        tagged(begin())
+
+    result = execute_solid_within_pipeline(with_presets, "tagged", preset="small", tags={"why": "call"})
+    assert result.output_value() == ("preset", "call", "two", 3)
+    assert execute_solid_within_pipeline(with_presets, "begin", preset="small").output_value() == 1
+    with pytest.raises(DagsterInvariantViolationError, match="unknown preset 'large'"):
+        execute_solids_within_pipeline(with_presets, ["begin"], preset="large")
+
+
+def test_solids_keep_their_hooks_and_retry_policies() -> None:
+    told: list[str] = []
+    attempts: list[int] = []
+
+    @success_hook
+    def tell(context: HookContext) -> None:
+        told.append(context.step_key)
+
+    @solid(retry_policy=RetryPolicy(max_retries=2))
+    def flaky(context: SolidExecutionContext, x: int) -> int:
+        attempts.append(context.retry_number)
+        if len(attempts) < 3:
+            raise ValueError("not yet")
+        return x
+
+    @pipeline
+    def hooked() -> None:
+        flaky.with_hooks({tell})(begin())
+
+    assert execute_solid_within_pipeline(hooked, "flaky", {"x": 1}).output_value() == 1
+    assert (attempts, told) == ([0, 1, 2], ["flaky"])
+    attempts.clear()
+    assert execute_solid(flaky, input_values={"x": 1}).retry_attempts == 2
+    attempts.clear()
+    with pytest.raises(ValueError, match="not yet"):
+        flaky(None, 1)
+    assert attempts == [0], "a call is made once"

@@ -193,7 +193,7 @@ def test_a_context_has_what_does_not_belong_to_a_run(caplog: pytest.LogCaptureFi
     @solid(config_schema={"n": int})
     def look(context: SolidExecutionContext) -> dict[str, Any]:
         context.log.info("looked %s", "twice")
-        names = ("run_id", "step_key", "solid_config", "run_config")
+        names = ("run_id", "step_key", "solid_config", "run_config", "retry_number")
         return {
             **{name: getattr(context, name) for name in names},
             "tags": (context.has_tag("a"), context.get_tag("a")),
@@ -209,6 +209,7 @@ def test_a_context_has_what_does_not_belong_to_a_run(caplog: pytest.LogCaptureFi
         "step_key": "look",
         "solid_config": {"n": 1},
         "run_config": {"solids": {"look": {"config": {"n": 1}}}},
+        "retry_number": 0,
         "tags": (False, None),
         "solid_def": look,
         "instance": instance,
@@ -225,6 +226,11 @@ def test_what_belongs_to_a_run_is_told_to(name: str) -> None:
 
     with pytest.raises(DagsterInvalidPropertyError, match=f"`context.{name}` belongs to a run.*execute_solid"):
         look(None)
+
+
+def test_a_context_has_all_that_one_of_a_run_has() -> None:
+    in_run = {name for name in dir(SolidExecutionContext) if not name.startswith("_")}
+    assert in_run <= set(dir(type(build_solid_context())))
 
 
 def test_an_unknown_attribute_is_told_with_those_there_are() -> None:
