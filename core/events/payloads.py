@@ -8,7 +8,14 @@ import msgspec
 
 from core.errors import DagsterInvariantViolationError
 from core.events.metadata import EventMetadataEntry
-from core.events.user_events import DEFAULT_OUTPUT, AssetKey, AssetMaterialization, ExpectationResult
+from core.events.user_events import (
+    DEFAULT_OUTPUT,
+    AssetKey,
+    AssetMaterialization,
+    ExpectationResult,
+    Failure,
+    TypeCheck,
+)
 from core.serdes import SerializableErrorInfo, from_json, to_json
 from core.usage import Usage
 
@@ -43,6 +50,11 @@ class StepInputData(msgspec.Struct, frozen=True, tag=True):
     type_check_description: str | None = None
     type_check_metadata: tuple[EventMetadataEntry, ...] = ()
 
+    @property
+    def type_check_data(self) -> TypeCheck:
+        """TypeCheck: what the type check answered."""
+        return TypeCheck(self.type_check_success, self.type_check_description)
+
 
 class StepOutputData(msgspec.Struct, frozen=True, tag=True):
     """STEP_OUTPUT: a value was yielded and its type checked."""
@@ -53,6 +65,11 @@ class StepOutputData(msgspec.Struct, frozen=True, tag=True):
     version: str | None = None
     metadata_entries: tuple[EventMetadataEntry, ...] = ()
     type_check_metadata: tuple[EventMetadataEntry, ...] = ()
+
+    @property
+    def type_check_data(self) -> TypeCheck:
+        """TypeCheck: what the type check answered."""
+        return TypeCheck(self.type_check_success, self.type_check_description)
 
     @property
     def output_name(self) -> str:
@@ -126,6 +143,13 @@ class StepFailureData(msgspec.Struct, frozen=True, tag=True):
     usage: Usage = Usage()
     user_failure_description: str | None = None
     metadata_entries: tuple[EventMetadataEntry, ...] = ()
+
+    @property
+    def user_failure_data(self) -> Failure | None:
+        """Failure | None: the Failure that the solid raised, if it said something."""
+        if self.user_failure_description is None and not self.metadata_entries:
+            return None
+        return Failure(self.user_failure_description, list(self.metadata_entries))
 
 
 class StepRetryData(msgspec.Struct, frozen=True, tag=True):

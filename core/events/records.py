@@ -177,6 +177,12 @@ class DagsterEvent(msgspec.Struct, frozen=True):
         data = self.event_specific_data
         return AssetKey(data.asset_path) if isinstance(data, StepMaterializationData) else None
 
+    @property
+    def partition(self) -> str | None:
+        """str | None: the partition of the asset that was made, if it has one."""
+        data = self.event_specific_data
+        return data.partition if isinstance(data, StepMaterializationData) else None
+
     def _data(self, data_type: type[T]) -> T:
         if not isinstance(self.event_specific_data, data_type):
             raise DagsterInvariantViolationError(

@@ -14,6 +14,7 @@ from core import (
     DagsterInvariantViolationError,
     DagsterTypeCheckDidNotPass,
     ExpectationResult,
+    Failure,
     Field,
     InputDefinition,
     ModeDefinition,
@@ -102,6 +103,31 @@ def test_a_failure_is_raised_or_told() -> None:
     assert repr(result) == "<SolidExecutionResult 'fails': failed>"
     with pytest.raises(DagsterInvariantViolationError, match="'fails' has no event STEP_SUCCESS: it failed"):
         result.get_step_success_event()
+
+
+def test_a_failure_tells_what_the_solid_said() -> None:
+    @solid
+    def fails(x: int) -> str:
+        if x:
+            raise Failure("no rows", metadata={"rows": 0})
+        return 1  # type: ignore[return-value]
+
+    data = execute_solid(fails, input_values={"x": 1}, raise_on_error=False).failure_data
+    assert data is not None
+    assert data.error is not None
+    assert data.user_failure_data is not None
+    assert (data.user_failure_data.description, data.error.cls_name) == (
+        "no rows",
+        "DagsterExecutionStepExecutionError",
+    )
+    assert [entry.label for entry in data.user_failure_data.metadata_entries] == ["rows"]
+    mistyped = execute_solid(fails, input_values={"x": 0}, raise_on_error=False)
+    assert mistyped.failure_data is not None
+    assert mistyped.failure_data.user_failure_data is None
+    check = mistyped.get_output_event_for_compute().step_output_data.type_check_data
+    assert (check.success, check.description) == (False, "expected a value of type String, got 1 (int)")
+    given = mistyped.compute_input_event_dict["x"].step_input_data.type_check_data
+    assert (given.success, given.description) == (True, None)
 
 
 @solid(output_defs=[OutputDefinition(int, "one"), OutputDefinition(str, "two", is_required=False)])
