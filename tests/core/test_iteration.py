@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
@@ -214,6 +217,43 @@ def test_an_interrupt_is_raised_and_cancels_the_run(instance: DagsterInstance) -
     with pytest.raises(KeyboardInterrupt):
         list(execute_pipeline_iterator(used, instance=instance))
     assert instance.get_runs()[0].status is PipelineRunStatus.CANCELED
+
+
+CALLER = """
+import sys
+from core import DagsterInstance, execute_pipeline_iterator, lambda_solid, pipeline
+
+@lambda_solid
+def first():
+    return 1
+
+@lambda_solid
+def second(x):
+    print("second", flush=True)
+
+@pipeline
+def called():
+    second(first())
+
+with DagsterInstance.local_temp(sys.argv[1]) as instance:
+    for event in execute_pipeline_iterator(called, instance=instance):
+        if event.is_step_success:
+            print("waits", flush=True)
+            sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_between_events_cancels_the_run(number: signal.Signals, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", CALLER, str(tmp_path / "home")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as caller:
+        assert caller.stdout is not None
+        assert caller.stdout.readline() == "waits\n"
+        caller.send_signal(number)
+        assert caller.stdout.read() == "", "the second step is not executed"
+    assert caller.returncode in (128 + number, -number)
+    with DagsterInstance.local_temp(str(tmp_path / "home")) as instance:
+        assert [run.status for run in instance.get_runs()] == [PipelineRunStatus.CANCELED]
 
 
 def test_what_does_not_fit_is_raised_by_the_call(instance: DagsterInstance) -> None:

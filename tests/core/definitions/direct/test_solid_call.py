@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from core import (
     AssetMaterialization,
+    DagsterError,
     DagsterInstance,
     DagsterInvalidConfigError,
     DagsterInvariantViolationError,
@@ -37,6 +38,7 @@ from core import (
     build_op_context,
     build_solid_context,
     execute_pipeline,
+    execute_solid,
     fs_io_manager,
     lambda_solid,
     pipeline,
@@ -481,6 +483,44 @@ def _outcome(act: Callable[[], Any]) -> tuple[str, Any]:
         return "gave", act()
     except DagsterTypeCheckDidNotPass as error:
         return "refused", error.dagster_type.display_name
+
+
+EVENTS = st.one_of(
+    st.builds(Output, st.one_of(st.integers(0, 3), st.text(max_size=2)), st.sampled_from(["one", "two", "three"])),
+    st.builds(ExpectationResult, st.booleans()),
+    st.just(AssetMaterialization("table")),
+    st.sampled_from([3, None, "text"]),
+)
+
+
+@settings(max_examples=60)
+@given(events=st.lists(EVENTS, max_size=4), is_returned=st.booleans())
+def test_a_call_and_a_run_agree_about_what_may_be_given(events: list[Any], is_returned: bool) -> None:
+    def give(_context: Any, _inputs: Any) -> Any:
+        return next(iter(events), None) if is_returned else iter_of(events)
+
+    outputs = [OutputDefinition(int, "one"), OutputDefinition(str, "two", is_required=False)]
+    definition = SolidDefinition("giving", [], give, outputs)
+
+    def called() -> None:
+        given = definition(None)
+        for _ in given if not is_returned else ():
+            pass
+
+    assert _error_of(called) == _error_of(lambda: execute_solid(definition))
+
+
+def iter_of(events: list[Any]) -> Iterator[Any]:
+    yield from events
+
+
+def _error_of(act: Callable[[], object]) -> tuple[type, str] | None:
+    """What it raised, in words that a call and a run have in common."""
+    try:
+        act()
+    except DagsterError as error:
+        return type(error), str(error).replace("Step 'giving'", "Solid 'giving'").replace("of step", "of solid")
+    return None
 
 
 def test_a_call_needs_no_mode_and_no_run() -> None:
