@@ -98,6 +98,7 @@ class PipelineDefinition:
         """
         changed = copy.copy(self)
         changed.hook_defs = self.hook_defs | hook_set(hook_defs, f"pipeline {self.name!r}")
+        changed.python_origin = None  # there, it is without them
         changed._check_resources()
         return changed
 

@@ -188,7 +188,7 @@ def presets_by_name(
     for preset in preset_defs:
         if not isinstance(preset, PresetDefinition):
             raise DagsterInvalidDefinitionError(
-                f"preset_defs of {described} holds {preset!r}, which is not a PresetDefinition."
+                f"preset_defs of {described} holds a {type(preset).__name__}, which is not a PresetDefinition."
             )
         if preset.name in presets:
             raise DagsterInvalidDefinitionError(f"Two presets of {described} are called {preset.name!r}; rename one.")

@@ -113,14 +113,14 @@ def calculate_delay(attempt_num: int, backoff: Backoff | None, jitter: Jitter | 
     """
     import random  # 3 ms to import; few steps fail
 
-    wait = base_delay
+    wait = delay = float(base_delay)
     if backoff is Backoff.LINEAR:
-        wait = base_delay * min(attempt_num, _MOST_RETRIES)
+        wait = delay * min(attempt_num, _MOST_RETRIES)
     elif backoff is Backoff.EXPONENTIAL:
-        wait = math.ldexp(base_delay, min(attempt_num, _MOST_DOUBLINGS)) - base_delay
-    wait = min(float(wait), LONGEST_WAIT_SECONDS)
+        wait = math.ldexp(delay, min(attempt_num, _MOST_DOUBLINGS)) - delay
+    wait = min(wait, LONGEST_WAIT_SECONDS)
     if jitter is Jitter.FULL:
         wait = random.uniform(0.0, wait)  # noqa: S311  nothing secret
     elif jitter is Jitter.PLUS_MINUS:
-        wait += random.uniform(-base_delay, base_delay)  # noqa: S311  as above
+        wait += random.uniform(-delay, delay)  # noqa: S311  as above
     return min(max(wait, 0.0), LONGEST_WAIT_SECONDS)

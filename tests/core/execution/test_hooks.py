@@ -21,6 +21,7 @@ from core import (
     DagsterUnknownResourceError,
     DependencyDefinition,
     Failure,
+    Field,
     HookContext,
     HookDefinition,
     InputContext,
@@ -52,6 +53,7 @@ from core.definitions.hook import HookExecutionResult
 from core.errors import DagsterTerminatedError, HookExecutionError
 from core.events.payloads import HookErroredData
 from core.events.records import DagsterEvent
+from core.serdes import to_json
 
 
 class Mishap(Exception):
@@ -580,6 +582,22 @@ def test_one_that_raises_changes_nothing_else(kind: str, step_fails: bool, insta
         assert data.error.cls_name == HookExecutionError.__name__
         assert data.error.cause is not None
         assert Path(__file__).name in "".join(data.error.cause.stack)
+
+
+def test_a_secret_in_what_it_raises_is_not_stored(instance: DagsterInstance) -> None:
+    @success_hook(required_resource_keys={"slack"})
+    def tells(context: HookContext) -> None:
+        raise ValueError(f"refused: {context.resources.slack}")
+
+    slack = ResourceDefinition(lambda context: context.resource_config["token"], {"token": Field(str, is_secret=True)})
+    mode = ModeDefinition(resource_defs={"slack": slack})
+    config = {"resources": {"slack": {"config": {"token": "xoxb-12345"}}}}
+    result = execute_pipeline(
+        PipelineDefinition([gives], mode_defs=[mode], hook_defs={tells}), config, instance=instance
+    )
+    stored = to_json(list(instance.all_logs(result.run_id)))
+    assert "refused: **********" in stored
+    assert "xoxb" not in stored
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), DagsterTerminatedError(15)])

@@ -209,7 +209,7 @@ def test_the_run_config_of_a_preset_is_its_own() -> None:
             lambda: built([PresetDefinition("a", mode="defalt")]),
             "Preset 'a' of pipeline 'p': unknown mode 'defalt'; did you mean 'default'? Known: default.",
         ),
-        (lambda: built([{"name": "a"}]), "preset_defs of pipeline 'p' holds {'name': 'a'}, which is not a Preset"),
+        (lambda: built([{"name": "a"}]), "preset_defs of pipeline 'p' holds a dict, which is not a PresetDefinition"),
         (lambda: PresetDefinition(""), "The name of a preset must be a text; it was ''."),
         (lambda: PresetDefinition(None), "The name of a preset must be a text; it was None."),
         (lambda: PresetDefinition("a", "a.yaml"), "run_config of preset 'a' must be a dict; it was a str. From files,"),

@@ -117,6 +117,7 @@ def test_another_process_makes_it_again(name: str, module: Any, tmp_path: Path) 
     assert origin.loadable_target_origin.module_name == module.__name__
     assert made_again(origin, tmp_path) == described(made)
     assert reconstructable(made) is made
+    assert made.with_hooks({module.tells}).python_origin is None, "another process would make it without the hook"
 
 
 def test_another_process_makes_it_of_the_same_arguments(module: Any, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,7 +52,8 @@ class Mishap(Exception):
 
 # ---- the waits ----
 
-DELAYS = st.one_of(st.floats(0, LONGEST_WAIT_SECONDS), st.integers(0, int(LONGEST_WAIT_SECONDS)))
+SECONDS = st.floats(0, LONGEST_WAIT_SECONDS)
+DELAYS = st.one_of(SECONDS, st.integers(0, int(LONGEST_WAIT_SECONDS)), SECONDS.map(Fraction), SECONDS.map(np.float64))
 RETRIES = st.one_of(st.integers(1, 100), st.integers(1, 10**400))
 
 
@@ -61,7 +63,7 @@ def test_any_wait_is_one_that_can_be_waited(
 ) -> None:
     wait = calculate_delay(number, backoff, jitter, delay)
     without_chance = calculate_delay(number, backoff, None, delay)
-    assert isinstance(wait, float)
+    assert type(wait) is float
     assert 0.0 <= wait <= LONGEST_WAIT_SECONDS
     if jitter is Jitter.FULL:
         assert wait <= without_chance
