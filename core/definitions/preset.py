@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from os import PathLike
 from typing import Any
 
 from core.config import own_copy, unknown_name
@@ -59,7 +60,7 @@ class PresetDefinition:
     @staticmethod
     def from_files(
         name: str,
-        config_files: Sequence[AnyPath] | None = None,
+        config_files: Iterable[AnyPath] | None = None,
         solid_selection: Sequence[str] | None = None,
         mode: str | None = None,
         tags: Mapping[str, Any] | None = None,
@@ -80,7 +81,7 @@ class PresetDefinition:
             DagsterInvalidDefinitionError: there is no such file, or no match of a pattern.
             DagsterInvariantViolationError: a file cannot be read, is not YAML, or holds no mapping.
         """
-        given = [config_files] if isinstance(config_files, str) else config_files or ()
+        given = [config_files] if isinstance(config_files, str | PathLike) else list(config_files or ())
         for pattern in given:
             if not files_of(pattern):
                 raise DagsterInvalidDefinitionError(
@@ -95,7 +96,7 @@ class PresetDefinition:
     @staticmethod
     def from_yaml_strings(
         name: str,
-        yaml_strings: Sequence[str] | None = None,
+        yaml_strings: Iterable[str] | None = None,
         solid_selection: Sequence[str] | None = None,
         mode: str | None = None,
         tags: Mapping[str, Any] | None = None,
@@ -114,7 +115,7 @@ class PresetDefinition:
         Raises:
             DagsterInvariantViolationError: a text is not YAML, or holds no mapping.
         """
-        given = [yaml_strings] if isinstance(yaml_strings, str) else yaml_strings or ()
+        given = [yaml_strings] if isinstance(yaml_strings, str) else list(yaml_strings or ())
         with _reading(name):
             run_config = merge_yaml_strings(given)
         return PresetDefinition(name, run_config, solid_selection, mode, tags)
@@ -122,7 +123,7 @@ class PresetDefinition:
     @staticmethod
     def from_pkg_resources(
         name: str,
-        pkg_resource_defs: Sequence[tuple[str, str]] | None = None,
+        pkg_resource_defs: Iterable[tuple[str, str]] | None = None,
         solid_selection: Sequence[str] | None = None,
         mode: str | None = None,
         tags: Mapping[str, Any] | None = None,
@@ -139,12 +140,19 @@ class PresetDefinition:
             tags: as for the class.
 
         Raises:
+            DagsterInvalidDefinitionError: what is given are not pairs.
             DagsterInvariantViolationError: there is no such package or file, it is not YAML, or holds no mapping.
         """
         from importlib.resources import as_file, files  # 8 ms to import
 
         run_config: dict[str, Any] = {}
-        for package, resource in pkg_resource_defs or ():
+        given = list(pkg_resource_defs or ())
+        if not all(isinstance(each, list | tuple) and len(each) == 2 for each in given):
+            raise DagsterInvalidDefinitionError(
+                f"pkg_resource_defs of preset {name!r} are pairs of a package and the name of a file in it, as "
+                '[("my_company.config", "prod.yaml")].'
+            )
+        for package, resource in given:
             with _reading(name, f"{resource!r} of package {package!r}: "), as_file(files(package) / resource) as path:
                 run_config = deep_merge_dicts(run_config, load_yaml_from_path(path))
         return PresetDefinition(name, run_config, solid_selection, mode, tags)

@@ -113,6 +113,7 @@ def calculate_delay(attempt_num: int, backoff: Backoff | None, jitter: Jitter | 
     """
     import random  # 3 ms to import; few steps fail
 
+    dice = random.SystemRandom()  # of its own: code of users may have seeded the other one, the same in each process
     wait = delay = float(base_delay)
     if backoff is Backoff.LINEAR:
         wait = delay * min(attempt_num, _MOST_RETRIES)
@@ -120,7 +121,7 @@ def calculate_delay(attempt_num: int, backoff: Backoff | None, jitter: Jitter | 
         wait = math.ldexp(delay, min(attempt_num, _MOST_DOUBLINGS)) - delay
     wait = min(wait, LONGEST_WAIT_SECONDS)
     if jitter is Jitter.FULL:
-        wait = random.uniform(0.0, wait)  # noqa: S311  nothing secret
+        wait = dice.uniform(0.0, wait)
     elif jitter is Jitter.PLUS_MINUS:
-        wait += random.uniform(-delay, delay)  # noqa: S311  as above
+        wait += dice.uniform(-delay, delay)
     return min(max(wait, 0.0), LONGEST_WAIT_SECONDS)

@@ -80,6 +80,8 @@ def _merged(mappings: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _mapping_of(number: int, text: str) -> dict[str, Any]:
+    if not isinstance(text, str):
+        raise DagsterInvalidConfigError(f"YAML text {number} must be a text, not a {type(text).__name__}.")
     value = load_yaml(text, f"YAML text {number}")
     if value is not None and not isinstance(value, dict):
         raise DagsterInvalidConfigError(f"YAML text {number} must hold a mapping, not a {type(value).__name__}.")

@@ -285,7 +285,10 @@ def test_without_sources_it_is_empty() -> None:
 
 
 def test_one_path_may_stand_for_a_list(folder: Path) -> None:
-    assert PresetDefinition.from_files("a", "more.yaml") == PresetDefinition.from_files("a", ["more.yaml"])
+    from_list = PresetDefinition.from_files("a", ["more.yaml"])
+    assert PresetDefinition.from_files("a", "more.yaml") == PresetDefinition.from_files("a", Path("more.yaml"))
+    assert PresetDefinition.from_files("a", (name for name in ["more.yaml"])) == from_list
+    assert PresetDefinition.from_files("a", "more.yaml") == from_list
     assert PresetDefinition.from_yaml_strings("a", "solids: {}").run_config == {"solids": {}}
 
 
@@ -316,6 +319,16 @@ MISSING = "Preset 'a': there is no file 'none.yaml', and none that matches it as
             lambda: PresetDefinition.from_yaml_strings("a", ["a: 1", "- 1"]),
             DagsterInvariantViolationError,
             "The run config of preset 'a': YAML text 2 must hold a mapping, not a list.",
+        ),
+        (
+            lambda: PresetDefinition.from_yaml_strings("a", [b"a: 1"]),  # type: ignore[list-item]
+            DagsterInvariantViolationError,
+            "The run config of preset 'a': YAML text 1 must be a text, not a bytes.",
+        ),
+        (
+            lambda: PresetDefinition.from_pkg_resources("a", ["base.yaml"]),  # type: ignore[list-item]
+            DagsterInvalidDefinitionError,
+            "pkg_resource_defs of preset 'a' are pairs of a package and the name of a file in it",
         ),
         (
             lambda: PresetDefinition.from_yaml_strings("a", ["a: ["]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import random
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -93,6 +94,17 @@ def test_chance_spreads_waits() -> None:
     around = [calculate_delay(3, Backoff.LINEAR, Jitter.PLUS_MINUS, 10.0) for _ in range(200)]
     assert min(full) < 10.0 < 20.0 < max(full)
     assert 20.0 <= min(around) < 27.0 < 33.0 < max(around) <= 40.0
+
+
+def test_chance_is_not_that_of_the_users_code() -> None:
+    state = random.getstate()
+    waits = []
+    for _ in range(2):
+        random.seed(1)
+        waits.append([calculate_delay(1, None, jitter, 10.0) for jitter in Jitter])
+        assert random.random() == random.Random(1).random()
+    assert waits[0] != waits[1]
+    random.setstate(state)
 
 
 class SimulatedTime:
