@@ -54,7 +54,9 @@ def doctor(
     with clear_failures(chosen.placed if chosen else list):
         targets: dict[str, Callable[[], Target | None]] = {}
         if chosen is not None:
-            found = ModeTargets(chosen.load().get_mode_definition(chosen.mode), chosen.run_config())
+            pipeline = chosen.load()
+            asked = chosen.asked(pipeline)
+            found = ModeTargets(pipeline.get_mode_definition(asked.mode), asked.run_config or {})
             targets |= {name: partial(found.get, name) for name in found.names()}
         if bucket is not None:
             needs = READING if read_only else EVERYTHING

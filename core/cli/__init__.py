@@ -8,5 +8,6 @@ from core.cli.memo import memo
 from core.cli.plan import plan
 from core.cli.run import run
 from core.cli.runs import runs
+from core.cli.value import value
 
-__all__ = ["config", "explain", "instance", "logs", "memo", "plan", "run", "runs"]
+__all__ = ["config", "explain", "instance", "logs", "memo", "plan", "run", "runs", "value"]

@@ -48,17 +48,20 @@ def _with_origin(chosen: ChosenDefinition, **code: str) -> PipelineDefinition:
     return chosen.pipeline.loaded_from(PipelinePythonOrigin(target, chosen.pipeline.name))
 
 
-def load_run_config(files: Sequence[Path], settings: Sequence[str]) -> dict[str, Any]:
+def load_run_config(
+    files: Sequence[Path], settings: Sequence[str], below: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """The run config from YAML files and `a.b.c=value` settings; later ones win, and settings win over files.
 
     Args:
         files: merged in order, mapping by mapping.
         settings: each a path of keys and a YAML value.
+        below: what all of them win over.
 
     Raises:
         DagsterInvalidConfigError: a file is not YAML or not a mapping, or a setting has no "=".
     """
-    config: dict[str, Any] = {}
+    config: dict[str, Any] = dict(below or {})
     for file in files:
         config = deep_merge_dicts(config, read_yaml_mapping(file))
     for setting in settings:

@@ -15,7 +15,7 @@ from core.compute_logs.manager import ComputeIOType
 from core.errors import DagsterStorageError
 from core.instance import DagsterInstance, persistent_instance
 from core.records.pipeline_run import IN_PROGRESS_STATUSES, PipelineRun, PipelineRunsFilter
-from core.views.step_logs import find_attempt
+from core.views.step_logs import find_log
 
 _POLL_SECONDS = 0.5
 _END_POLL_SECONDS, _MAX_END_POLLS = 0.05, 40  # a living process stores its events within milliseconds, so 2 s are ample
@@ -51,6 +51,8 @@ def logs() -> None:
 def show(run_id: str, step_key: str, stderr: bool, follow: bool, raw: bool, attempt: int | None) -> None:
     """Print what a step of a run printed. RUN is the run's id, or the beginning of it.
 
+    Of a step whose value the run found, it is what the run printed that executed it.
+
     On a terminal, colours are shown and other control characters are escaped, since a log may come from anywhere;
     --raw leaves them. Elsewhere every byte is printed as it is.
     """
@@ -59,7 +61,9 @@ def show(run_id: str, step_key: str, stderr: bool, follow: bool, raw: bool, atte
         run = find_run(instance, run_id)
         if follow:
             _wait_for_attempt(instance, run, step_key, attempt or 1)
-        number = find_attempt(instance, run, step_key, attempt)
+        asked, (run, number) = run, find_log(instance, run, step_key, attempt)
+        if run.run_id != asked.run_id:
+            say(f"Run {asked.run_id} found the value of step {step_key!r}; run {run.run_id} executed it.", err=True)
         _print_log(instance, run, step_key, io_type, number, follow, raw)
         while follow and attempt is None and _is_begun_again(instance, run, step_key, number):
             number += 1
@@ -110,7 +114,7 @@ def _wait_for_attempt(instance: DagsterInstance, run: PipelineRun, step_key: str
         events = _step_events(instance, run, step_key)
         if events["LOGS_CAPTURED"] >= attempt:
             return True
-        if not is_going_on or events["STEP_SUCCESS"] or events["STEP_FAILURE"]:
+        if not is_going_on or any(events[each] for each in ("STEP_SUCCESS", "STEP_FAILURE", "STEP_MEMOIZED")):
             return False
         time.sleep(_POLL_SECONDS)
 

@@ -10,14 +10,11 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from core.cli.failures import clear_failures
-from core.cli.options import ChosenPipeline, pipeline_options
+from core.cli.options import ChosenPipeline, pipeline_options, verbose_option
 from core.cli.output.removals import show_removals
 from core.cli.output.values import count_and_size, note_kept, note_unknown_steps, show_values
 from core.cli.quantities import age, size
 from core.execution.memo.managers import memoizable_managers
-from core.execution.prepare import prepare_run
-from core.execution.spec import RunSpec
-from core.executors import in_process_executor
 from core.instance import DagsterInstance, persistent_instance
 from core.retention.wipe import (
     ManagedVersion,
@@ -66,7 +63,8 @@ def _filter_options(command: Callable[..., None]) -> Callable[..., None]:
 @memo.command("list")
 @pipeline_options
 @_filter_options
-def list_values(chosen: ChosenPipeline, steps: Sequence[str], versions: tuple[str, ...]) -> None:
+@verbose_option
+def list_values(chosen: ChosenPipeline, steps: Sequence[str], versions: tuple[str, ...], is_verbose: bool) -> None:
     """List the stored values, and how many runs used each.
 
     Only runs of the instance in $DAGSTER_HOME are counted.
@@ -80,7 +78,9 @@ def list_values(chosen: ChosenPipeline, steps: Sequence[str], versions: tuple[st
     """
     wanted = VersionFilter(steps, versions)
     with clear_failures(chosen.placed), _stored_versions(chosen) as (instance, stored):
-        show_values(report_values(instance, [each.stored for each in stored if wanted.matches(each.stored)]))
+        show_values(
+            report_values(instance, [each.stored for each in stored if wanted.matches(each.stored)]), is_verbose
+        )
         note_unknown_steps(stored, steps)
 
 
@@ -142,9 +142,12 @@ def wipe(
 @contextmanager
 def _stored_versions(chosen: ChosenPipeline) -> Iterator[tuple[DagsterInstance, list[ManagedVersion]]]:
     """The instance, and everything that the pipeline's IO managers have stored; both are usable within the block."""
-    spec = RunSpec(run_config=chosen.run_config(), mode=chosen.mode)
-    prepared = prepare_run(chosen.load(), in_process_executor, spec)
-    with persistent_instance() as instance, memoizable_managers(prepared, instance) as managers:
+    pipeline = chosen.load()
+    asked = chosen.asked(pipeline)
+    with (
+        persistent_instance() as instance,
+        memoizable_managers(pipeline, asked.mode, asked.run_config or {}, instance) as managers,
+    ):
         yield instance, list_versions(managers)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ import msgspec
 from core.cli.loading import load_pipeline, load_pipeline_of_module, load_run_config, place_faults
 from core.config import ConfigFault
 from core.definitions.pipeline import PipelineDefinition
+from core.execution.presets import with_preset
+from core.execution.spec import RunSpec
 
 
 class ChosenPipeline(msgspec.Struct, frozen=True):
@@ -43,9 +45,13 @@ class ChosenPipeline(msgspec.Struct, frozen=True):
             return load_pipeline(self.file, self.attribute)
         return load_pipeline_of_module(self.module or "", self.attribute)
 
-    def run_config(self) -> dict[str, Any]:
+    def run_config(self, below: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The run config without that of the preset; see `load_run_config`."""
-        return load_run_config(self.config_files, self.settings)
+        return load_run_config(self.config_files, self.settings, below)
+
+    def asked(self, pipeline: PipelineDefinition) -> RunSpec:
+        """The run config and the mode with what the preset adds to them; see `with_preset`."""
+        return with_preset(pipeline, self.preset, RunSpec(run_config=self.run_config(), mode=self.mode))
 
     def placed(self, faults: Sequence[ConfigFault]) -> list[ConfigFault]:
         """Faults of the run config with their places; see `place_faults`."""
@@ -133,6 +139,14 @@ def _with_options(command: Callable[..., None], is_required: bool) -> Callable[.
         decorated = option(decorated)
     return decorated
 
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True,
+    help="Print one JSON document, whose keys docs/command-line.md tells; all else goes to stderr.",
+)  # fmt: skip
+verbose_option = click.option(
+    "--verbose", "is_verbose", is_flag=True, help="Show whole versions and ids, and where values are."
+)
 
 refresh_option = click.option(
     "--refresh", multiple=True, metavar="STEP",

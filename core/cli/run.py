@@ -6,13 +6,14 @@ import click
 
 from core.api import execute_pipeline
 from core.cli.failures import clear_failures
-from core.cli.options import ChosenPipeline, pipeline_options, refresh_option
+from core.cli.options import ChosenPipeline, json_option, pipeline_options, refresh_option, verbose_option
 from core.cli.output.progress import show_progress
-from core.cli.output.runs import run_table
-from core.cli.output.terminal import draw, say
-from core.cli.plan import show_plan
+from core.cli.output.runs import run_table, ways_to_look
+from core.cli.output.terminal import draw, json_document, say
+from core.cli.plan import plan_of, show_plan
 from core.instance import DagsterInstance
-from core.views.runs import report_run
+from core.views.documents import document_run
+from core.views.runs import read_run, report_run
 
 
 @click.command()
@@ -23,7 +24,16 @@ from core.views.runs import report_run
 )  # fmt: skip
 @refresh_option
 @click.option("--dry-run", is_flag=True, help="Say what would be executed and why, like `cloudstore plan`.")
-def run(chosen: ChosenPipeline, memoize: bool | None, refresh: tuple[str, ...], dry_run: bool) -> None:
+@json_option
+@verbose_option
+def run(
+    chosen: ChosenPipeline,
+    memoize: bool | None,
+    refresh: tuple[str, ...],
+    dry_run: bool,
+    as_json: bool,
+    is_verbose: bool,
+) -> None:
     """Run a pipeline in this process.
 
     If $DAGSTER_HOME is set, the run is kept in the instance there, for `cloudstore runs` and `cloudstore logs`.
@@ -32,11 +42,12 @@ def run(chosen: ChosenPipeline, memoize: bool | None, refresh: tuple[str, ...], 
     Example:
       cloudstore run -f pipeline.py -a flights --mode s3 -c s3.yaml --set solids.clean.config.months=[1,2]
     """
-    with clear_failures(chosen.placed):
+    with clear_failures(chosen.placed), json_document(as_json) as document:
         pipeline = chosen.load()
         run_config = chosen.run_config()
         if dry_run:
-            show_plan(pipeline, run_config, chosen.mode, chosen.preset, refresh, memoize)
+            planned = plan_of(pipeline, run_config, chosen.mode, chosen.preset, refresh, memoize)
+            document(planned) if as_json else show_plan(planned, is_verbose)
             return
         with DagsterInstance.get() as instance:
             with show_progress(instance, len(pipeline.solids)) as progress:
@@ -52,8 +63,13 @@ def run(chosen: ChosenPipeline, memoize: bool | None, refresh: tuple[str, ...], 
                     on_event=progress.on_event,
                 )
             report = report_run(result.event_list, [solid.name for solid in pipeline.solids])
-            draw(run_table(f"{pipeline.name}, run {result.run_id}", report))
+            if as_json:
+                stored = read_run(instance, result.run_id, [solid.name for solid in pipeline.solids])
+                document(document_run(instance, instance.get_existing_run(result.run_id), stored))
+            else:
+                draw(run_table(f"{pipeline.name}, run {result.run_id}", report))
+            looks = () if result.success or instance.is_ephemeral else ways_to_look(result.run_id, report)
             for hook_error in report.hook_errors:
                 say(hook_error, err=True)
     if not result.success:
-        raise click.ClickException("\n  ".join(report.failures))
+        raise click.ClickException("\n  ".join([*report.failures, *looks]))

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from core.cli.failures import clear_failures
 from core.cli.loading import find_run
+from core.cli.options import json_option, verbose_option
 from core.cli.output.removals import show_removals
 from core.cli.output.runs import run_table, runs_table
-from core.cli.output.terminal import cell, draw, say
+from core.cli.output.terminal import cell, draw, json_document, say
 from core.errors import DagsterInvariantViolationError
 from core.instance import persistent_instance
 from core.instance.stopping import ask_to_stop, wait_until_stopped
 from core.records.pipeline_run import IN_PROGRESS_STATUSES, PipelineRunsFilter, PipelineRunStatus
 from core.records.tags import EVENTS_PRUNED_TAG
+from core.views.documents import RunsDocument, document_run
 from core.views.prices import prices_from
+from core.views.run_summaries import summarize_runs
 from core.views.runs import process_of, read_run
 
 
@@ -26,15 +30,23 @@ from core.views.runs import process_of, read_run
 @click.option(
     "--status", type=click.Choice([status.value for status in PipelineRunStatus]), help="Only runs with this status."
 )
+@json_option
+@verbose_option
 @click.pass_context
-def runs(context: click.Context, limit: int, pipeline: str | None, status: str | None) -> None:
-    """List the runs of the instance in $DAGSTER_HOME, newest first."""
+def runs(
+    context: click.Context, limit: int, pipeline: str | None, status: str | None, as_json: bool, is_verbose: bool
+) -> None:
+    """List the runs of the instance in $DAGSTER_HOME, newest first: how long each took, and what it executes now."""
     if context.invoked_subcommand is not None:
         return
-    with clear_failures(), persistent_instance() as instance:
+    with clear_failures(), json_document(as_json) as document, persistent_instance() as instance:
         statuses = (PipelineRunStatus(status),) if status else None
         records = instance.get_run_records(PipelineRunsFilter(pipeline_name=pipeline, statuses=statuses), limit=limit)
-        draw(runs_table(records) if records else cell("No runs."))
+        summaries = summarize_runs(instance, records, datetime.now(UTC))
+        if as_json:
+            document(RunsDocument(summaries))
+        else:
+            draw(runs_table(summaries, is_verbose) if summaries else cell("No runs."))
 
 
 @runs.command()
@@ -45,15 +57,19 @@ def runs(context: click.Context, limit: int, pipeline: str | None, status: str |
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A YAML file with your prices in dollars: per_1000_writes, per_1000_reads, per_gb_sent, per_gb_received.",
 )
-def show(run_id: str, prices_file: Path | None) -> None:
+@json_option
+def show(run_id: str, prices_file: Path | None, as_json: bool) -> None:
     """Show the steps of a run, with their S3 requests and about what these cost.
 
     RUN is the run's id, or the beginning of it. Without --prices, the prices are those of the setting `prices` in
     dagster.yaml or, if there is none, those of AWS in us-east-1.
     """
-    with clear_failures(), persistent_instance() as instance:
+    with clear_failures(), json_document(as_json) as document, persistent_instance() as instance:
         prices = prices_from(prices_file, instance.settings)
         run = find_run(instance, run_id)
+        if as_json:
+            document(document_run(instance, run, read_run(instance, run.run_id)))
+            return
         title = f"{run.pipeline_name}, run {run.run_id}: {run.status.value}"
         if EVENTS_PRUNED_TAG in run.tags:
             say(f"{title}. Its events were pruned ({run.tags[EVENTS_PRUNED_TAG]}).")

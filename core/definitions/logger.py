@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, ClassVar, overload
 
 import msgspec
@@ -128,6 +128,27 @@ class _CurrentStderr(logging.StreamHandler[Any]):
             os.write(2, f"{self.format(record)}\n".encode(errors="backslashreplace"))
 
 
+class _FailuresShown:
+    """Whether whoever shows a run shows its failures too, so that lines on the console would repeat them."""
+
+    is_on = False
+
+
+@contextmanager
+def showing_failures() -> Iterator[None]:
+    """Within the block, `colored_console_logger` leaves the failures of steps and runs to the caller."""
+    before, _FailuresShown.is_on = _FailuresShown.is_on, True
+    try:
+        yield
+    finally:
+        _FailuresShown.is_on = before
+
+
+def _is_not_shown(record: logging.LogRecord) -> bool:
+    event = getattr(record, DAGSTER_META_KEY, {}).get("dagster_event")
+    return not (_FailuresShown.is_on and event is not None and event.is_failure)
+
+
 class _ColoredFormatter(logging.Formatter):
     _COLORS: ClassVar = {logging.WARNING: "\033[33m", logging.ERROR: "\033[31m", logging.CRITICAL: "\033[31;1m"}
 
@@ -173,7 +194,9 @@ def _logger(config: dict[str, Any], formatter: logging.Formatter) -> logging.Log
 def colored_console_logger(init_context: InitLoggerContext) -> logging.Logger:
     """Lines on stderr, coloured on a terminal where they warn."""
     line_format = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
-    return _logger(init_context.logger_config, _ColoredFormatter(line_format))
+    made = _logger(init_context.logger_config, _ColoredFormatter(line_format))
+    made.addFilter(_is_not_shown)
+    return made
 
 
 @logger(LOGGER_CONFIG)

@@ -29,6 +29,7 @@ from core.definitions.io_manager import IOConfigField, IOManagerDefinition, NoCo
 from core.definitions.mode import CompleteMode, ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.resource import ResourceDefinition
+from core.definitions.resource_config import with_required
 from core.definitions.root_input_manager import RootInputManagerDefinition
 from core.definitions.type_config import OutputsField, input_field, materializes, type_resources
 
@@ -108,7 +109,6 @@ def _choice_of(definitions: Mapping[str, ConfigurableDefinition]) -> Selector:
 
 def _used_resources(pipeline: PipelineDefinition, mode: CompleteMode, has_materializations: bool) -> set[str]:
     """Keys that something requires, directly or through other resources; the config of the rest may be left out."""
-    resources = mode.resource_defs
     waiting = [key for solid in pipeline.solids for key in solid.definition.required_resource_keys]
     waiting += [output.io_manager_key for solid in pipeline.solids for output in solid.definition.output_defs]
     waiting += [key for solid in pipeline.solids for key in solid.root_manager_keys.values()]
@@ -117,13 +117,7 @@ def _used_resources(pipeline: PipelineDefinition, mode: CompleteMode, has_materi
     ]
     waiting += [key for each in mode.intermediate_storage_defs.values() for key in each.required_resource_keys]
     waiting += [key for each in mode.executor_defs.values() for key in each.required_resource_keys]
-    used: set[str] = set()
-    while waiting:
-        key = waiting.pop()
-        if key not in used and key in resources:
-            used.add(key)
-            waiting.extend(resources[key].required_resource_keys)
-    return used
+    return with_required(mode.resource_defs, waiting)
 
 
 _LoadingDefinition = IOManagerDefinition | RootInputManagerDefinition

@@ -89,10 +89,10 @@ class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
         path = self._path(context.upstream_output)
         try:
             with open_regular(path) as stream:
-                if not _matches_digest(stream, self._name(path)):
+                if not matches_digest(stream, self._name(path)):
                     raise DagsterObjectCorruptError(_fault_at(path))
                 with told_where(str(path)):
-                    return read_value(_content(stream))
+                    return read_value(without_digest(stream))
         except FileNotFoundError as error:
             raise DagsterObjectNotFoundError(
                 f"No value at {path}; it was deleted after this run was planned. Run again to compute it."
@@ -159,7 +159,7 @@ class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
     def _is_whole(self, path: Path) -> bool:
         try:
             with open_regular(path) as stream:
-                return _matches_digest(stream, self._name(path))
+                return matches_digest(stream, self._name(path))
         except (FileNotFoundError, DagsterObjectCorruptError):
             return False
 
@@ -186,14 +186,14 @@ def _stamp_of(found: os.stat_result) -> str:
     return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"
 
 
-def _content(stream: IO[bytes]) -> IO[bytes]:
+def without_digest(stream: IO[bytes]) -> IO[bytes]:
     """The content of a file without the digest that ends it; the file has to stay open."""
     size_bytes = stream.seek(0, os.SEEK_END) - _DIGEST_BYTES
     return io.BufferedReader(FileSlice(stream.fileno(), 0, size_bytes), _CHUNK_BYTES)
 
 
-def _matches_digest(stream: IO[bytes], name: bytes) -> bool:
-    """Whether the last bytes are the digest of the content before them and of the value's name.
+def matches_digest(stream: IO[bytes], *names: bytes) -> bool:
+    """Whether the last bytes are the digest of the content before them and of one of the names that the value may have.
 
     Releases up to 0.2 wrote that of the content alone.
     """
@@ -206,7 +206,8 @@ def _matches_digest(stream: IO[bytes], name: bytes) -> bool:
             return False
         hasher.update(chunk)
         left -= len(chunk)
-    return left == 0 and stream.read() in (_bound(hasher.digest(), name), hasher.digest())
+    digest = hasher.digest()
+    return left == 0 and stream.read() in (digest, *(_bound(digest, name) for name in names))
 
 
 @io_manager(config_schema=BASE_DIR_CONFIG, version="1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Literal
@@ -26,6 +27,8 @@ Outcome = Literal[
 NEVER_BEFORE = "no earlier memoized run of this pipeline has a value of this step"
 
 _SHORT = 8  # characters of a version or run id: enough to tell them apart, and commands accept a prefix
+_VERSION_DIGITS = 64
+_LONG = re.compile(rf"\b(?:[0-9a-f]{{{_VERSION_DIGITS}}}|[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})\b")
 _MAX_LISTED = 3
 _RAN: frozenset[Outcome] = frozenset({"executed", "refreshed", "failed", "begun", "would run"})
 
@@ -38,12 +41,26 @@ class Explanation(msgspec.Struct, frozen=True):
         outcome: what happened to it.
         reasons: one phrase each.
         compared_with: id of the earlier run that the reasons compare with; None if they compare with none.
+        addresses: of values, where the reasons name them.
     """
 
     step_key: str
     outcome: Outcome
     reasons: tuple[str, ...]
     compared_with: str | None = None
+    addresses: tuple[str, ...] = ()
+
+    def in_short(self) -> Explanation:
+        """The same for people: 8 digits of each version and run id, and no addresses."""
+        reasons = tuple(_in_short(each, self.addresses) for each in self.reasons)
+        return Explanation(self.step_key, self.outcome, reasons, self.compared_with)
+
+
+def _in_short(reason: str, addresses: tuple[str, ...]) -> str:
+    for address in addresses:
+        for form in (f" or at {address}", f" at {address}", f" ({address})"):
+            reason = reason.replace(form, "")
+    return _LONG.sub(lambda found: found[0][:_SHORT] + ("…" if len(found[0]) == _VERSION_DIGITS else ""), reason)
 
 
 class MemoizedRun:
@@ -120,11 +137,14 @@ def explain_step(step_key: str, now: MemoizedRun, before: MemoizedRun | None = N
         before: the earlier run to compare with if the step `is_to_be_compared`; None if there is none.
     """
     outcome = now.outcome(step_key)
-    if now.is_to_be_compared(step_key):
-        if before is None:
-            return Explanation(step_key, outcome, (NEVER_BEFORE,))
-        return Explanation(step_key, outcome, tuple(_compared(step_key, now, before)), before.run_id)
-    return Explanation(step_key, outcome, tuple(_uncompared(step_key, outcome, now)))
+    if not now.is_to_be_compared(step_key):
+        before, reasons = None, _uncompared(step_key, outcome, now)
+    else:
+        reasons = [NEVER_BEFORE] if before is None else _compared(step_key, now, before)
+    known = [now.data.lost.get(step_key), *now.addresses(step_key).values()]
+    known += before.addresses(step_key).values() if before is not None else ()
+    named = [each for each in dict.fromkeys(known) if each and any(each in reason for reason in reasons)]
+    return Explanation(step_key, outcome, tuple(reasons), before.run_id if before else None, tuple(named))
 
 
 def _uncompared(step_key: str, outcome: Outcome, now: MemoizedRun) -> list[str]:
@@ -163,8 +183,8 @@ def _hits(step_key: str, found: StepMemoizedData, is_one_of_many: bool) -> list[
     return [
         (f"output `{each.handle(step_key).name_in_step}`: " if is_named(each) else "")
         + ("value" if each.is_given else "record that it was not given,")
-        + f" of version {each.version[:_SHORT]}…"
-        + (f" made by run {each.run_id[:_SHORT]}" if each.run_id else "")
+        + f" of version {each.version}"
+        + (f" made by run {each.run_id}" if each.run_id else "")
         + (f" at {each.address}" if each.address else "")
         for each in found.outputs
     ] or ["no step needs its outputs"]
@@ -195,7 +215,7 @@ def _why_not_found(step_key: str, now: MemoizedRun, before: MemoizedRun) -> str:
     addresses = {handle: address for handle, address in then.items() if address}
     for handle, address in addresses.items():
         if here.get(handle) not in (None, address):
-            return f"its value was at {address}, but this run keeps it at {here[handle]}{needed}"
+            return f"this run keeps its value in another place ({here[handle]}) than before ({address}){needed}"
     stored = {handle.output_name for handle in addresses}
     missing = [output for output in now.steps[step_key].outputs if output not in stored]
     if not addresses:

@@ -85,16 +85,22 @@ def report_run(
     )
 
 
-def read_run(instance: DagsterInstance, run_id: str) -> RunReport:
-    """The report of a stored run, from its log."""
+def read_run(instance: DagsterInstance, run_id: str, step_keys: Iterable[str] = ()) -> RunReport:
+    """The report of a stored run, from its log.
+
+    Args:
+        instance: has the run.
+        run_id: the run.
+        step_keys: steps of the run; those of which the log knows nothing were not executed.
+    """
     run = instance.get_run_by_id(run_id)
     is_over = run is None or run.is_finished or was_killed(instance, run_id)
     entries = instance.all_logs(run_id)
     events = [entry.dagster_event for entry in entries if entry.dagster_event]
-    step_keys = [entry.step_key for entry in entries if entry.step_key]
+    known = [entry.step_key for entry in entries if entry.step_key]
     errors = [entry.error_info for entry in entries if entry.error_info is not None]
     tracebacks = [error.traceback for error in errors if error.traceback]
-    return report_run(events, step_keys, tracebacks, steps_not_ended(entries, is_over))
+    return report_run(events, [*known, *step_keys], tracebacks, steps_not_ended(entries, is_over))
 
 
 def was_killed(instance: DagsterInstance, run_id: str) -> bool:

@@ -1,28 +1,73 @@
-"""Which attempt at a step has the log to show."""
+"""Which run, and which attempt at a step, has the log to show."""
 
 from __future__ import annotations
 
 from collections import Counter
+from typing import NamedTuple
 
 from core.errors import DagsterExecutionStepNotFoundError
-from core.events.payloads import StepMemoizedData
+from core.events.event_types import DagsterEventType
 from core.instance import DagsterInstance
 from core.records.pipeline_run import PipelineRun
 from core.records.tags import COMPUTE_LOGS_PRUNED_TAG, EVENTS_PRUNED_TAG
+from core.views.found_outputs import found_outputs
 
 
-def find_attempt(instance: DagsterInstance, run: PipelineRun, step_key: str, attempt: int | None = None) -> int:
-    """The requested attempt at a step, counted from 1, or the last one by default.
+class StepLog(NamedTuple):
+    """Where the log of a step is.
+
+    Attributes:
+        run: the run that executed the step, which is not the one asked for where that found its value.
+        attempt: which attempt at it, from 1.
+    """
+
+    run: PipelineRun
+    attempt: int
+
+
+def find_log(instance: DagsterInstance, run: PipelineRun, step_key: str, attempt: int | None = None) -> StepLog:
+    """The log of the requested attempt at a step, or of the last one by default.
+
+    Of a step that the run did not execute, because its value was stored, it is the log of the run that stored it.
 
     Args:
         instance: has the run.
         run: the run.
         step_key: one of its steps.
-        attempt: the requested attempt.
+        attempt: the requested attempt, counted from 1.
 
     Raises:
         DagsterExecutionStepNotFoundError: there are no logs of it; the message says why.
     """
+    seen: set[str] = set()
+    while True:
+        seen.add(run.run_id)
+        makers = [] if EVENTS_PRUNED_TAG in run.tags else _makers(instance, run, step_key)
+        if not makers:
+            return StepLog(run, _find_attempt(instance, run, step_key, attempt))
+        known = [found for each in makers if each not in seen and (found := instance.get_run_by_id(each)) is not None]
+        if not known:
+            raise DagsterExecutionStepNotFoundError(_why_unknown(run.run_id, step_key, makers), [step_key])
+        run = known[0]
+
+
+def _makers(instance: DagsterInstance, run: PipelineRun, step_key: str) -> list[str]:
+    """The runs that made what a run found of a step; none where it executed the step, or found nothing of it."""
+    found = found_outputs(instance, run, step_key)
+    if not found or _captured_attempts(instance, run.run_id)[step_key]:
+        return []
+    return list(dict.fromkeys(output.run_id for output in found if output.run_id))
+
+
+def _why_unknown(run_id: str, step_key: str, makers: list[str]) -> str:
+    made = " and run ".join(makers)
+    return (
+        f"Step {step_key!r} was memoized in run {run_id}; its outputs are from run {made}, which this instance does "
+        "not have. Its log is in the instance of that run."
+    )
+
+
+def _find_attempt(instance: DagsterInstance, run: PipelineRun, step_key: str, attempt: int | None) -> int:
     if COMPUTE_LOGS_PRUNED_TAG in run.tags:
         pruned = run.tags[COMPUTE_LOGS_PRUNED_TAG]
         raise DagsterExecutionStepNotFoundError(
@@ -53,16 +98,12 @@ def _attempt_without_events(instance: DagsterInstance, run: PipelineRun, step_ke
 
 def _captured_attempts(instance: DagsterInstance, run_id: str) -> Counter[str]:
     """For each step, the number of attempts whose output was captured."""
-    events = (entry.dagster_event for entry in instance.all_logs(run_id))
-    return Counter(
-        each.step_key for each in events if each and each.step_key and each.event_type_value == "LOGS_CAPTURED"
-    )
+    entries = instance.all_logs(run_id, DagsterEventType.LOGS_CAPTURED)
+    return Counter(entry.step_key for entry in entries if entry.step_key)
 
 
 def _why_no_logs(instance: DagsterInstance, run_id: str, step_key: str, attempts: Counter[str]) -> str:
-    for event in (entry.dagster_event for entry in instance.all_logs(run_id)):
-        if event and event.step_key == step_key and isinstance(event.event_specific_data, StepMemoizedData):
-            makers = sorted({output.run_id for output in event.event_specific_data.outputs if output.run_id})
-            made = f"; its outputs are from run {' and run '.join(makers)}" if makers else ""
-            return f"Step {step_key!r} was memoized in run {run_id}{made}."
+    memoized = instance.all_logs(run_id, DagsterEventType.STEP_MEMOIZED)
+    if any(entry.step_key == step_key for entry in memoized):
+        return f"Step {step_key!r} was memoized in run {run_id}, and it is not known which run executed it."
     return f"Run {run_id} has no step {step_key!r}. Steps with logs: {', '.join(sorted(attempts)) or 'none'}."

@@ -80,7 +80,7 @@ class Lab:
         """Step -> outcome and reasons."""
         done = self.command(*arguments, "--json")
         assert done.exit_code == 0, done.output
-        told = [json.loads(line) for line in done.stdout.splitlines()]
+        told = json.loads(done.stdout)["steps"]
         return {each["step_key"]: (each["outcome"], each["reasons"]) for each in told}
 
     def why(self, run_id: str) -> dict[str, list[str]]:
@@ -137,7 +137,10 @@ def test_a_hit_names_version_run_and_address(lab: Lab) -> None:
     said = lab.said(lab.run(lined()))
     assert {outcome for outcome, _reasons in said.values()} == {"hit"}
     [path] = lab.paths("join")
-    assert said["join"][1] == [f"value of version {path.name[:8]}… made by run {first[:8]} at {path}"]
+    assert said["join"][1] == [f"value of version {path.name} made by run {first} at {path}"]
+    shown, whole = (lab.command(lab.run(lined()), *how).stdout.splitlines()[2] for how in ((), ("--verbose",)))
+    assert shown == f"join\thit\tvalue of version {path.name[:8]}… made by run {first[:8]}"
+    assert whole == f"join\thit\t{said['join'][1][0]}"
 
 
 def test_what_changed_is_told_against_the_last_hit(lab: Lab) -> None:
@@ -218,14 +221,16 @@ def test_values_that_are_kept_elsewhere_now_are_told_with_both_places(lab: Lab) 
     [was] = lab.paths("report")
     moved = lab.run(lined(), values=lab.folder / "other")
     here = lab.folder / "other" / was.relative_to(lab.values)
-    assert lab.why(moved)["report"] == [f"its value was at {was}, but this run keeps it at {here}"]
+    assert lab.why(moved)["report"] == [f"this run keeps its value in another place ({here}) than before ({was})"]
+    short = next(line for line in lab.command(moved).stdout.splitlines() if line.startswith("report"))
+    assert short.split("\t")[2] == "this run keeps its value in another place than before"
 
 
 def test_the_same_version_elsewhere_is_no_change_although_the_last_hit_was_of_another(lab: Lab) -> None:
     for config in (1, 1, 2):
         lab.run(lined(), report=config)
     [reason] = lab.why(lab.run(lined(), values=lab.folder / "other", report=2))["report"]
-    assert reason.startswith("its value was at ")
+    assert reason.startswith("this run keeps its value in another place (")
 
 
 def test_what_was_needed_by_nobody_is_compared_with_the_run_before(lab: Lab) -> None:
@@ -234,7 +239,8 @@ def test_what_was_needed_by_nobody_is_compared_with_the_run_before(lab: Lab) -> 
     join.unlink()
     assert lab.said(lab.run(lined()))["join"] == ("hit", ["no step needs its outputs"])
     [reason] = lab.why(lab.run(lined(), values=lab.folder / "other"))["join"]
-    assert reason.startswith(f"its value was at {join}, but this run keeps it at ")
+    assert reason.startswith("this run keeps its value in another place (")
+    assert f") than before ({join})" in reason
 
 
 def test_values_that_are_not_kept_are_needed_each_time(lab: Lab) -> None:
@@ -324,7 +330,7 @@ def test_runs_of_which_nothing_is_known_say_why(lab: Lab) -> None:
         f"Run {plain} is not memoized, so its steps are executed whatever is stored. "
         "`cloudstore run --memoize` skips the steps whose values are stored.\n",
     )
-    assert lab.command(plain, "--json").stdout == ""
+    assert json.loads(lab.command(plain, "--json").stdout)["unexplained"] == done.stdout.strip()
     old = lab.instance.create_run("lined", tags={MEMOIZED_RUN_TAG: "true"})
     assert "has not reached its steps yet" in lab.command(old.run_id).stdout
     lab.instance.report_run_failed(old)

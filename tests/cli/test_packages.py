@@ -119,7 +119,7 @@ def test_however_a_file_is_named_it_is_one_module_with_one_version(project: Proj
         ], way
         again = in_folder(project, folder, "run", *way.split(), "--refresh", "look")  # which loads what `make` stored
         modules |= set(re.findall(r"looked at (\S+)", again.stdout))
-        planned = in_folder(project, folder, "plan", *way.split()).stdout
+        planned = in_folder(project, folder, "plan", "--verbose", *way.split()).stdout
         versions.add(tuple(re.findall(r"versioned_outputs/(\w+)/result/(\w+)", planned)))
     assert len(modules) == 1, modules
     assert len(versions) == 1

@@ -20,12 +20,12 @@ def planned(project: Project, *arguments: str) -> dict[str, tuple[str, list[str]
     """Step -> outcome and reasons."""
     done = project.command(*PLAN, *arguments, "--json")
     assert done.returncode == 0, done.stderr
-    told = [json.loads(line) for line in done.stdout.splitlines()]
+    told = json.loads(done.stdout)["steps"]
     return {each["step_key"]: (each["outcome"], each["reasons"]) for each in told}
 
 
 def explained(project: Project, run_id: str) -> dict[str, tuple[str, list[str]]]:
-    told = [json.loads(line) for line in project.command("explain", run_id, "--json").stdout.splitlines()]
+    told = json.loads(project.command("explain", run_id, "--json").stdout)["steps"]
     return {each["step_key"]: (each["outcome"], each["reasons"]) for each in told}
 
 
@@ -49,7 +49,7 @@ def test_a_plan_says_what_the_run_then_does_and_leaves_nothing_behind(project: P
     before, runs = kept(project), rows(project)
     hits = planned(project)
     assert {outcome for outcome, _reasons in hits.values()} == {"hit"}
-    assert all(f"made by run {first[:8]} at {project.folder}" in reasons[0] for _outcome, reasons in hits.values())
+    assert all(f"made by run {first} at {project.folder}" in reasons[0] for _outcome, reasons in hits.values())
     changed = planned(project, "--set", "solids.clean.config.months=[1, 2, 3]")
     assert changed == {
         "clean": ("would run", ["config `months`: [1, 2] → [1, 2, 3]"]),

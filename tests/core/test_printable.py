@@ -52,4 +52,4 @@ def test_commands_print_by_one_module_only() -> None:
     found = {file.name: printers.findall(file.read_text()) for file in files}
     assert {name for name, calls in found.items() if calls} == {"terminal.py", "progress.py", "dev_server.py"}
     assert found["dev_server.py"] == ["click.echo("]
-    assert found["progress.py"] == ["Text("]  # of lines that are printable already
+    assert set(found["progress.py"]) == {"Text("}  # of lines that are printable already

@@ -30,8 +30,8 @@ def folder(tmp_path: Path) -> Path:
 
 def run(command: str, folder: Path, server: EmbeddedS3Server, bucket: str) -> str:
     """What a shell command of the README prints, with the bucket's name in place of the README's."""
-    command = command.replace("my-bucket", bucket).replace("cloudstore run", f"{CLOUDSTORE} run")
-    environment = {**os.environ, **server.environment()}
+    command = re.sub(r"cloudstore (run|plan) ", rf"{CLOUDSTORE} \1 ", command.replace("my-bucket", bucket))
+    environment = {**os.environ, **server.environment(), "HOME": str(folder)}
     environment.pop("DAGSTER_HOME", None)
     shell = ["bash", "-ec", command]
     result = subprocess.run(shell, cwd=folder, env=environment, capture_output=True, text=True, check=False)
@@ -50,6 +50,8 @@ def test_the_example_runs_and_is_memoized(folder: Path, s3_server: EmbeddedS3Ser
     assert outcomes(run(command, folder, s3_server, bucket)) == {"fetch_prices": "memoized", "smooth": "memoized"}
     changed = command.replace("window=5", "window=7")
     assert changed != command
+    why = run(changed.replace("cloudstore run", "cloudstore plan"), folder, s3_server, bucket)
+    assert re.search(r"^smooth\twould run\tconfig `window`: 5 → 7\t", why, re.MULTILINE), why
     assert outcomes(run(changed, folder, s3_server, bucket)) == {"fetch_prices": "memoized", "smooth": "executed"}
 
 
@@ -63,11 +65,10 @@ def test_the_yaml_gives_the_same_config(folder: Path, s3_server: EmbeddedS3Serve
 
 
 def test_dagster_yaml_sends_logs_to_the_bucket(folder: Path, s3_server: EmbeddedS3Server, bucket: str) -> None:
-    home = folder / "home"
+    home = folder / "cloudstore"
     home.mkdir()
     (home / "dagster.yaml").write_text(fenced("yaml", "S3ComputeLogManager").replace("my-bucket", bucket), "utf-8")
-    command = f"export DAGSTER_HOME={home}; " + fenced("sh", "cloudstore run -f prices.py")
-    run(command, folder, s3_server, bucket)
+    run(fenced("sh", "cloudstore run -f prices.py"), folder, s3_server, bucket)
     listed = s3_server.client().list_objects_v2(Bucket=bucket, Prefix="teams/logs/")["Contents"]
     (key,) = [item["Key"] for item in listed if item["Key"].endswith("/fetch_prices.out")]
     assert s3_server.client().get_object(Bucket=bucket, Key=key)["Body"].read() == b"fetching 30 days\n"

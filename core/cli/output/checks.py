@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.cli.checks import Check
+from core.cli.output.grid import Column
 from core.cli.output.terminal import cell, draw, is_terminal, say_fields, table
 
 _STYLES = {"ok": "green", "missing": "bold red", "not tried": "yellow"}
@@ -16,7 +17,7 @@ def show_checks(checks: Sequence[Check]) -> None:
         for check in checks:
             say_fields((check.state, check.part, check.what, check.detail))
         return
-    drawn = table([(name, {"overflow": "fold"}) for name in ("part", "what", "state", "found, or how to fix it")])
+    drawn = table([Column("part"), Column("what"), Column("state"), Column("found, or how to fix it", is_prose=True)])
     part = ""
     for check in checks:
         if check.part != part:

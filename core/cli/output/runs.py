@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 
-from rich.table import Table
-
+from core.cli.output.grid import Column, Grid
 from core.cli.output.terminal import cell, table
 from core.cli.output.text import SHORT_ID, dollars, human_bytes
-from core.printable import printable
-from core.records.pipeline_run import PipelineRunStatus, RunRecord
+from core.records.pipeline_run import PipelineRunStatus
 from core.usage import Usage
 from core.views.prices import Prices
+from core.views.run_summaries import RunSummary
 from core.views.runs import RunReport
 from core.views.steps import StepReport
 
-_TERMINAL_COLUMNS = 80
 _STATUS_STYLES = {PipelineRunStatus.SUCCESS: "green", PipelineRunStatus.FAILURE: "red"}
 _OUTCOME_STYLES = {
     "executed": "green",
@@ -27,35 +26,42 @@ _OUTCOME_STYLES = {
 _TIME = "%Y-%m-%d %H:%M:%S"
 
 
-def runs_table(records: Iterable[RunRecord]) -> Table:
+def runs_table(summaries: Iterable[RunSummary], is_verbose: bool = False) -> Grid:
     """A row for each run."""
-    drawn = table([(name, {"no_wrap": True}) for name in ("run", "pipeline", "mode", "status", "started")])
-    for record in records:
-        run = record.pipeline_run
-        status = cell(run.status.value, style=_STATUS_STYLES.get(run.status, "yellow"))
-        started = record.create_timestamp.astimezone().strftime(_TIME)
-        drawn.add_row(cell(run.run_id[:SHORT_ID]), cell(run.pipeline_name), cell(run.mode), status, cell(started))
+    drawn = table(
+        [
+            Column("run"), Column("pipeline"), Column("mode", rank=6), Column("status"), Column("running", rank=1),
+            Column("seconds", is_number=True, rank=2), Column("executed", is_number=True, rank=3),
+            Column("memoized", is_number=True, rank=4), Column("started", rank=5),
+        ]
+    )  # fmt: skip
+    for run in summaries:
+        status = f"{run.status.value} (killed)" if run.is_killed else run.status.value
+        drawn.add_row(
+            cell(run.run_id if is_verbose else run.run_id[:SHORT_ID]),
+            cell(run.pipeline_name),
+            cell(run.mode),
+            cell(status, style=_STATUS_STYLES.get(run.status, "yellow")),
+            cell(*run.running_steps),
+            _seconds(run.duration_seconds),
+            _count(run.executed_count),
+            _count(run.memoized_count),
+            (run.started_at or run.created_at).astimezone().strftime(_TIME),
+        )
     return drawn
 
 
-def run_table(title: str, report: RunReport, prices: Prices | None = None) -> Table:
+def run_table(title: str, report: RunReport, prices: Prices | None = None) -> Grid:
     """A row for each step of a run, and its totals: outcome, seconds, requests to remote storage, bytes, dollars.
 
     Args:
-        title: shown above the table.
+        title: shown above it.
         report: of the run.
         prices: for the estimate in dollars, which is left out without them.
     """
-    # Folded where they do not fit, in 80 columns too: a key or an amount that is cut says nothing.
-    remote = ("S3 requests", "S3 seconds", "sent", "received") if report.uses_remote_storage else ()
-    numbers = [(name, {"justify": "right", "overflow": "fold"}) for name in ("seconds", *remote)]
-    about = [("about", {"justify": "right", "no_wrap": True})] if prices and report.uses_remote_storage else []
-    # As wide as its title, which would be broken otherwise.
-    drawn = table(
-        [("step", {"overflow": "fold"}), ("outcome", {"no_wrap": True}), *numbers, *about],
-        title,
-        min_width=min(len(printable(title)), _TERMINAL_COLUMNS),
-    )
+    remote = (("S3 requests", 2), ("S3 seconds", 5), ("sent", 3), ("received", 4), ("about", 1))
+    numbers = [Column(name, is_number=True, rank=rank) for name, rank in (("seconds", 1), *remote)]
+    drawn = table([Column("step"), Column("outcome"), *numbers], title)
     for step in report.steps:
         outcome = cell(_outcome(step), style=_OUTCOME_STYLES.get(step.outcome, "yellow"))
         drawn.add_row(cell(step.step_key), outcome, _seconds(step.seconds), *_usage_cells(step.usage, prices))
@@ -85,3 +91,14 @@ def _usage_cells(usage: Usage, prices: Prices | None) -> list[str]:
 
 def _seconds(seconds: float | None) -> str:
     return "" if seconds is None else f"{seconds:.2f}"
+
+
+def _count(count: int | None) -> str:
+    return "" if count is None else str(count)
+
+
+def ways_to_look(run_id: str, report: RunReport) -> list[str]:
+    """The commands that tell more of a run that failed, one a line."""
+    failed = [step.step_key for step in report.steps if step.outcome == "failed"]
+    logs = [f"cloudstore logs {run_id} {shlex.quote(key)}" for key in failed[:1]]
+    return ["To look further:", *(f"  {command}" for command in [*logs, f"cloudstore runs show {run_id}"])]

@@ -6,15 +6,18 @@ Other modules hand over plain text, cells and records; none of them prints by it
 from __future__ import annotations
 
 import io
+import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import click
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from core.cli.output.grid import Column, Grid
 from core.printable import PrintableOutput, printable, printable_lines
 from core.serdes import to_json
 
@@ -23,6 +26,7 @@ __all__ = [
     "cell",
     "draw",
     "is_terminal",
+    "json_document",
     "say",
     "say_fields",
     "say_json",
@@ -59,6 +63,41 @@ def say_json(record: object) -> None:
     click.echo(text)
 
 
+@contextmanager
+def json_document(as_json: bool) -> Iterator[Callable[[object], None]]:
+    """Within the block, what is printed goes to stderr, whoever prints it: the user's code and its children too.
+
+    Args:
+        as_json: False to change nothing.
+
+    Yields:
+        What takes the one record that is printed to stdout, as a document of JSON, when the block ends well.
+    """
+    documents: list[object] = []
+    with _stdout_to_stderr() if as_json else nullcontext():
+        yield documents.append
+    if as_json:
+        for document in documents:
+            say_json(document)
+
+
+@contextmanager
+def _stdout_to_stderr() -> Iterator[None]:
+    sys.stdout.flush()
+    try:
+        ours = os.dup(1)
+        os.dup2(2, 1)
+    except OSError:  # one of them is closed, so there is nothing to keep apart
+        yield
+        return
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(ours, 1)
+        os.close(ours)
+
+
 def _can_print(text: str) -> bool:
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
@@ -77,24 +116,59 @@ def cell(*lines: str, style: str = "") -> Text:
     return Text("\n".join(map(printable, lines)), style)
 
 
-def table(columns: Sequence[tuple[str, dict[str, Any]]], title: str | None = None, **options: Any) -> Table:
+class _Table(Grid):
+    """A grid that rich can print. Where names do not fit, it has no frame: only the terminal breaks them."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        if self.title is not None:
+            yield _whole(self.title)
+        shown = self.shown(options.max_width)
+        yield from [self._framed(shown)] if self.width(shown) <= options.max_width else self._lines(shown)
+
+    def _framed(self, shown: Sequence[int]) -> Table:
+        framed = Table()
+        for column in (self.columns[at] for at in shown):
+            justify: Any = "right" if column.is_number else "left"
+            framed.add_column(column.name, justify=justify, no_wrap=not column.is_prose, overflow="fold")
+        for number, cells, style in self.rows_of(shown):
+            framed.add_row(*map(_text, cells), style=style, end_section=number in self.sections)
+        return framed
+
+    def _lines(self, shown: Sequence[int]) -> Iterator[Text]:
+        is_prose = [self.columns[at].is_prose for at in shown]
+        for _, cells, style in self.rows_of(shown):
+            texts = [(of, _text(each)) for of, each in zip(is_prose, cells, strict=True) if str(each)]
+            yield _whole(Text("  ", style).join(each for of, each in texts if not of))
+            yield from (_whole(Text("  ").append(line)) for of, each in texts if of for line in each.split())
+
+
+def table(columns: Sequence[Column], title: str | None = None) -> Grid:
     """A table without rows.
 
     Args:
-        columns: the header of each, which is ours, and what rich is told about it.
+        columns: what it has.
         title: shown above it, in full.
-        options: of the table.
     """
-    shown = None if title is None else Text(printable(title), "bold")
-    made = Table(title=shown, title_justify="left", **options)
-    for name, about in columns:
-        made.add_column(name, **about)
-    return made
+    return _Table(columns, None if title is None else cell(title, style="bold"))
 
 
-def draw(drawn: Table | Text) -> None:
-    """Prints a table, or text with styles that `cell` made."""
-    Console().print(drawn)
+def draw(drawn: Grid | Text) -> None:
+    """Prints a table, or text with styles that `cell` made. Only a terminal has a width."""
+    if isinstance(drawn, Text):
+        Console().print(drawn, soft_wrap=True)
+    else:
+        width = None if is_terminal() else drawn.width(drawn.shown(None), is_whole=True)
+        Console(width=width).print(drawn, crop=False)
+
+
+def _whole(text: Text) -> Text:
+    """A text of which each line stays one, as wide as it is."""
+    text.no_wrap, text.overflow = True, "ignore"
+    return text
+
+
+def _text(given: Text | str) -> Text:
+    return given if isinstance(given, Text) else Text(given)
 
 
 def say_output(chunks: Iterable[str], raw: bool) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rich.table import Table
-
+from core.cli.output.grid import Column, Grid
 from core.cli.output.terminal import cell, draw, is_terminal, say, say_json, table
 from core.cli.output.text import SHORT_ID, human_bytes
 from core.printable import printable
@@ -21,11 +20,16 @@ _REASONS = {
 }
 
 
-def show_values(values: Sequence[ValueReport]) -> None:
-    """Prints a table on a terminal; elsewhere one JSON object per line, and the total to stderr."""
+def show_values(values: Sequence[ValueReport], is_verbose: bool = False) -> None:
+    """Prints a table on a terminal; elsewhere one JSON object per line, and the total to stderr.
+
+    Args:
+        values: the values.
+        is_verbose: whether the table has whole versions, and addresses.
+    """
     on_terminal = is_terminal()
     if on_terminal and values:
-        draw(_table(values))
+        draw(_table(values, is_verbose))
     elif not on_terminal:
         for value in values:
             say_json(value)
@@ -59,13 +63,21 @@ def _values(count: int) -> str:
     return "1 value" if count == 1 else f"{count} values"
 
 
-def _table(values: Sequence[ValueReport]) -> Table:
-    whole, right = {"no_wrap": True}, {"no_wrap": True, "justify": "right"}
-    names = [(name, {"overflow": "fold"}) for name in ("step", "output")]
-    drawn = table([*names, ("version", whole), ("size", right), ("stored", whole), ("runs", right)])
+def _table(values: Sequence[ValueReport], is_verbose: bool) -> Grid:
+    numbers = Column("size", is_number=True, rank=1), Column("runs", is_number=True, rank=2)
+    columns = [
+        Column("step"),
+        Column("output"),
+        Column("version", rank=4),
+        numbers[0],
+        Column("stored", rank=3),
+        numbers[1],
+    ]
+    drawn = table([*columns, Column("address")] if is_verbose else columns)
     for value in values:
         output = value.output_name if value.mapping_key is None else f"{value.output_name}[{value.mapping_key}]"
         stored_at = value.stored_at.astimezone().strftime("%Y-%m-%d %H:%M")
-        cells = value.version[:SHORT_ID], human_bytes(value.size_bytes), stored_at, str(value.used_by_runs)
-        drawn.add_row(cell(value.step_key), cell(output), *map(cell, cells))
+        version = value.version if is_verbose else value.version[:SHORT_ID]
+        cells = version, human_bytes(value.size_bytes), stored_at, str(value.used_by_runs), value.address
+        drawn.add_row(cell(value.step_key), cell(output), *map(cell, cells[: len(drawn.columns) - 2]))
     return drawn

@@ -62,11 +62,19 @@ def read_value(stream: IO[bytes]) -> Any:
     Raises:
         DagsterInvariantViolationError: this process knows no codec of the name that the file says.
     """
+    return codec_named(read_codec_name(stream)).decode(stream)
+
+
+def read_codec_name(stream: IO[bytes]) -> str:
+    """The name of the codec by which a file was written; the stream is then where its content begins.
+
+    Args:
+        stream: at its beginning; it must be seekable.
+    """
     if stream.read(len(_HEAD)) != _HEAD:
         stream.seek(0)
-        return codec_named(PickleCodec.name).decode(stream)
-    name = stream.readline(_LONGEST_NAME + 1)
-    return codec_named(name.removesuffix(b"\n").decode("ascii", "replace")).decode(stream)
+        return PickleCodec.name
+    return stream.readline(_LONGEST_NAME + 1).removesuffix(b"\n").decode("ascii", "replace")
 
 
 def _of_output(context: OutputContext, error: Exception) -> str:

@@ -8,9 +8,6 @@ import pytest
 
 from core import DagsterInstance, ModeDefinition, execute_pipeline, pipeline, solid, versioned_filesystem_io_manager
 from core.execution.memo.managers import memoizable_managers
-from core.execution.prepare import prepare_run
-from core.execution.spec import RunSpec
-from core.executors import in_process_executor
 from core.retention.wipe import list_versions
 from core.views.values import ValueReport, report_values
 
@@ -30,8 +27,7 @@ def config(value: int) -> dict[str, object]:
 
 
 def reports(instance: DagsterInstance) -> list[ValueReport]:
-    prepared = prepare_run(numbers, in_process_executor, RunSpec(run_config=config(1)))
-    with memoizable_managers(prepared, instance) as managers:
+    with memoizable_managers(numbers, None, {}, instance) as managers:
         return report_values(instance, [each.stored for each in list_versions(managers)])
 
 

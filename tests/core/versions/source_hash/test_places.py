@@ -78,7 +78,7 @@ def test_the_same_in_every_process_and_folder_however_it_is_run(tmp_path: Path) 
     shutil.copytree(folder, other)
     (other / "pipeline.py").write_text((other / "pipeline.py").read_text() + ASK)
     (other / "by_file.py").write_text(
-        "from pathlib import Path\nfrom core.cli.loading import _load_module\n_load_module(Path('pipeline.py'))\n"
+        "from pathlib import Path\nfrom core.cli.modules import load_file\nload_file(Path('pipeline.py'))\n"
     )
     answers = [
         ask(folder, "by_import.py", seed="1"),
