@@ -12,7 +12,7 @@ from cloudstore.client.connections import connect_anew_in_forked_children
 from cloudstore.client.counting import count_requests
 from cloudstore.client.object_options import add_object_options
 from cloudstore.client.options import S3_OPTIONS
-from cloudstore.client.refusals import refuse_line_breaks, refuse_user_in
+from cloudstore.client.refusals import refuse_endpoint, refuse_line_breaks, refuse_settings, tell_of_credentials
 from cloudstore.client.role import assume_role
 from cloudstore.client.tuning import read_times_quickly, send_small_bodies_at_once
 from cloudstore.client.upload_journal import journal_uploads
@@ -42,7 +42,8 @@ def make_client(
             does.
 
     Raises:
-        DagsterInvalidConfigError: an option has a wrong value, or one that does not go with another's.
+        DagsterInvalidConfigError: an option has a wrong value, or one that does not go with another's; or the
+            environment or the profile has.
         DagsterResourceUnavailableError: a profile, certificate file, credential, or the region that a role needs is
             missing.
     """
@@ -59,6 +60,7 @@ def make_client(
         session.register_component("data_loader", loader)
         read_times_quickly(session)
         refuse_line_breaks(session)
+        refuse_settings(session)
         keys = {name: given[name] for name in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")}
         verify, config = _trusted(given), _config(given, session)
         if given["role_arn"] is not None:
@@ -73,7 +75,8 @@ def make_client(
             config=config,
             **keys,
         )
-    refuse_user_in(client.meta.endpoint_url)
+    refuse_endpoint(client.meta.endpoint_url)
+    tell_of_credentials(client)
     connect_anew_in_forked_children(client)
     send_small_bodies_at_once(client)
     add_object_options(client, given)

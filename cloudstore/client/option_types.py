@@ -34,7 +34,11 @@ def whole_number(most: int) -> Checked:
     return Checked(IntSource, f"a whole number from 1 to {most}", lambda number: 1 <= number <= most)
 
 
-def _is_endpoint(url: str) -> bool:
+ENDPOINT_WANTED = "an http:// or https:// URL with a host and without a user, ? or #"
+
+
+def is_endpoint(url: str) -> bool:
+    """Whether a URL can be that of a store."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
@@ -97,8 +101,8 @@ SECONDS = Checked(
 )
 ENDPOINT = Checked(
     StringSource,
-    "an http:// or https:// URL with a host and without a user, ? or #",
-    _is_endpoint,
+    ENDPOINT_WANTED,
+    is_endpoint,
     is_shown=False,  # people do write passwords into URLs
 )
 NAME = text("text that is not empty", r"[\s\S]+")

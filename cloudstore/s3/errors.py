@@ -21,6 +21,7 @@ from core.errors import (
     DagsterObjectStoreError,
     DagsterResourceUnavailableError,
 )
+from core.printable import printable
 
 _MISSING_CODES = {"NoSuchKey", "NoSuchVersion", "NotFound", "404"}
 _CREDENTIAL_ADVICE = {
@@ -123,7 +124,7 @@ def _from_answer(response: Any, action: str, bucket: str, where: str) -> Dagster
     """The error for an answer that is not a success. `response` is what `ClientError.response` holds."""
     code, status = code_of(response), response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     # None for an empty element, and a mapping for one with elements in it.
-    said = f"{code}: {_without_secrets(str(response.get('Error', {}).get('Message') or ''))}".removesuffix(": ")
+    said = _said(f"{code}: {response.get('Error', {}).get('Message') or ''}".removesuffix(": "))
     if code == "NoSuchBucket":
         return DagsterObjectNotFoundError(
             f"The bucket {bucket!r} does not exist ({action} on {where}). Correct its name, or create it: "
@@ -169,7 +170,7 @@ def _refused_action(action: str, said: str) -> str:
 
 def _from_failure(error: Exception, action: str, where: str) -> DagsterObjectStoreError:
     """The error for a request without a complete answer."""
-    name, said = type(error).__name__, _without_secrets(str(error))
+    name, said = type(error).__name__, _said(error)
     if name in _NO_CREDENTIALS:
         return DagsterObjectAccessError(
             f"There are no usable credentials for {action} on {where} ({name}: {said}). Set aws_access_key_id and "
@@ -204,8 +205,10 @@ def code_of(answer: Any) -> str:
     return str(answer.get("Error", {}).get("Code") or "")
 
 
-def _without_secrets(text: str) -> str:
-    return _URL_SECRETS.sub(lambda match: f"{match[1] or ''}***", text)
+def _said(told: object) -> str:
+    """What a store or botocore says, which may quote what others wrote, as a line without secrets."""
+    text = _URL_SECRETS.sub(lambda match: f"{match[1] or ''}***", str(told))
+    return printable(text).removesuffix(".")
 
 
 @contextmanager
@@ -213,17 +216,21 @@ def unusable_options() -> Iterator[None]:
     """Translates what is raised while a client is made, when its options do not allow that.
 
     Raises:
-        DagsterResourceUnavailableError: a profile or one of a pair of credentials is missing.
+        DagsterResourceUnavailableError: a profile, what it names, or one of a pair of credentials is missing.
         DagsterInvalidConfigError: an option has a value that botocore refuses.
     """
     from botocore.exceptions import BotoCoreError  # lazy, as in translated
 
     try:
         yield
-    except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint_url that is not a URL
-        if type(error).__name__ in _NO_CREDENTIALS:
-            raise DagsterResourceUnavailableError(f"The S3 client's credentials are missing: {error}") from error
+    # ValueError: an endpoint_url that is not a URL. OSError: a file or a program that the profile names is not there.
+    except (BotoCoreError, ValueError, OSError) as error:
+        if type(error).__name__ in _NO_CREDENTIALS or isinstance(error, OSError):
+            raise DagsterResourceUnavailableError(
+                f"The S3 client's credentials are missing: {_said(error)}. Check what the environment and the profile "
+                "say of them."
+            ) from error
         hint = " An endpoint_url begins with http:// or https://." if "endpoint" in str(error).lower() else ""
         raise DagsterInvalidConfigError(
-            f"No S3 client can be made with these options: {_without_secrets(str(error))}.{hint}"
+            f"No S3 client can be made with these options: {_said(error)}.{hint}"
         ) from error

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +17,12 @@ from cloudstore import transfer
 from cloudstore.client import S3_OPTIONS, make_client
 from cloudstore.client.tuning import parse_time
 from core.config import resolve_config
-from core.errors import DagsterInvalidConfigError, DagsterObjectNotFoundError, DagsterResourceUnavailableError
+from core.errors import (
+    DagsterInvalidConfigError,
+    DagsterObjectAccessError,
+    DagsterObjectNotFoundError,
+    DagsterResourceUnavailableError,
+)
 from core.usage import Usage
 
 LOCAL = {"endpoint_url": "http://127.0.0.1:9", "aws_access_key_id": "id", "aws_secret_access_key": "secret"}
@@ -101,6 +107,75 @@ def test_unusable_options_are_named(options: dict[str, Any], error: type[Excepti
     with pytest.raises(error, match=message) as caught:
         make_client(options)
     assert "hunter2" not in str(caught.value)
+
+
+ENDPOINTS = [
+    "ftp://host",
+    "http://host?x=1",
+    "http://host:99999",
+    "http://host:abc",
+    "http://user:hunter2@host",
+    "http://",
+]
+FILES = {
+    "s3 = path": "profile's s3 in the AWS configuration file .* must be a block of indented lines",
+    "credential_process = /no/such/program": "credentials are missing: .*/no/such/program'. Check what the environment",
+    "role_arn = arn:aws:iam::123456789012:role/x": "credentials are missing: .* source_profile or credential_source",
+}
+
+
+@pytest.fixture
+def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Writes the AWS configuration file's default profile."""
+    path = tmp_path / "aws-config"
+    for name, value in {"CONFIG_FILE": str(path), "SHARED_CREDENTIALS_FILE": str(path), "REGION": "eu-west-1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    return lambda text: [path.write_text(f"[default]\n{text}\n"), None][1]
+
+
+@pytest.mark.parametrize("url", ENDPOINTS)
+@pytest.mark.parametrize("place", ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "profile"])
+def test_an_endpoint_is_checked_wherever_it_is_from(
+    url: str, place: str, profile: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile(f"endpoint_url = {url}")
+    if place != "profile":
+        monkeypatch.setenv(place, url)
+    with pytest.raises(DagsterInvalidConfigError, match="endpoint") as caught:
+        make_client({})
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "said"), FILES.items(), ids=FILES)
+def test_what_a_profile_names_is_there_or_named(text: str, said: str, profile: Callable[[str], None]) -> None:
+    profile(text)
+    with pytest.raises((DagsterInvalidConfigError, DagsterResourceUnavailableError), match=said):
+        make_client({})
+
+
+def test_a_profile_that_is_not_there_is_named_in_one_line(
+    profile: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile("")
+    monkeypatch.setenv("AWS_PROFILE", "\x1b[31m\nx")
+    with pytest.raises(
+        DagsterResourceUnavailableError, match=re.escape(r"profile (\x1b[31m\nx) could not be found. Check")
+    ):
+        make_client({})
+
+
+def test_credentials_that_cannot_be_fetched_refuse_the_request(
+    profile: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile("")
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/x")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/no/such/token")
+    client = make_client({"endpoint_url": "http://127.0.0.1:9"})
+    with pytest.raises(DagsterObjectAccessError, match=r"There are no usable credentials .*'/no/such/token'"):
+        transfer.put_bytes(client, "bucket", "key", b"")
 
 
 def _use(store: Any, act: Callable[[], object]) -> Usage:
