@@ -112,7 +112,7 @@ def translated(error: BaseException, action: str, bucket: str, key: str | None) 
     from botocore.exceptions import BotoCoreError, ClientError
 
     error = getattr(error, "backend_error", error)  # where smart_open keeps what botocore raised
-    where = s3_url(bucket, key or "")
+    where = printable(s3_url(bucket, key or ""))
     if isinstance(error, ClientError):
         return _from_answer(error.response, action, bucket, where)
     if isinstance(error, BotoCoreError | urllib3.exceptions.HTTPError):

@@ -14,7 +14,6 @@ from cloudstore.values.place import Place, bare_stamp, stamp_of
 from core.disk.hashing import HashingWriter
 from core.disk.spool import Spool
 from core.errors import (
-    DagsterInvariantViolationError,
     DagsterObjectCorruptError,
     DagsterObjectNotFoundError,
     DagsterObjectStoreError,
@@ -86,8 +85,7 @@ def load(place: Place, known: str | None = None) -> Any:
     Raises:
         S3UntrustedValueError: values are signed, and it is not, or not for this key.
         DagsterObjectCorruptError: its content is not what was stored.
-        DagsterInvariantViolationError: this process knows no codec of its name.
-        DagsterObjectNotLoadableError: no value can be made of its content.
+        DagsterObjectNotLoadableError: no value can be made of its content, or this process knows no codec of its name.
         DagsterObjectStoreError: as `cloudstore.s3.errors.translate_errors`.
     """
     with _shares.share() as let_in:
@@ -104,7 +102,7 @@ def checked_content(
         content = transfer.get_content(place.client, place.bucket, place.key, let_in)
         try:
             return content, _checked_codec(place, content, known)
-        except (DagsterObjectCorruptError, DagsterInvariantViolationError):
+        except DagsterObjectCorruptError:
             # Where no content follows the headers of an answer, they may have been cut without a trace.
             if content.size_bytes or attempt == _EMPTY_ATTEMPTS:
                 raise
@@ -127,7 +125,8 @@ def _checked_codec(place: Place, content: transfer.Content, known: str | None) -
         raise DagsterObjectCorruptError(
             f"The bytes read from {place.url} do not have the checksum that was stored with them."
         )
-    return codec_named(content.metadata.get(CODEC, _FORMER_CODEC))
+    with told_where(place.url):
+        return codec_named(content.metadata.get(CODEC, _FORMER_CODEC))
 
 
 def _put_once(place: Place, file: IO[bytes], size_bytes: int, details: dict[str, Any]) -> WrittenValue:

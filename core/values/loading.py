@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from core.errors import DagsterError, DagsterObjectNotLoadableError
+from core.errors import DagsterError, DagsterInvariantViolationError, DagsterObjectNotLoadableError
 
 
 @contextmanager
 def told_where(address: str) -> Iterator[None]:
-    """Within the block a value is decoded; what that raises is told with the value's address.
+    """Within the block a value is decoded by its codec; what that raises is told with the value's address.
 
     Raises:
-        DagsterObjectNotLoadableError: decoding raised. Errors of ours, and of reading, pass unchanged.
+        DagsterObjectNotLoadableError: decoding raised, or this process does not know the codec. Other errors of ours,
+            and of reading, pass unchanged.
     """
     try:
         yield
+    except DagsterInvariantViolationError as error:
+        raise DagsterObjectNotLoadableError(f"The value at {address} cannot be loaded: {error}") from error
     except (DagsterError, OSError, MemoryError):
         raise
     except Exception as error:  # of a codec or of the value's own code

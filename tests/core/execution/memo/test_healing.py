@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from core import (
 from core.errors import DagsterInvalidSubsetError
 
 if TYPE_CHECKING:
-    from conftest import FilesystemLab, Lab
+    from conftest import FilesystemLab, Lab, S3Lab
 
 FROM = DependencyDefinition
 
@@ -142,6 +143,30 @@ def test_what_takes_a_values_place_between_two_runs_is_no_hit(disk_lab: Filesyst
     assert "near" in again.executed_step_keys
     assert again.output_for_solid("near") == first.output_for_solid("near") == "near@1<0>(value=far@1<0>())"
     assert lab.run(tampering_chain(lab, nothing, version="2")).executed_step_keys == []
+
+
+def test_a_file_of_an_unknown_codec_is_computed_again(disk_lab: FilesystemLab) -> None:
+    lab = disk_lab
+    lab.run(tampering_chain(lab, nothing))
+    content = b"\xffcloudstore:theirs\nx"
+    lab.path("near").write_bytes(content + hashlib.sha256(content).digest())
+    changed = lab.run(tampering_chain(lab, nothing, version="2"))
+    assert changed.success
+    assert "near" in changed.executed_step_keys
+    assert lab.run(tampering_chain(lab, nothing, version="3")).executed_step_keys == ["tamperer", "last"]
+
+
+@pytest.mark.parametrize("codec", ["theirs", "", "%1b%5b31m", "json"])
+def test_an_object_of_an_unknown_or_a_wrong_codec_is_computed_again(s3_lab: S3Lab, codec: str) -> None:
+    lab = s3_lab
+    lab.run(tampering_chain(lab, nothing))
+    place = {"Bucket": lab.bucket, "Key": f"lab/versioned_outputs/{lab.only('near')}"}
+    metadata = lab.client.head_object(**place)["Metadata"] | {"cloudstore-codec": codec}
+    lab.client.copy_object(**place, CopySource=place, Metadata=metadata, MetadataDirective="REPLACE")
+    changed = lab.run(tampering_chain(lab, nothing, version="2"))
+    assert changed.success
+    assert "near" in changed.executed_step_keys
+    assert lab.run(tampering_chain(lab, nothing, version="3")).executed_step_keys == ["tamperer", "last"]
 
 
 def fragile(lab: Lab, version: str, tamper: Any = nothing) -> PipelineDefinition:
