@@ -6,7 +6,6 @@ import atexit
 import threading
 import weakref
 from collections.abc import Collection
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from cloudstore.compute_logs.staging_folder import default_staging_folder, make_
 from cloudstore.compute_logs.stream import LogStream, Packing
 from cloudstore.s3.errors import translate_errors
 from cloudstore.s3.keys import s3_url
+from core.cached import cached_property
 from core.compute_logs.log_files import LogFiles
 from core.compute_logs.manager import (
     MAX_BYTES_FILE_READ,

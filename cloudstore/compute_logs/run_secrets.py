@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Collection, Mapping
-from functools import cached_property
 from pathlib import Path
 
 import msgspec
 
 from cloudstore.compute_logs.masking import Masker
 from cloudstore.compute_logs.noted_secrets import NotedSecrets
+from core.cached import cached_property
 from core.compute_logs.log_files import Mask
 from core.compute_logs.writers import LogWriter
 from core.config import Secret

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 import sys
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+from core.cached import cached_property
 from core.code.file_names import module_of
 from core.code.origins import origin_of_module
 

@@ -7,11 +7,11 @@ import importlib.util
 import linecache
 import os
 from collections.abc import Iterator, Mapping
-from functools import cached_property
 from pathlib import Path
 from types import CodeType
 from typing import Any, NamedTuple
 
+from core.cached import cached_property
 from core.code.graph import sha
 from core.code.syntax import Import, Syntax, read
 from core.forks import fork_safe_lock

@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cached_property
 from typing import Any
 
+from core.cached import cached_property
 from core.compute_logs.capture import OutputCapture
 from core.compute_logs.captured_stream import Echo
 from core.compute_logs.names import IO_TYPE_EXTENSION, ComputeIOType

@@ -9,11 +9,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from functools import cached_property
 from typing import NamedTuple
 
 import msgspec
 
+from core.cached import cached_property
 from core.compute_logs.log_files import LogFiles
 from core.compute_logs.names import LogName
 from core.errors import DagsterError

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property
 from typing import Any
 
 import msgspec
 
+from core.cached import cached_property
 from core.config import (
     ABSENT,
     Array,

@@ -12,11 +12,11 @@ Fields of config that are marked as secret are left out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 import msgspec
 
+from core.cached import cached_property
 from core.definitions.io_manager import IOConfig
 from core.definitions.resource import ResourceDefinition
 from core.definitions.solid import SolidDefinition

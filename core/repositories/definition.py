@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from typing import Any, overload
 
+from core.cached import cached_property
 from core.definitions.configurable import check_name
 from core.definitions.pipeline import PipelineDefinition
 from core.errors import DagsterInvalidDefinitionError

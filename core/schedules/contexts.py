@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import cached_property
 from inspect import signature
 from typing import Any
 
+from core.cached import cached_property
 from core.errors import DagsterInvariantViolationError
 from core.instance import DagsterInstance, InstanceRef
 from core.schedules.requests import gathered

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import Literal
 
 import msgspec
 
+from core.cached import cached_property
 from core.events.payloads import MemoizedOutput, PlanVersionedData, StepMemoizedData, StepOutputHandle, VersionedStep
 from core.versions.differences import all_facts, differences, inputs_from_outputs
 

@@ -25,3 +25,9 @@ EXCEPT = {
 def test_who_makes_a_lock_makes_a_new_one_in_a_forked_child(path: Path) -> None:
     source = path.read_text()
     assert path.name in EXCEPT or "reset_in_forked_children" in source or "register_at_fork" in source
+
+
+def test_no_attribute_is_computed_under_the_lock_of_the_standard_library() -> None:
+    """That of `functools.cached_property` is one for all instances, up to Python 3.11; `core.cached` has none."""
+    imports = re.compile(r"^\s*(from functools import .*\bcached_property|.*@functools\.cached_property)", re.MULTILINE)
+    assert [path.name for path in MODULES if imports.search(path.read_text())] == []

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import sqlalchemy as sa
+
+from core.cached import cached_property
 
 ROW_NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite assigns ids only to INTEGER columns
 UNVERSIONED_REVISION = "0001"  # of release 0.1.0, whose databases do not store their revision
