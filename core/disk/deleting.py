@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from core.disk.paths import inside
+from core.disk.paths import inside, real_path
 from core.errors import DagsterError, DagsterInvariantViolationError, DagsterStorageError
 
 
@@ -18,7 +18,7 @@ def folder_to_delete(base: Path, *names: str) -> Path:
         DagsterInvariantViolationError: the path goes through a symbolic link below `base`, so its target is not ours.
     """
     folder = inside(base, *names)
-    if folder.resolve() != base.resolve().joinpath(*names):
+    if real_path(folder) != real_path(base).joinpath(*names):
         raise DagsterInvariantViolationError(
             f"{folder} is behind a symbolic link, so nothing in it is deleted. Remove the link and try again."
         )

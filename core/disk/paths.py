@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from core.errors import DagsterInvariantViolationError
 
 _MAX_NAME_BYTES = 200  # file systems accept 255, but suffixes such as ".db-wal" are added
+_MOST_CHANGES = 100  # of links on a path, while it is looked at
 
 
 def file_name(name: str, what: str) -> str:
@@ -53,7 +55,18 @@ def inside(base: Path, *names: str) -> Path:
         DagsterInvariantViolationError: the path lies outside `base`.
     """
     path = base.joinpath(*names)
-    # Unlike `Path.resolve`, this bears a link that leads back to itself, which leads nowhere.
-    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(base)):
+    if not real_path(path).is_relative_to(real_path(base)):
         raise DagsterInvariantViolationError(f"{path} lies outside {base}.")
     return path
+
+
+def real_path(path: str | Path) -> Path:
+    """The path without symbolic links; a link that leads back to itself stays.
+
+    Unlike `os.path.realpath` and `Path.resolve`, it can be asked while others delete: Python raises where a link goes
+    between being seen and being read.
+    """
+    for _ in range(_MOST_CHANGES):
+        with suppress(OSError):
+            return Path(os.path.realpath(path))
+    return Path(os.path.realpath(path))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.compute_logs.manager import ComputeLogManager
 from core.disk.deleting import delete_folder, entries_of, failing_clearly, folder_to_delete, with_sizes
-from core.disk.paths import can_name_file, file_name
+from core.disk.paths import can_name_file, file_name, real_path
 from core.errors import DagsterInvariantViolationError
 from core.process.running import RunningRuns
 from core.records.pipeline_run import IN_PROGRESS_STATUSES, PipelineRun
@@ -74,7 +74,7 @@ def delete_artifacts(
     if not can_name_file(run_id) or file_name(run_id, "run id") in SHARED_FOLDERS:
         return []
     folder = folder_to_delete(Path(local_artifact_storage.storage_dir).absolute(), file_name(run_id, "run id"))
-    known = {os.path.realpath(name) for name in counted}
+    known = {real_path(name) for name in counted}
     removed = [_entry(each, known) for each in entries_of(folder)]
     if not dry_run:
         delete_folder(folder)
@@ -91,6 +91,6 @@ def files_in(path: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in [*links, *names])
 
 
-def _entry(path: Path, counted: set[str]) -> Removal | None:
-    files = [each for each in files_in(path) if os.path.realpath(each) not in counted]
+def _entry(path: Path, counted: set[Path]) -> Removal | None:
+    files = [each for each in files_in(path) if real_path(each) not in counted]
     return Removal("artifacts", str(path), sum(size for _, size in with_sizes(files))) if files else None

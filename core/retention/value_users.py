@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from datetime import timedelta
 
+from core.disk.paths import real_path
 from core.instance.instance import DagsterInstance
 from core.records.pipeline_run import IN_PROGRESS_STATUSES, PipelineRunsFilter
 
@@ -16,7 +17,7 @@ LONGEST_UNRECORDED = timedelta(hours=1)
 
 def aliases(address: str) -> tuple[str, ...]:
     """The addresses under which runs may have recorded a value: its own and, for a path, the one without links."""
-    real = os.path.realpath(address) if address.startswith(os.sep) else address  # URLs never begin with a slash
+    real = str(real_path(address)) if address.startswith(os.sep) else address  # URLs never begin with a slash
     return (address,) if real == address else (address, real)
 
 

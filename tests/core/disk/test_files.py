@@ -1,6 +1,7 @@
 """Names of files made from any text, and files that are there whole or not at all."""
 
 import os
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.disk.atomic_file import atomic_write
-from core.disk.paths import file_name, inside
+from core.disk.paths import file_name, inside, real_path
 from core.errors import DagsterInvariantViolationError
 
 NAMES = st.text(min_size=1, max_size=12) | st.text("./~%\\[] \0a", min_size=1, max_size=12)
@@ -51,6 +52,27 @@ def test_inside(tmp_path: Path) -> None:
     for names in (("..",), ("..", "base-too"), ("out", "a"), ("/etc",), ("a", "..", "..")):
         with pytest.raises(DagsterInvariantViolationError, match="lies outside"):
             inside(base, *names)
+
+
+def test_a_path_is_told_while_a_link_on_it_comes_and_goes(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    child = os.fork()  # a thread would mostly wait for this one
+    if not child:
+        while True:
+            os.symlink(tmp_path / "there", link)
+            os.unlink(link)
+    try:
+        told = {real_path(link / "file") for _ in range(20_000)}
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert told <= {tmp_path / "link" / "file", tmp_path / "there" / "file"}
+
+
+def test_a_link_to_itself_stays(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    assert real_path(tmp_path / "loop") == tmp_path / "loop"
+    assert inside(tmp_path, "loop") == tmp_path / "loop"
 
 
 @pytest.mark.parametrize("overwrite", [True, False])
