@@ -15,6 +15,7 @@ from core.config import ConfigFault, names_secret, show_text
 from core.definitions.pipeline import PipelineDefinition
 from core.errors import DagsterInvalidConfigError, DagsterRunNotFoundError
 from core.instance import DagsterInstance
+from core.printable import printable
 from core.records.origin import LoadableTargetOrigin, PipelinePythonOrigin
 from core.records.pipeline_run import PipelineRun, PipelineRunsFilter
 from core.serdes.yaml_bounds import MAX_DEPTH
@@ -33,7 +34,7 @@ def load_pipeline(file: Path, attribute: str | None) -> PipelineDefinition:
         PipelineFileError: the file, or the function, raised an exception.
         DagsterInvariantViolationError: the file cannot be loaded, or has no such pipeline.
     """
-    chosen = choose_pipeline(vars(load_file(file)), attribute, str(file))
+    chosen = choose_pipeline(vars(load_file(file)), attribute, printable(str(file)))
     return _with_origin(chosen, python_file=str(file.absolute()))
 
 
@@ -108,7 +109,7 @@ def _split(setting: str) -> tuple[list[str], str]:
 
 
 def _value_of(keys: list[str], text: str) -> Any:
-    path = ".".join(keys)
+    path = printable(".".join(keys))
     shown = "a secret" if names_secret((path,)) else show_text(text)
     try:
         return load_yaml(text, f"--set {path}: {shown}")

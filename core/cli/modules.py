@@ -20,6 +20,7 @@ from core.code.file_names import module_of, root_of
 from core.config import unknown_name
 from core.errors import DagsterInvariantViolationError, DagsterUserCodeExecutionError
 from core.forks import ending_forked_children
+from core.printable import printable
 from core.types.own_file import know_pipeline_module, module_name_of_file, second_name_of_file
 
 
@@ -47,9 +48,9 @@ def load_file(file: Path) -> ModuleType:
         PipelineFileError: it raised an exception.
         DagsterInvariantViolationError: it is not Python, or its package cannot be imported by its name.
     """
-    path = file.absolute()
+    path, shown = file.absolute(), printable(str(file))
     if path.suffix != ".py":
-        raise DagsterInvariantViolationError(f"{file} is not a Python file: its name must end in .py.")
+        raise DagsterInvariantViolationError(f"{shown} is not a Python file: its name must end in .py.")
     name, root = module_of(path), root_of(path)
     if root == path.parent and _imports_from_its_package(path) and path.is_relative_to(Path.cwd()):
         # A package without __init__.py has no first folder; what its files have in common is where they are run.
@@ -59,9 +60,9 @@ def load_file(file: Path) -> ModuleType:
     _search_first(root)
     if root == path.parent:
         return _known(_executed(path, file))
-    _check_top_level(name.partition(".")[0], root, str(file))
+    _check_top_level(name.partition(".")[0], root, shown)
     sys.path.append(str(path.parent))  # last: a module of a package must not hide one of Python's
-    return _known(_imported(name, str(file), file))
+    return _known(_imported(name, shown, file))
 
 
 def load_module(name: str) -> ModuleType:
@@ -108,8 +109,8 @@ def _imported(name: str, shown: str, file: Path | None) -> ModuleType:
     return sys.modules[name]
 
 
-def _executed(path: Path, shown: Path) -> ModuleType:
-    name = _free_name(path)
+def _executed(path: Path, file: Path) -> ModuleType:
+    name, shown = _free_name(path), printable(str(file))
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise DagsterInvariantViolationError(f"{shown} is not a Python file: its name must end in .py.")
@@ -120,7 +121,7 @@ def _executed(path: Path, shown: Path) -> ModuleType:
             spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise PipelineFileError(f"{shown} could not be loaded", user_exception=error, file=shown) from error
+        raise PipelineFileError(f"{shown} could not be loaded", user_exception=error, file=file) from error
     return module
 
 

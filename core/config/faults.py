@@ -39,7 +39,7 @@ class ConfigFault(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         line = f", line {self.line}" if self.line else ""
-        place = f"{self.file}{line}: " if self.file else ""
+        place = f"{printable(self.file)}{line}: " if self.file else ""
         return f"{place}{format_path(self.path)}: {self.message}"
 
     def __repr__(self) -> str:

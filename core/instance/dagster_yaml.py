@@ -27,6 +27,7 @@ from core.config import (
 )
 from core.errors import DagsterInvalidConfigError
 from core.launcher import RunLauncher
+from core.printable import printable
 from core.run_coordinator import RunCoordinator
 from core.scheduler import Scheduler
 from core.serdes import ConfigurableClassData
@@ -90,7 +91,7 @@ def load_dagster_yaml(path: Path, overrides: Mapping[str, Any]) -> dict[str, Any
         _check_portable(section, known, faults)
         if section in _KINDS:
             _check_class(section, config, faults)
-    raise_faults(_placed(faults, file, overrides), given, str(path))
+    raise_faults(_placed(faults, file, overrides), given, printable(str(path)))
     return {**config, **{section: given.get(section) or {} for section in _OURS}}
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from core.config import ConfigFault, raise_faults
 from core.errors import DagsterInvalidConfigError
+from core.printable import printable
 from core.serdes.yaml_bounds import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
             with its path and the line.
     """
     file = read_yaml_file(path)
-    raise_faults(list(file.faults), file.content, str(path))
+    raise_faults(list(file.faults), file.content, printable(str(path)))
     return file.content
 
 
@@ -97,15 +98,16 @@ def read_yaml_file(path: Path, may_be_absent: bool = False) -> YamlFile:
     Raises:
         DagsterInvalidConfigError: the file cannot be read, is not YAML, or holds something else.
     """
+    name = printable(str(path))
     try:
-        content, root, repeated, places = _load(_bytes_of(path), str(path))
+        content, root, repeated, places = _load(_bytes_of(path), name)
     except OSError as error:
         if may_be_absent and isinstance(error, FileNotFoundError | NotADirectoryError):
             return YamlFile(path)
-        raise DagsterInvalidConfigError(f"Cannot read {path}: {error.strerror}.") from error
+        raise DagsterInvalidConfigError(f"Cannot read {name}: {error.strerror}.") from error
     if content is not None and not isinstance(content, dict):
         line = root.start_mark.line + 1
-        raise DagsterInvalidConfigError(f"{path} must hold a mapping, not a {type(content).__name__} (line {line}).")
+        raise DagsterInvalidConfigError(f"{name} must hold a mapping, not a {type(content).__name__} (line {line}).")
     faults = [
         ConfigFault(key, f"this key is in line {first} already; keep one", file=str(path), line=line)
         for key, first, line in repeated

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from core.config import Field, FloatSource, resolve_config
+from core.printable import printable
 from core.serdes.yaml_file import read_yaml_mapping
 from core.usage import Usage
 
@@ -53,5 +54,5 @@ def prices_from(file: Path | None, settings: Mapping[str, Any]) -> Prices:
         DagsterInvalidConfigError: an unknown price, or one that is not a number.
     """
     if file is not None:
-        return Prices(**resolve_config(_SCHEMA, read_yaml_mapping(file), f"prices in {file}"))
+        return Prices(**resolve_config(_SCHEMA, read_yaml_mapping(file), f"prices in {printable(str(file))}"))
     return Prices(**resolve_config(_SCHEMA, settings.get("prices") or {}, "prices in the settings of dagster.yaml"))

@@ -270,7 +270,8 @@ def test_values_that_somebody_stored_under_such_names(project: Project) -> None:
         ["{}"], ["--{}"], ["runs", "{}"], ["runs", "--{}", "x"], ["runs", "--limit", "{}"], ["runs", "--status", "{}"],
         ["run", "-f", "{}"], ["run", "-f", "flights.py", "-a", "{}"], ["run", "-f", "flights.py", "--mode", "{}"],
         ["run", "-f", "flights.py", "-c", "{}"], ["run", "-f", "flights.py", "--set", "{}"],
-        ["run", "-f", "flights.py", "--set", "solids.{}=1"], ["run", "-f", "flights.py", "--set", "solids.clean={}"],
+        ["run", "-f", "flights.py", "--set", "solids.{}=1"],
+        ["run", "-f", "flights.py", "--set", "solids.{}=[x"], ["run", "-f", "flights.py", "--set", "solids.clean={}"],
         ["run", "-f", "flights.py", "-c", "config.yaml", "--refresh", "{}", "--memoize"],
         ["memo", "wipe", "-f", "flights.py", "--older-than", "{}"],
         ["memo", "wipe", "-f", "flights.py", "--to-size", "{}"],
@@ -284,6 +285,30 @@ def test_what_is_wrong_with_an_argument(project: Project, arguments: list[str]) 
     done = project.on_terminal(*(each.format(text) for each in arguments))
     assert done.returncode in (1, 2), done.stdout
     check_shown(done, OF_PROGRESS, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "is_config"),
+    [
+        ("{}.yaml", "a: [", True),
+        ("{}.yaml", "a: 1\na: 2", True),
+        ("{}.yaml", "- a", True),
+        ("{}.yaml", "solids: {x: 1}", True),
+        ("{}.yaml/x", None, True),
+        ("{}.py", "x = 1", False),
+        ("{}.txt", "x = 1", False),
+    ],
+)
+def test_what_is_wrong_with_a_file_of_such_a_name(
+    project: Project, name: str, content: str | None, is_config: bool
+) -> None:
+    name = name.format("a\nError: forged\x1b[31m")
+    if content is not None:
+        project.write(name, content)
+    done = project.command("run", "-f", *(("flights.py", "-c", name) if is_config else (name,)))
+    check_printed(done, 1)
+    assert done.stderr.count("\nError: ") + done.stderr.startswith("Error: ") == 1
+    assert r"a\nError: forged\x1b[31m" in done.stderr
 
 
 def test_a_home_with_such_a_name(project: Project) -> None:
