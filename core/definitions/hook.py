@@ -11,7 +11,7 @@ from typing import Any, overload
 import msgspec
 
 from core.definitions.configurable import check_name, key_set
-from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
+from core.errors import DagsterInvalidDefinitionError, DagsterInvalidInvocationError
 from core.events.records import DagsterEvent
 
 
@@ -78,7 +78,7 @@ class HookDefinition:
             kwargs: the context, by the name that the function gives it.
 
         Raises:
-            DagsterInvariantViolationError: the arguments are others, or the context lacks a resource that the hook
+            DagsterInvalidInvocationError: the arguments are others, or the context lacks a resource that the hook
                 requires.
             Exception: what the function raised.
         """
@@ -87,12 +87,12 @@ class HookDefinition:
         if with_hooks is not None and len(args) == 1 and not kwargs:
             return with_hooks({self})
         if self.decorated_fn is None:
-            raise DagsterInvariantViolationError(
+            raise DagsterInvalidInvocationError(
                 f"Hook {self.name!r} was not made by @success_hook or @failure_hook; call its hook_fn(context, events)."
             )
         parameter = next(iter(inspect.signature(self.decorated_fn).parameters))
         if len(args) + len(kwargs) != 1 or (kwargs and parameter not in kwargs):
-            raise DagsterInvariantViolationError(
+            raise DagsterInvalidInvocationError(
                 f"Hook {self.name!r} takes one argument, {parameter!r}: call it with build_hook_context(...)."
             )
         context = args[0] if args else kwargs[parameter]

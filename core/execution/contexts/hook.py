@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 import msgspec
 
-from core.config import ConfigFault, raise_faults, unknown_name
-from core.definitions.configurable import DefinitionField
+from core.config import unknown_name
 from core.definitions.dependency import Solid
+from core.definitions.direct.resources import ResourcesOutsideRun
 from core.definitions.hook import HookDefinition
 from core.definitions.mode import ModeDefinition
-from core.definitions.resource import InitResourceContext
 from core.definitions.solid import CompositionCall, SolidDefinition
 from core.errors import DagsterInvariantViolationError
-from core.execution.resources import Resources, RunResources
-from core.log_manager import DagsterLogManager
+from core.log_manager import DagsterLogManager, log_outside_run
 
 
 class StepEnd(msgspec.Struct, frozen=True, eq=False, kw_only=True):
@@ -141,38 +138,34 @@ class HookContext:
 
 
 class BuiltHookContext(HookContext):
-    """A HookContext outside a run; `with` puts its resources away.
+    """A HookContext outside a run; where a resource has to be stopped after its use, it is used in a `with` block.
 
     Args:
         end: how the step ended.
-        resources: all of its resources.
+        given: all of its resources.
     """
 
-    def __init__(self, end: StepEnd, resources: RunResources) -> None:
-        super().__init__(end, resources.scope)
-        self._resources = resources
+    def __init__(self, end: StepEnd, given: ResourcesOutsideRun) -> None:
+        super().__init__(end, lambda keys: given.required_by(keys, "The hook"))
+        self._given = given
 
     def bound_to(self, hook_def: HookDefinition) -> HookContext:
         """The context of one hook.
 
         Raises:
-            DagsterInvariantViolationError: it does not have a resource that the hook requires.
+            DagsterInvalidInvocationError: a resource that the hook requires is not there.
+            DagsterInvariantViolationError: a resource has to be stopped, and the context is not used in a `with` block.
+            DagsterResourceFunctionError: a resource function raised.
         """
-        for key in sorted(hook_def.required_resource_keys):
-            if self._resources.definition(key) is None:
-                raise DagsterInvariantViolationError(
-                    f"Hook {hook_def.name!r} requires the resource {key!r}, which the context does not have; build it "
-                    f"with build_hook_context(resources={{{key!r}: ...}})."
-                )
-        return HookContext(self._end, self._scope, hook_def)
+        required = self._given.required_by(hook_def.required_resource_keys, f"Hook {hook_def.name!r}")
+        return HookContext(self._end, lambda _: required, hook_def)
 
-    def __enter__(self) -> BuiltHookContext:
+    def __enter__(self) -> Self:
+        self._given.__enter__()
         return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._resources.close()
+    def __exit__(self, *_: object) -> None:
+        self._given.__exit__()
 
 
 def build_hook_context(
@@ -184,7 +177,7 @@ def build_hook_context(
     solid_exception: BaseException | None = None,
     solid_output_values: Mapping[str, Any] | None = None,
 ) -> BuiltHookContext:
-    """A HookContext to call a hook with, outside a run.
+    """A HookContext to call a hook with, outside a run. Its `log` is Python's logger "dagster".
 
     Example:
 
@@ -192,7 +185,7 @@ def build_hook_context(
 
     Args:
         resources: by key: resources themselves, or definitions, which are started with the defaults of their config
-            when the hook asks for them, and put away at the end of a `with` block.
+            when the hook is called, and stopped at the end of a `with` block.
         mode_def: the mode.
         solid: the solid, as it would be placed in a pipeline.
         run_id: the id of a run.
@@ -200,23 +193,16 @@ def build_hook_context(
         solid_output_values: what the step gave, by output.
 
     Raises:
-        DagsterInvalidDefinitionError: a resource key is not a name.
+        DagsterInvalidConfigError: a resource requires config; give `slack.configured(...)` instead.
+        DagsterInvalidInvocationError: `resources` is no mapping.
     """
-    definitions = ModeDefinition(resource_defs=resources).resource_defs
-
-    def init_context(key: str, required: Resources) -> InitResourceContext:
-        faults: list[ConfigFault] = []
-        config = DefinitionField(definitions[key].config_schema).resolve_missing((), faults)
-        raise_faults(faults, None, f"config of resource {key!r}, which has to be given by `configured`")
-        return InitResourceContext(resource_config=config, resource_def=definitions[key], resources=required)
-
     call = CompositionCall(solid) if isinstance(solid, SolidDefinition) else solid
     placed = None
     if call is not None:
         name, tags = call.given_alias or call.definition.name, {**call.definition.tags, **call.tags}
         placed = Solid(name, call.definition, tags, {}, call.hook_defs, call.retry_policy)
     end = StepEnd(
-        log=DagsterLogManager(run_id),
+        log=log_outside_run(),
         mode_def=mode_def,
         run_id=run_id,
         solid=placed,
@@ -224,4 +210,4 @@ def build_hook_context(
         solid_exception=solid_exception,
         solid_output_values=solid_output_values or {},
     )
-    return BuiltHookContext(end, RunResources(definitions, {}, init_context))
+    return BuiltHookContext(end, ResourcesOutsideRun(resources, "build_hook_context"))

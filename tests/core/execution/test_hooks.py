@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from core import (
     DagsterInstance,
+    DagsterInvalidConfigError,
     DagsterInvalidDefinitionError,
     DagsterInvariantViolationError,
     DagsterType,
@@ -50,7 +51,7 @@ from core import (
 )
 from core.compute_logs.manager import ComputeIOType
 from core.definitions.hook import HookExecutionResult
-from core.errors import DagsterTerminatedError, HookExecutionError
+from core.errors import DagsterInvalidInvocationError, DagsterTerminatedError, HookExecutionError
 from core.events.payloads import HookErroredData
 from core.events.records import DagsterEvent
 from core.serdes import to_json
@@ -665,12 +666,15 @@ def test_a_hook_is_called_in_a_test(decorator: Any) -> None:
     tells(build_hook_context(resources={"slack": "#runs"}, solid_exception=error, solid_output_values={"result": 1}))
     tells(context=build_hook_context({"slack": "#other"}))
     assert seen == [("#runs", error, {"result": 1}), ("#other", None, {})]
-    with pytest.raises(DagsterInvariantViolationError, match="Hook 'tells' requires the resource 'slack', which the"):
+    with pytest.raises(
+        DagsterInvalidInvocationError,
+        match="Hook 'tells' requires the resource 'slack', which was not given; give it by build_hook_context",
+    ):
         tells(build_hook_context())
     for arguments in ([], [build_hook_context(), 1]):
-        with pytest.raises(DagsterInvariantViolationError, match="takes one argument, 'context'"):
+        with pytest.raises(DagsterInvalidInvocationError, match="takes one argument, 'context'"):
             tells(*arguments)
-    with pytest.raises(DagsterInvariantViolationError, match="takes one argument, 'context'"):
+    with pytest.raises(DagsterInvalidInvocationError, match="takes one argument, 'context'"):
         tells(other=build_hook_context())
 
 
@@ -704,6 +708,26 @@ def test_resources_of_a_test_may_be_definitions() -> None:
         assert lived == []
         tells(context)
     assert lived == ["started", "#runs secret", "stopped"]
+    for _ in range(2):
+        lived.clear()
+        context = build_hook_context({"slack": slack.configured({"channel": "#runs"}), "token": "secret"})
+        with pytest.raises(DagsterInvariantViolationError, match="write `with build_hook_context"):
+            tells(context)
+        assert lived == ["started", "stopped"]
+    with pytest.raises(DagsterInvalidConfigError, match="config of the resources given to build_hook_context"):
+        build_hook_context({"slack": slack, "token": "secret"})
+    with pytest.raises(DagsterInvalidInvocationError, match="resources of build_hook_context must be a mapping"):
+        build_hook_context(["slack"])  # type: ignore[arg-type]
+
+
+def test_what_it_logs_in_a_test_goes_to_pythons_logger(caplog: pytest.LogCaptureFixture) -> None:
+    @success_hook
+    def tells(context: HookContext) -> None:
+        context.log.warning("told")
+
+    tells(build_hook_context())
+    assert [(record.name, record.levelname) for record in caplog.records] == [("dagster", "WARNING")]
+    assert caplog.messages[0].endswith("told")
 
 
 def test_a_context_of_a_test_says_what_it_was_not_told() -> None:
@@ -755,5 +779,5 @@ print_hook = success_hook(print_it)
 
 
 def test_a_hook_that_was_not_decorated_is_not_called_by_itself() -> None:
-    with pytest.raises(DagsterInvariantViolationError, match=r"call its hook_fn\(context, events\)"):
+    with pytest.raises(DagsterInvalidInvocationError, match=r"call its hook_fn\(context, events\)"):
         HookDefinition(name="a", hook_fn=lambda *_: None)(build_hook_context())
