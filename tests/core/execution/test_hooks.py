@@ -18,6 +18,7 @@ from core import (
     DagsterInvalidConfigError,
     DagsterInvalidDefinitionError,
     DagsterInvariantViolationError,
+    DagsterResourceUnavailableError,
     DagsterType,
     DagsterUnknownResourceError,
     DependencyDefinition,
@@ -482,12 +483,29 @@ def test_their_resources_are_started_for_them_alone() -> None:
     def tells(context: HookContext) -> None:
         lived.append(context.resources.slack)
 
+    @solid
+    def lives() -> None:
+        lived.append("step")
+
     @pipeline(mode_defs=[ModeDefinition(resource_defs={"slack": slack})])
     def of_one() -> None:
-        gives.with_hooks({tells})()
+        lives.with_hooks({tells})()
 
     execute_pipeline(of_one, {"resources": {"slack": {"config": {"channel": "#runs"}}}})
-    assert lived == ["started", "#runs", "stopped"]
+    assert lived == ["started", "step", "#runs", "stopped"]
+
+
+def test_a_run_is_refused_where_what_a_hook_needs_is_not_there(instance: DagsterInstance) -> None:
+    @resource
+    def slack(_context: Any) -> None:
+        raise DagsterResourceUnavailableError("no such channel")
+
+    telling = success_hook("tells", required_resource_keys={"slack"})(print_it)
+    mode = ModeDefinition(resource_defs={"slack": slack})
+    refused = PipelineDefinition([gives], mode_defs=[mode], hook_defs={telling})
+    with pytest.raises(DagsterResourceUnavailableError, match="no such channel"):
+        execute_pipeline(refused, instance=instance, raise_on_error=False)
+    assert instance.get_runs() == []
 
 
 def test_a_resource_that_no_mode_has_refuses_the_pipeline() -> None:
