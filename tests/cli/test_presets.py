@@ -65,7 +65,7 @@ def test_a_preset_may_make_the_run_memoized_and_a_plan_knows_it(report: Project)
     assert planned_first.startswith("loads\twould run\t")
     assert report.command("run", *chosen).returncode == 0
     planned = report.command("plan", *chosen, "--json")
-    assert [json.loads(line)["outcome"] for line in planned.stdout.splitlines()] == ["hit"]
+    assert [step["outcome"] for step in json.loads(planned.stdout)["steps"]] == ["hit"]
     assert "memoized" in report.command("run", *chosen).stderr
     assert (
         "would run, since the run would not be memoized"
