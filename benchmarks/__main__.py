@@ -8,7 +8,7 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import imports, latency, steps, versions
+from benchmarks import graphs, imports, latency, steps, versions
 from benchmarks.logs import table as logs
 from benchmarks.memo import table as memo
 from benchmarks.s3 import table as s3
@@ -17,6 +17,7 @@ from benchmarks.storages import table as storages
 BENCHMARKS = {
     "imports": imports.table,
     "steps": steps.table,
+    "graphs": graphs.table,
     "versions": versions.table,
     "storages": storages.table,
     "s3": s3.table,

@@ -26,8 +26,9 @@ from core.definitions.dependency import DependencyDefinition, MultiDependencyDef
 from core.definitions.direct.resources import build_init_resource_context, build_resources
 from core.definitions.direct.solid_context import build_op_context, build_solid_context
 from core.definitions.executor import ExecutorDefinition, ExecutorRequirement, InitExecutorContext, executor
+from core.definitions.graph import CompositeSolidDefinition, ConfigMapping
 from core.definitions.hook import HookDefinition, failure_hook, success_hook
-from core.definitions.input_output import InputDefinition, OutputDefinition
+from core.definitions.input_output import InputDefinition, InputMapping, OutputDefinition, OutputMapping
 from core.definitions.intermediate_storage import (
     InitIntermediateStorageContext,
     IntermediateStorageDefinition,
@@ -106,6 +107,7 @@ from core.events import (
     TypeCheck,
     UrlMetadataEntryData,
 )
+from core.execution.composite_results import CompositeSolidExecutionResult
 from core.execution.contexts.hook import HookContext, build_hook_context
 from core.execution.contexts.solid import SolidExecutionContext
 from core.execution.executor import Executor
@@ -155,7 +157,10 @@ from core.values.io_manager import IOManager
 from core.values.root_input_manager import RootInputManager
 
 if TYPE_CHECKING:
+    from core.definitions.composed import composite_solid
+    from core.definitions.op import In, MultiOut, Out, op
     from core.definitions.reconstructable import reconstructable
+    from core.graphs import graph
     from core.iteration import execute_pipeline_iterator, reexecute_pipeline_iterator
     from core.repositories import RepositoryDefinition, repository
     from core.resources.custom_path_fs_io_manager import custom_path_fs_io_manager
@@ -192,18 +197,25 @@ if TYPE_CHECKING:
 __all__ = [
     # definitions
     "Backoff",
+    "CompositeSolidDefinition",
+    "ConfigMapping",
     "DependencyDefinition",
     "ExecutorDefinition",
     "ExecutorRequirement",
     "HookDefinition",
     "IOManagerDefinition",
+    "In",
     "InputDefinition",
+    "InputMapping",
     "IntermediateStorageDefinition",
     "Jitter",
     "LoggerDefinition",
     "ModeDefinition",
     "MultiDependencyDefinition",
+    "MultiOut",
+    "Out",
     "OutputDefinition",
+    "OutputMapping",
     "PipelineDefinition",
     "PresetDefinition",
     "ResourceDefinition",
@@ -213,15 +225,18 @@ __all__ = [
     "SolidInvocation",
     "SourceHashVersionStrategy",
     "VersionStrategy",
+    "composite_solid",
     "configured",
     "executor",
     "failure_hook",
     "file_relative_path",
+    "graph",
     "intermediate_storage",
     "io_manager",
     "lambda_solid",
     "logger",
     "make_values_resource",
+    "op",
     "pipeline",
     "reconstructable",
     "resource",
@@ -292,6 +307,7 @@ __all__ = [
     "TypeCheck",
     "UrlMetadataEntryData",
     # execution
+    "CompositeSolidExecutionResult",
     "DagsterLogManager",
     "Executor",
     "HookContext",
@@ -427,5 +443,8 @@ if not TYPE_CHECKING:  # what is in the list and is not imported above, since mo
             "SourceHashVersionStrategy": "core.versions.source_hash",
             "file_relative_path": "core.utils",
             "reconstructable": "core.definitions.reconstructable",
+            "composite_solid": "core.definitions.composed",
+            "graph": "core.graphs",
+            **dict.fromkeys(("In", "MultiOut", "Out", "op"), "core.definitions.op"),
         },
     )

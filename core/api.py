@@ -9,6 +9,7 @@ from core.definitions.pipeline import PipelineDefinition
 from core.definitions.run_config import build_environment
 from core.errors import DagsterInvariantViolationError
 from core.events.records import DagsterEvent
+from core.execution.ancestors import read_earlier_run
 from core.execution.broken_off import exits_fail
 from core.execution.defaults import complete_mode
 from core.execution.memo.preview import PlannedRun, preview
@@ -20,8 +21,9 @@ from core.execution.spec import RunSpec
 from core.executors import in_process_executor
 from core.instance import DagsterInstance
 from core.instance.runs import check_not_begun
+from core.plan.part import KnownKeys
 from core.records.pipeline_run import PipelineRun, lineage_tags
-from core.records.tags import HIDDEN_TAG_PREFIX
+from core.records.tags import HIDDEN_TAG_PREFIX, RESUME_RETRY_TAG
 
 
 def execute_pipeline(
@@ -31,6 +33,7 @@ def execute_pipeline(
     preset: str | None = None,
     *,
     tags: Mapping[str, Any] | None = None,
+    solid_selection: Sequence[str] | None = None,
     instance: DagsterInstance | None = None,
     raise_on_error: bool = True,
     memoize: bool | None = None,
@@ -45,6 +48,9 @@ def execute_pipeline(
         mode: the name of the mode; the pipeline's first by default.
         preset: the name of one of the pipeline's presets, onto whose run config and tags those given here are merged.
         tags: of the run, added to those of the pipeline.
+        solid_selection: queries such as "clean", "clean*" (with all that it feeds), "*report" or "+report" (with what
+            feeds it at once) for the solids that the run consists of, those of graphs as "outer.clean"; all by default.
+            What an input lacks for it is given by the run config.
         instance: where the run is recorded; an ephemeral one by default.
         raise_on_error: whether the first error ends the run and is raised; otherwise the result says what failed.
         memoize: whether steps whose outputs are stored in the version that they would be computed in are skipped;
@@ -54,13 +60,16 @@ def execute_pipeline(
         on_event: called with each event of the run.
 
     Raises:
+        DagsterInvalidSubsetError: `solid_selection` names no solid, or `refresh` no step. Nothing has been recorded.
         DagsterInvalidConfigError: the run config does not fit; with every fault. Nothing has been recorded.
         DagsterResourceUnavailableError: what a resource needs is not there. Nothing has been recorded.
         Exception: where `raise_on_error`, what the user's code raised, or what else failed the run.
         KeyboardInterrupt, DagsterTerminatedError: the run was stopped by Ctrl-C, or by SIGTERM or SIGHUP.
         SystemExit: the user's code called sys.exit. The exit code that it leads to is not 0.
     """
-    asked = RunSpec(run_config=run_config, mode=mode, tags=tags, memoize=memoize, refresh=refresh)
+    asked = RunSpec(
+        run_config=run_config, mode=mode, tags=tags, solid_selection=solid_selection, memoize=memoize, refresh=refresh
+    )
     spec = with_preset(checked_pipeline(pipeline), preset, asked)
     return _execute(pipeline, spec, instance or DagsterInstance.ephemeral(), raise_on_error, on_event)
 
@@ -105,6 +114,7 @@ def plan_pipeline(
     mode: str | None = None,
     preset: str | None = None,
     *,
+    solid_selection: Sequence[str] | None = None,
     instance: DagsterInstance | None = None,
     refresh: Sequence[str] = (),
 ) -> PlannedRun:
@@ -115,6 +125,7 @@ def plan_pipeline(
         run_config: as for `execute_pipeline`.
         mode: the name of the mode; the pipeline's first by default.
         preset: as for `execute_pipeline`.
+        solid_selection: as for `execute_pipeline`.
         instance: an ephemeral one by default.
         refresh: as for `execute_pipeline`.
 
@@ -122,7 +133,7 @@ def plan_pipeline(
         DagsterInvalidConfigError: the run config does not fit; with every fault.
         DagsterResourceFunctionError: an IO manager could not be started, or could not say what it has stored.
     """
-    asked = RunSpec(run_config=run_config, mode=mode, memoize=True, refresh=refresh)
+    asked = RunSpec(run_config=run_config, mode=mode, solid_selection=solid_selection, memoize=True, refresh=refresh)
     spec = with_preset(checked_pipeline(pipeline), preset, asked)
     with exits_fail():
         prepared = prepare_run(pipeline, in_process_executor, spec)
@@ -137,6 +148,7 @@ def reexecute_pipeline(
     mode: str | None = None,
     preset: str | None = None,
     *,
+    from_failure: bool = False,
     tags: Mapping[str, Any] | None = None,
     instance: DagsterInstance | None = None,
     raise_on_error: bool = True,
@@ -146,6 +158,7 @@ def reexecute_pipeline(
     """Executes a pipeline again, or some of its steps, as a run whose parent is an earlier one.
 
     Values of steps that are not selected are those of the parent, or of the nearest run before it that executed them.
+    Of a run of some of a pipeline's solids, the new one has the same.
 
     Args:
         pipeline: the pipeline.
@@ -154,6 +167,8 @@ def reexecute_pipeline(
         step_selection: queries such as "clean", "clean*" (with all that it feeds) or "*report"; all steps by default.
         mode: that of the preset, if one is given, else the parent's by default.
         preset: as for `execute_pipeline`.
+        from_failure: leaves out the steps that ended well in the parent; those that failed, and those that never began,
+            are executed, of the steps that the parent was to execute.
         tags: added to those of the pipeline and the parent.
         instance: where the parent is recorded; it must be given.
         raise_on_error: see `execute_pipeline`.
@@ -162,10 +177,12 @@ def reexecute_pipeline(
 
     Raises:
         DagsterRunNotFoundError: the instance has no such run.
-        DagsterInvalidSubsetError: the selection names no step.
+        DagsterInvalidSubsetError: the selection names no step, or no step is left to be executed.
     """
     known = instance_of_parent(instance, "reexecute_pipeline")
-    spec = reexecution_of(pipeline, known, parent_run_id, run_config, step_selection, mode, preset, tags, memoize)
+    spec = reexecution_of(
+        pipeline, known, parent_run_id, run_config, step_selection, mode, preset, tags, memoize, from_failure
+    )
     return _execute(pipeline, spec, known, raise_on_error, on_event)
 
 
@@ -188,17 +205,23 @@ def reexecution_of(
     preset: str | None,
     tags: Mapping[str, Any] | None,
     memoize: bool | None,
+    from_failure: bool = False,
 ) -> RunSpec:
     """What is asked of a run that executes an earlier one again; see `reexecute_pipeline`."""
     parent = instance.get_existing_run(parent_run_id)
     root_run_id = parent.root_run_id or parent.run_id
     parent_tags = {key: value for key, value in parent.tags.items() if not key.startswith(HIDDEN_TAG_PREFIX)}
     is_same = preset is None
+    earlier = read_earlier_run(instance, parent, checked_pipeline(pipeline), from_failure)
+    lineage = lineage_tags(root_run_id, parent.run_id)
     asked = RunSpec(
         run_config=parent.run_config if run_config is None and is_same else run_config,
         mode=mode or (parent.mode if is_same else None),
-        tags={**parent_tags, **(tags or {}), **lineage_tags(root_run_id, parent.run_id)},
-        step_selection=step_selection,
+        tags={**parent_tags, **(tags or {}), **lineage, **({RESUME_RETRY_TAG: "true"} if from_failure else {})},
+        solid_selection=parent.solid_selection or sorted(parent.solids_to_execute or ()),
+        step_selection=parent.step_keys_to_execute if from_failure and step_selection is None else step_selection,
+        mapping_keys=earlier.mapping_keys,
+        ended=earlier.ended if from_failure else None,
         memoize=memoize,
         root_run_id=root_run_id,
         parent_run_id=parent.run_id,
@@ -237,8 +260,19 @@ def _execute(
     on_event: Callable[[DagsterEvent], None] | None,
 ) -> PipelineExecutionResult:
     with exits_fail():
-        prepared = prepare_run(checked_pipeline(pipeline), in_process_executor, asked)
+        keys = known_keys(pipeline, asked, instance)
+        prepared = prepare_run(checked_pipeline(pipeline), in_process_executor, asked, keys)
         return execute_prepared(prepared, instance, raise_on_error, on_event)
+
+
+def known_keys(
+    pipeline: PipelineDefinition, asked: RunSpec | PipelineRun, instance: DagsterInstance
+) -> KnownKeys | None:
+    """The mapping keys that a stored run takes from the one that it executes again."""
+    if isinstance(asked, PipelineRun) and asked.parent_run_id and asked.step_keys_to_execute is not None:
+        parent = instance.get_run_by_id(asked.parent_run_id)
+        return None if parent is None else read_earlier_run(instance, parent, pipeline).mapping_keys
+    return None
 
 
 def checked_pipeline(pipeline: PipelineDefinition) -> PipelineDefinition:

@@ -26,6 +26,7 @@ def execute_pipeline_iterator(
     preset: str | None = None,
     *,
     tags: Mapping[str, Any] | None = None,
+    solid_selection: Sequence[str] | None = None,
     instance: DagsterInstance | None = None,
     memoize: bool | None = None,
     refresh: Sequence[str] = (),
@@ -51,7 +52,9 @@ def execute_pipeline_iterator(
             has been recorded.
         KeyboardInterrupt, DagsterTerminatedError: the run was stopped by Ctrl-C, or by SIGTERM or SIGHUP.
     """
-    asked = RunSpec(run_config=run_config, mode=mode, tags=tags, memoize=memoize, refresh=refresh)
+    asked = RunSpec(
+        run_config=run_config, mode=mode, tags=tags, solid_selection=solid_selection, memoize=memoize, refresh=refresh
+    )
     spec = with_preset(checked_pipeline(pipeline), preset, asked)
     return _events(pipeline, spec, instance or DagsterInstance.ephemeral())
 

@@ -9,7 +9,7 @@ import click
 from core.cli.failures import clear_failures
 from core.cli.options import ChosenPipeline, pipeline_options
 from core.cli.output.terminal import say, say_json
-from core.config import ConfigFault, Shape, json_schema, scaffold, schema_text
+from core.config import ConfigFault, ConfigType, json_schema, scaffold, schema_text
 from core.definitions.run_config import build_environment, run_config_schema
 from core.errors import DagsterInvalidConfigError
 from core.execution.defaults import complete_mode
@@ -93,7 +93,7 @@ def check_command(chosen: ChosenPipeline, as_json: bool) -> None:
             say(f"The run config fits pipeline {pipeline.name!r} in mode {mode.definition.name!r}.")
 
 
-def _schema_of(chosen: ChosenPipeline) -> Shape:
+def _schema_of(chosen: ChosenPipeline) -> ConfigType:
     if chosen.config_files or chosen.settings:
         raise click.UsageError(
             "No run config is needed here; leave -c and --set out, or use `cloudstore config check`."

@@ -152,3 +152,9 @@ refresh_option = click.option(
     "--refresh", multiple=True, metavar="STEP",
     help="Execute this step even if its value is stored, and replace that value. May be given several times.",
 )  # fmt: skip
+
+select_option = click.option(
+    "--select", multiple=True, metavar="SOLID",
+    help="Run only this solid, or the solids of this graph: `clean`, `outer.clean`, `clean*` with all that it feeds, "
+    "`*clean` with all that feed it, `+clean` with those that feed it at once. May be given several times.",
+)  # fmt: skip

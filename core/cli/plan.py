@@ -9,7 +9,14 @@ import click
 
 from core.api import plan_pipeline
 from core.cli.failures import clear_failures
-from core.cli.options import ChosenPipeline, json_option, pipeline_options, refresh_option, verbose_option
+from core.cli.options import (
+    ChosenPipeline,
+    json_option,
+    pipeline_options,
+    refresh_option,
+    select_option,
+    verbose_option,
+)
 from core.cli.output.explanations import show_explanations
 from core.cli.output.terminal import json_document, say
 from core.definitions.pipeline import PipelineDefinition
@@ -26,9 +33,12 @@ _NOT_MEMOIZED = "the run would not be memoized"
 @click.command()
 @pipeline_options
 @refresh_option
+@select_option
 @json_option
 @verbose_option
-def plan(chosen: ChosenPipeline, refresh: tuple[str, ...], as_json: bool, is_verbose: bool) -> None:
+def plan(
+    chosen: ChosenPipeline, refresh: tuple[str, ...], select: tuple[str, ...], as_json: bool, is_verbose: bool
+) -> None:
     """Say what a memoized run would execute, and why. Nothing is executed or recorded.
 
     Steps are compared with runs of the instance in $DAGSTER_HOME, as by `cloudstore explain`.
@@ -40,7 +50,7 @@ def plan(chosen: ChosenPipeline, refresh: tuple[str, ...], as_json: bool, is_ver
       cloudstore plan -f pipeline.py -a flights --mode s3 -c s3.yaml --set solids.clean.config.months=[1,2]
     """
     with clear_failures(chosen.placed), json_document(as_json) as document:
-        planned = plan_of(chosen.load(), chosen.run_config(), chosen.mode, chosen.preset, refresh)
+        planned = plan_of(chosen.load(), chosen.run_config(), chosen.mode, chosen.preset, refresh, select=select)
         document(planned) if as_json else show_plan(planned, is_verbose)
 
 
@@ -51,6 +61,7 @@ def plan_of(
     preset: str | None,
     refresh: Sequence[str],
     memoize: bool | None = True,
+    select: Sequence[str] = (),
 ) -> PlanDocument:
     """What a run would execute; raises the same errors as `plan_pipeline`.
 
@@ -61,11 +72,14 @@ def plan_of(
         preset: the name of a preset, onto which the config is merged; None for none.
         refresh: steps to execute whatever is stored.
         memoize: whether the run would be memoized; None to let the pipeline's tags decide.
+        select: queries for the solids of the run; all by default.
     """
     tags = {**pipeline.tags, **(pipeline.get_preset(preset).tags if preset else {})}
     is_memoized = tags.get(MEMOIZED_RUN_TAG, "").lower() == "true" if memoize is None else memoize
     with DagsterInstance.get() as instance:
-        planned = plan_pipeline(pipeline, run_config, mode, preset, instance=instance, refresh=refresh)
+        planned = plan_pipeline(
+            pipeline, run_config, mode, preset, solid_selection=select, instance=instance, refresh=refresh
+        )
         if not is_memoized:
             steps = [Explanation(each.step_key, "would run", (_NOT_MEMOIZED,)) for each in planned.versioned.steps]
             return PlanDocument(planned.pipeline_name, False, steps)

@@ -6,12 +6,20 @@ import click
 
 from core.api import execute_pipeline
 from core.cli.failures import clear_failures
-from core.cli.options import ChosenPipeline, json_option, pipeline_options, refresh_option, verbose_option
+from core.cli.options import (
+    ChosenPipeline,
+    json_option,
+    pipeline_options,
+    refresh_option,
+    select_option,
+    verbose_option,
+)
 from core.cli.output.progress import show_progress
 from core.cli.output.runs import run_table, ways_to_look
 from core.cli.output.terminal import draw, json_document, say
 from core.cli.plan import plan_of, show_plan
 from core.instance import DagsterInstance
+from core.plan.selection import select_solids
 from core.views.documents import document_run
 from core.views.runs import read_run, report_run
 
@@ -23,6 +31,7 @@ from core.views.runs import read_run, report_run
     help="Whether to skip steps whose outputs are stored already; by default the pipeline's tags decide.",
 )  # fmt: skip
 @refresh_option
+@select_option
 @click.option("--dry-run", is_flag=True, help="Say what would be executed and why, like `cloudstore plan`.")
 @json_option
 @verbose_option
@@ -30,6 +39,7 @@ def run(
     chosen: ChosenPipeline,
     memoize: bool | None,
     refresh: tuple[str, ...],
+    select: tuple[str, ...],
     dry_run: bool,
     as_json: bool,
     is_verbose: bool,
@@ -46,25 +56,27 @@ def run(
         pipeline = chosen.load()
         run_config = chosen.run_config()
         if dry_run:
-            planned = plan_of(pipeline, run_config, chosen.mode, chosen.preset, refresh, memoize)
+            planned = plan_of(pipeline, run_config, chosen.mode, chosen.preset, refresh, memoize, select)
             document(planned) if as_json else show_plan(planned, is_verbose)
             return
+        step_keys = select_solids(pipeline, select) if select else [solid.key for solid in pipeline.leaves]
         with DagsterInstance.get() as instance:
-            with show_progress(instance, len(pipeline.solids)) as progress:
+            with show_progress(instance, len(step_keys)) as progress:
                 result = execute_pipeline(
                     pipeline,
                     run_config,
                     chosen.mode,
                     chosen.preset,
+                    solid_selection=select,
                     instance=instance,
                     raise_on_error=False,
                     memoize=memoize,
                     refresh=refresh,
                     on_event=progress.on_event,
                 )
-            report = report_run(result.event_list, [solid.name for solid in pipeline.solids])
+            report = report_run(result.event_list, step_keys)
             if as_json:
-                stored = read_run(instance, result.run_id, [solid.name for solid in pipeline.solids])
+                stored = read_run(instance, result.run_id, step_keys)
                 document(document_run(instance, instance.get_existing_run(result.run_id), stored))
             else:
                 draw(run_table(f"{pipeline.name}, run {result.run_id}", report))

@@ -46,6 +46,7 @@ from core.config.secrets import (
     Secret,
     collecting_secrets,
     lacking_secrets,
+    note_secrets,
     without_secrets,
     written_out,
 )
@@ -101,6 +102,7 @@ __all__ = [
     "lacking_secrets",
     "names_secret",
     "not_recordable",
+    "note_secrets",
     "own_copy",
     "raise_faults",
     "resolve_config",

@@ -47,6 +47,13 @@ def collecting_secrets() -> Iterator[list[Secret]]:
         _found.reset(token)
 
 
+def note_secrets(secrets: Iterable[Secret]) -> None:
+    """Adds secrets that were collected before to the list of the `collecting_secrets` around, if one is under way."""
+    found = _found.get()
+    if found is not None:
+        found.extend(secrets)
+
+
 def note_secret(given: object, resolved: Any) -> None:
     """Adds a secret to the list of the `collecting_secrets` that is under way, if one is.
 

@@ -125,8 +125,10 @@ class DefinitionField(Field):
     def resolve_missing(self, path: tuple[str | int, ...], faults: list[ConfigFault]) -> Any:
         if self._own.has_default:
             return self.config_type.resolve(self._own.default_value, path, faults)
+        before = len(faults)
         missing = self._own.resolve_missing(path, faults)
-        return self.config_type.resolve(None, path, faults) if missing is ABSENT and self._is_mapped else missing
+        is_to_be_mapped = missing is ABSENT and self._is_mapped and len(faults) == before
+        return self.config_type.resolve(None, path, faults) if is_to_be_mapped else missing
 
 
 class ConfigurableDefinition:

@@ -1,12 +1,15 @@
-"""Which outputs feed which inputs in a pipeline."""
+"""Which outputs feed which inputs in a pipeline or graph."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
 from core.definitions.hook import HookDefinition, hook_set
+from core.definitions.input_output import NO_VALUE, InputDefinition
+from core.definitions.node import NodeDefinition
 from core.definitions.retry_policy import RetryPolicy, checked_policy
 from core.definitions.solid import SolidDefinition
 from core.events.user_events import DEFAULT_OUTPUT
@@ -26,30 +29,45 @@ class DependencyDefinition(msgspec.Struct, frozen=True):
     description: str | None = None
 
 
+class DynamicCollectDependencyDefinition(DependencyDefinition, frozen=True):
+    """An input is fed by a list: all values of a dynamic output, or what a solid gives that is mapped over one."""
+
+
+class MappedInputPlaceholder:
+    """Stands, itself, in a MultiDependencyDefinition for an item that an input of the graph gives."""
+
+
 class MultiDependencyDefinition:
     """An input is fed by the outputs of several solids, as a list in this order.
 
     Args:
-        dependencies: one for each item of the list.
+        dependencies: one for each item of the list. In a graph, `MappedInputPlaceholder` stands for an item to which an
+            input of the graph is mapped.
     """
 
-    def __init__(self, dependencies: Sequence[DependencyDefinition]) -> None:
-        self.dependencies = tuple(dependencies)
+    def __init__(self, dependencies: Sequence[DependencyDefinition | type[MappedInputPlaceholder]]) -> None:
+        self.items = tuple(dependencies)
+        self.dependencies = tuple(each for each in self.items if isinstance(each, DependencyDefinition))
 
 
 Feed = DependencyDefinition | MultiDependencyDefinition
 
 
 class SolidInvocation:
-    """A solid placed in a pipeline; a key of `PipelineDefinition(dependencies=...)`.
+    """A solid or graph placed in a pipeline or graph; a key of `PipelineDefinition(dependencies=...)`.
 
     Args:
-        name: of the SolidDefinition.
+        name: of its definition.
         alias: the name it has in the pipeline; its own by default.
         tags: added to those of its definition.
-        hook_defs: hooks of its step, besides those of the pipeline.
-        retry_policy: takes the place of its definition's.
+        hook_defs: hooks of its step, besides those of the pipeline; of a graph, of each step in it.
+        retry_policy: takes the place of its definition's; of a graph, it is for solids in it that have none.
+
+    Attributes:
+        place: the file and line of the call that placed it; "" where it was not a call.
     """
+
+    place = ""
 
     def __init__(
         self,
@@ -72,20 +90,30 @@ class SolidInvocation:
         return hash((self.name, self.alias))
 
 
-class Solid:
-    """A solid in its place in a pipeline: its name there, its definition, its tags, and what feeds its inputs.
+class Node:
+    """A solid or graph in its place in a pipeline or graph.
 
     Hooks and retry policy are those that it has in its place alone, besides or before those of others.
+
+    Args:
+        name: there.
+        definition: what is placed.
+        tags: of the definition and of the place.
+        feeds: what feeds its inputs, by the names of those beside it.
+        hook_defs: its hooks.
+        retry_policy: its retry policy.
+        place: the file and line of the call that placed it, if it was a call.
     """
 
     def __init__(
         self,
         name: str,
-        definition: SolidDefinition,
+        definition: NodeDefinition,
         tags: Mapping[str, str],
         feeds: Mapping[str, Feed],
         hook_defs: frozenset[HookDefinition] = frozenset(),
         retry_policy: RetryPolicy | None = None,
+        place: str = "",
     ) -> None:
         self.name = name
         self.definition = definition
@@ -93,18 +121,10 @@ class Solid:
         self.feeds = dict(feeds)
         self.hook_defs = hook_defs
         self.retry_policy = retry_policy
+        self.place = place
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r} of {self.definition!r}>"
-
-    @property
-    def root_manager_keys(self) -> dict[str, str]:
-        """dict[str, str]: the root input manager of each input that one loads, since no solid feeds it."""
-        return {
-            each.name: each.root_manager_key
-            for each in self.definition.input_defs
-            if each.root_manager_key is not None and each.name not in self.feeds
-        }
 
     def upstream(self) -> list[DependencyDefinition]:
         """Every output that feeds an input of it, in order of the inputs."""
@@ -114,3 +134,70 @@ class Solid:
         """The outputs that feed one of its inputs: one, or those of a fan-in."""
         feed = self.feeds[input_name]
         return feed.dependencies if isinstance(feed, MultiDependencyDefinition) else [feed]
+
+    def is_fan_in(self, input_name: str) -> bool:
+        """Whether one of its inputs takes a list from several solids."""
+        return isinstance(self.feeds[input_name], MultiDependencyDefinition)
+
+
+class GraphInput(NamedTuple):
+    """An input of a placed graph that no output feeds: its value comes from run config, or is a default.
+
+    Attributes:
+        key: where the graph is placed, as `outer.inner`.
+        name: the input.
+        default: the value where the run config gives none; NO_VALUE where there is no default.
+    """
+
+    key: str
+    name: str
+    default: Any = NO_VALUE
+
+    def or_default_of(self, definition: InputDefinition) -> GraphInput:
+        """The same on its way to another input, whose default counts where there is none yet."""
+        if self.default is not NO_VALUE or not definition.has_default_value:
+            return self
+        return GraphInput(self.key, self.name, definition.default_value)
+
+
+class Solid(Node):
+    """A solid in its place, which becomes a step of each run: however deep in graphs, it is fed by such solids.
+
+    Args:
+        name: in the graph around it.
+        definition: the solid.
+        tags: of the definition and of the place.
+        feeds: what feeds its inputs, by the keys of solids.
+        key: in the pipeline: the names of the graphs around it and its own, as `outer.inner`; the name by default.
+        graph_inputs: its inputs that are given by an input of a graph around it which no output feeds.
+        hook_defs: its hooks, and those of the graphs around it.
+        retry_policy: its retry policy; where it and its definition have none, that of the nearest graph that has one.
+        place: the file and line of the call that placed it, if it was a call.
+    """
+
+    definition: SolidDefinition
+
+    def __init__(
+        self,
+        name: str,
+        definition: SolidDefinition,
+        tags: Mapping[str, str],
+        feeds: Mapping[str, Feed],
+        hook_defs: frozenset[HookDefinition] = frozenset(),
+        retry_policy: RetryPolicy | None = None,
+        place: str = "",
+        key: str | None = None,
+        graph_inputs: Mapping[str, GraphInput] | None = None,
+    ) -> None:
+        super().__init__(name, definition, tags, feeds, hook_defs, retry_policy, place)
+        self.key = name if key is None else key
+        self.graph_inputs = dict(graph_inputs or {})
+
+    @property
+    def root_manager_keys(self) -> dict[str, str]:
+        """dict[str, str]: the root input manager of each input that one loads, since no solid feeds it."""
+        return {
+            each.name: each.root_manager_key
+            for each in self.definition.input_defs
+            if each.root_manager_key is not None and each.name not in self.feeds
+        }

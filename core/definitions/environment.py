@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from core.definitions.dependency import Solid
+from core.definitions.dependency import Node, Solid
 from core.definitions.io_manager import IOConfig
 from core.definitions.resource import ResourceDefinition
 from core.definitions.type_config import LoaderConfig, MaterializerConfig, OutputsConfig
@@ -37,15 +37,15 @@ class IPipeline(Protocol):
         """Sequence[IMode]: its modes."""
 
     @property
-    def solids(self) -> list[Solid]:
-        """list[Solid]: in an order in which each comes after those that feed it."""
+    def solids(self) -> list[Node]:
+        """list[Node]: its solids and graphs, in an order in which each comes after those that feed it."""
 
     @property
-    def solid_dict(self) -> dict[str, Solid]:
-        """dict[str, Solid]: by name."""
+    def solid_dict(self) -> dict[str, Node]:
+        """dict[str, Node]: the same by name."""
 
-    def solid_named(self, name: str) -> Solid:
-        """The solid of that name; raises DagsterInvariantViolationError when there is none."""
+    def solid_named(self, name: str) -> Node:
+        """The solid or graph of that name; raises DagsterInvariantViolationError when there is none."""
 
     def has_mode_definition(self, mode: str) -> bool:
         """Whether it has a mode of that name."""
@@ -106,7 +106,7 @@ class EnvironmentConfig(msgspec.Struct, frozen=True):
     """A checked run config, with defaults and environment variables in place.
 
     Attributes:
-        solids: by solid.
+        solids: by the key of the solid; those of graphs too, of which only inputs are said.
         resources: config by resource key.
         loggers: config by logger key; only the loggers that the run config names, or all where it names none.
         execution: (executor name, its config).
@@ -125,11 +125,21 @@ class EnvironmentConfig(msgspec.Struct, frozen=True):
         """The run config that it stands for, with defaults and environment variables in place."""
         chosen = {"execution": self.execution, "intermediate_storage": self.intermediate_storage}
         return {
-            "solids": {name: solid.as_run_config() for name, solid in self.solids.items()},
+            **self._nested_solids(),
             "resources": {key: _as_config(config) for key, config in self.resources.items()},
             "loggers": {key: _as_config(config) for key, config in self.loggers.items()},
             **{section: {choice[0]: _as_config(choice[1])} for section, choice in chosen.items() if choice is not None},
         }
+
+    def _nested_solids(self) -> dict[str, Any]:
+        """The sections of solids and inputs; what a config mapping made of the config of a graph is within it too."""
+        found: dict[str, Any] = {"solids": {}}
+        for key, config in self.solids.items():
+            place = found
+            for name in key.split(".") if key else ():
+                place = place.setdefault("solids", {}).setdefault(name, {})
+            place |= config.as_run_config()
+        return found
 
 
 def _as_config(config: Any) -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""Inputs and outputs of solids."""
+"""Inputs and outputs of solids, and of graphs, whose own are mapped to those of the solids in them."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.definitions.configurable import check_name
 from core.errors import DagsterInvalidDefinitionError
@@ -71,6 +71,20 @@ class InputDefinition:
         """The value used when nothing feeds the input; only when `has_default_value`."""
         return self._default_value
 
+    def mapping_to(self, solid_name: str, input_name: str, fan_in_index: int | None = None) -> InputMapping:
+        """As an input of a graph: what it is given goes to an input of a solid in it.
+
+        Args:
+            solid_name: the name or alias of the solid.
+            input_name: its input.
+            fan_in_index: which item of it, where the input takes a list from several solids.
+
+        Example:
+            InputDefinition("rows").mapping_to("clean", "rows")
+        """
+        to = (solid_name, input_name)
+        return InputMapping(self, InputPointer(*to) if fan_in_index is None else FanInInputPointer(*to, fan_in_index))
+
     def with_value(self, value: Any) -> InputDefinition:
         """The same with a value that it has where nothing feeds it."""
         given = copy.copy(self)
@@ -81,7 +95,7 @@ class InputDefinition:
         """The same, with the type and the default of the function's parameter where it has none of its own."""
         completed = copy.copy(self)
         if not self.is_typed:
-            completed.dagster_type = resolve_dagster_type(annotation)
+            completed.dagster_type, completed.is_typed = resolve_dagster_type(annotation), annotation is not None
         if not self.has_default_value:
             completed._default_value = default_value
         return completed
@@ -103,10 +117,13 @@ class OutputDefinition:
 
     Attributes:
         is_typed: whether a type was given.
+        is_dynamic: whether it has any number of values, each with a mapping key.
 
     Raises:
         DagsterInvalidDefinitionError: it has partitions of no asset.
     """
+
+    is_dynamic = False
 
     def __init__(
         self,
@@ -133,8 +150,85 @@ class OutputDefinition:
         if self.is_typed:
             return self
         completed = copy.copy(self)
-        completed.dagster_type = resolve_dagster_type(annotation)
+        completed.dagster_type, completed.is_typed = resolve_dagster_type(annotation), annotation is not None
         return completed
+
+    def mapping_from(self, solid_name: str, output_name: str | None = None) -> OutputMapping:
+        """As an output of a graph: it is what a solid in it gives.
+
+        Args:
+            solid_name: the name or alias of the solid.
+            output_name: its output; "result" by default.
+
+        Example:
+            OutputDefinition(int, "total").mapping_from("add")
+        """
+        return OutputMapping(self, OutputPointer(solid_name, output_name or DEFAULT_OUTPUT))
+
+
+class DynamicOutputDefinition(OutputDefinition):
+    """An output of which a solid yields any number of values, each as a `DynamicOutput` with a key of its own.
+
+    What it feeds becomes a step for each value, by `map`, or gets a list of all, by `collect`.
+
+    Example:
+        @solid(output_defs=[DynamicOutputDefinition(str)])
+        def files():
+            for path in Path("data").iterdir():
+                yield DynamicOutput(str(path), mapping_key=path.stem)
+
+        @pipeline
+        def sizes():
+            total(files().map(size).collect())
+    """
+
+    is_dynamic = True
+
+
+class InputPointer(NamedTuple):
+    """An input of a solid in a graph."""
+
+    solid_name: str
+    input_name: str
+
+
+class FanInInputPointer(NamedTuple):
+    """One item of an input that takes a list from several solids, counted from 0."""
+
+    solid_name: str
+    input_name: str
+    fan_in_index: int
+
+
+class OutputPointer(NamedTuple):
+    """An output of a solid in a graph."""
+
+    solid_name: str
+    output_name: str = DEFAULT_OUTPUT
+
+
+class InputMapping(NamedTuple):
+    """Where an input of a graph goes; usually made by `InputDefinition.mapping_to`.
+
+    Attributes:
+        definition: the input of the graph.
+        maps_to: the input of a solid in it.
+    """
+
+    definition: InputDefinition
+    maps_to: InputPointer | FanInInputPointer
+
+
+class OutputMapping(NamedTuple):
+    """Where an output of a graph comes from; usually made by `OutputDefinition.mapping_from`.
+
+    Attributes:
+        definition: the output of the graph.
+        maps_from: the output of a solid in it.
+    """
+
+    definition: OutputDefinition
+    maps_from: OutputPointer
 
 
 DEFAULT_IO_MANAGER_KEY = "io_manager"

@@ -4,37 +4,37 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, overload
 
 from core.config import unknown_name
 from core.definitions.composition import composing
 from core.definitions.configurable import check_name
-from core.definitions.dependency import Feed, Solid, SolidInvocation
+from core.definitions.dependency import Node, Solid
+from core.definitions.dynamic import mapped_over
+from core.definitions.flatten import Flattened, PlacedGraph, flattened
+from core.definitions.graph import ConfigMapping, GraphDefinition
 from core.definitions.hook import HookDefinition, hook_set
 from core.definitions.input_output import DEFAULT_IO_MANAGER_KEY
 from core.definitions.mode import DEFAULT_MODE_NAME, ModeDefinition
+from core.definitions.node import NodeDefinition
+from core.definitions.placing import Dependencies, PlacedNodes
 from core.definitions.preset import PresetDefinition, presets_by_name
 from core.definitions.retry_policy import RetryPolicy, checked_policy
-from core.definitions.solid import SolidDefinition
 from core.definitions.type_config import type_resources
 from core.definitions.version_strategy import VersionStrategy
 from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
 from core.events.user_events import normalize_tags
 from core.records.origin import PipelinePythonOrigin
 
-Dependencies = Mapping[Any, Mapping[str, Feed]]
-"""Solid name or SolidInvocation -> input name -> what feeds it."""
-
-
 _MOST_SHOWN = 5
 
 
 class PipelineDefinition:
-    """A directed graph of solids.
+    """A directed graph of solids, and of graphs of them.
 
     Args:
-        solid_defs: every solid that `dependencies` names.
+        solid_defs: every solid and graph that `dependencies` names.
         name: of the pipeline.
         description: for people.
         dependencies: for each solid (by name, or by SolidInvocation where it has an alias), what feeds its inputs.
@@ -44,8 +44,14 @@ class PipelineDefinition:
         hook_defs: hooks of each of its steps.
         solid_retry_policy: whether and when steps that fail are run again, of solids that have no policy of their own.
         version_strategy: gives versions to solids and resources that state none, in modes that have none of their own.
+        graph_def: a graph, in place of `solid_defs` and `dependencies`: what is in it is what is in the pipeline, and
+            what nothing feeds of its inputs is given by `inputs` of the run config.
+        config: the run config of runs that are given none; or a config mapping, from what such runs are given to what
+            would be a run config without it.
 
     Attributes:
+        nodes: the solids and graphs in it, in their places.
+        mapped_over: the solids that become a step for each value of a dynamic output: key -> the output.
         python_origin: where another process can load the pipeline, or make it again; None where that is not known.
 
     Raises:
@@ -56,7 +62,7 @@ class PipelineDefinition:
 
     def __init__(
         self,
-        solid_defs: Sequence[SolidDefinition],
+        solid_defs: Sequence[NodeDefinition] = (),
         name: str | None = None,
         description: str | None = None,
         dependencies: Dependencies | None = None,
@@ -66,6 +72,8 @@ class PipelineDefinition:
         hook_defs: Iterable[HookDefinition] | None = None,
         solid_retry_policy: RetryPolicy | None = None,
         version_strategy: VersionStrategy | None = None,
+        graph_def: GraphDefinition | None = None,
+        config: ConfigMapping | Mapping[str, Any] | None = None,
     ) -> None:
         self.name = check_name(name or "pipeline", "pipeline")
         self.description = description
@@ -79,9 +87,14 @@ class PipelineDefinition:
             raise DagsterInvalidDefinitionError(f"Pipeline {self.name!r} has two modes of the same name; rename one.")
         self.preset_defs = tuple(preset_defs or ())
         self._presets = presets_by_name(self.preset_defs, self._modes, f"pipeline {self.name!r}")
-        self._solids = self._place(solid_defs, dependencies or {})
-        self._check_feeds()
-        self._ordered = self._topological_order()
+        self.graph_def = graph_def
+        self.config = config
+        self.nodes = (
+            graph_def.nodes if graph_def else PlacedNodes("pipeline", self.name, solid_defs, dependencies or {})
+        )
+        self._flat = flattened(self.nodes, graph_def)
+        self.mapped_over = mapped_over(self._flat.solids)
+        self._check_names()
         self._check_resources()
 
     def loaded_from(self, origin: PipelinePythonOrigin) -> PipelineDefinition:
@@ -111,86 +124,49 @@ class PipelineDefinition:
         return solid.retry_policy or solid.definition.retry_policy or self.solid_retry_policy
 
     def with_solids(self, name: str, solids: Mapping[str, Solid]) -> PipelineDefinition:
-        """The same, under another name, with these solids in the place of its own; no other process can load it."""
-        made = copy.copy(self)
-        made.name, made.python_origin, made._solids = name, None, dict(solids)
-        made._check_feeds()
-        made._ordered = made._topological_order()
+        """The same with only these solids, under another name; no other process can load it.
+
+        Args:
+            name: of the new pipeline.
+            solids: by key, each fed by some of them, in the place of its own.
+        """
+        made = self.selected(solids)
+        made.name, made.python_origin = name, None
+        made._flat = Flattened({key: solids[key] for key in made._flat.solids}, made._flat.graphs)
+        made.mapped_over = mapped_over(made._flat.solids)
         return made
 
     def __repr__(self) -> str:
-        names = [solid.name for solid in self._ordered]
+        names = [node.name for node in self.nodes.ordered]
         shown = ", ".join(names[:_MOST_SHOWN]) + (", …" if len(names) > _MOST_SHOWN else "")
         return f"<{type(self).__name__} {self.name!r} of {len(names)} solids: {shown or 'none'}>"
 
-    def _place(self, solid_defs: Sequence[SolidDefinition], dependencies: Dependencies) -> dict[str, Solid]:
-        definitions: dict[str, SolidDefinition] = {}
-        for definition in solid_defs:
-            if definitions.setdefault(definition.name, definition) is not definition:
-                raise DagsterInvalidDefinitionError(
-                    f"Pipeline {self.name!r} has two different solids called {definition.name!r}; rename one."
-                )
-        placed: dict[str, Solid] = {}
-        unplaced = dict(definitions)
-        for key, feeds in dependencies.items():
-            invocation = key if isinstance(key, SolidInvocation) else SolidInvocation(key)
-            placed_def = definitions.get(invocation.name)
-            if placed_def is None:
-                raise DagsterInvalidDefinitionError(
-                    f"Dependencies of pipeline {self.name!r}: {unknown_name('solid', invocation.name, definitions)}"
-                )
-            unplaced.pop(invocation.name, None)
-            name = invocation.alias or invocation.name
-            if name in placed:
-                raise DagsterInvalidDefinitionError(
-                    f"Pipeline {self.name!r} uses the name {name!r} for two solids; give one of them another alias."
-                )
-            tags = {**placed_def.tags, **invocation.tags}
-            placed[name] = Solid(name, placed_def, tags, feeds, invocation.hook_defs, invocation.retry_policy)
-        for definition in unplaced.values():
-            placed[definition.name] = Solid(definition.name, definition, definition.tags, {})
-        return placed
+    def selected(self, keys: Collection[str]) -> PipelineDefinition:
+        """The same pipeline with only some of its solids; inputs that others feed are given by run config.
 
-    def _check_feeds(self) -> None:
-        for solid in self._solids.values():
-            where = f"Pipeline {self.name!r}, solid {solid.name!r}"
-            for input_name in solid.feeds:
-                if input_name not in solid.definition.input_dict:
-                    raise DagsterInvalidDefinitionError(
-                        f"{where}: {unknown_name('input', input_name, solid.definition.input_dict)}"
-                    )
-            for source in solid.upstream():
-                if source.solid not in self._solids:
-                    raise DagsterInvalidDefinitionError(f"{where}: {unknown_name('solid', source.solid, self._solids)}")
-                outputs = self._solids[source.solid].definition.output_dict
-                if source.output not in outputs:
-                    raise DagsterInvalidDefinitionError(
-                        f"{where} is fed by solid {source.solid!r}: {unknown_name('output', source.output, outputs)}"
-                    )
+        Args:
+            keys: of the solids.
+        """
+        chosen = copy.copy(self)
+        chosen._flat = flattened(self.nodes, self.graph_def, frozenset(keys))
+        chosen.mapped_over = mapped_over(chosen._flat.solids)
+        return chosen
 
-    def _topological_order(self) -> list[Solid]:
-        waiting = {name: {source.solid for source in solid.upstream()} for name, solid in self._solids.items()}
-        dependents: dict[str, list[str]] = {}
-        for name, sources in waiting.items():
-            for source in sources:
-                dependents.setdefault(source, []).append(name)
-        ready = [name for name, sources in waiting.items() if not sources]
-        ordered: list[Solid] = []
-        for name in ready:  # grows while it is walked
-            ordered.append(self._solids[name])
-            for dependent in dependents.get(name, []):
-                waiting[dependent].discard(name)
-                if not waiting[dependent]:
-                    ready.append(dependent)
-        if len(ordered) < len(self._solids):
-            cycle = ", ".join(sorted(name for name, sources in waiting.items() if sources))
-            raise DagsterInvalidDefinitionError(f"Pipeline {self.name!r} has a cycle among the solids {cycle}.")
-        return ordered
+    def _check_names(self) -> None:
+        """One name is one solid, however deep in graphs: by it, what became of its code is told."""
+        homes: dict[str, Solid] = {}
+        for solid in self._flat.solids.values():
+            first = homes.setdefault(solid.definition.name, solid)
+            if first.definition is not solid.definition:
+                raise DagsterInvalidDefinitionError(
+                    f"Pipeline {self.name!r} has two different solids called {solid.definition.name!r}, at "
+                    f"{first.key!r} and {solid.key!r}; rename one."
+                )
 
     def _check_resources(self) -> None:
         for mode in self.mode_defs:
             known = {*mode.resource_defs, DEFAULT_IO_MANAGER_KEY}
-            for solid in self._solids.values():
+            for solid in self.leaves:
                 keys = solid.definition.required_resource_keys | {
                     output.io_manager_key for output in solid.definition.output_defs
                 }
@@ -215,20 +191,39 @@ class PipelineDefinition:
             )
 
     @property
-    def solids(self) -> list[Solid]:
-        """list[Solid]: in an order in which each comes after those that feed it."""
-        return list(self._ordered)
+    def solids(self) -> list[Node]:
+        """list[Node]: the solids and graphs in it, in an order in which each comes after those that feed it."""
+        return list(self.nodes.ordered)
 
     @property
-    def solid_dict(self) -> dict[str, Solid]:
-        """dict[str, Solid]: by name, in the order they were placed."""
-        return dict(self._solids)
+    def solid_dict(self) -> dict[str, Node]:
+        """dict[str, Node]: the same by name, in the order they were placed."""
+        return dict(self.nodes.by_name)
 
-    def solid_named(self, name: str) -> Solid:
-        """The solid of that name; raises DagsterInvariantViolationError when there is none."""
-        if name not in self._solids:
-            raise DagsterInvariantViolationError(f"Pipeline {self.name!r}: {unknown_name('solid', name, self._solids)}")
-        return self._solids[name]
+    def has_solid_named(self, name: str) -> bool:
+        """Whether a solid or graph in it has that name."""
+        return name in self.nodes.by_name
+
+    def solid_named(self, name: str) -> Node:
+        """The solid or graph of that name in it; raises DagsterInvariantViolationError when there is none."""
+        if not self.has_solid_named(name):
+            unknown = unknown_name("solid", name, self.nodes.by_name)
+            raise DagsterInvariantViolationError(f"Pipeline {self.name!r}: {unknown}")
+        return self.nodes.by_name[name]
+
+    @property
+    def leaves(self) -> list[Solid]:
+        """list[Solid]: the solids that become steps, also those in graphs; each comes after those that feed it."""
+        return list(self._flat.solids.values())
+
+    def leaf(self, key: str) -> Solid:
+        """The solid that becomes the step of that key; raises KeyError when there is none."""
+        return self._flat.solids[key]
+
+    @property
+    def graphs(self) -> dict[str, PlacedGraph]:
+        """dict[str, PlacedGraph]: the graphs in it, also those in graphs, by key; each comes before those in it."""
+        return self._flat.graphs
 
     def has_mode_definition(self, mode: str) -> bool:
         """Whether it has a mode of that name."""
@@ -303,7 +298,7 @@ def pipeline(
 
     def make(body: Callable[..., Any]) -> PipelineDefinition:
         own_name = name or body.__name__
-        with composing(own_name) as composition:
+        with composing("pipeline", own_name) as composition:
             body()
         made = PipelineDefinition(
             list(composition.definitions.values()),

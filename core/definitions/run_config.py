@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -15,23 +15,24 @@ from core.config import (
     MappingForm,
     Selector,
     Shape,
+    collecting_secrets,
     lacking_secrets,
     not_recordable,
+    note_secrets,
     own_copy,
     raise_faults,
 )
 from core.config.recordable import MOST_LEVELS
 from core.definitions.configurable import ConfigurableDefinition, DefinitionConfig, DefinitionField
-from core.definitions.dependency import Solid
 from core.definitions.environment import EnvironmentConfig, SolidConfig
-from core.definitions.input_output import DEFAULT_IO_MANAGER_KEY, InputDefinition
-from core.definitions.io_manager import IOConfigField, IOManagerDefinition, NoConfigField
+from core.definitions.graph import ConfigMapping
 from core.definitions.mode import CompleteMode, ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.resource import ResourceDefinition
 from core.definitions.resource_config import with_required
-from core.definitions.root_input_manager import RootInputManagerDefinition
-from core.definitions.type_config import OutputsField, input_field, materializes, type_resources
+from core.definitions.solids_section import SolidsSection, faults_of_mapped
+from core.definitions.type_config import materializes, type_resources
+from core.errors import DagsterConfigMappingFunctionError, DagsterInvariantViolationError, user_code_error_boundary
 
 
 def build_environment(
@@ -48,6 +49,8 @@ def build_environment(
         DagsterInvalidConfigError: with every fault; also where the record of the run could not keep it as it is.
     """
     what = f"run config of pipeline {pipeline.name!r} in mode {mode.definition.name!r}"
+    if not run_config and isinstance(pipeline.config, Mapping):
+        run_config = pipeline.config
     unrecordable = list(not_recordable(dict(run_config or {})))
     if any(len(fault.path) >= MOST_LEVELS for fault in unrecordable):
         raise_faults(unrecordable, run_config, what)  # what follows would not come to an end
@@ -55,19 +58,47 @@ def build_environment(
     faults = list(lacking_secrets(given))
     raise_faults(faults, given, f"run config of pipeline {pipeline.name!r}, which an earlier run was given")
     default_executor = next(iter(mode.executor_defs))
-    schema = run_config_schema(pipeline, mode, bool(given.get("intermediate_storage")), materializes(given))
-    resolved = schema.resolve({"execution": {default_executor: {}}, **own_copy(given)}, (), faults)
+    full, has_secrets = given, False
+    if isinstance(pipeline.config, ConfigMapping):
+        full, has_secrets = _mapped(pipeline, pipeline.config, given, what)
+    solids = SolidsSection(pipeline, mode, bool(full.get("intermediate_storage")))
+    schema = _schema_with(solids, pipeline, mode, materializes(full))
+    resolved = schema.resolve({"execution": {default_executor: {}}, **own_copy(full)}, (), faults)
+    if full is not given:
+        faults = list(faults_of_mapped(faults, (), pipeline.name, has_secrets))
     known = {fault.path for fault in faults}
     raise_faults([*faults, *(fault for fault in unrecordable if fault.path not in known)], given, what)
     ((executor_name, executor_config),) = resolved["execution"].items()
     return EnvironmentConfig(
-        solids={name: SolidConfig.of(solid, resolved["solids"][name]) for name, solid in pipeline.solid_dict.items()},
+        solids=solids.configs(resolved),
         resources={key: value.get("config") for key, value in resolved["resources"].items()},
         loggers={key: value.get("config") for key, value in resolved["loggers"].items()},
         execution=(executor_name, executor_config.get("config")),
         intermediate_storage=_only_choice(resolved.get("intermediate_storage")),
         original_config_dict=given,
     )
+
+
+def _mapped(
+    pipeline: PipelineDefinition, mapping: ConfigMapping, given: dict[str, Any], what: str
+) -> tuple[dict[str, Any], bool]:
+    """The run config that a config mapping makes of what a run is given, and whether a secret was in that."""
+    faults: list[ConfigFault] = []
+    own = DefinitionConfig(mapping.config_schema, f"pipeline {pipeline.name}")
+    with collecting_secrets() as secrets:
+        resolved = own.resolve(given, (), faults)
+    note_secrets(secrets)
+    raise_faults(faults, given, what)
+    with user_code_error_boundary(
+        DagsterConfigMappingFunctionError, f"The config_fn of pipeline {pipeline.name!r} raised"
+    ):
+        mapped = mapping.config_fn(resolved)
+    if not isinstance(mapped, Mapping):
+        raise DagsterInvariantViolationError(
+            f"The config_fn of pipeline {pipeline.name!r} must return a run config; it returned a "
+            f"{type(mapped).__name__}."
+        )
+    return dict(mapped), bool(secrets)
 
 
 def _only_choice(chosen: dict[str, Any] | None) -> tuple[str, Any] | None:
@@ -79,8 +110,8 @@ def run_config_schema(
     mode: CompleteMode,
     has_intermediate_storage: bool = False,
     has_materializations: bool = False,
-) -> Shape:
-    """The schema of run configs of a pipeline in a mode.
+) -> ConfigType:
+    """The schema of run configs of a pipeline in a mode; where a config mapping makes them, that of what it takes.
 
     Args:
         pipeline: the pipeline.
@@ -88,12 +119,18 @@ def run_config_schema(
         has_intermediate_storage: whether the run config chooses an intermediate storage.
         has_materializations: whether it has outputs written by the materializers of their types.
     """
+    if isinstance(pipeline.config, ConfigMapping):
+        return DefinitionConfig(pipeline.config.config_schema, f"pipeline {pipeline.name}").field.config_type
+    return _schema_with(SolidsSection(pipeline, mode, has_intermediate_storage), pipeline, mode, has_materializations)
+
+
+def _schema_with(
+    solids: SolidsSection, pipeline: PipelineDefinition, mode: CompleteMode, has_materializations: bool
+) -> Shape:
     used = _used_resources(pipeline, mode, has_materializations)
-    io_fields = _IOFields(mode, has_intermediate_storage)
-    solids = {name: Field(_solid_schema(each, pipeline, io_fields)) for name, each in pipeline.solid_dict.items()}
     resources = {key: _resource_field(each, key in used) for key, each in mode.resource_defs.items()}
     sections: dict[str, Field] = {
-        "solids": Field(Shape(solids)),
+        **solids.fields,
         "resources": Field(Shape(resources)),
         "loggers": Field(_Loggers(mode.definition), is_required=False, default_value={}),
         "execution": Field(_choice_of(mode.executor_defs), is_required=False),
@@ -109,97 +146,15 @@ def _choice_of(definitions: Mapping[str, ConfigurableDefinition]) -> Selector:
 
 def _used_resources(pipeline: PipelineDefinition, mode: CompleteMode, has_materializations: bool) -> set[str]:
     """Keys that something requires, directly or through other resources; the config of the rest may be left out."""
-    waiting = [key for solid in pipeline.solids for key in solid.definition.required_resource_keys]
-    waiting += [output.io_manager_key for solid in pipeline.solids for output in solid.definition.output_defs]
-    waiting += [key for solid in pipeline.solids for key in solid.root_manager_keys.values()]
+    waiting = [key for solid in pipeline.leaves for key in solid.definition.required_resource_keys]
+    waiting += [output.io_manager_key for solid in pipeline.leaves for output in solid.definition.output_defs]
+    waiting += [key for solid in pipeline.leaves for key in solid.root_manager_keys.values()]
     waiting += [
-        key for solid in pipeline.solids for _, keys in type_resources(solid, has_materializations) for key in keys
+        key for solid in pipeline.leaves for _, keys in type_resources(solid, has_materializations) for key in keys
     ]
     waiting += [key for each in mode.intermediate_storage_defs.values() for key in each.required_resource_keys]
     waiting += [key for each in mode.executor_defs.values() for key in each.required_resource_keys]
     return with_required(mode.resource_defs, waiting)
-
-
-_LoadingDefinition = IOManagerDefinition | RootInputManagerDefinition
-
-
-class _IOFields:
-    """Fields for the config of inputs and outputs, each made once, since most of a pipeline's solids share them."""
-
-    def __init__(self, mode: CompleteMode, has_intermediate_storage: bool) -> None:
-        self._managers = {
-            key: each
-            for key, each in mode.resource_defs.items()
-            if isinstance(each, IOManagerDefinition | RootInputManagerDefinition)
-        }
-        if has_intermediate_storage:  # which takes the place of this one
-            self._managers.pop(DEFAULT_IO_MANAGER_KEY, None)
-        self._outputs: dict[str, Field] = {}
-        self._inputs: dict[tuple[str, ...], Field] = {}
-
-    def of_output(self, key: str) -> Field:
-        """Config for the IO manager that stores an output."""
-        if key not in self._outputs:
-            schemas = self._schemas([key], lambda definition: getattr(definition, "output_config_schema", None))
-            why = f"IO manager {key!r}, which stores this output, has no output_config_schema"
-            self._outputs[key] = IOConfigField(schemas) if schemas else NoConfigField(why)
-        return self._outputs[key]
-
-    def of_fed_input(self, keys: tuple[str, ...]) -> Field:
-        """Config for the IO managers that load an input: those that store the outputs by which it is fed."""
-        if keys not in self._inputs:
-            schemas = self._schemas(keys, lambda definition: definition.input_config_schema)
-            named = " or ".join(map(repr, dict.fromkeys(keys)))
-            why = f"a solid feeds this input, and IO manager {named}, which loads it, has no input_config_schema"
-            self._inputs[keys] = IOConfigField(schemas) if schemas else NoConfigField(why)
-        return self._inputs[keys]
-
-    def of_root_input(self, key: str) -> Field:
-        """Config for the root input manager that loads an input which no solid feeds."""
-        schemas = self._schemas([key], lambda definition: definition.input_config_schema)
-        why = f"the root input manager {key!r}, which loads this input, has no input_config_schema"
-        return IOConfigField(schemas) if schemas else NoConfigField(why)
-
-    def _schemas(
-        self, keys: Iterable[str], schema_of: Callable[[_LoadingDefinition], DefinitionConfig | None]
-    ) -> dict[str, DefinitionConfig]:
-        known = {key: schema_of(self._managers[key]) for key in keys if key in self._managers}
-        return {key: schema for key, schema in known.items() if schema is not None}
-
-
-_NOTHING_TO_LOAD = NoConfigField("this input carries no value, so there is nothing to load")
-
-
-def _solid_schema(solid: Solid, pipeline: PipelineDefinition, io_fields: _IOFields) -> Shape:
-    inputs = {each.name: _input_field(each, solid, pipeline, io_fields) for each in solid.definition.input_defs}
-    outputs = {each.name: io_fields.of_output(each.io_manager_key) for each in solid.definition.output_defs}
-    return Shape(
-        {
-            "config": DefinitionField(solid.definition.config_schema),
-            "inputs": _shape_field({name: field for name, field in inputs.items() if field is not None}),
-            "outputs": OutputsField(solid.definition.output_dict, _shape_field(outputs)),
-        }
-    )
-
-
-def _shape_field(fields: Mapping[str, Field]) -> Field:
-    # Where there is nothing to give, it need not be resolved to be known as optional, which takes time in large plans.
-    is_empty = all(isinstance(field, NoConfigField) for field in fields.values())
-    return Field(Shape(fields), is_required=False if is_empty else None)
-
-
-def _input_field(
-    definition: InputDefinition, solid: Solid, pipeline: PipelineDefinition, io_fields: _IOFields
-) -> Field | None:
-    if definition.name in solid.root_manager_keys:
-        return io_fields.of_root_input(solid.root_manager_keys[definition.name])
-    if definition.name not in solid.feeds:
-        return None if definition.dagster_type.is_nothing else input_field(definition)
-    if definition.dagster_type.is_nothing:
-        return _NOTHING_TO_LOAD
-    sources = solid.upstream_of(definition.name)
-    outputs = (pipeline.solid_named(each.solid).definition.output_dict[each.output] for each in sources)
-    return io_fields.of_fed_input(tuple(output.io_manager_key for output in outputs))
 
 
 class _Loggers(ConfigType):

@@ -5,26 +5,23 @@ from __future__ import annotations
 import copy
 import inspect
 import warnings
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextvars import ContextVar
 from typing import Any, Self, overload
 
 from core.config import Fingerprint, unknown_name
-from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name, key_set, known_as
+from core.definitions.configurable import ConfigSchema, key_set, known_as
 from core.definitions.direct.solid_call import call_solid
-from core.definitions.hook import HookDefinition, hook_set
 from core.definitions.input_output import NO_VALUE, InputDefinition, OutputDefinition
+from core.definitions.node import NodeDefinition
 from core.definitions.retry_policy import RetryPolicy, checked_policy
 from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
-from core.events.user_events import normalize_tags
 from core.types.annotations import evaluated
 
 ComputeFn = Callable[..., Any]
 _CONTEXT_NAMES = {"context", "_", "_context", "context_"}
 
 
-class SolidDefinition(ConfigurableDefinition):
+class SolidDefinition(NodeDefinition):
     """A function with typed inputs and outputs, config, and the resources it requires.
 
     Args:
@@ -61,21 +58,13 @@ class SolidDefinition(ConfigurableDefinition):
         fingerprint: Fingerprint | None = None,
         retry_policy: RetryPolicy | None = None,
     ) -> None:
-        super().__init__(check_name(name, "solid"), config_schema, description, "solid")
-        self.input_defs = tuple(input_defs)
-        self.output_defs = tuple([OutputDefinition()] if output_defs is None else output_defs)
+        outputs = [OutputDefinition()] if output_defs is None else output_defs
+        super().__init__(name, "solid", input_defs, outputs, config_schema, description, tags)
         self.compute_fn = compute_fn
-        self.tags = normalize_tags(tags, f"solid {name!r}")
         self.required_resource_keys = key_set(required_resource_keys, f"solid {name!r}")
         self.version = version
         self.fingerprint = fingerprint
         self.retry_policy = checked_policy(retry_policy, f"solid {name!r}")
-        self.input_dict = {definition.name: definition for definition in self.input_defs}
-        self.output_dict = {definition.name: definition for definition in self.output_defs}
-        if len(self.input_dict) < len(self.input_defs) or len(self.output_dict) < len(self.output_defs):
-            raise DagsterInvalidDefinitionError(
-                f"Solid {name!r} has two inputs or two outputs of the same name; rename one."
-            )
 
     def with_input_values(self, values: Mapping[str, Any]) -> Self:
         """The same with values for some of its inputs, for a test.
@@ -99,93 +88,9 @@ class SolidDefinition(ConfigurableDefinition):
         given.input_dict = {each.name: each for each in inputs}
         return given
 
-    def __repr__(self) -> str:
-        inputs = ", ".join(f"{each.name}: {each.dagster_type.display_name}" for each in self.input_defs)
-        outputs = ", ".join(f"{each.name}: {each.dagster_type.display_name}" for each in self.output_defs)
-        return f"<{type(self).__name__} {self.name!r} ({inputs}) -> ({outputs})>"
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """In the body of a pipeline: places the solid there, fed by the given outputs of others.
-
-        Elsewhere, in a test: calls its function; see `core.definitions.direct.solid_call.call_solid`.
-        """
-        return CompositionCall(self)(*args, **kwargs)
-
-    def alias(self, name: str) -> CompositionCall:
-        """To place the solid in a pipeline under another name: `clean.alias("clean_again")(rows)`."""
-        return CompositionCall(self).alias(name)
-
-    def tag(self, tags: Mapping[str, Any]) -> CompositionCall:
-        """To place the solid in a pipeline with more tags."""
-        return CompositionCall(self).tag(tags)
-
-    def with_hooks(self, hook_defs: Iterable[HookDefinition]) -> CompositionCall:
-        """To place the solid in a pipeline with hooks: `clean.with_hooks({tell_me})(rows)`."""
-        return CompositionCall(self).with_hooks(hook_defs)
-
-    def with_retry_policy(self, retry_policy: RetryPolicy) -> CompositionCall:
-        """To place the solid in a pipeline with a retry policy that takes the place of its own."""
-        return CompositionCall(self).with_retry_policy(retry_policy)
-
-
-class CompositionCall:
-    """A solid about to be placed in a pipeline, under its own name or an alias, with what it has there alone."""
-
-    def __init__(self, definition: SolidDefinition) -> None:
-        self.definition = definition
-        self.given_alias: str | None = None
-        self.tags: dict[str, str] = {}
-        self.hook_defs: frozenset[HookDefinition] = frozenset()
-        self.retry_policy: RetryPolicy | None = None
-
-    def alias(self, name: str) -> CompositionCall:
-        """The same under another name."""
-        return self._with("given_alias", check_name(name, "solid"))
-
-    def tag(self, tags: Mapping[str, Any]) -> CompositionCall:
-        """The same with more tags."""
-        return self._with("tags", {**self.tags, **normalize_tags(tags, self._described)})
-
-    def with_hooks(self, hook_defs: Iterable[HookDefinition]) -> CompositionCall:
-        """The same with more hooks."""
-        return self._with("hook_defs", self.hook_defs | hook_set(hook_defs, self._described))
-
-    def with_retry_policy(self, retry_policy: RetryPolicy) -> CompositionCall:
-        """The same with this retry policy in place of another."""
-        return self._with("retry_policy", checked_policy(retry_policy, self._described))
-
-    @property
-    def _described(self) -> str:
-        return f"solid {self.definition.name!r}"
-
-    def _with(self, name: str, value: object) -> CompositionCall:
-        changed = copy.copy(self)
-        setattr(changed, name, value)
-        return changed
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Places the solid, fed by the given outputs; see `SolidComposer.place`. Outside a body, calls its function."""
-        active = composer.get()
-        return call_solid(self.definition, args, kwargs) if active is None else active.place(self, args, kwargs)
-
-
-class SolidComposer(ABC):
-    """Takes the calls of solids in the body of a `@pipeline` function."""
-
-    @abstractmethod
-    def place(self, call: CompositionCall, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        """Adds a solid, fed by the given outputs of others.
-
-        Returns:
-            What stands for its outputs in the body.
-
-        Raises:
-            DagsterInvalidDefinitionError: an argument is not an output, or does not fit an input.
-        """
-
-
-composer: ContextVar[SolidComposer | None] = ContextVar("composer", default=None)
-"""The composer of the pipeline whose body is running in this thread."""
+    def called_outside(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Calls its function, in a test; see `core.definitions.direct.solid_call.call_solid`."""
+        return call_solid(self, args, kwargs)
 
 
 @overload
@@ -279,8 +184,8 @@ def _solid_from(
     signature = inspect.signature(compute_fn)
     parameters = list(signature.parameters.values())
     takes_context = bool(parameters) and parameters[0].name in _CONTEXT_NAMES
-    annotations = _Annotations(own_name, compute_fn)
-    inputs = _inputs(own_name, parameters[1:] if takes_context else parameters, input_defs or (), annotations)
+    annotations = Annotations(own_name, compute_fn)
+    inputs = inputs_of(own_name, parameters[1:] if takes_context else parameters, input_defs or (), annotations)
     made = SolidDefinition(
         name=own_name,
         input_defs=inputs,
@@ -302,7 +207,7 @@ def _adapter(compute_fn: ComputeFn, takes_context: bool) -> Callable[[Any, dict[
     return compute
 
 
-class _Annotations:
+class Annotations:
     """The annotations of a solid's function."""
 
     def __init__(self, solid_name: str, compute_fn: ComputeFn) -> None:
@@ -333,12 +238,13 @@ class _Annotations:
         return found.value
 
 
-def _inputs(
+def inputs_of(
     solid_name: str,
     parameters: list[inspect.Parameter],
     given: Sequence[InputDefinition],
-    annotations: _Annotations,
+    annotations: Annotations,
 ) -> list[InputDefinition]:
+    """The inputs of a function with these parameters: those given, completed, and one for each other parameter."""
     explicit = {definition.name: definition for definition in given}
     if len(explicit) < len(given):
         raise DagsterInvalidDefinitionError(f"Solid {solid_name!r} declares two inputs of the same name; rename one.")
@@ -353,7 +259,7 @@ def _inputs(
 
 
 def _input(
-    solid_name: str, parameter: inspect.Parameter, given: InputDefinition | None, annotations: _Annotations
+    solid_name: str, parameter: inspect.Parameter, given: InputDefinition | None, annotations: Annotations
 ) -> InputDefinition:
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
         raise DagsterInvalidDefinitionError(
@@ -368,7 +274,7 @@ def _input(
 
 
 def _outputs(
-    compute_fn: ComputeFn, returned: Any, given: Sequence[OutputDefinition] | None, annotations: _Annotations
+    compute_fn: ComputeFn, returned: Any, given: Sequence[OutputDefinition] | None, annotations: Annotations
 ) -> Sequence[OutputDefinition]:
     outputs = [OutputDefinition()] if given is None else given
     if len(outputs) != 1 or inspect.isgeneratorfunction(compute_fn) or inspect.isasyncgenfunction(compute_fn):

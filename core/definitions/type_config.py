@@ -90,9 +90,15 @@ class OutputsConfig(msgspec.Struct, frozen=True, eq=False):
     materializing: tuple[MaterializerConfig, ...] = ()
 
 
-def input_field(definition: InputDefinition) -> Field:
-    """The place of an input's value in a run config, for an input that nothing feeds; comes to a LoaderConfig."""
-    dagster_type, is_required = definition.dagster_type, not definition.has_default_value
+def input_field(definition: InputDefinition, is_required: bool | None = None) -> Field:
+    """The place of an input's value in a run config, for an input that nothing feeds; comes to a LoaderConfig.
+
+    Args:
+        definition: the input.
+        is_required: whether it must be given; by default if it has no default value.
+    """
+    dagster_type = definition.dagster_type
+    is_required = not definition.has_default_value if is_required is None else is_required
     if dagster_type.loader is None:
         return Field(_Unloadable(dagster_type.display_name), is_required=is_required)
     return _LoaderField(dagster_type.loader, dagster_type, definition.name, is_required)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from numbers import Real
@@ -14,6 +15,7 @@ from core.errors import DagsterInvalidDefinitionError
 from core.events.metadata import EventMetadataEntry, as_metadata_entries
 
 DEFAULT_OUTPUT = "result"
+_MAPPING_KEY = re.compile(r"[A-Za-z0-9_]+")
 
 
 class Output:
@@ -36,6 +38,39 @@ class Output:
         self.value = value
         self.output_name = output_name
         self.metadata_entries = as_metadata_entries(metadata, metadata_entries)
+
+
+class DynamicOutput(Output):
+    """One of the values of a dynamic output of a solid.
+
+    Args:
+        value: the value.
+        mapping_key: tells it from the others: letters, digits and underscores.
+        output_name: which output; "result" by default.
+        metadata: label to value, kept with the event.
+        metadata_entries: the same as a list of entries.
+
+    Raises:
+        DagsterInvalidDefinitionError: the key is not made of letters, digits and underscores.
+
+    Example:
+        yield DynamicOutput(path.read_text(), mapping_key=path.stem)
+    """
+
+    def __init__(
+        self,
+        value: Any,
+        mapping_key: str,
+        output_name: str = DEFAULT_OUTPUT,
+        metadata_entries: list[EventMetadataEntry] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(value, output_name, metadata_entries, metadata)
+        if not isinstance(mapping_key, str) or not _MAPPING_KEY.fullmatch(mapping_key):
+            raise DagsterInvalidDefinitionError(
+                f"{mapping_key!r} is not a mapping key; use only the letters A-Z and a-z, digits and underscores."
+            )
+        self.mapping_key = mapping_key
 
 
 class AssetKey:

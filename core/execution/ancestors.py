@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from core.events.payloads import StepOutputData, StepOutputHandle
+from core.definitions.pipeline import PipelineDefinition
+from core.events.payloads import StepMemoizedData, StepOutputData, StepOutputHandle
 from core.instance import DagsterInstance
 from core.plan import ExecutionPlan
 from core.records.pipeline_run import PipelineRun
@@ -45,28 +46,90 @@ def find_ancestors(instance: DagsterInstance, run: PipelineRun, plan: ExecutionP
         for key in wanted & ended:
             run_ids[key] = ancestor.run_id
             step = plan.steps[key]
-            not_given.update({step.handle(output.name) for output in step.outputs} - given)
+            not_given.update(
+                {step.handle(output.name) for output in step.outputs if not output.is_dynamic} - set(given.get(key, ()))
+            )
         wanted -= ended
         ancestor = _parent(instance, ancestor)
     return Ancestors(run_ids, frozenset(not_given))
+
+
+class EarlierRun(msgspec.Struct, frozen=True):
+    """What is known of a run that is executed again, and of those before it.
+
+    Attributes:
+        mapping_keys: of dynamic outputs, the keys of the values that were given, or found, last.
+        ended: the steps of that run that ended well: succeeded, were skipped, or did not need to be executed.
+    """
+
+    mapping_keys: Mapping[StepOutputHandle, tuple[str, ...]] = {}
+    ended: frozenset[str] = frozenset()
+
+
+def read_earlier_run(
+    instance: DagsterInstance, run: PipelineRun, pipeline: PipelineDefinition, wants_ended: bool = False
+) -> EarlierRun:
+    """What is known of a run that is executed again.
+
+    Args:
+        instance: where it is recorded.
+        run: the run.
+        pipeline: the pipeline.
+        wants_ended: whether it matters which steps ended well; without dynamic outputs, nothing is read where not.
+    """
+    sources = [
+        StepOutputHandle(solid.key, output.name)
+        for solid in pipeline.leaves
+        for output in solid.definition.output_defs
+        if output.is_dynamic
+    ]
+    if not sources and not wants_ended:
+        return EarlierRun()
+    ended, given = _ended_steps(instance, run.run_id, memoized=True)
+    found: dict[StepOutputHandle, tuple[str, ...]] = {}
+    earlier: PipelineRun | None = run
+    ended_then, given_then = ended, given
+    while True:
+        for source in sources:
+            if source not in found and source.step_key in ended_then:
+                found[source] = tuple(
+                    each.mapping_key
+                    for each in given_then.get(source.step_key, ())
+                    if each.mapping_key is not None and each.output_name == source.output_name
+                )
+        earlier = None if len(found) == len(sources) or earlier is None else _parent(instance, earlier)
+        if earlier is None:
+            return EarlierRun(found, frozenset(ended))
+        ended_then, given_then = _ended_steps(instance, earlier.run_id, memoized=True)
 
 
 def _parent(instance: DagsterInstance, run: PipelineRun) -> PipelineRun | None:
     return instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
 
 
-def _ended_steps(instance: DagsterInstance, run_id: str) -> tuple[set[str], set[StepOutputHandle]]:
-    """The steps of a run that succeeded or were skipped, and the outputs that were given; the last attempt counts."""
+def _ended_steps(
+    instance: DagsterInstance, run_id: str, memoized: bool = False
+) -> tuple[set[str], dict[str, list[StepOutputHandle]]]:
+    """The steps of a run that succeeded or were skipped, and the outputs that were given; the last attempt counts.
+
+    Args:
+        instance: where it is recorded.
+        run_id: the run.
+        memoized: whether steps that did not need to be executed count too, with the outputs that were found.
+    """
     ended: set[str] = set()
-    given: dict[str, set[StepOutputHandle]] = {}
+    given: dict[str, list[StepOutputHandle]] = {}
     for event in (entry.dagster_event for entry in instance.all_logs(run_id)):
         if event is None or event.step_key is None:
             continue
         if event.event_type_value in ("STEP_START", "STEP_RESTARTED"):
             ended.discard(event.step_key)
-            given[event.step_key] = set()
+            given[event.step_key] = []
         elif event.event_type_value in ("STEP_SUCCESS", "STEP_SKIPPED"):
             ended.add(event.step_key)
         elif isinstance(event.event_specific_data, StepOutputData):
-            given.setdefault(event.step_key, set()).add(event.event_specific_data.step_output_handle)
-    return ended, set().union(*given.values())
+            given.setdefault(event.step_key, []).append(event.event_specific_data.step_output_handle)
+        elif memoized and isinstance(event.event_specific_data, StepMemoizedData):
+            ended.add(event.step_key)
+            given[event.step_key] = [each.handle(event.step_key) for each in event.event_specific_data.outputs]
+    return ended, given

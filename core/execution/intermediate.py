@@ -49,5 +49,5 @@ def as_io_manager(
 
 
 def _types_of(pipeline: PipelineDefinition) -> Iterator[DagsterType]:
-    for solid in pipeline.solids:
+    for solid in pipeline.leaves:
         yield from (output_def.dagster_type for output_def in solid.definition.output_defs)

@@ -94,7 +94,8 @@ def encode_output(pipeline: PipelineDefinition, handle: StepOutputHandle, value:
 
 
 def _definitions(pipeline: PipelineDefinition, handle: StepOutputHandle) -> tuple[SolidDefinition, OutputDefinition]:
-    solid = pipeline.solid_dict.get(handle.step_key)
+    key = handle.step_key.partition("[")[0]  # of a step for a value of a dynamic output, that of its solid
+    solid = next((each for each in pipeline.leaves if each.key == key), None)
     output_def = solid.definition.output_dict.get(handle.output_name) if solid is not None else None
     if solid is None or output_def is None:
         raise DagsterInvariantViolationError(

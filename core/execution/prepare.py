@@ -15,13 +15,14 @@ from core.definitions.mode import CompleteMode, ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.resource import ResourceDefinition
 from core.definitions.run_config import build_environment
-from core.errors import DagsterInvariantViolationError
+from core.errors import DagsterInvalidSubsetError, DagsterInvariantViolationError
 from core.events.user_events import normalize_tags
 from core.execution.defaults import complete_mode
 from core.execution.intermediate import as_io_manager
 from core.execution.spec import RunSpec
 from core.plan import ExecutionPlan, Versioning, build_plan
-from core.plan.selection import select_steps
+from core.plan.part import KnownKeys, part_of, with_keys
+from core.plan.selection import select_solids, select_steps
 from core.records.pipeline_run import PipelineRun, make_new_run_id
 from core.records.tags import MEMOIZED_RUN_TAG
 
@@ -60,7 +61,10 @@ class PreparedRun(msgspec.Struct, frozen=True, eq=False):
 
 
 def prepare_run(
-    pipeline: PipelineDefinition, default_executor: ExecutorDefinition, asked: RunSpec | PipelineRun
+    pipeline: PipelineDefinition,
+    default_executor: ExecutorDefinition,
+    asked: RunSpec | PipelineRun,
+    mapping_keys: KnownKeys | None = None,
 ) -> PreparedRun:
     """Checks a run against its pipeline and plans it.
 
@@ -68,21 +72,24 @@ def prepare_run(
         pipeline: the pipeline.
         default_executor: for modes that name none.
         asked: what is asked of a new run; or the record of a stored one that has not begun, which says all of it.
+        mapping_keys: of the dynamic outputs whose values a stored run takes from earlier ones, their keys.
 
     Raises:
-        DagsterInvariantViolationError: there is no such mode, or the stored run is one of another pipeline or of some
-            of its solids.
-        DagsterInvalidSubsetError: the selection, or `refresh`, names no step.
+        DagsterInvariantViolationError: there is no such mode, or the stored run is one of another pipeline.
+        DagsterInvalidSubsetError: a selection, or `refresh`, names no solid or step, or leaves out one without which it
+            cannot be.
         DagsterInvalidConfigError: the run config does not fit; with every fault.
         DagsterExecutionStepNotFoundError: the stored run names a step that the pipeline does not have.
     """
+    pipeline = _selected(pipeline, asked)
     mode_def = pipeline.get_mode_definition(asked.mode)
     complete = complete_mode(mode_def, default_executor)
     with collecting_secrets() as secrets:
         environment = build_environment(pipeline, complete, asked.run_config)
     if isinstance(asked, PipelineRun):
-        _check_stored(asked, pipeline)
-        run, plan = asked, build_plan(pipeline, environment, asked.step_keys_to_execute)
+        run, plan = asked, build_plan(pipeline, environment)
+        if asked.step_keys_to_execute is not None:
+            plan = part_of(plan, asked.step_keys_to_execute, mapping_keys or {})
     else:
         run, plan = _new_run(pipeline, mode_def, environment, asked)
     strategy = mode_def.version_strategy or pipeline.version_strategy
@@ -107,30 +114,43 @@ def _check_stored(run: PipelineRun, pipeline: PipelineDefinition) -> None:
             f"Run {run.run_id} is a run of pipeline {run.pipeline_name!r} and cannot be executed with pipeline "
             f"{pipeline.name!r}."
         )
-    if run.solids_to_execute is not None and run.step_keys_to_execute is None:
-        raise DagsterInvariantViolationError(
-            f"Run {run.run_id} is to execute only some solids of its pipeline, which is not supported; create it with "
-            "step_keys_to_execute instead of solids_to_execute."
-        )
+
+
+def _selected(pipeline: PipelineDefinition, asked: RunSpec | PipelineRun) -> PipelineDefinition:
+    """The pipeline with only the solids that are asked for."""
+    if isinstance(asked, PipelineRun):
+        _check_stored(asked, pipeline)
+    queries = asked.solids_to_execute if isinstance(asked, PipelineRun) else asked.solid_selection
+    return pipeline.selected(select_solids(pipeline, queries)) if queries else pipeline
 
 
 def _new_run(
     pipeline: PipelineDefinition, mode: ModeDefinition, environment: EnvironmentConfig, spec: RunSpec
 ) -> tuple[PipelineRun, ExecutionPlan]:
     plan = build_plan(pipeline, environment)
-    step_keys = None if spec.step_selection is None else select_steps(plan.steps, spec.step_selection)
+    step_keys = None
     plan = msgspec.structs.replace(plan, refreshed=_refreshed(plan, spec.refresh))
+    if spec.step_selection is not None or spec.ended is not None:
+        known = with_keys(plan, spec.mapping_keys)
+        chosen = select_steps(known.steps, ["*"] if spec.step_selection is None else spec.step_selection)
+        chosen = [key for key in chosen if key not in (spec.ended or ())]
+        if spec.ended is not None and not chosen:
+            raise DagsterInvalidSubsetError(f"Run {spec.parent_run_id} has no step that did not end well.")
+        plan = part_of(plan, chosen, spec.mapping_keys)
+        step_keys = list(plan.step_keys_to_execute)
     run = PipelineRun(
         pipeline_name=pipeline.name,
         run_id=spec.run_id or make_new_run_id(),
         run_config=environment.original_config_dict,
         mode=mode.name,
+        solid_selection=list(spec.solid_selection) if spec.solid_selection else None,
+        solids_to_execute=frozenset(solid.key for solid in pipeline.leaves) if spec.solid_selection else None,
         tags=_run_tags(pipeline, spec.tags, spec.memoize),
         step_keys_to_execute=step_keys,
         root_run_id=spec.root_run_id,
         parent_run_id=spec.parent_run_id,
     )
-    return run, plan if step_keys is None else plan.restricted_to(set(step_keys))
+    return run, plan
 
 
 def _refreshed(plan: ExecutionPlan, refresh: Sequence[str]) -> frozenset[str]:

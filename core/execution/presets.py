@@ -12,7 +12,7 @@ from core.utils.merger import deep_merge_dicts
 
 
 def with_preset(pipeline: PipelineDefinition, preset: str | None, spec: RunSpec) -> RunSpec:
-    """What is asked of a run that begins with a preset: its run config, tags and steps are below what is asked.
+    """What is asked of a run that begins with a preset: its run config, tags and solids are below what is asked.
 
     Args:
         pipeline: the pipeline.
@@ -35,5 +35,5 @@ def with_preset(pipeline: PipelineDefinition, preset: str | None, spec: RunSpec)
         run_config=deep_merge_dicts(found.run_config, spec.run_config or {}),
         mode=mode,
         tags={**found.tags, **(spec.tags or {}), PRESET_NAME_TAG: preset},
-        step_selection=found.solid_selection if spec.step_selection is None else spec.step_selection,
+        solid_selection=spec.solid_selection or found.solid_selection,
     )

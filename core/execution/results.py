@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from core.config import unknown_name
@@ -13,17 +13,29 @@ from core.errors import DagsterInvariantViolationError
 from core.events.payloads import HandledOutputData, StepOutputHandle
 from core.events.records import DagsterEvent
 from core.events.user_events import DEFAULT_OUTPUT
+from core.execution.composite_results import CompositeSolidExecutionResult, NodeResult
 from core.execution.contexts.pipeline import PipelineContext
+from core.execution.mapped_results import MappedSolidExecutionResult
 from core.execution.solid_events import SolidEvents
 from core.values.side_by_side import Call, side_by_side
 
 
 class SolidExecutionResult(SolidEvents):
-    """The result of one solid of a run."""
+    """The result of one solid of a run.
 
-    def __init__(self, context: PipelineContext, solid_name: str, events: Sequence[DagsterEvent]) -> None:
-        super().__init__(solid_name, events)
+    Args:
+        context: the run.
+        step_key: the key of its step: its name, after those of the graphs around it.
+        events: about the step, in order.
+
+    Attributes:
+        step_key: as given.
+    """
+
+    def __init__(self, context: PipelineContext, step_key: str, events: Sequence[DagsterEvent]) -> None:
+        super().__init__(step_key.partition("[")[0].rpartition(".")[2], events)
         self._context = context
+        self.step_key = step_key
 
     @property
     def solid(self) -> Solid:
@@ -44,12 +56,14 @@ class SolidExecutionResult(SolidEvents):
             DagsterInvariantViolationError: there is no such output.
             DagsterObjectNotFoundError: the value is no longer stored.
         """
-        outputs = self._context.execution_plan.steps[self.solid_name].solid.definition.output_dict
+        outputs = self._context.execution_plan.steps[self.step_key].solid.definition.output_dict
         if output_name not in outputs:
             raise DagsterInvariantViolationError(
                 f"Solid {self.solid_name!r}: {unknown_name('output', output_name, outputs)}"
             )
-        return self._load([handle for handle in self._given() if handle.output_name == output_name]).get(output_name)
+        none: Any = {} if outputs[output_name].is_dynamic else None
+        handles = [handle for handle in self._given() if handle.output_name == output_name]
+        return self._load(handles).get(output_name, none)
 
     def _load(self, handles: Sequence[StepOutputHandle]) -> dict[str, Any]:
         """The values of outputs by name: loaded side by side where IO managers allow it, and resources are stopped."""
@@ -71,12 +85,14 @@ class SolidExecutionResult(SolidEvents):
         return Call(io_manager, "load_input", load)
 
     def _given(self) -> list[StepOutputHandle]:
+        plan = self._context.execution_plan
+        step, not_given = plan.steps[self.step_key], plan.not_given
+        dynamic = {step.handle(output.name) for output in step.outputs if output.is_dynamic}  # lists of mapping keys
         if self.memoized:
-            plan = self._context.execution_plan
-            step, not_given = plan.steps[self.solid_name], plan.not_given
-            return [handle for output in step.outputs if (handle := step.handle(output.name)) not in not_given]
+            return [handle for handle in plan.handles(step) if handle not in not_given and handle not in dynamic]
         events = ((event.step_key or "", event.event_specific_data) for event in self._last_attempt)
-        return [data.handle(key) for key, data in events if isinstance(data, HandledOutputData) and data.is_given]
+        given = [data.handle(key) for key, data in events if isinstance(data, HandledOutputData) and data.is_given]
+        return [handle for handle in given if handle not in dynamic]
 
 
 class PipelineExecutionResult:
@@ -132,23 +148,70 @@ class PipelineExecutionResult:
         return [key for key in self._context.execution_plan.memoized if key not in executed]
 
     @property
-    def solid_result_list(self) -> list[SolidExecutionResult]:
-        """list[SolidExecutionResult]: one for each solid of the pipeline."""
-        return [self.result_for_solid(solid.name) for solid in self._context.pipeline_def.solids]
+    def solid_result_list(self) -> list[NodeResult]:
+        """One for each solid and graph of the pipeline that the run has."""
+        solids = self._context.pipeline_def.solids
+        return [self.result_for_handle(solid.name) for solid in solids if self._has(solid.name)]
 
-    def result_for_solid(self, name: str) -> SolidExecutionResult:
-        """The result of one solid; raises DagsterInvariantViolationError if the pipeline has none of that name."""
-        solid = self._context.pipeline_def.solid_named(name)
-        events = [event for event in self.event_list if event.step_key == solid.name]
-        return SolidExecutionResult(self._context, solid.name, events)
+    def result_for_solid(self, name: str) -> Any:
+        """The result of one solid, or of a graph, which is a CompositeSolidExecutionResult; see `result_for_handle`."""
+        return self.result_for_handle(name)
+
+    def result_for_handle(self, handle: str) -> NodeResult:
+        """The result of a solid or graph; of a solid that is mapped over a dynamic output, a
+        MappedSolidExecutionResult.
+
+        Args:
+            handle: its name, after those of the graphs around it: `clean`, `outer.clean`; `clean[key]` for one value
+                of a dynamic output.
+
+        Raises:
+            DagsterInvariantViolationError: the run has none of that name.
+        """
+        pipeline = self._context.pipeline_def
+        if handle in pipeline.graphs:
+            return CompositeSolidExecutionResult(pipeline.graphs[handle], self._has, self.result_for_handle)
+        steps = self._context.execution_plan.steps
+        if handle in steps:
+            return self._of_step(handle)
+        if handle not in self._steps_by_solid:
+            known = [*pipeline.graphs, *self._steps_by_solid]
+            raise DagsterInvariantViolationError(f"Pipeline {pipeline.name!r}: {unknown_name('solid', handle, known)}")
+        keys = self._steps_by_solid[handle]
+        by_mapping_key = {steps[key].mapping_key: self._of_step(key) for key in keys if not steps[key].is_template}
+        return MappedSolidExecutionResult(handle, {key or "": each for key, each in by_mapping_key.items()})
+
+    def _of_step(self, key: str) -> SolidExecutionResult:
+        return SolidExecutionResult(self._context, key, self._events_by_step.get(key, []))
+
+    def _has(self, handle: str) -> bool:
+        return handle in self._steps_by_solid or handle in self._context.pipeline_def.graphs
+
+    @cached_property
+    def _steps_by_solid(self) -> dict[str, list[str]]:
+        """The keys of the steps of each solid of the run; a solid of none is mapped over a dynamic output without
+        values.
+        """
+        found: dict[str, list[str]] = {solid.key: [] for solid in self._context.pipeline_def.leaves}
+        for key, step in self._context.execution_plan.steps.items():
+            found[step.solid.key].append(key)
+        return found
+
+    @cached_property
+    def _events_by_step(self) -> dict[str | None, list[DagsterEvent]]:
+        found: dict[str | None, list[DagsterEvent]] = {}
+        for event in self.event_list:
+            found.setdefault(event.step_key, []).append(event)
+        return found
 
     def output_for_solid(self, name: str, output_name: str = DEFAULT_OUTPUT) -> Any:
-        """The value of a solid's output; see `SolidExecutionResult.output_value`."""
-        return self.result_for_solid(name).output_value(output_name)
+        """The value of an output of a solid or graph, named as in `result_for_handle`; see its `output_value`."""
+        return self.result_for_handle(name).output_value(output_name)
 
     def retry_attempts_for_solid(self, name: str) -> int:
         """How often the step of a solid was started again."""
-        return self.result_for_solid(name).retry_attempts
+        attempts: int = self.result_for_solid(name).retry_attempts
+        return attempts
 
     def __repr__(self) -> str:
         executed, memoized = len(set(self.executed_step_keys)), len(self.memoized_step_keys)

@@ -130,7 +130,7 @@ class _Run:
             with ending_forked_children():
                 final, resource_error = self._plan()
                 planning_usage = self._run.usage.read()
-                context = PipelineContext(self._run, final.plan, self._raise_on_error)
+                context = PipelineContext(self._run, final.plan, final.versioning, self._raise_on_error)
                 self._accept(context)
                 if resource_error is not None:
                     raise resource_error
@@ -174,7 +174,7 @@ class _Run:
 
         An error that a user's resource raised is returned and not raised: the run is accepted, and fails.
         """
-        final = FinalPlan(self._run.prepared.plan)
+        final = FinalPlan(self._run.prepared.plan, self._run.prepared.versioning)
         try:
             final = final_plan(self._run)
             self._run.resources.start(_keys_to_start(self._run.prepared, final.plan))

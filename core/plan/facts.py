@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from core.definitions.io_manager import IOConfig
 from core.definitions.type_config import LoaderConfig
 from core.events.payloads import StepOutputHandle
-from core.plan.steps import FromConfig, FromDefault, FromRootManager, FromStepOutput, FromStepOutputs, StepInput
+from core.plan.steps import (
+    FromCollected,
+    FromConfig,
+    FromDefault,
+    FromRootManager,
+    FromStepOutput,
+    FromStepOutputs,
+    StepInput,
+)
 
 _LONGEST_TEXT = 200
 
@@ -42,13 +50,20 @@ def _flattened(path: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def input_fact(step_input: StepInput, versions: Mapping[StepOutputHandle, str | None]) -> str:
-    """`from join.result 5c1f…` with the version, or `value 5`."""
+def input_fact(step_input: StepInput, version_of: Callable[[StepOutputHandle], str | None]) -> str:
+    """`from join.result 5c1f…` with the version, or `value 5`.
+
+    Args:
+        step_input: the input.
+        version_of: the version of an output.
+    """
     match step_input.value_from:
-        case FromStepOutput(handle):
-            return f"from {_described(handle, versions)}"
-        case FromStepOutputs(handles):
-            return f"from {', '.join(_described(each, versions) for each in handles)}"
+        case FromStepOutput(handle) | FromCollected(handle):
+            return f"from {_described(handle, version_of)}"
+        case FromStepOutputs(handles) if handles:
+            return f"from {', '.join(_described(each, version_of) for each in handles)}"
+        case FromStepOutputs():
+            return "value []"
         case FromConfig(config):
             return _config_fact(config)
         case FromDefault(value):
@@ -70,8 +85,8 @@ def _config_fact(config: LoaderConfig) -> str:
     raise AssertionError("a loader says nothing else")
 
 
-def _described(handle: StepOutputHandle, versions: Mapping[StepOutputHandle, str | None]) -> str:
-    return f"{handle} {versions[handle] or 'unversioned'}"
+def _described(handle: StepOutputHandle, version_of: Callable[[StepOutputHandle], str | None]) -> str:
+    return f"{handle} {version_of(handle) or 'unversioned'}"
 
 
 def part_facts(version: str | None, parts: Mapping[str, str]) -> dict[str, str]:

@@ -8,7 +8,6 @@ import msgspec
 
 from core.events.payloads import MemoizedOutput, StepMemoizedData, StepOutputHandle
 from core.plan.plan import ExecutionPlan
-from core.plan.steps import ExecutionStep
 
 
 def without_memoized(plan: ExecutionPlan, stored: Mapping[StepOutputHandle, MemoizedOutput]) -> ExecutionPlan:
@@ -25,7 +24,7 @@ def without_memoized(plan: ExecutionPlan, stored: Mapping[StepOutputHandle, Memo
     """
     executed = _steps_to_execute(plan, stored)
     memoized = {
-        key: StepMemoizedData(tuple(stored[handle] for handle in _handles(plan.steps[key]) if handle in stored))
+        key: StepMemoizedData(tuple(stored[handle] for handle in plan.handles(plan.steps[key]) if handle in stored))
         for key in plan.step_keys_to_execute
         if key not in executed
     }
@@ -38,8 +37,8 @@ def _steps_to_execute(plan: ExecutionPlan, stored: Mapping[StepOutputHandle, Mem
     needed: set[StepOutputHandle] = set()
     executed = set(skipped)  # where it is recorded that they are skipped
     for step in reversed(plan.steps_to_execute):
-        handles = _handles(step)
-        is_unversioned = any(plan.versions[handle] is None for handle in handles)
+        handles = plan.handles(step)
+        is_unversioned = any(plan.version(handle) is None for handle in handles)
         is_missing = any(handle not in stored and (handle in needed or handle not in taken) for handle in handles)
         must_run = is_unversioned or is_missing or not handles or step.key in plan.refreshed
         must_run = must_run or bool(step.solid_config.materializing)
@@ -54,9 +53,5 @@ def _steps_to_skip(plan: ExecutionPlan, absent: Collection[StepOutputHandle]) ->
     for step in plan.steps_to_execute:
         if step.is_skipped(not_given):
             skipped.add(step.key)
-            not_given.update(_handles(step))
+            not_given.update(plan.handles(step))
     return skipped
-
-
-def _handles(step: ExecutionStep) -> list[StepOutputHandle]:
-    return [step.handle(output.name) for output in step.outputs]

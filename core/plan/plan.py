@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 import msgspec
 
-from core.config import unknown_name
-from core.definitions.dependency import DependencyDefinition, Feed, MultiDependencyDefinition, Solid
+from core.definitions.dependency import (
+    DependencyDefinition,
+    DynamicCollectDependencyDefinition,
+    MultiDependencyDefinition,
+    Solid,
+)
 from core.definitions.environment import EnvironmentConfig
-from core.definitions.input_output import InputDefinition, OutputDefinition
+from core.definitions.input_output import NO_VALUE, InputDefinition, OutputDefinition
 from core.definitions.pipeline import PipelineDefinition
-from core.definitions.type_config import LoaderConfig
-from core.errors import DagsterExecutionStepNotFoundError
 from core.events.payloads import StepMemoizedData, StepOutputHandle
+from core.plan.canonical import digest
 from core.plan.steps import (
     ExecutionStep,
+    FromCollected,
     FromConfig,
     FromDefault,
     FromRootManager,
@@ -23,6 +27,14 @@ from core.plan.steps import (
     FromStepOutputs,
     StepInput,
 )
+
+Over = Mapping[str, DependencyDefinition]
+"""Solid key -> the dynamic output that the solid is mapped over."""
+
+
+def version_of_value(version: str, mapping_key: str) -> str:
+    """The version of one of the values of a dynamic output, whose keys have `version`."""
+    return digest(("value", version, mapping_key))
 
 
 class ExecutionPlan(msgspec.Struct, frozen=True, eq=False):
@@ -36,6 +48,7 @@ class ExecutionPlan(msgspec.Struct, frozen=True, eq=False):
         lost: step key -> the address of a value of it that was stored and is gone or damaged.
         refreshed: keys of steps whose new values replace those that are stored.
         is_memoized: whether values that are stored stand for their steps, in a memoized run.
+        mapping_keys: of each dynamic output whose values are known, their keys, in order.
     """
 
     steps: dict[str, ExecutionStep]
@@ -45,11 +58,29 @@ class ExecutionPlan(msgspec.Struct, frozen=True, eq=False):
     lost: Mapping[str, str] = {}
     refreshed: frozenset[str] = frozenset()
     is_memoized: bool = False
+    mapping_keys: Mapping[StepOutputHandle, tuple[str, ...]] = {}
 
     @property
     def steps_to_execute(self) -> list[ExecutionStep]:
         """list[ExecutionStep]: those that are to be executed, in order."""
         return [self.steps[key] for key in self.step_keys_to_execute]
+
+    def version(self, handle: StepOutputHandle) -> str | None:
+        """The version of an output, or of one of the values of a dynamic output; None where it has none."""
+        version = self.versions.get(StepOutputHandle(handle.step_key, handle.output_name))
+        if version is None or handle.mapping_key is None:
+            return version
+        return version_of_value(version, handle.mapping_key)
+
+    def handles(self, step: ExecutionStep) -> list[StepOutputHandle]:
+        """What is stored of the outputs of a step: of a dynamic one the list of its keys, and, where they are known,
+        each value.
+        """
+        found = []
+        for output in step.outputs:
+            found.append(whole := step.handle(output.name))
+            found += [step.handle(output.name, key) for key in self.mapping_keys.get(whole, ())]
+        return found
 
     def output_def(self, handle: StepOutputHandle) -> OutputDefinition:
         """The definition of an output."""
@@ -68,51 +99,57 @@ class ExecutionPlan(msgspec.Struct, frozen=True, eq=False):
         return msgspec.structs.replace(self, step_keys_to_execute=kept)
 
 
-def build_plan(
-    pipeline: PipelineDefinition, environment: EnvironmentConfig, step_keys_to_execute: Sequence[str] | None = None
-) -> ExecutionPlan:
-    """The plan of a pipeline under a checked run config.
+def build_plan(pipeline: PipelineDefinition, environment: EnvironmentConfig) -> ExecutionPlan:
+    """The whole plan of a pipeline under a checked run config.
 
     Args:
         pipeline: the pipeline.
         environment: the checked run config.
-        step_keys_to_execute: only these; all by default.
-
-    Raises:
-        DagsterExecutionStepNotFoundError: a step key is not one of the plan.
     """
-    steps = {solid.name: _step(pipeline, solid, environment) for solid in pipeline.solids}
-    unknown = [key for key in step_keys_to_execute or () if key not in steps]
-    if unknown:
-        raise DagsterExecutionStepNotFoundError(
-            f"Pipeline {pipeline.name!r}: {unknown_name('step', unknown[0], steps)}", unknown
-        )
-    chosen = steps if step_keys_to_execute is None else set(step_keys_to_execute)
-    return ExecutionPlan(steps, tuple(key for key in steps if key in chosen))
+    steps: dict[str, ExecutionStep] = {}
+    for solid in pipeline.leaves:
+        step = _step(pipeline, solid, environment)
+        steps[step.key] = step
+    return ExecutionPlan(steps, tuple(steps))
+
+
+def template_key(solid_key: str) -> str:
+    """The key of the step that stands for all of a solid that is mapped over a dynamic output."""
+    return f"{solid_key}[?]"
 
 
 def _step(pipeline: PipelineDefinition, solid: Solid, environment: EnvironmentConfig) -> ExecutionStep:
-    solid_config = environment.solids[solid.name]
-    inputs = tuple(
-        _step_input(each, solid.feeds.get(each.name), solid_config.inputs) for each in solid.definition.input_defs
-    )
+    over = pipeline.mapped_over
+    solid_config = environment.solids[solid.key]
+    inputs = tuple(_step_input(each, solid, environment, over) for each in solid.definition.input_defs)
     hooks, retry_policy = pipeline.hooks_of(solid), pipeline.retry_policy_of(solid)
-    return ExecutionStep(solid.name, solid, solid_config, inputs, hooks, retry_policy)
+    source = over.get(solid.key)
+    key, mapped = (solid.key, None) if source is None else (template_key(solid.key), _handle(source, over))
+    return ExecutionStep(key, solid, solid_config, inputs, hooks, retry_policy, mapped)
 
 
-def _step_input(definition: InputDefinition, feed: Feed | None, given: Mapping[str, LoaderConfig]) -> StepInput:
+def _step_input(definition: InputDefinition, solid: Solid, environment: EnvironmentConfig, over: Over) -> StepInput:
+    feed = solid.feeds.get(definition.name)
     if isinstance(feed, MultiDependencyDefinition):
-        return StepInput(definition, FromStepOutputs(tuple(_handle(each) for each in feed.dependencies)))
+        return StepInput(definition, FromStepOutputs(tuple(_handle(each, over) for each in feed.dependencies)))
+    if isinstance(feed, DynamicCollectDependencyDefinition):
+        return StepInput(definition, FromCollected(_handle(feed, over)))
     if feed is not None:
-        return StepInput(definition, FromStepOutput(_handle(feed)))
+        return StepInput(definition, FromStepOutput(_handle(feed, over)))
     if definition.root_manager_key is not None:
         return StepInput(definition, FromRootManager(definition.root_manager_key))
-    if definition.name in given:
-        return StepInput(definition, FromConfig(given[definition.name]))
+    of_graph = solid.graph_inputs.get(definition.name)
+    key, name = (solid.key, definition.name) if of_graph is None else (of_graph.key, of_graph.name)
+    given = environment.solids[key].inputs
+    if name in given:
+        return StepInput(definition, FromConfig(given[name]))
+    if of_graph is not None and of_graph.default is not NO_VALUE:
+        return StepInput(definition, FromDefault(of_graph.default))
     if definition.has_default_value:
         return StepInput(definition, FromDefault(definition.default_value))
     return StepInput(definition, None)
 
 
-def _handle(dependency: DependencyDefinition) -> StepOutputHandle:
-    return StepOutputHandle(dependency.solid, dependency.output)
+def _handle(dependency: DependencyDefinition, over: Over) -> StepOutputHandle:
+    key = template_key(dependency.solid) if dependency.solid in over else dependency.solid
+    return StepOutputHandle(key, dependency.output)

@@ -6,14 +6,20 @@ Any executor asks it and tells it what happened. It runs no step, records no eve
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from enum import Enum, auto
 
 import msgspec
 
 from core.errors import DagsterInvariantViolationError
 from core.events.payloads import StepOutputHandle
+from core.plan.expand import Expanded, expanded
 from core.plan.plan import ExecutionPlan
+
+Rank = tuple[int, int]
+"""Which step comes first: the place in the plan, and that of the mapping key."""
+
+Expand = Callable[[ExecutionPlan, StepOutputHandle, Sequence[str]], Expanded]
 
 
 class StepState(Enum):
@@ -78,17 +84,24 @@ class Progress:
     """The state of every step of a run. Over a whole run its work grows with the number of steps and of their inputs.
 
     A step is decided on when every step that feeds it has ended, so what becomes of it does not depend on the order in
-    which they ended.
+    which they ended. A template waits for the step whose dynamic output it is mapped over; when that has ended, steps
+    take its place, which wait and are decided on as all others.
 
     Args:
         plan: the plan of the run.
         not_given: outputs that earlier runs did not give, for steps that this run leaves out.
+        expand: makes steps of the templates of a plan, given a dynamic output and the mapping keys of its values.
+
+    Attributes:
+        plan: the plan as it is by now.
     """
 
-    def __init__(self, plan: ExecutionPlan, not_given: Iterable[StepOutputHandle] = ()) -> None:
-        self._plan = plan
-        self._keys = tuple(plan.steps)
-        self._ranks = {key: rank for rank, key in enumerate(self._keys)}
+    def __init__(
+        self, plan: ExecutionPlan, not_given: Iterable[StepOutputHandle] = (), expand: Expand = expanded
+    ) -> None:
+        self.plan = plan
+        self._expand = expand
+        self._ranks: dict[str, Rank] = {key: (rank, 0) for rank, key in enumerate(plan.steps)}
         self._states = dict.fromkeys(plan.memoized, StepState.MEMOIZED)
         self._states.update(dict.fromkeys(plan.step_keys_to_execute, StepState.WAITING))
         self._feeders = {key: self._feeders_of(key) for key in self._states}
@@ -99,8 +112,8 @@ class Progress:
         self._not_given = {*not_given, *plan.not_given}
         self._pending_feeders: dict[str, int] = {}  # of each waiting step, how many are not settled
         self._unsettled_count = len(plan.step_keys_to_execute)
-        self._ready: list[int] = []  # a heap of ranks; some may be of steps that have to wait again
-        self._retries: list[tuple[float, int]] = []  # a heap of times and ranks
+        self._ready: list[tuple[Rank, str]] = []  # a heap; some may be steps that have to wait again
+        self._retries: list[tuple[float, Rank, str]] = []  # a heap of times, ranks and steps
         self._attempts: dict[str, Attempt] = {}  # the latest of each step
         self._computed_again: set[str] = set()
         self._losses: list[tuple[str, str]] = []  # the step that waits, and the one that is computed again for it
@@ -114,7 +127,7 @@ class Progress:
 
     def _feeders_of(self, key: str) -> tuple[str, ...]:
         """The steps of this run that feed a step, each once."""
-        found = dict.fromkeys(handle.step_key for handle in self._plan.steps[key].upstream_handles)
+        found = dict.fromkeys(handle.step_key for handle in self.plan.steps[key].upstream_handles)
         return tuple(feeder for feeder in found if feeder in self._states)
 
     # What an executor asks
@@ -139,19 +152,18 @@ class Progress:
         Args:
             accepts: whether a step may begin now, by its key; all may by default.
         """
-        passed_over: list[int] = []
+        passed_over: list[tuple[Rank, str]] = []
         begun: Attempt | None = None
         while self._ready and begun is None:
-            rank = heapq.heappop(self._ready)
-            key = self._keys[rank]
+            rank, key = heapq.heappop(self._ready)
             if self._states[key] is not StepState.READY:
                 continue
             if accepts is None or accepts(key):
                 begun = self._begin(key)
             else:
-                passed_over.append(rank)
-        for rank in passed_over:
-            heapq.heappush(self._ready, rank)
+                passed_over.append((rank, key))
+        for each in passed_over:
+            heapq.heappush(self._ready, each)
         return begun
 
     def take_not_run(self) -> list[NotRun]:
@@ -161,15 +173,22 @@ class Progress:
 
     # What an executor tells
 
-    def succeeded(self, step_key: str, given: Collection[str]) -> None:
+    def succeeded(
+        self, step_key: str, given: Collection[str], mapping_keys: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
         """A step has ended.
 
         Args:
             step_key: the step.
             given: the names of the outputs that it gave.
+            mapping_keys: of each of its dynamic outputs, those of the values that it gave, in order; none by default.
         """
         self._check_running(step_key)
-        step = self._plan.steps[step_key]
+        step = self.plan.steps[step_key]
+        for output in step.outputs:
+            handle = step.handle(output.name)
+            if output.is_dynamic and handle not in self.plan.mapping_keys:
+                self._take_keys(handle, (mapping_keys or {}).get(output.name, ()))
         self._not_given.update(step.handle(output.name) for output in step.outputs if output.name not in given)
         self._settle(step_key, StepState.SUCCEEDED)
 
@@ -189,7 +208,7 @@ class Progress:
         latest = self._attempts[step_key]
         self._attempts[step_key] = msgspec.structs.replace(latest, retries=latest.retries + 1)
         self._states[step_key] = StepState.WAITING_TO_RETRY
-        heapq.heappush(self._retries, (at, self._ranks[step_key]))
+        heapq.heappush(self._retries, (at, self._ranks[step_key], step_key))
 
     def wake(self, now: float) -> None:
         """The steps whose retry is due may begin again.
@@ -198,8 +217,8 @@ class Progress:
             now: the time, by the executor's clock.
         """
         while self._retries and self._retries[0][0] <= now:
-            _at, rank = heapq.heappop(self._retries)
-            self._wait(self._keys[rank])
+            _at, _rank, key = heapq.heappop(self._retries)
+            self._wait(key)
 
     def lost(self, step_key: str, handle: StepOutputHandle) -> None:
         """A step could not be run, because a value that feeds it is gone: it waits until that is computed again.
@@ -223,10 +242,39 @@ class Progress:
 
     # How states follow from each other
 
+    def _take_keys(self, source: StepOutputHandle, mapping_keys: Sequence[str]) -> None:
+        """Steps take the place of the templates that are mapped over an output, while its step still counts as running;
+        steps that collect wait for them.
+        """
+        found = self._expand(self.plan, source, mapping_keys)
+        self.plan = found.plan
+        templates = {key: new for key, new in found.templates.items() if key in self._states}
+        changed = [key for key in found.changed if key in self._states]
+        feeders = dict.fromkeys(feeder for key in (*templates, *changed) for feeder in self._feeders[key])
+        gone = {*templates, *changed}
+        for feeder in feeders:
+            self._fed[feeder] = [key for key in self._fed[feeder] if key not in gone]
+        for template, new in templates.items():
+            del self._states[template], self._feeders[template], self._fed[template], self._pending_feeders[template]
+            rank, _ = self._ranks[template]
+            self._ranks |= {key: (rank, place) for place, key in enumerate(new)}
+            self._states.update(dict.fromkeys(new, StepState.WAITING))
+            self._fed |= {key: [] for key in new}
+            self._unsettled_count += len(new) - 1
+        waiting = [*(key for new in templates.values() for key in new), *changed]
+        for key in waiting:
+            self._feeders[key] = self._feeders_of(key)
+            for feeder in self._feeders[key]:
+                self._fed[feeder].append(key)
+        for key in waiting:
+            if self._states[key] is StepState.WAITING:
+                self._pending_feeders[key] = self._count_pending(key)
+                self._decide_if_free(key)
+
     def _begin(self, key: str) -> Attempt:
-        step, latest = self._plan.steps[key], self._attempts.get(key)
+        step, latest = self.plan.steps[key], self._attempts.get(key)
         fed_by = step.upstream_handles if self._not_given else ()
-        recoverable, given_up = self._recoverable(key) if self._plan.is_memoized else (_NONE, _NONE)
+        recoverable, given_up = self._recoverable(key) if self.plan.is_memoized else (_NONE, _NONE)
         begun = self._attempts[key] = Attempt(
             key,
             latest.number + 1 if latest else 1,
@@ -234,7 +282,7 @@ class Progress:
             frozenset(handle for handle in fed_by if handle in self._not_given),
             recoverable,
             given_up,
-            key in self._plan.refreshed or key in self._computed_again,
+            key in self.plan.refreshed or key in self._computed_again,
         )
         self._states[key] = StepState.RUNNING
         self._losses_before[key] = len(self._losses)
@@ -279,12 +327,12 @@ class Progress:
         failed = [each for each in self._feeders[key] if self._states[each] in _WITHOUT_OUTPUTS]
         if failed:
             self._states[key] = StepState.ABANDONED
-        elif self._plan.steps[key].is_skipped(self._not_given):
+        elif self.plan.steps[key].is_skipped(self._not_given):
             self._states[key] = StepState.SKIPPED
             self._not_given.update(self._outputs_of(key))
         else:
             self._states[key] = StepState.READY
-            heapq.heappush(self._ready, self._ranks[key])
+            heapq.heappush(self._ready, (self._ranks[key], key))
             return True
         self._unsettled_count -= 1
         self._not_run.append(NotRun(key, tuple(sorted(failed))))
@@ -303,7 +351,7 @@ class Progress:
         self._wait(key)
 
     def _outputs_of(self, key: str) -> list[StepOutputHandle]:
-        step = self._plan.steps[key]
+        step = self.plan.steps[key]
         return [step.handle(output.name) for output in step.outputs]
 
     def _check_running(self, key: str) -> None:

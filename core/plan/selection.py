@@ -1,15 +1,18 @@
-"""Choosing steps by a query such as `["clean", "*report"]`."""
+"""Choosing solids, or steps, by queries such as `["clean", "*report"]`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from core.config import unknown_name
+from core.definitions.pipeline import PipelineDefinition
 from core.errors import DagsterInvalidSubsetError
 from core.plan.steps import ExecutionStep
 
 _QUERY = re.compile(r"(?P<up>\*|\+*)(?P<key>[^*+]+)(?P<down>\*|\+*)")
+
+Feeders = Mapping[str, Iterable[str]]
 
 
 def select_steps(steps: Mapping[str, ExecutionStep], selection: Sequence[str]) -> list[str]:
@@ -18,30 +21,67 @@ def select_steps(steps: Mapping[str, ExecutionStep], selection: Sequence[str]) -
     Args:
         steps: every step by key, each after those that feed it.
         selection: step keys, each with `*` before it for all steps that feed it, `+` for those one step away and
-            `++` for two, and the same behind it for those that it feeds.
+            `++` for two, and the same behind it for those that it feeds. The name of a graph stands for the steps in
+            it, that of a solid which is mapped over a dynamic output for its steps, and `*` alone for all.
 
     Raises:
         DagsterInvalidSubsetError: a query is malformed, or names no step.
     """
+    feeders = {key: {handle.step_key for handle in step.upstream_handles} for key, step in steps.items()}
+    return _select("step", feeders, selection)
+
+
+def select_solids(pipeline: PipelineDefinition, selection: Iterable[str]) -> list[str]:
+    """The keys of the solids of a pipeline, also those in graphs, that any of the queries names; as `select_steps`.
+
+    Raises:
+        DagsterInvalidSubsetError: a query is malformed, or names no solid.
+    """
+    feeders = {solid.key: {each.solid for each in solid.upstream()} for solid in pipeline.leaves}
+    return _select("solid", feeders, selection)
+
+
+def _select(kind: str, feeders: Feeders, selection: Iterable[str]) -> list[str]:
     queries = [selection] if isinstance(selection, str) else selection
-    upstream = {key: {handle.step_key for handle in step.upstream_handles} for key, step in steps.items()}
-    downstream: dict[str, set[str]] = {key: set() for key in steps}
-    for key, sources in upstream.items():
+    fed: dict[str, set[str]] = {key: set() for key in feeders}
+    for key, sources in feeders.items():
         for source in sources:
-            downstream[source].add(key)
+            fed[source].add(key)
     chosen: set[str] = set()
     for query in queries:
+        if not isinstance(query, str):
+            raise DagsterInvalidSubsetError(f"A {kind} query is text, and {query!r} is not.")
+        if query.strip() == "*":
+            return list(feeders)
         match = _QUERY.fullmatch(query.strip())
         if match is None:
-            raise DagsterInvalidSubsetError(f"{query!r} is not a step query; write a step key, *step, step* or +step+.")
-        if match["key"] not in steps:
-            raise DagsterInvalidSubsetError(f"Step selection: {unknown_name('step', match['key'], steps)}")
-        chosen |= _reach(match["key"], match["up"], upstream) | _reach(match["key"], match["down"], downstream)
-    return [key for key in steps if key in chosen]
+            raise DagsterInvalidSubsetError(
+                f"{query!r} is not a {kind} query; write a {kind} {'key' if kind == 'step' else 'name'}, *{kind}, "
+                f"{kind}* or +{kind}+."
+            )
+        named = _named(kind, match["key"].strip(), feeders)
+        chosen |= _reach(named, match["up"], feeders) | _reach(named, match["down"], fed)
+    return [key for key in feeders if key in chosen]
 
 
-def _reach(key: str, distance: str, neighbours: Mapping[str, set[str]]) -> set[str]:
-    reached, frontier = {key}, {key}
+def _named(kind: str, name: str, feeders: Feeders) -> set[str]:
+    """The keys that a name stands for: its own, those in the graph of that name, or those of a mapped solid."""
+    name = name.removesuffix("[?]") if name not in feeders else name
+    if name in feeders:
+        return {name}
+    inside = {key for key in feeders if key.startswith((f"{name}.", f"{name}["))}
+    if not inside:
+        graphs = {
+            ".".join(parts[:count]) for parts in (key.split(".") for key in feeders) for count in range(1, len(parts))
+        }
+        raise DagsterInvalidSubsetError(
+            f"{kind.capitalize()} selection: {unknown_name(kind, name, [*feeders, *graphs])}"
+        )
+    return inside
+
+
+def _reach(start: set[str], distance: str, neighbours: Feeders) -> set[str]:
+    reached, frontier = set(start), set(start)
     hops = len(neighbours) if distance == "*" else len(distance)
     while hops and frontier:
         frontier = {each for name in frontier for each in neighbours[name]} - reached

@@ -28,6 +28,12 @@ class FromStepOutputs(msgspec.Struct, frozen=True):
     handles: tuple[StepOutputHandle, ...]
 
 
+class FromCollected(msgspec.Struct, frozen=True):
+    """A list of all values of a dynamic output, or of what a template gives; `FromStepOutputs` once they are known."""
+
+    handle: StepOutputHandle
+
+
 class FromConfig(msgspec.Struct, frozen=True):
     """A value that is made from what the run config says."""
 
@@ -46,7 +52,7 @@ class FromRootManager(msgspec.Struct, frozen=True):
     manager_key: str
 
 
-ValueFrom = FromStepOutput | FromStepOutputs | FromConfig | FromDefault | FromRootManager
+ValueFrom = FromStepOutput | FromStepOutputs | FromCollected | FromConfig | FromDefault | FromRootManager
 
 
 class StepInput(msgspec.Struct, frozen=True):
@@ -59,7 +65,7 @@ class StepInput(msgspec.Struct, frozen=True):
     def upstream_handles(self) -> tuple[StepOutputHandle, ...]:
         """tuple[StepOutputHandle, ...]: the outputs that feed it."""
         match self.value_from:
-            case FromStepOutput(handle):
+            case FromStepOutput(handle) | FromCollected(handle):
                 return (handle,)
             case FromStepOutputs(handles):
                 return handles
@@ -67,15 +73,20 @@ class StepInput(msgspec.Struct, frozen=True):
 
 
 class ExecutionStep(msgspec.Struct, frozen=True, eq=False):
-    """One solid of a run.
+    """One solid of a run; for a solid that is mapped over a dynamic output, one for each of its values.
+
+    Until the mapping keys of that output are known, a *template* stands for these steps.
 
     Attributes:
-        key: the name of the solid in its pipeline; step keys of a run are unique.
+        key: that of the solid in its pipeline, as `clean` or, in a graph, `outer.clean`; `clean[key]` for a value of a
+            dynamic output, `clean[?]` for a template; unique in a run.
         solid: the solid in its place.
         solid_config: what the run config says of it.
         inputs: in the order of the solid's inputs.
         hooks: called in this order when it has ended.
         retry_policy: whether and when it is run again when it fails.
+        mapped_over: the dynamic output for whose values it is executed; None where there is none.
+        mapping_key: which of its values; None in a template.
     """
 
     key: str
@@ -84,15 +95,22 @@ class ExecutionStep(msgspec.Struct, frozen=True, eq=False):
     inputs: tuple[StepInput, ...]
     hooks: tuple[HookDefinition, ...] = ()
     retry_policy: RetryPolicy | None = None
+    mapped_over: StepOutputHandle | None = None
+    mapping_key: str | None = None
+
+    @property
+    def is_template(self) -> bool:
+        """bool: whether it stands for steps whose mapping keys are not known."""
+        return self.mapped_over is not None and self.mapping_key is None
 
     @property
     def outputs(self) -> tuple[OutputDefinition, ...]:
         """tuple[OutputDefinition, ...]: its outputs."""
         return self.solid.definition.output_defs
 
-    def handle(self, output_name: str) -> StepOutputHandle:
-        """The handle of one of its outputs."""
-        return StepOutputHandle(self.key, output_name)
+    def handle(self, output_name: str, mapping_key: str | None = None) -> StepOutputHandle:
+        """The handle of one of its outputs; of a dynamic one, that of a value if the key is given, else of all."""
+        return StepOutputHandle(self.key, output_name, mapping_key)
 
     def is_skipped(self, not_given: Collection[StepOutputHandle]) -> bool:
         """Whether it does not run, because an output that feeds it was not given; a fan-in needs one of its outputs."""

@@ -1,17 +1,20 @@
 """Versions of step outputs: a digest over everything that can change their values.
 
-A version covers the solid's code version, its name and config, each input by name with the version of the very output
-that feeds it (or the value that config or a default gives, or the config from which the loader of its type makes one),
-the versions and config of the resources the solid requires, the fingerprints of what its config points at outside, and
-the output's name. What the run config gives the IO managers that load an input goes into that input, and what it gives
-the one that stores an output into that output. An input that a root input manager loads goes in with the version and
-config of that, and with the input's metadata, by which it is loaded. A step has no version when any of these has none.
-Fields of config that are marked as secret are left out.
+A version covers the solid's code version, its key in the pipeline and its config, each input by name with the version
+of the very output that feeds it (or the value that config or a default gives, or the config from which the loader of
+its type makes one), the versions and config of the resources the solid requires, the fingerprints of what its config
+points at outside, and the output's name. What the run config gives the IO managers that load an input goes into that
+input, and what it gives the one that stores an output into that output. An input that a root input manager loads goes
+in with the version and config of that, and with the input's metadata, by which it is loaded. A step has no version when
+any of these has none. Fields of config that are marked as secret are left out.
+
+The version of a dynamic output is that of the list of its mapping keys; each of its values has one that follows from it
+and the key. What depends on keys that are not known has no version until they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -25,11 +28,13 @@ from core.definitions.version_strategy import NOT_SEEN, CodeVersion, Definition,
 from core.errors import NoFingerprintError
 from core.events.payloads import PlanVersionedData, StepOutputHandle, VersionedStep
 from core.plan.canonical import NoDigestError, digest
+from core.plan.expand import Expanded, expanded
 from core.plan.facts import config_facts, input_fact, io_facts, part_facts
-from core.plan.plan import ExecutionPlan
+from core.plan.plan import ExecutionPlan, version_of_value
 from core.plan.pointers import Pointer, PointerKey, pointers_of_resource, pointers_of_step
 from core.plan.steps import (
     ExecutionStep,
+    FromCollected,
     FromConfig,
     FromDefault,
     FromRootManager,
@@ -49,6 +54,10 @@ def version_of_absence(version: str) -> str:
 
 class _Unversioned(Exception):
     """Something that goes into a version has none; says what."""
+
+
+class _Waiting(_Unversioned):
+    """Something that goes into a version follows from mapping keys that are not known yet."""
 
 
 class Versioning:
@@ -80,6 +89,8 @@ class Versioning:
         self._resources = _ResourceVersions(resource_defs, resource_config, self._code, self._fingerprints)
         self._versions: Versions = {}
         self._unversioned: dict[str, str] = {}
+        self._computed: set[str] = set()
+        self._waiting: set[str] = set()  # steps whose version depends on mapping keys that are not known
 
     def with_fingerprints(self, fingerprints: Fingerprints) -> Versioning:
         """The same, for when it is known what the config points at."""
@@ -87,33 +98,64 @@ class Versioning:
 
     def versioned_plan(self) -> ExecutionPlan:
         """The plan with the version of every output, computed in one pass."""
-        for step in self._plan.steps.values() if not self._versions else ():
+        self._compute(self._plan.steps.values() if not self._versions else ())
+        return msgspec.structs.replace(self._plan, versions=self._versions)
+
+    def expand(self, plan: ExecutionPlan, source: StepOutputHandle, mapping_keys: Sequence[str]) -> Expanded:
+        """As `expanded`, with the versions that follow.
+
+        Args:
+            plan: what `versioned_plan` or this has made, or one that was made of it.
+            source: the dynamic output.
+            mapping_keys: those of its values, in order.
+        """
+        found = expanded(plan, source, mapping_keys)
+        new = {key for keys in found.templates.values() for key in keys}
+        waiting, self._waiting = self._waiting, set()
+        self._compute(step for step in found.plan.steps.values() if step.key in new or step.key in waiting)
+        return found
+
+    def take_computed(self) -> set[str]:
+        """The keys of the steps whose versions were worked out since this was last asked."""
+        taken, self._computed = self._computed, set()
+        return taken
+
+    def _compute(self, steps: Iterable[ExecutionStep]) -> None:
+        for step in steps:
+            self._computed.add(step.key)
+            self._unversioned.pop(step.key, None)
             step_version = self._step_version(step)
             for output in step.outputs:
                 self._versions[step.handle(output.name)] = self._output_version(step, step_version, output.name)
-        return msgspec.structs.replace(self._plan, versions=self._versions)
 
-    def described(self) -> PlanVersionedData:
-        """What the versions of the plan's steps to execute are made of; after `versioned_plan`."""
-        steps = self._plan.steps_to_execute
+    def described(self, plan: ExecutionPlan, step_keys: Collection[str] | None = None) -> PlanVersionedData:
+        """What the versions of steps are made of; after `versioned_plan`.
+
+        Args:
+            plan: the plan, in which all that it is about are to be executed.
+            step_keys: some of its steps; by default all that are to be executed.
+        """
+        steps = [step for step in plan.steps_to_execute if step_keys is None or step.key in step_keys]
         definitions = {step.solid.definition.name: step.solid.definition for step in steps}
         keys = dict.fromkeys(key for step in steps for key in self._resources.reached(step))
         return PlanVersionedData(
             tuple(map(self._described_step, steps)),
             {name: self._code.facts(definition) for name, definition in definitions.items()},
             {key: self._resources.facts(key) for key in keys},
-            tuple(key for key in self._plan.step_keys_to_execute if key in self._plan.refreshed),
+            tuple(step.key for step in steps if step.key in plan.refreshed),
         )
 
     def _step_version(self, step: ExecutionStep) -> str | None:
         definition = step.solid.definition
         try:
+            if step.is_template:
+                raise _Waiting(f"it becomes a step for each value of {step.mapped_over}, which are not known yet")
             fingerprints = _fingerprints_of(pointers_of_step(step), self._fingerprints)
             parts = (
                 "step",
                 self._code.of_solid(definition),
                 definition.name,
-                step.solid.name,
+                step.key,
                 definition.config_schema.without_secrets(step.solid_config.config),
                 {each.definition.name: self._input_version(step, each) for each in step.inputs},
                 {key: self._resources.version(key) for key in definition.required_resource_keys},
@@ -121,6 +163,8 @@ class Versioning:
             return digest((*parts, fingerprints) if fingerprints else parts)
         except _Unversioned as error:
             self._unversioned[step.key] = str(error)
+            if isinstance(error, _Waiting):
+                self._waiting.add(step.key)
         except NoDigestError as error:
             self._unversioned[step.key] = f"its config, or that of its inputs, holds {error}"
         return None
@@ -141,6 +185,8 @@ class Versioning:
                 return ("from output", *self._known([handle], step_input), *loading)
             case FromStepOutputs(handles):
                 return ("from outputs", *self._known(handles, step_input), *loading)
+            case FromCollected(handle):
+                raise _Waiting(f"input {step_input.definition.name!r} is a list of {handle}, which are not known yet")
             case FromConfig(config):
                 return self._loaded_version(step_input.definition.name, config)
             case FromDefault(value):
@@ -163,17 +209,24 @@ class Versioning:
     def _known(self, handles: Iterable[StepOutputHandle], step_input: StepInput) -> list[str]:
         known = []
         for handle in handles:
-            version = self._versions[handle]
+            version = self._version_of(handle)
             if version is None:
-                raise _Unversioned(f"input {step_input.definition.name!r} is fed by {handle}, which has no version")
+                kind = _Waiting if handle.step_key in self._waiting else _Unversioned
+                raise kind(f"input {step_input.definition.name!r} is fed by {handle}, which has no version")
             known.append(version)
         return known
+
+    def _version_of(self, handle: StepOutputHandle) -> str | None:
+        version = self._versions[StepOutputHandle(handle.step_key, handle.output_name)]
+        if version is None or handle.mapping_key is None:
+            return version
+        return version_of_value(version, handle.mapping_key)
 
     def _described_step(self, step: ExecutionStep) -> VersionedStep:
         facts = {
             **config_facts(step.solid.definition.config_schema.without_secrets(step.solid_config.config)),
             **_pointer_facts(pointers_of_step(step), self._fingerprints),
-            **{f"input {each.definition.name}": input_fact(each, self._versions) for each in step.inputs},
+            **{f"input {each.definition.name}": input_fact(each, self._version_of) for each in step.inputs},
             **io_facts("loading", step.solid_config.loading),
             **io_facts("storing", step.solid_config.storing),
         }

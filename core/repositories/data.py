@@ -232,7 +232,7 @@ def _check_solids(pipelines: Sequence[PipelineDefinition]) -> None:
     """Two pipelines of a repository may not mean different solids by one name."""
     homes: dict[str, tuple[Any, str]] = {}
     for pipeline in pipelines:
-        for solid in pipeline.solids:
+        for solid in pipeline.leaves:
             definition, home = homes.setdefault(solid.definition.name, (solid.definition, pipeline.name))
             if definition is not solid.definition:
                 raise DagsterInvalidDefinitionError(

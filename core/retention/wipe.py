@@ -32,7 +32,7 @@ class VersionFilter(msgspec.Struct, frozen=True):
     """Selects versions by step and version; a version must match both.
 
     Attributes:
-        step_keys: the steps; empty for all.
+        step_keys: the steps, or solids that are mapped over a dynamic output; empty for all.
         version_prefixes: the version begins with one of these; empty for all.
     """
 
@@ -41,7 +41,8 @@ class VersionFilter(msgspec.Struct, frozen=True):
 
     def matches(self, stored: StoredVersion) -> bool:
         """Whether a version is selected."""
-        is_of_step = not self.step_keys or stored.handle.step_key in self.step_keys
+        key = stored.handle.step_key
+        is_of_step = not self.step_keys or key in self.step_keys or key.partition("[")[0] in self.step_keys
         return is_of_step and (not self.version_prefixes or stored.version.startswith(self.version_prefixes))
 
 

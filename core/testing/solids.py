@@ -52,7 +52,8 @@ def execute_solid(
     definition = solid_def.with_input_values(input_values or {})
     alone = PipelineDefinition([definition], f"ephemeral_{solid_def.name}_solid_pipeline", mode_defs=modes)
     result = execute_pipeline(alone, run_config, tags=tags, raise_on_error=raise_on_error)
-    return result.result_for_solid(solid_def.name)
+    found: SolidExecutionResult = result.result_for_solid(solid_def.name)
+    return found
 
 
 def execute_solids_within_pipeline(

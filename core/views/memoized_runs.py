@@ -137,6 +137,19 @@ def _ended_steps(entries: Iterable[EventLogEntry]) -> tuple[set[str], set[str]]:
     return found, succeeded
 
 
+def _with_more(plan: PlanVersionedData, more: PlanVersionedData) -> PlanVersionedData:
+    """With what became known while the run went on: the steps in the place of templates, and what follows from them."""
+    known = {step.step_key: step for step in more.steps}
+    kept = [step for step in plan.steps if step.step_key not in known and not step.step_key.endswith("[?]")]
+    return PlanVersionedData(
+        (*kept, *known.values()),
+        {**plan.solids, **more.solids},
+        {**plan.resources, **more.resources},
+        tuple(key for key in dict.fromkeys([*plan.refreshed, *more.refreshed]) if not key.endswith("[?]")),
+        {**plan.lost, **more.lost},
+    )
+
+
 def _from_log(run: PipelineRun, entries: Iterable[EventLogEntry]) -> MemoizedRun | None:
     plan: PlanVersionedData | None = None
     outcomes: dict[str, Outcome] = {}
@@ -146,7 +159,7 @@ def _from_log(run: PipelineRun, entries: Iterable[EventLogEntry]) -> MemoizedRun
         event = entry.dagster_event
         data = event.event_specific_data if event is not None else None
         if isinstance(data, PlanVersionedData):
-            plan = data
+            plan = data if plan is None else _with_more(plan, data)
         elif event is not None and event.step_key is not None:
             if event.event_type_value in _OUTCOMES:
                 outcomes[event.step_key] = _OUTCOMES[event.event_type_value]

@@ -74,7 +74,9 @@ def report_run(
     ended = {report.step_key: report for report in map(step_report, listed) if report is not None}
     for key in begun:  # found as memoized before, and executed now
         ended.pop(key, None)
-    others = [begun.get(key) or StepReport(key, "not executed") for key in dict.fromkeys(step_keys) if key not in ended]
+    mapped = {key.partition("[")[0] for key in [*ended, *begun] if "[" in key}  # each stands for its steps
+    missing = (key for key in dict.fromkeys(step_keys) if key not in ended and key not in mapped)
+    others = [begun.get(key) or StepReport(key, "not executed") for key in missing]
     totals = [each for each in map(_totals, listed) if each is not None]
     return RunReport(
         (*ended.values(), *others),

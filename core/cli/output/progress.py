@@ -41,6 +41,8 @@ class RunProgress:
         report = step_report(event)
         if report is not None:  # a step that was found is computed again where its value turns out to be lost
             self._ended.setdefault(report.step_key, len(self._ended) + 1)
+            # How many values a dynamic output has, for each of which there are steps, is not known before.
+            self._step_count = max(self._step_count, len(self._ended))
             self._show(report)
         error = getattr(event.event_specific_data, "error", None) if event.is_failure else None
         if error is not None and error.traceback:

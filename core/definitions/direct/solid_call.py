@@ -11,7 +11,7 @@ from core.config import unknown_name
 from core.definitions.context_argument import split_context
 from core.definitions.direct.called_solid import CalledSolid
 from core.definitions.direct.solid_context import SolidContextOutsideRun, build_solid_context
-from core.definitions.given_events import checked_event, returned_events, yielded_events
+from core.definitions.given_events import checked_event, checked_kind, returned_events, yielded_events
 from core.definitions.input_output import InputDefinition
 from core.errors import (
     DagsterInvalidInvocationError,
@@ -134,7 +134,7 @@ class _Outputs:
     def __init__(self, solid: CalledSolid, context: SolidContextOutsideRun) -> None:
         self.solid = solid
         self._context = context
-        self._given: set[str] = set()
+        self._given: set[tuple[str, str | None]] = set()  # names, and mapping keys of dynamic outputs
 
     def check(self, event: UserEvent) -> None:
         """Checks an event that the function gave."""
@@ -143,9 +143,11 @@ class _Outputs:
         name, outputs = event.output_name, self.solid.output_dict
         if name not in outputs:
             raise DagsterInvariantViolationError(f"Solid {self.solid.name!r}: {unknown_name('output', name, outputs)}")
-        if name in self._given:
-            raise DagsterInvariantViolationError(f"Solid {self.solid.name!r} gave its output {name!r} twice.")
-        self._given.add(name)
+        mapping_key = checked_kind(self.solid.name, outputs[name], event)
+        shown = name if mapping_key is None else f"{name}[{mapping_key}]"
+        if (name, mapping_key) in self._given:
+            raise DagsterInvariantViolationError(f"Solid {self.solid.name!r} gave its output {shown!r} twice.")
+        self._given.add((name, mapping_key))
         check = self._context.check_type(outputs[name].dagster_type, event.value)
         if not check.success:
             raise DagsterTypeCheckDidNotPass(
@@ -156,8 +158,9 @@ class _Outputs:
 
     def finish(self) -> None:
         """Checks that all that are required were given."""
-        for each in self.solid.output_defs:
-            if each.is_required and not each.dagster_type.is_nothing and each.name not in self._given:
+        given = {name for name, _ in self._given}
+        for each in (output for output in self.solid.output_defs if not output.is_dynamic):
+            if each.is_required and not each.dagster_type.is_nothing and each.name not in given:
                 raise DagsterStepOutputNotFoundError(
                     f"Solid {self.solid.name!r} did not give its required output {each.name!r}. Yield it, or declare "
                     "it with is_required=False.",

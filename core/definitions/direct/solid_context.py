@@ -100,6 +100,10 @@ class SolidContextOutsideRun(AbstractComputeExecutionContext):
     def solid_def(self) -> Any:
         return self._solid if self._solid is not None else self._absent("solid_def")
 
+    def get_mapping_key(self) -> str | None:
+        """None: outside a run, a solid is called once."""
+        return None
+
     @property
     def step_key(self) -> str:
         """str: the name of the solid."""

@@ -12,7 +12,8 @@ from core.definitions.dependency import Solid
 from core.definitions.direct.resources import ResourcesOutsideRun
 from core.definitions.hook import HookDefinition
 from core.definitions.mode import ModeDefinition
-from core.definitions.solid import CompositionCall, SolidDefinition
+from core.definitions.node import CompositionCall
+from core.definitions.solid import SolidDefinition
 from core.errors import DagsterInvariantViolationError
 from core.log_manager import DagsterLogManager, log_outside_run
 
@@ -198,7 +199,7 @@ def build_hook_context(
     """
     call = CompositionCall(solid) if isinstance(solid, SolidDefinition) else solid
     placed = None
-    if call is not None:
+    if call is not None and isinstance(call.definition, SolidDefinition):
         name, tags = call.given_alias or call.definition.name, {**call.definition.tags, **call.tags}
         placed = Solid(name, call.definition, tags, {}, call.hook_defs, call.retry_policy)
     end = StepEnd(

@@ -35,24 +35,25 @@ class IOContexts:
         """The context of an output of the run, made by it or by the run that stands for it.
 
         Args:
-            handle: the output.
+            handle: the output; of a dynamic one a value, or, without a mapping key, the list of its keys.
             log: the step's; the run's by default.
             replaces_stored: whether the value takes the place of one that is stored under the same version.
         """
         step, output_def = self._plan.steps[handle.step_key], self._plan.output_def(handle)
         key, run = output_def.io_manager_key, self._run
+        is_list_of_keys = output_def.is_dynamic and handle.mapping_key is None
         return OutputContext(
             step_key=handle.step_key,
             name=handle.output_name,
             pipeline_name=run.prepared.pipeline.name,
             run_id=run.ancestors.run_ids.get(handle.step_key, run.prepared.run.run_id),
-            metadata=output_def.metadata,
+            metadata={} if is_list_of_keys else output_def.metadata,
             mapping_key=handle.mapping_key,
             config=_io_config(step.solid_config.storing, handle.output_name, key),
             solid_def=step.solid.definition,
-            dagster_type=output_def.dagster_type,
+            dagster_type=resolve_dagster_type(None) if is_list_of_keys else output_def.dagster_type,
             log=log or run.log,
-            version=self._plan.versions.get(handle),
+            version=self._plan.version(handle),
             resource_config=run.prepared.environment.resources.get(key),
             resources=self._resources_of(key),
             replaces_stored=replaces_stored,

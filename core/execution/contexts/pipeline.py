@@ -7,7 +7,7 @@ from core.events.records import DagsterEvent
 from core.execution.contexts.io import IOContexts
 from core.execution.opening import OpenRun
 from core.log_manager import DagsterLogManager
-from core.plan.plan import ExecutionPlan
+from core.plan import ExecutionPlan, Versioning
 from core.plan.steps import ExecutionStep
 from core.serdes import SerializableErrorInfo
 
@@ -17,7 +17,8 @@ class PipelineContext:
 
     Args:
         run: the run, with what it needs at hand.
-        execution_plan: its whole plan, which says what is executed.
+        execution_plan: its whole plan, which says what is executed; another as mapping keys become known.
+        versioning: works out the versions of what follows from them.
         raise_on_error: whether the first error ends the run and is raised.
 
     Attributes:
@@ -33,10 +34,15 @@ class PipelineContext:
         usage: what it asks of remote storage.
         ancestors: what stands for the steps that this run leaves out.
         io_contexts: makes what IO managers are told.
+        is_memoized: whether steps whose outputs are stored are skipped.
     """
 
-    def __init__(self, run: OpenRun, execution_plan: ExecutionPlan, raise_on_error: bool) -> None:
-        self.execution_plan = execution_plan
+    def __init__(
+        self, run: OpenRun, execution_plan: ExecutionPlan, versioning: Versioning, raise_on_error: bool
+    ) -> None:
+        self._run = run
+        self.versioning = versioning
+        self.use_plan(execution_plan)
         self.raise_on_error = raise_on_error
         self.pipeline_def = run.prepared.pipeline
         self.mode_def = run.prepared.mode
@@ -49,7 +55,12 @@ class PipelineContext:
         self.resources = run.resources
         self.usage = run.usage
         self.ancestors = run.ancestors
-        self.io_contexts = IOContexts(run, execution_plan)
+        self.is_memoized = run.prepared.is_memoized
+
+    def use_plan(self, execution_plan: ExecutionPlan) -> None:
+        """From here on, this is its plan."""
+        self.execution_plan = execution_plan
+        self.io_contexts = IOContexts(self._run, execution_plan)
 
     def step_log(self, step: ExecutionStep) -> DagsterLogManager:
         """Logs for one of the run's steps."""

@@ -97,6 +97,10 @@ class SolidExecutionContext(AbstractComputeExecutionContext):
         """int: how often the step was run again before, because it failed; 0 in the first attempt."""
         return self._step_context.attempt.retries
 
+    def get_mapping_key(self) -> str | None:
+        """The key of the value of a dynamic output for which the step is executed; None where there is none."""
+        return self._step_context.step.mapping_key
+
     def has_tag(self, key: str) -> bool:
         """Whether the run has a tag."""
         return key in self.pipeline_run.tags

@@ -7,11 +7,17 @@ from contextlib import AbstractContextManager
 
 import msgspec
 
-from core.errors import DagsterResourceFunctionError, user_code_error_boundary
+from core.errors import (
+    DagsterObjectCorruptError,
+    DagsterObjectNotFoundError,
+    DagsterResourceFunctionError,
+    user_code_error_boundary,
+)
 from core.events.payloads import MemoizedOutput, StepMemoizedData, StepOutputHandle
 from core.execution.contexts.io import IOContexts
 from core.execution.opening import OpenRun
-from core.plan import ExecutionPlan, without_memoized
+from core.execution.steps.mapping_keys import stored_keys
+from core.plan import ExecutionPlan, Versioning, without_memoized
 from core.storage.event_log.base import StepOutputAddress, StepOutputKey
 from core.values.io_context import OutputContext
 from core.values.io_manager import MemoizableIOManager
@@ -20,26 +26,38 @@ Stored = dict[StepOutputHandle, MemoizedOutput]
 Origins = dict[StepOutputHandle, StepOutputAddress]
 
 
-def decide(run: OpenRun, plan: ExecutionPlan) -> ExecutionPlan:
+class Decided(msgspec.Struct, frozen=True, eq=False):
+    """What a memoized run is going to do.
+
+    Attributes:
+        plan: without the steps whose outputs are stored.
+        whole: with them.
+    """
+
+    plan: ExecutionPlan
+    whole: ExecutionPlan
+
+
+def decide(run: OpenRun, plan: ExecutionPlan, versioning: Versioning) -> Decided:
     """A plan with versions, without the steps whose outputs are stored.
 
     Each IO manager is asked for all its outputs at once. An output whose IO manager is not memoizable counts as not
-    stored. Of an optional output it may be stored that the solid did not give it. What the run needs is verified: its
+    stored. Of an optional output it may be stored that the solid did not give it. Where the mapping keys of a dynamic
+    output are stored, its values and the steps for them are asked for next. What the run needs is verified: its
     results, and what its steps will load. A warning names each value that this instance knows and that is gone.
     """
-    asked: dict[str, list[StepOutputHandle]] = {}
-    for step in plan.steps_to_execute:
-        for output in step.outputs if step.key not in plan.refreshed else ():
-            handle = step.handle(output.name)
-            if plan.versions[handle] is not None:
-                asked.setdefault(output.io_manager_key, []).append(handle)
-    questions = [
-        _Question(run, plan, key, manager, handles)
-        for key, handles in asked.items()
-        if isinstance(manager := run.resources.io_manager(key), MemoizableIOManager)
-    ]
-    for question in questions:
-        question.ask()
+    questions: list[_Question] = []
+    asked: set[StepOutputHandle] = set()
+    while True:
+        new = _questions(run, plan, asked)
+        for question in new:
+            question.ask()
+        questions += new
+        keys = {source: found for question in new for source, found in question.mapping_keys().items()}
+        for source, mapping_keys in keys.items():
+            plan = versioning.expand(plan, source, mapping_keys).plan
+        if not keys:
+            break
     while True:
         stored = {handle: found for question in questions for handle, found in question.stored.items()}
         decided = without_memoized(plan, stored)
@@ -48,14 +66,29 @@ def decide(run: OpenRun, plan: ExecutionPlan) -> ExecutionPlan:
             break
     lost = {step_key: address for question in questions for step_key, address in question.lost()}
     memoized = _with_stamps(decided.memoized, questions)
-    return msgspec.structs.replace(decided, memoized=memoized, lost=lost, is_memoized=True)
+    return Decided(msgspec.structs.replace(decided, memoized=memoized, lost=lost, is_memoized=True), plan)
+
+
+def _questions(run: OpenRun, plan: ExecutionPlan, asked: set[StepOutputHandle]) -> list[_Question]:
+    """The questions for what was not asked for yet, which is then noted as asked for."""
+    handles: dict[str, list[StepOutputHandle]] = {}
+    for step in plan.steps_to_execute:
+        for handle in plan.handles(step) if step.key not in plan.refreshed else ():
+            if handle not in asked and plan.version(handle) is not None:
+                asked.add(handle)
+                handles.setdefault(plan.output_def(handle).io_manager_key, []).append(handle)
+    return [
+        _Question(run, plan, key, manager, of_manager)
+        for key, of_manager in handles.items()
+        if isinstance(manager := run.resources.io_manager(key), MemoizableIOManager)
+    ]
 
 
 def _needed(plan: ExecutionPlan) -> set[StepOutputHandle]:
     """Outputs of memoized steps that the executed steps will load, or that are results of the run."""
     loaded = {handle for step in plan.steps_to_execute for handle in step.upstream_handles}
     taken = loaded | {handle for key in plan.memoized for handle in plan.steps[key].upstream_handles}
-    outputs = {plan.steps[key].handle(output.name) for key in plan.memoized for output in plan.steps[key].outputs}
+    outputs = {handle for key in plan.memoized for handle in plan.handles(plan.steps[key])}
     return (outputs & loaded) | (outputs - taken)
 
 
@@ -87,8 +120,12 @@ class _Question:
         self._manager = manager
         self._values = {handle: contexts.output(handle) for handle in handles}
         self._absences = {
-            handle: contexts.absence(handle) for handle in handles if not plan.output_def(handle).is_required
+            handle: contexts.absence(handle)
+            for handle in handles
+            if not (plan.output_def(handle).is_required or plan.output_def(handle).is_dynamic)
         }
+        self._wholes = [each for each in handles if each.mapping_key is None and plan.output_def(each).is_dynamic]
+        self._results = {handle: contexts.result(handle) for handle in self._wholes}
         self._origins = _origins(run, plan, handles)
         self._contexts: dict[StepOutputHandle, OutputContext] = {}  # of what was found
         self._unverified: set[StepOutputHandle] = set()
@@ -105,6 +142,20 @@ class _Question:
             if answer is not False and handle not in self._contexts:
                 self._contexts[handle] = context
                 self._unverified |= {handle} if answer is None else set()
+
+    def mapping_keys(self) -> dict[StepOutputHandle, list[str]]:
+        """The keys of the values of each dynamic output of which they were found; a list that cannot be loaded is not
+        there.
+        """
+        found: dict[StepOutputHandle, list[str]] = {}
+        for handle in (each for each in self._wholes if each in self._contexts):
+            try:
+                with self._boundary():
+                    found[handle] = stored_keys(self._manager.load_input(self._results[handle]))
+            except (DagsterObjectNotFoundError, DagsterObjectCorruptError):
+                del self._contexts[handle]
+                self._damaged.add(handle)
+        return found
 
     def verify(self, handles: Collection[StepOutputHandle]) -> bool:
         """Verifies those of `handles` that were found and are not verified yet; returns whether any is damaged."""
@@ -162,7 +213,7 @@ class _Question:
 def _origins(run: OpenRun, plan: ExecutionPlan, handles: Iterable[StepOutputHandle]) -> Origins:
     """Where each output was stored last, and by which run, if this instance knows it."""
     name = run.prepared.pipeline.name
-    versions: dict[StepOutputKey, str] = {(name, handle): plan.versions[handle] or "" for handle in handles}
+    versions: dict[StepOutputKey, str] = {(name, handle): plan.version(handle) or "" for handle in handles}
     found = run.instance.event_log_storage.get_step_output_addresses(versions)
     return {handle: address for (_, handle), address in found.items()}
 

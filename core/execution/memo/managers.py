@@ -33,7 +33,7 @@ def memoizable_managers(
         DagsterResourceFunctionError: a resource could not be started, or not be stopped.
         DagsterResourceUnavailableError: what a resource needs is not there.
     """
-    keys = sorted({output.io_manager_key for solid in pipeline.solids for output in solid.definition.output_defs})
+    keys = sorted({output.io_manager_key for solid in pipeline.leaves for output in solid.definition.output_defs})
     with opened_io_managers(pipeline, mode, keys, run_config, instance) as resources:
         started = (resources.io_manager(key) for key in keys)
         managers = [manager for manager in started if isinstance(manager, MemoizableIOManager)]

@@ -8,18 +8,20 @@ from core.events.payloads import PlanVersionedData
 from core.execution.memo.decide import decide
 from core.execution.memo.fingerprints import fingerprints_of
 from core.execution.opening import OpenRun
-from core.plan import ExecutionPlan
+from core.plan import ExecutionPlan, Versioning
 
 
 class FinalPlan(msgspec.Struct, frozen=True, eq=False):
-    """The plan of a run, with nothing left to be found out.
+    """The plan of a run, with nothing left to be found out before it begins.
 
     Attributes:
         plan: it.
+        versioning: what works out the versions of steps whose mapping keys become known while it runs.
         versioned: what its versions are made of; None where the run is not memoized.
     """
 
     plan: ExecutionPlan
+    versioning: Versioning
     versioned: PlanVersionedData | None = None
 
 
@@ -33,7 +35,8 @@ def final_plan(run: OpenRun) -> FinalPlan:
     versioning = prepared.versioning.with_fingerprints(fingerprints_of(prepared.plan, run.resources))
     plan = versioning.versioned_plan()
     if not prepared.is_memoized:
-        return FinalPlan(plan)
-    described = versioning.described()
-    decided = decide(run, plan)
-    return FinalPlan(decided, msgspec.structs.replace(described, lost=dict(decided.lost)))
+        return FinalPlan(plan, versioning)
+    decided = decide(run, plan, versioning)
+    versioning.take_computed()
+    described = versioning.described(decided.whole)
+    return FinalPlan(decided.plan, versioning, msgspec.structs.replace(described, lost=dict(decided.plan.lost)))

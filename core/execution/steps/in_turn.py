@@ -32,7 +32,7 @@ def execute_steps(
     Raises:
         Exception: the first error, where `pipeline_context.raise_on_error`; the user's own where user code raised.
     """
-    progress = Progress(execution_plan, pipeline_context.ancestors.not_given)
+    progress = Progress(execution_plan, pipeline_context.ancestors.not_given, pipeline_context.versioning.expand)
     yield from record_not_run(pipeline_context, progress.take_not_run())
     while not progress.is_done:
         attempt = _next_attempt(progress)
@@ -49,7 +49,21 @@ def execute_steps(
         if result.error is not None and pipeline_context.raise_on_error:
             raise users_own(result.error)
         result.tell(progress, time.monotonic())
+        yield from take_plan(pipeline_context, progress.plan)
         yield from record_not_run(pipeline_context, progress.take_not_run())
+
+
+def take_plan(pipeline_context: PipelineContext, plan: ExecutionPlan) -> Iterator[DagsterEvent]:
+    """Goes on with a plan in which mapping keys became known, if there is one; yields what is recorded of it."""
+    before = pipeline_context.execution_plan
+    if plan is before:
+        return
+    pipeline_context.use_plan(plan)
+    if pipeline_context.is_memoized:
+        known = {handle: keys for handle, keys in plan.mapping_keys.items() if handle not in before.mapping_keys}
+        message = "; ".join(f"{len(keys)} values of {handle}" for handle, keys in known.items())
+        described = pipeline_context.versioning.described(plan, pipeline_context.versioning.take_computed())
+        yield pipeline_context.record("PLAN_VERSIONED", f"There are {message}.", described)
 
 
 def _next_attempt(progress: Progress) -> Attempt:

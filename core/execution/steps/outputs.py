@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.config import unknown_name
+from core.definitions.given_events import checked_kind
 from core.definitions.input_output import OutputDefinition
 from core.definitions.type_config import MaterializerConfig
 from core.errors import (
@@ -24,7 +25,7 @@ from core.events.payloads import (
     as_recorded,
 )
 from core.events.records import DagsterEvent
-from core.events.user_events import AssetMaterialization, ExpectationResult, Output, UserEvent
+from core.events.user_events import AssetMaterialization, DynamicOutput, ExpectationResult, Output, UserEvent
 from core.execution.contexts.solid import TypeContext
 from core.execution.contexts.step import StepContext
 from core.execution.steps.assets import OutputAsset, output_asset
@@ -44,7 +45,7 @@ class OutputHandler:
     def __init__(self, step_context: StepContext, events: list[DagsterEvent], function_has_ended: bool) -> None:
         self._context = step_context
         self._events = events
-        self._given: set[StepOutputHandle] = set()
+        self._given: dict[StepOutputHandle, None] = {}  # in order
         self._assets: dict[StepOutputHandle, tuple[OutputAsset, tuple[EventMetadataEntry, ...]]] = {}
         self._store = OutputStore(step_context, self._record_storing, function_has_ended)
 
@@ -68,14 +69,32 @@ class OutputHandler:
                 run.
         """
         given = {handle.output_name for handle in self._given}
-        missing = [output_def for output_def in self._context.step.outputs if output_def.name not in given]
+        missing = [
+            output_def
+            for output_def in self._context.step.outputs
+            if output_def.name not in given and not output_def.is_dynamic
+        ]
         if missing:
             self._take_missing(missing)
+        for output_def in self._context.step.outputs:
+            if output_def.is_dynamic:
+                self._take_keys(self._context.step.handle(output_def.name))
         self._store.publish()
 
     def close(self) -> None:
         """Drops what is not stored."""
         self._store.close()
+
+    def _take_keys(self, whole: StepOutputHandle) -> None:
+        keys = [handle.mapping_key or "" for handle in self._given if handle.output_name == whole.output_name]
+        known = self._context.pipeline_context.execution_plan.mapping_keys.get(whole)
+        if known is not None and set(known) != set(keys):
+            raise DagsterInvariantViolationError(
+                f"Step {whole.step_key!r} gave its dynamic output {whole.output_name!r} with the mapping keys "
+                f"{', '.join(keys) or 'none'}; stored under the same version are {', '.join(known) or 'none'}, for "
+                "which this run was planned. Run again with the step refreshed."
+            )
+        self._store.take_keys(whole, keys)
 
     def _take_missing(self, missing: Sequence[OutputDefinition]) -> None:
         for output_def in missing:
@@ -98,12 +117,14 @@ class OutputHandler:
         )
 
     def _handle_output(self, output: Output) -> None:
-        handle = self._context.step.handle(output.output_name)
+        mapping_key = output.mapping_key if isinstance(output, DynamicOutput) else None
+        handle = self._context.step.handle(output.output_name, mapping_key)
         output_def = self._definition(handle)
+        checked_kind(self._context.solid_def.name, output_def, output)
         if self._context.given_values is not None:
             self._context.given_values[handle] = output.value
         check = self._context.check_type(output_def.dagster_type, output.value)
-        version = self._context.pipeline_context.execution_plan.versions.get(handle)
+        version = self._context.pipeline_context.execution_plan.version(handle)
         data = StepOutputData(
             handle, check.success, check.description, version, output.metadata_entries, check.metadata_entries
         )
@@ -140,7 +161,7 @@ class OutputHandler:
             raise DagsterInvariantViolationError(
                 f"Solid {solid_def.name!r} gave its output {handle.name_in_step!r} twice."
             )
-        self._given.add(handle)
+        self._given[handle] = None
         return solid_def.output_dict[name]
 
     def _record_storing(self, storing: Storing) -> None:
@@ -164,7 +185,9 @@ class OutputHandler:
     def _record_stored(self, storing: Storing) -> None:
         handle, key, address = storing.handle, storing.manager_key, storing.address
         entries = tuple(item for item in storing.items if isinstance(item, EventMetadataEntry))
-        if storing.is_given:
+        if self._context.solid_def.output_dict[handle.output_name].is_dynamic and handle.mapping_key is None:
+            message = f"Stored the mapping keys of output {handle.output_name!r} with {key!r}."
+        elif storing.is_given:
             message = f"Stored output {handle.name_in_step!r} with {key!r}" + (f" at {address}." if address else ".")
         else:
             message = f"Stored with {key!r} that output {handle.output_name!r} was not given."

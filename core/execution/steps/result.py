@@ -38,6 +38,16 @@ class StepResult(msgspec.Struct, frozen=True):
         given = (event.event_specific_data for event in self.events if event.is_successful_output)
         return {data.output_name for data in given if isinstance(data, StepOutputData)}
 
+    @property
+    def mapping_keys(self) -> dict[str, list[str]]:
+        """dict[str, list[str]]: for each dynamic output, the keys of the values that were given, in order."""
+        found: dict[str, list[str]] = {}
+        for event in self.events:
+            data = event.event_specific_data
+            if event.is_successful_output and isinstance(data, StepOutputData) and data.mapping_key is not None:
+                found.setdefault(data.output_name, []).append(data.mapping_key)
+        return found
+
     def tell(self, progress: Progress, now: float) -> None:
         """Tells the run's progress of it.
 
@@ -52,4 +62,4 @@ class StepResult(msgspec.Struct, frozen=True):
         elif self.error is not None:
             progress.failed(self.step_key)
         else:
-            progress.succeeded(self.step_key, self.given_outputs)
+            progress.succeeded(self.step_key, self.given_outputs, self.mapping_keys)

@@ -96,6 +96,7 @@ class OutputStore:
         self._record = record
         self._spool: Spool | None = None
         self._waiting: list[Storing] = []
+        self._last: list[Storing] = []  # stored after all that waits
         self.function_has_ended = function_has_ended
 
     def take(self, handle: StepOutputHandle, value: Any) -> None:
@@ -142,12 +143,30 @@ class OutputStore:
         act = partial(_store_absence, io_manager, context, replaced)
         self._waiting.append(Storing(handle, key, io_manager, context, act, is_given=False))
 
+    def take_keys(self, handle: StepOutputHandle, mapping_keys: Sequence[str]) -> None:
+        """Takes the mapping keys of a dynamic output, of which all values were taken. Stored after them, they say to
+        later runs that all are there.
+        """
+        run, attempt = self._context.pipeline_context, self._context.attempt
+        key = run.execution_plan.output_def(handle).io_manager_key
+        io_manager = run.resources.io_manager(key)
+        context = run.io_contexts.output(handle, self._context.log, attempt.replaces_stored)
+        if context.version is not None and isinstance(io_manager, MemoizableIOManager):
+            act = partial(io_manager.handle_output, context, list(mapping_keys))
+            self._last.append(Storing(handle, key, io_manager, context, act))
+
     def publish(self) -> None:
         """Stores all that was taken and is not stored yet: side by side where IO managers allow it, told of in order.
 
         Raises:
             DagsterExecutionHandleOutputError: an IO manager raised; of several errors, that of the first output.
         """
+        self._publish_waiting()
+        last, self._last = self._last, []
+        for each in last:
+            self._store(each)
+
+    def _publish_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         if len(waiting) == 1:
             self._store(waiting[0])
@@ -172,6 +191,7 @@ class OutputStore:
     def close(self) -> None:
         """Drops what is not stored."""
         self._waiting.clear()
+        self._last.clear()
         if self._spool is not None:
             self._spool.close()
 

@@ -27,7 +27,7 @@ from core import (
     resource,
     solid,
 )
-from core.errors import DagsterExecutionStepNotFoundError
+from core.errors import DagsterExecutionStepNotFoundError, DagsterInvalidSubsetError
 from core.records.tags import MEMOIZED_RUN_TAG
 
 QUEUED, STARTING, STARTED = PipelineRunStatus.QUEUED, PipelineRunStatus.STARTING, PipelineRunStatus.STARTED
@@ -207,8 +207,8 @@ def test_a_run_that_does_not_fit_its_pipeline_stays_as_it_was(instance: DagsterI
     unknown = instance.create_run("numbers", None, config(3), step_keys_to_execute=["describ"])
     with pytest.raises(DagsterExecutionStepNotFoundError, match="unknown step 'describ'; did you mean 'describe'"):
         execute_run(numbers, unknown, instance)
-    partial = instance.create_run("numbers", None, config(3), solids_to_execute=frozenset({"start"}))
-    with pytest.raises(DagsterInvariantViolationError, match="only some solids of its pipeline"):
+    partial = instance.create_run("numbers", None, config(3), solids_to_execute=frozenset({"strt"}))
+    with pytest.raises(DagsterInvalidSubsetError, match="unknown solid 'strt'; did you mean 'start'"):
         execute_run(numbers, partial, instance)
     assert instance.get_runs() == [partial, unknown, stored]
     assert all(instance.all_logs(run.run_id) == [] for run in instance.get_runs())

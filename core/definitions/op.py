@@ -1,0 +1,181 @@
+"""Ops: solids whose inputs and outputs are declared by name."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from core.definitions.input_output import NO_VALUE, InputDefinition, OutputDefinition
+from core.definitions.solid import SolidDefinition, solid
+from core.errors import DagsterInvalidDefinitionError
+
+
+class In:
+    """An input of an op, whose name is its key in `ins`.
+
+    Args:
+        dagster_type: the type of its values; by default that of the parameter's annotation.
+        description: for people.
+        default_value: used when nothing feeds the input; by default that of the parameter.
+        more: as of InputDefinition.
+
+    Raises:
+        DagsterInvalidDefinitionError: what is given for a type is none.
+
+    Example:
+        @op(ins={"rows": In(list, description="Rows of a table.")})
+        def count(rows):
+            return len(rows)
+    """
+
+    def __init__(
+        self, dagster_type: Any = None, description: str | None = None, default_value: Any = NO_VALUE, **more: Any
+    ) -> None:
+        self._unnamed = InputDefinition("unnamed", dagster_type, description, default_value, **more)
+
+    def definition(self, name: str) -> InputDefinition:
+        """The input under a name."""
+        return _named(self._unnamed, InputDefinition(name))
+
+
+class Out:
+    """An output of an op.
+
+    Args:
+        dagster_type: the type of its values; of the only output by default what the function's annotation says.
+        name: where it is one of a list; in a mapping its key is its name, and the only one is "result" by default.
+        description: for people.
+        is_required: whether the op must give it.
+        io_manager_key: the resource that stores it.
+        more: as of OutputDefinition.
+
+    Raises:
+        DagsterInvalidDefinitionError: what is given for a type or a name is none.
+
+    Example:
+        @op(out=Out(int, io_manager_key="warehouse"))
+        def count(rows):
+            return len(rows)
+    """
+
+    def __init__(
+        self,
+        dagster_type: Any = None,
+        name: str | None = None,
+        description: str | None = None,
+        is_required: bool = True,
+        io_manager_key: str | None = None,
+        **more: Any,
+    ) -> None:
+        self.name = name
+        self._unnamed = OutputDefinition(dagster_type, name, description, is_required, io_manager_key, **more)
+
+    def definition(self, name: str | None = None) -> OutputDefinition:
+        """The output under a name; its own by default."""
+        return _named(self._unnamed, OutputDefinition(name=name or self.name))
+
+
+class MultiOut:
+    """The outputs of an op that gives several.
+
+    Args:
+        outs: by name; or a list of those that have one.
+
+    Raises:
+        DagsterInvalidDefinitionError: one has no name, or another one than its key.
+
+    Example:
+        @op(out=MultiOut({"even": Out(int, is_required=False), "odd": Out(int, is_required=False)}))
+        def sort_out(number: int):
+            yield Output(number, "odd" if number % 2 else "even")
+    """
+
+    def __init__(self, outs: Mapping[str, Out] | Sequence[Out]) -> None:
+        named = outs.items() if isinstance(outs, Mapping) else [(each.name, each) for each in outs]
+        self.outs: dict[str, Out] = {}
+        for name, out in named:
+            if not isinstance(out, Out):
+                raise DagsterInvalidDefinitionError(f"Output {name!r} of a MultiOut is {out!r}; write Out(...).")
+            if name is None or out.name not in (None, name):
+                raise DagsterInvalidDefinitionError(
+                    "Each output of a MultiOut needs a name: MultiOut({'rows': Out(...)}), or Out(..., name='rows') in "
+                    f"a list; one has the name {out.name!r}."
+                )
+            if name in self.outs:
+                raise DagsterInvalidDefinitionError(f"A MultiOut has two outputs called {name!r}; rename one.")
+            self.outs[name] = out
+
+    def definitions(self) -> list[OutputDefinition]:
+        """The outputs, in order."""
+        return [out.definition(name) for name, out in self.outs.items()]
+
+
+_Definition = TypeVar("_Definition", InputDefinition, OutputDefinition)
+Outs = Out | MultiOut | Mapping[str, Out]
+
+
+def input_definitions(ins: Mapping[str, In] | None, input_defs: Sequence[InputDefinition] | None) -> Any:
+    """What stands in `ins`, as definitions; `input_defs` where there is none of it."""
+    if ins is None:
+        return input_defs
+    if input_defs is not None:
+        raise DagsterInvalidDefinitionError("Inputs are declared in `ins` or in `input_defs`; give one of them.")
+    return [each.definition(name) for name, each in ins.items()]
+
+
+def output_definitions(out: Outs | None, output_defs: Sequence[OutputDefinition] | None) -> Any:
+    """What stands in `out`, as definitions; `output_defs` where there is none of it."""
+    if out is None:
+        return output_defs
+    if output_defs is not None:
+        raise DagsterInvalidDefinitionError("Outputs are declared in `out` or in `output_defs`; give one of them.")
+    if isinstance(out, Out):
+        return [out.definition()]
+    return (out if isinstance(out, MultiOut) else MultiOut(out)).definitions()
+
+
+def op(
+    name: Any = None,
+    description: str | None = None,
+    ins: Mapping[str, In] | None = None,
+    out: Outs | None = None,
+    input_defs: Sequence[InputDefinition] | None = None,
+    output_defs: Sequence[OutputDefinition] | None = None,
+    **more: Any,
+) -> Any:
+    """Decorator: a function becomes a SolidDefinition, as by `@solid`. With or without arguments.
+
+    Args:
+        name: of the op; the function's name by default.
+        description: for people; the function's docstring by default.
+        ins: by name, what the parameters' annotations and defaults do not say.
+        out: the only output, or several, by name or as a MultiOut; by default one of the return annotation's type.
+        input_defs: instead of `ins`, as of a solid.
+        output_defs: instead of `out`, as of a solid.
+        more: as of `@solid`: config_schema, required_resource_keys, tags, version ...
+
+    Raises:
+        DagsterInvalidDefinitionError: the parts do not fit together.
+
+    Example:
+        @op(ins={"number": In(int)}, out=Out(int))
+        def add_one(number):
+            return number + 1
+    """
+    if callable(name):
+        return solid(name)
+
+    def make(compute_fn: Any) -> SolidDefinition:
+        inputs, outputs = input_definitions(ins, input_defs), output_definitions(out, output_defs)
+        made: SolidDefinition = solid(name, description, inputs, outputs, **more)(compute_fn)
+        return made
+
+    return make
+
+
+def _named(unnamed: _Definition, checked: _Definition) -> _Definition:
+    """A copy of a definition, with the name of another, in which it was checked."""
+    copied = copy.copy(unnamed)
+    copied.name = checked.name
+    return copied

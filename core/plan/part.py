@@ -1,0 +1,80 @@
+"""A part of a plan, where an earlier run says which values the dynamic outputs have."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from core.config import unknown_name
+from core.errors import DagsterExecutionStepNotFoundError, DagsterInvalidSubsetError
+from core.events.payloads import StepOutputHandle
+from core.plan.expand import expanded
+from core.plan.plan import ExecutionPlan
+from core.plan.steps import ExecutionStep, FromCollected
+
+KnownKeys = Mapping[StepOutputHandle, Sequence[str]]
+"""Dynamic output -> the mapping keys of its values."""
+
+
+def with_keys(plan: ExecutionPlan, known: KnownKeys, but_of: Collection[str] = ()) -> ExecutionPlan:
+    """A plan in which it is known which values dynamic outputs have.
+
+    Args:
+        plan: the plan.
+        known: their keys.
+        but_of: keys of steps whose outputs are left as they are.
+    """
+    for source, mapping_keys in known.items():
+        if source.step_key in plan.steps and source.step_key not in but_of:
+            plan = expanded(plan, source, mapping_keys).plan
+    return plan
+
+
+def part_of(plan: ExecutionPlan, step_keys: Sequence[str], known: KnownKeys) -> ExecutionPlan:
+    """A plan with only some steps to execute.
+
+    What a step that is to be executed will give is not known, whatever it gave earlier: of the steps that are mapped
+    over its dynamic outputs, all are executed where one is asked for.
+
+    Args:
+        plan: the whole plan, with templates.
+        step_keys: of the steps.
+        known: the keys of the values that an earlier run gave.
+
+    Raises:
+        DagsterExecutionStepNotFoundError: a key is of no step.
+        DagsterInvalidSubsetError: a step follows from dynamic outputs whose values no earlier run gave, and that are
+            not asked for.
+    """
+    part = with_keys(plan, known, but_of=set(step_keys))
+    chosen: set[str] = set()
+    for key in step_keys:
+        found = _steps_of(part, key)
+        if not found:
+            raise DagsterExecutionStepNotFoundError(f"Steps to execute: {unknown_name('step', key, part.steps)}", [key])
+        chosen.update(found)
+    for key in chosen:
+        for source in _unknown_sources(part, part.steps[key]):
+            if source.step_key not in chosen:
+                raise DagsterInvalidSubsetError(
+                    f"Step {key!r} follows from the values of {source}, and no earlier run says which there are. "
+                    f"Execute step {source.step_key!r} too."
+                )
+    return part.restricted_to(chosen)
+
+
+def _steps_of(plan: ExecutionPlan, key: str) -> list[str]:
+    """The steps that a key means: that of a step for a value may be one of a template now, and the other way round."""
+    if key in plan.steps:
+        return [key]
+    base = key.partition("[")[0]
+    found = [each for each, step in plan.steps.items() if step.mapped_over is not None and step.solid.key == base]
+    is_of_template = any(plan.steps[each].is_template for each in found)
+    return found if is_of_template or key.endswith("[?]") else []
+
+
+def _unknown_sources(plan: ExecutionPlan, step: ExecutionStep) -> list[StepOutputHandle]:
+    """The dynamic outputs from whose values a step follows, which are not known."""
+    if step.is_template and step.mapped_over is not None:
+        return [step.mapped_over]
+    collected = [each.value_from.handle for each in step.inputs if isinstance(each.value_from, FromCollected)]
+    return [plan.steps[each.step_key].mapped_over or each for each in collected]
