@@ -218,7 +218,7 @@ def reexecution_of(
         run_config=parent.run_config if run_config is None and is_same else run_config,
         mode=mode or (parent.mode if is_same else None),
         tags={**parent_tags, **(tags or {}), **lineage, **({RESUME_RETRY_TAG: "true"} if from_failure else {})},
-        solid_selection=parent.solid_selection or sorted(parent.solids_to_execute or ()),
+        solid_selection=parent.solid_selection or sorted(parent.solids_to_execute or ()) if is_same else None,
         step_selection=parent.step_keys_to_execute if from_failure and step_selection is None else step_selection,
         mapping_keys=earlier.mapping_keys,
         ended=earlier.ended if from_failure else None,

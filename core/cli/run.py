@@ -59,7 +59,8 @@ def run(
             planned = plan_of(pipeline, run_config, chosen.mode, chosen.preset, refresh, memoize, select)
             document(planned) if as_json else show_plan(planned, is_verbose)
             return
-        step_keys = select_solids(pipeline, select) if select else [solid.key for solid in pipeline.leaves]
+        solids = select or (pipeline.get_preset(chosen.preset).solid_selection if chosen.preset else None)
+        step_keys = select_solids(pipeline, solids) if solids else [solid.key for solid in pipeline.leaves]
         with DagsterInstance.get() as instance:
             with show_progress(instance, len(step_keys)) as progress:
                 result = execute_pipeline(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from typing import Any, Self
 
 import msgspec
 
+from core.cached import cached_property
 from core.config import unknown_name
 from core.definitions.configurable import ConfigSchema, check_name
 from core.definitions.input_output import FanInInputPointer, InputMapping, InputPointer, OutputMapping, OutputPointer

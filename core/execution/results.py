@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
+from core.cached import cached_property
 from core.config import unknown_name
 from core.definitions.dependency import Solid
 from core.definitions.pipeline import PipelineDefinition

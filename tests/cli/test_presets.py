@@ -25,6 +25,7 @@ io_manager = {"io_manager": versioned_filesystem_io_manager}
     preset_defs=[
         PresetDefinition.from_files("small", [file_relative_path(__file__, "small.yaml")], mode="remote"),
         PresetDefinition("memoized", tags={"dagster/is_memoized_run": "true"}),
+        PresetDefinition("none", {"solids": {"loads": {"config": {"rows": 1, "name": "x"}}}}, ["loads"]),
     ],
 )
 def report():
@@ -73,11 +74,19 @@ def test_a_preset_may_make_the_run_memoized_and_a_plan_knows_it(report: Project)
     )
 
 
+def test_a_preset_may_be_for_some_solids(report: Project) -> None:
+    report.write("report.py", REPORT.replace("    loads()\n", "    loads()\n    loads.alias('again')()\n"))
+    done = report.command("run", "-f", "report.py", "-p", "none")
+    assert done.returncode == 0, done.stderr
+    assert "[1/1] loads" in done.stderr
+    assert "again" not in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("command", ["run", "plan"])
 def test_an_unknown_preset_or_another_mode_is_told(report: Project, command: str) -> None:
     done = report.command(command, "-f", "report.py", "--preset", "large")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "Error: Pipeline 'report': unknown preset 'large'. Known: memoized, small.\n"
+    assert done.stderr == "Error: Pipeline 'report': unknown preset 'large'. Known: memoized, none, small.\n"
     done = report.command(command, "-f", "report.py", "--preset", "small", "--mode", "local")
     assert done.returncode == 1
     assert "Preset 'small' of pipeline 'report' is for mode 'remote', and mode 'local' was asked for" in done.stderr

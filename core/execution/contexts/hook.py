@@ -196,12 +196,15 @@ def build_hook_context(
     Raises:
         DagsterInvalidConfigError: a resource requires config; give `slack.configured(...)` instead.
         DagsterInvalidInvocationError: `resources` is no mapping.
+        DagsterInvariantViolationError: what is given as a solid is a graph.
     """
     call = CompositionCall(solid) if isinstance(solid, SolidDefinition) else solid
     placed = None
-    if call is not None and isinstance(call.definition, SolidDefinition):
+    if call is not None:
+        if not isinstance(call.definition, SolidDefinition):
+            raise DagsterInvariantViolationError("Hooks are called for steps, so build_hook_context takes a solid.")
         name, tags = call.given_alias or call.definition.name, {**call.definition.tags, **call.tags}
-        placed = Solid(name, call.definition, tags, {}, call.hook_defs, call.retry_policy)
+        placed = Solid(name, call.definition, tags, {}, hook_defs=call.hook_defs, retry_policy=call.retry_policy)
     end = StepEnd(
         log=log_outside_run(),
         mode_def=mode_def,

@@ -41,6 +41,7 @@ from core import (
     SolidDefinition,
     SolidInvocation,
     build_hook_context,
+    composite_solid,
     execute_pipeline,
     failure_hook,
     io_manager,
@@ -313,6 +314,43 @@ def test_each_is_called_once_by_name(
         for step, of_step in (("other", of_place | more | of_pipeline | added), ("gives", of_pipeline | added))
         for name in sorted(of_step)
     ]
+
+
+@given(NAMES, NAMES, NAMES, NAMES)
+def test_the_hooks_of_a_graph_are_those_of_the_steps_in_it(
+    of_solid: set[str], of_inner: set[str], of_outer: set[str], of_pipeline: set[str]
+) -> None:
+    order: list[tuple[str, str]] = []
+
+    def noting(name: str) -> HookDefinition:
+        return success_hook(name)(lambda context: order.append((context.step_key, name)))
+
+    hooks = {name: noting(name) for name in "abcdefgh"}
+
+    def chosen(names: set[str]) -> set[HookDefinition]:
+        return {hooks[name] for name in names}
+
+    @solid
+    def gives() -> None:
+        pass
+
+    @composite_solid
+    def inner() -> None:
+        gives.with_hooks(chosen(of_solid))()
+
+    @composite_solid
+    def outer() -> None:
+        inner.with_hooks(chosen(of_inner)).alias("first")()
+        gives.alias("beside")()
+
+    @pipeline(hook_defs=chosen(of_pipeline))
+    def nested() -> None:
+        outer.with_hooks(chosen(of_outer))()
+
+    execute_pipeline(nested)
+    of_first = of_solid | of_inner | of_outer | of_pipeline
+    assert [name for key, name in order if key == "outer.first.gives"] == sorted(of_first)
+    assert [name for key, name in order if key == "outer.beside"] == sorted(of_outer | of_pipeline)
 
 
 def test_several_of_one_name_are_called_as_they_were_defined() -> None:

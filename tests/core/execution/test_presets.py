@@ -152,8 +152,16 @@ def test_a_preset_may_make_runs_memoized(instance: DagsterInstance) -> None:
     assert execute_pipeline(report, asked, preset="incomplete", instance=instance).executed_step_keys == []
 
 
-def test_a_preset_may_be_for_some_solids() -> None:
-    assert execute_pipeline(report, preset="part").executed_step_keys == ["loads"]
+def test_a_preset_may_be_for_some_solids(instance: DagsterInstance) -> None:
+    result = execute_pipeline(report, preset="part", instance=instance)
+    assert result.executed_step_keys == ["loads"]
+    planned = plan_pipeline(report, preset="part", instance=instance)
+    assert [step.step_key for step in planned.versioned.steps] == ["loads"]
+    asked = {"solids": {"counts": {"inputs": {"rows": ["a"]}}}}
+    other = execute_pipeline(report, asked, preset="part", solid_selection=["counts"], instance=instance)
+    assert other.executed_step_keys == ["counts"]
+    again = reexecute_pipeline(report, other.run_id, preset="small", instance=instance)
+    assert again.executed_step_keys == ["loads", "counts"]
 
 
 @pytest.mark.parametrize("names", list(itertools.permutations(["default", "local", "remote"])))

@@ -35,6 +35,7 @@ from core import (
     RetryRequested,
     SolidDefinition,
     SolidInvocation,
+    composite_solid,
     execute_pipeline,
     io_manager,
     pipeline,
@@ -244,6 +245,28 @@ def test_the_nearest_policy_wins(by_hand: bool) -> None:
 
         nearest = next((most for most in (of_place, of_solid, of_pipeline) if most is not None), 0)
         assert attempts_of(execute_pipeline(built, raise_on_error=False)) == nearest + 1
+
+
+def nested(attempt: SolidDefinition, of_inner: RetryPolicy | None, of_outer: RetryPolicy | None) -> PipelineDefinition:
+    @composite_solid
+    def inner() -> None:
+        attempt()
+
+    @composite_solid
+    def outer() -> None:
+        (inner if of_inner is None else inner.with_retry_policy(of_inner))()
+
+    placed = SolidInvocation("outer", retry_policy=of_outer)
+    return PipelineDefinition([outer], dependencies={placed: {}}, solid_retry_policy=RetryPolicy(4))
+
+
+def test_the_policy_of_a_graph_is_that_of_solids_in_it_that_have_none() -> None:
+    for most in PLACES:
+        of_solid, of_inner, of_outer = (None if each is None else RetryPolicy(each) for each in most)
+        attempt = solid(name="attempt", retry_policy=of_solid)(raising(99))
+        result = execute_pipeline(nested(attempt, of_inner, of_outer), raise_on_error=False)
+        nearest = next(each for each in (*most, 4) if each is not None)
+        assert attempts_of(result, "outer.inner.attempt") == nearest + 1
 
 
 def test_a_placed_policy_is_that_of_its_place_alone() -> None:
