@@ -1,5 +1,6 @@
 """S3 for pipelines: the client as a resource, files, values and compute logs in buckets."""
 
+from functools import partial
 from pathlib import Path
 
 import core
@@ -37,6 +38,9 @@ from cloudstore.values.io_manager import (
 )
 from cloudstore.values.metadata import S3UntrustedValueError
 from cloudstore.values.object_store import S3ObjectStore
+from core import absent, lazy
+
+__getattr__ = lazy.lazy_names(__name__, {}, partial(absent.advice_on_name, "dagster_aws.s3"))
 
 __all__ = [
     "PickledObjectS3IOManager",

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping
+from types import FrameType
 from typing import Any
 
 
-def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+def lazy_names(
+    package: str, homes: Mapping[str, str], advice: Callable[[str], str | None] | None = None
+) -> Callable[[str], Any]:
     """A module-level `__getattr__` (PEP 562) for `package`.
 
     For names whose modules import a heavy library, so that programs that never use them do not pay for the import.
@@ -15,11 +19,23 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
     Args:
         package: the `__name__` of the package.
         homes: name -> the full name of the module that defines it.
+        advice: says of a name of Dagster 0.11 that is not here what to use; None for a name that nobody expects.
     """
 
     def __getattr__(name: str) -> Any:
-        if name not in homes:
+        if name in homes:
+            return getattr(importlib.import_module(homes[name]), name)
+        instead = advice(name) if advice else None
+        if instead is None:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(homes[name]), name)
+        message = f"{name!r} of Dagster 0.11 is not in {package!r}. {instead}"
+        if _is_import_from(sys._getframe(1)):
+            raise ImportError(message, name=package)
+        raise AttributeError(message)
 
     return __getattr__
+
+
+def _is_import_from(caller: FrameType) -> bool:
+    """Whether `from package import name` asks, which would say of an AttributeError no more than that it happened."""
+    return caller.f_code.co_name == "_handle_fromlist" and caller.f_globals.get("__name__") == "importlib._bootstrap"
