@@ -1,6 +1,5 @@
 """S3 for pipelines: the client as a resource, files, values and compute logs in buckets."""
 
-from functools import partial
 from pathlib import Path
 
 import core
@@ -38,9 +37,9 @@ from cloudstore.values.io_manager import (
 )
 from cloudstore.values.metadata import S3UntrustedValueError
 from cloudstore.values.object_store import S3ObjectStore
-from core import absent, lazy
+from core import lazy
 
-__getattr__ = lazy.lazy_names(__name__, {}, partial(absent.advice_on_name, "dagster_aws.s3"))
+__getattr__ = lazy.lazy_names(__name__, {}, stands_for="dagster_aws.s3")
 
 __all__ = [
     "PickledObjectS3IOManager",

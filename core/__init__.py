@@ -1,9 +1,8 @@
 """The engine: solids, pipelines, modes, runs and the instance that keeps them. It knows no cloud."""
 
-from functools import partial
 from typing import TYPE_CHECKING
 
-from core import absent, lazy
+from core import lazy
 from core.api import execute_pipeline, execute_run, plan_pipeline, reexecute_pipeline, validate_run_config
 from core.builtins import Any, Bool, Float, Int, Nothing, String
 from core.config import (
@@ -448,5 +447,5 @@ if not TYPE_CHECKING:  # what is in the list and is not imported above, since mo
             "graph": "core.graphs",
             **dict.fromkeys(("In", "MultiOut", "Out", "op"), "core.definitions.op"),
         },
-        partial(absent.advice_on_name, "dagster"),
+        stands_for="dagster",
     )

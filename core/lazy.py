@@ -9,9 +9,7 @@ from types import FrameType
 from typing import Any
 
 
-def lazy_names(
-    package: str, homes: Mapping[str, str], advice: Callable[[str], str | None] | None = None
-) -> Callable[[str], Any]:
+def lazy_names(package: str, homes: Mapping[str, str], stands_for: str = "") -> Callable[[str], Any]:
     """A module-level `__getattr__` (PEP 562) for `package`.
 
     For names whose modules import a heavy library, so that programs that never use them do not pay for the import.
@@ -19,13 +17,13 @@ def lazy_names(
     Args:
         package: the `__name__` of the package.
         homes: name -> the full name of the module that defines it.
-        advice: says of a name of Dagster 0.11 that is not here what to use; None for a name that nobody expects.
+        stands_for: the module of Dagster 0.11 whose names are here. Of one that is not, the error says what to use.
     """
 
     def __getattr__(name: str) -> Any:
         if name in homes:
             return getattr(importlib.import_module(homes[name]), name)
-        instead = advice(name) if advice else None
+        instead = importlib.import_module("core.absent").advice_on_name(stands_for, name) if stands_for else None
         if instead is None:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         message = f"{name!r} of Dagster 0.11 is not in {package!r}. {instead}"

@@ -411,3 +411,49 @@ def test_objects_of_others_in_the_bucket_stay(s3_project: Project) -> None:
     assert len(wiped(s3_project, options, "--to-size", "0B", "--used")) == 3
     left = client.list_objects_v2(Bucket=names["STORE_BUCKET"])["Contents"]
     assert {each["Key"] for each in left} == set(keys)
+
+
+NEEDY = """
+from core import ModeDefinition, StringSource, make_values_resource, pipeline, resource, solid
+from core import versioned_filesystem_io_manager
+
+@resource(config_schema={"password": StringSource})
+def db(context):
+    raise RuntimeError("started in vain")
+
+@solid(config_schema={"months": [int]}, required_resource_keys={"db"}, version="1")
+def clean(context):
+    return 1
+
+@pipeline(mode_defs=[ModeDefinition("m", {"db": db, "io_manager": versioned_filesystem_io_manager})])
+def needy():
+    clean()
+"""
+
+
+def test_only_config_of_io_managers_is_asked_for(project: Project) -> None:
+    project.write("needy.py", NEEDY)
+    memoized(project, ON_DISK, 1)
+    whole = ["solids: {clean: {config: {months: {env: NOT_SET}}}}", "resources: {db: {config: {password: {env: NO}}}}"]
+    project.write("whole.yaml", "\n".join(whole))
+    for command in (["memo", "list"], ["memo", "wipe", "--older-than", "0h", "--dry-run"]):
+        for arguments in (["-f", "flights.py"], ["-f", "needy.py"], ["-f", "needy.py", "-c", "whole.yaml"]):
+            done = project.command(*command, *arguments)
+            assert done.returncode == 0, done.stderr
+    assert project.command("doctor", "-f", "needy.py").returncode == 0
+    listed = project.command("memo", "list", "-f", "needy.py", "--step", "clean").stdout
+    assert [json.loads(line)["step_key"] for line in listed.splitlines()] == ["clean"]
+
+
+def test_config_of_io_managers_is_checked(project: Project) -> None:
+    wrong = project.command("memo", "list", "-f", "flights.py", "--set", "resources.io_manager.config.base_dirr=x")
+    assert wrong.returncode == 1
+    assert "resources.io_manager.config.base_dirr: unknown key 'base_dirr'; did you mean 'base_dir'?" in wrong.stderr
+    unknown = project.command("memo", "list", "-f", "flights.py", "--set", "resources.io_managr.config.base_dir=x")
+    assert unknown.returncode == 1
+    assert "did you mean 'io_manager'?" in unknown.stderr
+    elsewhere = project.command(
+        "memo", "list", "-f", "flights.py", "--set", f"resources.io_manager.config.base_dir={project.folder / 'x'}"
+    )
+    assert elsewhere.returncode == 0
+    assert elsewhere.stderr == "0 values, 0 B.\n"
