@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -240,3 +241,35 @@ def test_a_step_of_a_run_that_was_killed_was_running(project: Project, start: St
     assert "waits was running when the run ended" in lines
     project.command("runs", "cancel", run_id, "--force")
     assert "waits was running when the run ended" in shown(project, run_id)
+
+
+def test_the_list_of_runs_shows_what_runs_now(project: Project, start: Start) -> None:
+    start()
+    project.run("--memoize")
+    project.run("--memoize")
+    listed = project.command("runs").stdout.splitlines()
+    cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in listed if line.startswith("│ ")]
+    assert [(row[1], row[3], row[4], *row[6:8]) for row in cells] == [
+        ("flights", "SUCCESS", "", "0", "3"),
+        ("flights", "SUCCESS", "", "3", "0"),
+        ("waiting", "STARTED", "waits", "1", "0"),
+    ]
+    assert all(re.fullmatch(r"\d+\.\d\d", row[5]) for row in cells)
+    told = json.loads(project.command("runs", "--json").stdout)["runs"][2]
+    assert (told["running_steps"], told["ended_at"], told["is_killed"]) == (["waits"], None, False)
+    assert told["duration_seconds"] > 0
+
+
+def test_a_killed_run_is_listed_as_killed_and_runs_nothing(project: Project, start: Start) -> None:
+    start("dies")
+    [line] = [line for line in project.command("runs").stdout.splitlines() if line.startswith("│ ")]
+    assert "STARTED (killed)" in line
+    told = json.loads(project.command("runs", "--json").stdout)["runs"][0]
+    assert (told["running_steps"], told["is_killed"], told["duration_seconds"]) == ([], True, None)
+
+
+def test_the_log_of_a_step_that_was_found_is_not_waited_for(project: Project) -> None:
+    project.run("--memoize")
+    again = project.run_id(project.run("--memoize"))
+    followed = project.command("logs", again, "clean", "--follow")
+    assert (followed.returncode, followed.stdout) == (0, "cleaning Months [1, 2]\n")
