@@ -139,6 +139,14 @@ def commands(ids: list[str], text: str) -> Iterator[tuple[list[str], int | None]
     yield ["runs"], 0
     yield ["runs", "--pipeline", text], 0
     yield ["explain", "--json", *ends, first], 0
+    yield ["runs", "--verbose"], 0
+    yield ["runs", "--json"], 0
+    yield ["runs", "show", "--json", *ends, first], 0
+    yield ["explain", "--verbose", *ends, first], 0
+    for step in (f"x{text}", f"y{text}", f"z{text}"):
+        yield ["value", *ends, first, step], 1  # there is no such file
+    yield ["value", *ends, first, f"x{text}", text or "none"], 1
+    yield ["value", *ends, pruned, f"x{text}"], 1
     for run_id in (first, second, pruned, going):
         yield ["runs", "show", *ends, run_id], 0
         yield ["explain", *ends, run_id], 0
@@ -275,7 +283,7 @@ def test_values_that_somebody_stored_under_such_names(project: Project) -> None:
         ["run", "-f", "flights.py", "-c", "config.yaml", "--refresh", "{}", "--memoize"],
         ["memo", "wipe", "-f", "flights.py", "--older-than", "{}"],
         ["memo", "wipe", "-f", "flights.py", "--to-size", "{}"],
-        ["doctor", "--bucket", "{}"], ["doctor", "--bucket", "b", "--endpoint-url", "{}"],
+        ["run", "-m", "{}"], ["port", "{}"], ["value", "{}", "{}"], ["doctor", "--bucket", "{}"], ["doctor", "--bucket", "b", "--endpoint-url", "{}"],
         ["dev-server", "--dir", "flights.py/{}"], ["dev-server", "--port", "{}"], ["logs", "{}"], ["instance", "{}"],
     ],
     ids=" ".join,
