@@ -83,7 +83,9 @@ def test_what_is_missing_is_told_and_what_is_not_runs(
     text = ported.content.decode()
     assert len(text.splitlines()) in range(len(source.splitlines()), len(source.splitlines()) + 3)
     if missing:
-        assert bool(OLD_IMPORT.search(text)) == (program == "frames"), "what is left says what to use, where it can"
+        assert bool(OLD_IMPORT.search(text)) == ("dagster_pandas" in missing), (
+            "what is left says what to use, where it can"
+        )
         return
     assert not OLD_IMPORT.search(text)
     text = text.replace('"STORE_URL"', repr(s3_server.endpoint_url)).replace('"STORE_BUCKET"', repr(bucket))
