@@ -134,15 +134,14 @@ class _Rewriter(cst.CSTTransformer):
         qualified = self.get_metadata(QualifiedNameProvider, original_node, set())
         imported = {each.name for each in qualified if each.source is QualifiedNameSource.IMPORT}
         meant = next((each for each in sorted(imported) if is_of_dagster(each)), None)
-        if meant is None:
+        if meant is None or not _begins_with_module(meant, chain):
             return updated_node
         found = self._found(meant)
-        if chain != meant:  # by an alias of the module, which stays
-            if found is None:
-                self._note(original_node, *_split(meant))
-            return updated_node
         if found is None:
             self._note(original_node, *_split(meant))
+        if chain != meant:  # by an alias of the module, which stays
+            return updated_node
+        if found is None:
             if not _is_public(meant):
                 return updated_node
             found = f"core{meant.removeprefix('dagster')}"  # where the error says what to use
@@ -185,6 +184,14 @@ class _Rewriter(cst.CSTTransformer):
     def _line(self, node: cst.CSTNode) -> int:
         line: int = self.get_metadata(PositionProvider, node).start.line
         return line
+
+
+def _begins_with_module(meant: str, chain: str) -> bool:
+    """Whether what is written begins with a module; what is not here of an imported name is told at its import."""
+    parts = meant.split(".")
+    if chain == meant:
+        return any(is_known_module(".".join(parts[:end])) for end in range(1, len(parts)))
+    return is_known_module(".".join(parts[: len(parts) - chain.count(".")]))
 
 
 def _is_public(meant: str) -> bool:

@@ -97,7 +97,9 @@ def advice_on(module: str, name: str = "") -> str:
         name: in that module; "" for the module itself.
     """
     known = advice_on_name(module, name) or advice_on_package(module.partition(".")[0])
-    return known or "It was no public name, or is not here; see docs/coming-from-dagster.md."
+    if known is None and module == "dagster":
+        return "Dagster 0.11 had no such name; see docs/coming-from-dagster.md."
+    return known or "It was no public name of Dagster 0.11; see docs/coming-from-dagster.md."
 
 
 def _places(module: str) -> Iterator[str]:

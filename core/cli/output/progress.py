@@ -80,7 +80,6 @@ class _BarProgress(RunProgress):
     def on_event(self, event: DagsterEvent) -> None:
         if event.event_type_value == "STEP_START":
             self._bar.running = printable(str(event.step_key))
-            self._bar.refresh()
         super().on_event(event)
 
     def _show(self, report: StepReport) -> None:

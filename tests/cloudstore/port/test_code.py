@@ -110,8 +110,13 @@ NOTES = {
         "1: dagster_aws.emr.EmrJobRunner has no counterpart. Only S3 is here"
     ],
     "from dagster_gcp.gcs import *\n": ["1: dagster_gcp.gcs has no counterpart. Write an @io_manager"],
-    "from dagster.core.nowhere import unheard_of\n": ["1: dagster.core.nowhere.unheard_of has no counterpart. It was"],
+    "from dagster.core.nowhere import unheard_of\n": [
+        "1: dagster.core.nowhere.unheard_of has no counterpart. It was no public"
+    ],
     "patch('dagster_aws.s3.s3_resource')\n": ["1: The text 'dagster_aws.s3.s3_resource' was left as it is"],
+    "from dagster import NoSuch\nNoSuch.a(NoSuch.b)\n": ["1: dagster.NoSuch has no counterpart. Dagster 0.11 had no"],
+    "import dagster_shell\ndagster_shell.a, dagster_shell.b\n": ["1: dagster_shell has no counterpart."],
+    "from dagster_aws import s3\ns3.S3FakeSession()\n": ["2: dagster_aws.s3.S3FakeSession has no counterpart."],
     "x = 'dagster.core.storage.runs'\n": ["import: that is core.storage.runs now."],
     "x = 'dagster/priority', 'dagster', 'a dagster.yaml', 'dagster.yaml'\n": [],
 }
