@@ -15,6 +15,8 @@ from core.definitions.retry_policy import RetryPolicy
 from core.definitions.type_config import LoaderConfig
 from core.events.payloads import StepOutputHandle
 
+_NO_KEYS: frozenset[str] = frozenset()
+
 
 class FromStepOutput(msgspec.Struct, frozen=True):
     """The value of an output of another step."""
@@ -131,24 +133,21 @@ class ExecutionStep(msgspec.Struct, frozen=True, eq=False):
         return sorted({*own, *self.solid.root_manager_keys.values(), *self.loading_resource_keys})
 
     @property
-    def loaders(self) -> dict[str, LoaderConfig]:
-        """dict[str, LoaderConfig]: the config of the inputs that are made from config, by input."""
-        given = {each.definition.name: each.value_from for each in self.inputs}
-        return {name: source.config for name, source in given.items() if isinstance(source, FromConfig)}
-
-    @property
     def loading_resource_keys(self) -> frozenset[str]:
         """frozenset[str]: resources that the loaders of its inputs take."""
-        return frozenset().union(*(each.loader.required_resource_keys() for each in self.loaders.values()))
+        return _NO_KEYS.union(*(each.loader.required_resource_keys() for each in self.solid_config.inputs.values()))
 
     @property
-    def type_resource_keys(self) -> frozenset[str]:
-        """frozenset[str]: resources that the types of its inputs and outputs take in this run."""
-        types = [*(each.definition.dagster_type for each in self.inputs), *(each.dagster_type for each in self.outputs)]
-        materializers = (each.materializer for each in self.solid_config.materializing)
-        return self.loading_resource_keys.union(
-            *(each.required_resource_keys for each in types), *(each.required_resource_keys() for each in materializers)
-        )
+    def type_resource_keys(self) -> set[str]:
+        """set[str]: resources that the types of its inputs and outputs take in this run."""
+        keys = set(self.loading_resource_keys)
+        for step_input in self.inputs:
+            keys |= step_input.definition.dagster_type.required_resource_keys
+        for output in self.outputs:
+            keys |= output.dagster_type.required_resource_keys
+        for config in self.solid_config.materializing:
+            keys |= config.materializer.required_resource_keys()
+        return keys
 
     @property
     def upstream_handles(self) -> tuple[StepOutputHandle, ...]:

@@ -46,8 +46,9 @@ class StepContext:
 
     def check_type(self, dagster_type: DagsterType, value: object) -> TypeCheck:
         """Checks a value that enters or leaves the step; raises as `DagsterType.type_check`."""
-        keys = dagster_type.required_resource_keys
-        context = TypeCheckContext(self.pipeline_context.run_id, self.log, lambda: self.resources_with(keys))
+        context = TypeCheckContext(
+            self.pipeline_context.run_id, self.log, lambda: self.resources_with(dagster_type.required_resource_keys)
+        )
         return dagster_type.type_check(context, value)
 
     def record(
