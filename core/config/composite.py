@@ -262,7 +262,11 @@ class _WithFields(ConfigType):
         return value
 
     def _field_forms(self) -> dict[str, FieldForm]:
-        return {name: field.form() for name, field in self.fields.items()}
+        forms = {name: field.form() for name, field in self.fields.items()}
+        return {
+            name: msgspec.structs.replace(form, default=(), is_secret=True) if names_secret((name,)) else form
+            for name, form in forms.items()
+        }
 
     def _expects(self) -> str:
         return f"keys {', '.join(sorted(self.fields))}" if self.fields else "no keys"

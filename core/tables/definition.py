@@ -84,6 +84,7 @@ def table_type(
         lambda _context, value: _checked(frames, value, rules, statistics),
         name,
         description or _described(library, rules),
+        f"{library}.DataFrame",
         loader=loader or table_loader(frames, times),
         materializer=materializer or table_materializer(frames),
     )

@@ -56,7 +56,8 @@ class DagsterType:
             `TypeCheckContext`.
         name: unique in its pipeline.
         description: for people.
-        typing_type: the Python type it stands for.
+        typing_type: the Python type it stands for; of a library that may not be imported, its name, such as
+            "pandas.DataFrame".
         loader: makes values of it from a run config.
         materializer: writes values of it to where a run config says.
         required_resource_keys: resources that the context of `type_check_fn` has.

@@ -94,7 +94,7 @@ def codecs_for(metadata: Mapping[str, Any], dagster_type: DagsterType, value: An
         if named.name not in BUILT_IN:
             named.check(value)
         return [named]
-    codec = _codec_of_type(type(value)) if dagster_type.typing_type is type(value) else None
+    codec = _codec_of_type(type(value)) if _stands_for(dagster_type, type(value)) else None
     if codec is None or (codec.name not in BUILT_IN and codec.refusal(value) is not None):
         return [_PICKLE]
     return [codec, _PICKLE]
@@ -104,6 +104,14 @@ def codec_for(metadata: Mapping[str, Any], dagster_type: DagsterType, value: Any
     """The first of `codecs_for` that keeps the value; the last one where none does."""
     *preferred, last = codecs_for(metadata, dagster_type, value)
     return next((codec for codec in preferred if _keeps(codec, value)), last)
+
+
+def _stands_for(dagster_type: DagsterType, cls: type) -> bool:
+    declared = dagster_type.typing_type
+    if isinstance(declared, str):
+        module, _, name = declared.rpartition(".")
+        return getattr(sys.modules.get(module), name, None) is cls
+    return declared is cls
 
 
 def _codec_of_type(cls: type) -> Codec | None:

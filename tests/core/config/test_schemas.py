@@ -204,6 +204,11 @@ TEXTS: dict[str, tuple[Any, str, str]] = {
         "a: Int  # 1 by default",
         "# a: 1  # Int; 1 by default\n{}",
     ),
+    "what has the name of a secret": (
+        {"password": Field(str, default_value="hidden")},
+        "password: String  # optional; secret",
+        '# password: "..."  # String; optional; secret\n{}',
+    ),
     "a secret with a default": (
         {"key": Field(str, is_secret=True, default_value="hidden")},
         "key: String  # optional; secret",
@@ -216,4 +221,5 @@ TEXTS: dict[str, tuple[Any, str, str]] = {
 def test_how_a_schema_is_shown(schema: Any, text: str, smallest: str) -> None:
     assert schema_text(schema) == text
     assert scaffold(schema) == smallest
+    assert "hidden" not in str(json_schema(schema))
     resolve_config(schema, yaml.safe_load(smallest), "config")

@@ -29,6 +29,7 @@ from core import (
 from core.events.payloads import StepInputData, StepOutputData
 from core.tables import Column, PandasDataFrame, table_type
 from core.types import dagster_type
+from core.values.codecs.registry import codec_for
 
 COLUMNS = [
     Column("id", int, unique=True),
@@ -115,6 +116,13 @@ def test_frames_in_annotations(instance: DagsterInstance, monkeypatch: pytest.Mo
 
     with pytest.raises(DagsterTypeCheckDidNotPass, match=r"expected a pandas\.DataFrame, got"):
         execute_pipeline(PipelineDefinition([make]), instance=instance)
+
+
+def test_tables_are_kept_as_parquet_where_the_type_decides() -> None:
+    polars_type = table_type("T", library="polars")
+    for of_type, table in ((PandasDataFrame, pd.DataFrame({"x": [1]})), (polars_type, pl.DataFrame({"x": [1]}))):
+        assert codec_for({}, of_type, table).name == "parquet"
+    assert codec_for({}, polars_type, pd.DataFrame({"x": [1]})).name == "pickle"
 
 
 def test_files_that_a_run_config_names_wrongly(instance: DagsterInstance) -> None:
