@@ -111,11 +111,13 @@ class ChoiceForm(msgspec.Struct, frozen=True):
         fields: by name.
         description: for people; may be empty.
         may_be_empty: whether none, or null, stands for the only field with its default.
+        is_aside: whether it is another way to give what stands beside it, which is not shown inside of others.
     """
 
     fields: Mapping[str, FieldForm]
     description: str = ""
     may_be_empty: bool = False
+    is_aside: bool = False
 
 
 class EitherForm(msgspec.Struct, frozen=True):

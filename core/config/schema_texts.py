@@ -124,8 +124,8 @@ def _beside_block(form: Form) -> Sequence[Form]:
     return ()
 
 
-def inline(form: Form) -> str:
-    """A form in a few words."""
+def inline(form: Form, is_inner: bool = False) -> str:
+    """A form in a few words; `is_inner` where it stands inside of another."""
     match form:
         case AnyForm(name):
             return name
@@ -136,24 +136,27 @@ def inline(form: Form) -> str:
         case VariableForm():
             return "{env: NAME}"
         case ListForm(item):
-            return f"[{inline(item)}]"
+            return f"[{inline(item, is_inner=True)}]"
         case ItemsForm(items):
-            return f"[{', '.join(map(inline, items))}]"
+            return f"[{', '.join(inline(each, is_inner=True) for each in items)}]"
         case MappingForm(fields, others):
-            shown = [f"{key_text(name)}: {inline(each.form)}" for name, each in fields.items()]
+            shown = [f"{key_text(name)}: {inline(each.form, is_inner=True)}" for name, each in fields.items()]
             return f"{{{', '.join([*shown, *(['...'] if others is not None else [])])}}}"
         case ChoiceForm(fields, description):
             return description or " or ".join(
-                f"{{{key_text(name)}: {inline(each.form)}}}" for name, each in fields.items()
+                f"{{{key_text(name)}: {inline(each.form, is_inner=True)}}}" for name, each in fields.items()
             )
         case EitherForm(containers, others):
-            return f"{inline(others)} or {inline(containers)}"
+            return f"{inline(others, is_inner)} or {inline(containers, is_inner)}"
         case OneOfForm():
-            return " or ".join(dict.fromkeys(map(inline, _telling(form))))
+            told = [
+                each for each in _telling(form) if not (is_inner and isinstance(each, ChoiceForm) and each.is_aside)
+            ]
+            return " or ".join(dict.fromkeys(inline(each, is_inner) for each in told))
         case NoForm(why):
             return f"(nothing: {why})"
-        case ForeignForm(_, shown):
-            return inline(shown)
+        case ForeignForm(_, shown_form):
+            return inline(shown_form, is_inner)
     raise AssertionError(f"{form} is not a form")
 
 

@@ -70,7 +70,7 @@ class ValueOrFile(Selector):
         return {"value": self.fields["value"].resolve(value, path, faults)}
 
     def form(self) -> Form:
-        return OneOfForm((self.value_type.form(), ChoiceForm(self._field_forms(), _FILE)))
+        return OneOfForm((self.value_type.form(), ChoiceForm(self._field_forms(), _FILE, is_aside=True)))
 
     def is_choice(self, value: object) -> bool:
         """Whether a mapping says how the value is given, and is not the value."""
