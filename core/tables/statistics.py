@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from core.config import names_secret
 from core.printable import printable
 from core.tables.frames import Frames
 from core.tables.libraries import LIBRARIES
@@ -35,15 +36,15 @@ def table_statistics(frame: Any) -> dict[str, Any]:
         )
     names = frames.names(frame)
     known = [name for name in names if isinstance(name, str) and names.count(name) == 1][:_MOST_COLUMNS]
-    columns = {name: _of_column(frames, frames.column(frame, name)) for name in known}
+    columns = {name: _of_column(frames, frames.column(frame, name), not names_secret((name,))) for name in known}
     return {"rows": frames.height(frame), "columns": columns}
 
 
-def _of_column(frames: Frames, column: Any) -> dict[str, Any]:
+def _of_column(frames: Frames, column: Any, shows_values: bool) -> dict[str, Any]:
     missing = frames.missing(column)
     count, _ = frames.positions(missing, 0)
     about: dict[str, Any] = {"dtype": str(column.dtype), "missing": count}
-    if any(frames.is_of_kind(column, kind) for kind in ("number", "datetime", "date", "duration")):
+    if shows_values and any(frames.is_of_kind(column, kind) for kind in ("number", "datetime", "date", "duration")):
         for label, value in (("min", column.min()), ("max", column.max())):
             plain = _plain(value)
             about |= {} if plain is None else {label: plain}

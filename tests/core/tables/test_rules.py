@@ -232,6 +232,7 @@ def test_what_a_table_holds_is_told(library: str) -> None:
     assert (found["columns"]["n"]["min"], found["columns"]["n"]["max"]) == (1, 3)
     assert found["columns"]["d"]["min"].startswith("2026-01-02 00:00:00")
     assert "min" not in found["columns"]["t"]
+    assert table_statistics(frame(library, api_token=[1]))["columns"]["api_token"].keys() == {"dtype", "missing"}
     assert table_statistics(frame(library, n=[None, None]))["columns"]["n"]["missing"] == 2
     answer = check_dagster_type(table_type("T", library=library), table)
     assert [entry.label for entry in answer.metadata_entries] == ["rows", "columns"]
