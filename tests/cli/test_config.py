@@ -77,3 +77,18 @@ def test_no_config_is_needed_to_say_what_fits(project: Project, command: str) ->
     assert done.returncode == 2
     assert "leave -c and --set out, or use `cloudstore config check`" in done.stderr
     assert "unknown mode 'x'" in project.command("config", command, "-f", "flights.py", "--mode", "x").stderr
+
+
+def test_a_preset_brings_its_mode_and_config(project: Project) -> None:
+    program = (project.folder / "flights.py").read_text()
+    presets = '[PresetDefinition("small", {"solids": {"clean": {"config": {"months": [1]}}}}, mode="local")]'
+    program = program.replace("from core import ", "from core import PresetDefinition, ")
+    project.write(
+        "flights.py", program.replace("mode_defs=[local, s3]", f"mode_defs=[s3, local], preset_defs={presets}")
+    )
+    file = ("-f", "flights.py", "--preset")
+    assert project.command("config", "check", *file, "small").returncode == 0
+    done = project.command("config", "check", *file, "small", "--set", "solids.clean.config.months=x")
+    assert "solids.clean.config.months: expected a list of Int, got 'x' (str)" in done.stderr
+    assert "s3_bucket" not in project.command("config", "schema", *file, "small").stdout
+    assert "unknown preset 'large'" in project.command("config", "check", *file, "large").stderr
