@@ -82,7 +82,8 @@ class ValueOrFile(Selector):
         if not isinstance(inner, Mapping) or set(inner) != {"path"}:
             return False
         path = inner["path"]
-        return isinstance(path, str) or (isinstance(path, Mapping) and set(path) == {"env"})
+        variable = path.get("env") if isinstance(path, Mapping) and len(path) == 1 else None
+        return isinstance(path, str) or (isinstance(variable, str) and variable != "")
 
 
 class ValueLoader(DagsterTypeLoader):

@@ -223,3 +223,9 @@ def test_how_a_schema_is_shown(schema: Any, text: str, smallest: str) -> None:
     assert scaffold(schema) == smallest
     assert "hidden" not in str(json_schema(schema))
     resolve_config(schema, yaml.safe_load(smallest), "config")
+
+
+@pytest.mark.parametrize("path", [None, 3, [], {}, {"env": None}, {"env": ""}, {"env": "A", "b": 1}])
+def test_what_only_looks_like_a_file_is_a_value_where_any_is_taken(path: Any) -> None:
+    value = {"json": {"path": path}}
+    assert resolve_config(ValueOrFile(Any), value, "config") == {"value": value}
