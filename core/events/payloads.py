@@ -53,7 +53,7 @@ class StepInputData(msgspec.Struct, frozen=True, tag=True):
     @property
     def type_check_data(self) -> TypeCheck:
         """TypeCheck: what the type check answered."""
-        return TypeCheck(self.type_check_success, self.type_check_description)
+        return TypeCheck(self.type_check_success, self.type_check_description, self.type_check_metadata)
 
 
 class StepOutputData(msgspec.Struct, frozen=True, tag=True):
@@ -69,7 +69,7 @@ class StepOutputData(msgspec.Struct, frozen=True, tag=True):
     @property
     def type_check_data(self) -> TypeCheck:
         """TypeCheck: what the type check answered."""
-        return TypeCheck(self.type_check_success, self.type_check_description)
+        return TypeCheck(self.type_check_success, self.type_check_description, self.type_check_metadata)
 
     @property
     def output_name(self) -> str:

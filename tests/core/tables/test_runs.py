@@ -91,6 +91,7 @@ def test_what_the_check_says_is_kept_with_the_events(instance: DagsterInstance, 
         [found] = [each for each in data if isinstance(each, kind)]
         told = {entry.label: entry.entry_data for entry in found.type_check_metadata}
         assert told["rows"].value == 2  # type: ignore[union-attr]
+        assert found.type_check_data.metadata_entries == found.type_check_metadata
         assert told["columns"].data == {"id": {"dtype": "int64", "missing": 0, "min": 1, "max": 1}}  # type: ignore[union-attr]
     with pytest.raises(
         DagsterTypeCheckDidNotPass, match="Input 'table' of step 'take': not kept: column 'id' has unique"
