@@ -52,6 +52,10 @@ class Field:
 
     Raises:
         DagsterInvalidConfigDefinitionError: for something that is not a config type, or a default that does not fit.
+
+    Example:
+        >>> Field([int], default_value=[1, 2], description="The months to take.").default_value
+        [1, 2]
     """
 
     def __init__(
@@ -185,7 +189,12 @@ def as_field(schema: Any) -> Field:
 
 
 class Noneable(ConfigType):
-    """The inner type, or None."""
+    """The inner type, or None.
+
+    Example:
+        >>> Field({"limit": Noneable(int)}).resolve({}, (), [])
+        {'limit': None}
+    """
 
     def __init__(self, inner_type: object) -> None:
         self.inner_type = as_config_type(inner_type)
@@ -202,7 +211,12 @@ class Noneable(ConfigType):
 
 
 class Array(ConfigType):
-    """A list of values of the inner type."""
+    """A list of values of the inner type; a list of one type stands for it: `[int]`.
+
+    Example:
+        >>> Field(Array(int)).resolve([1, 2], (), [])
+        [1, 2]
+    """
 
     def __init__(self, inner_type: object) -> None:
         self.inner_type = as_config_type(inner_type)
@@ -222,7 +236,13 @@ class Array(ConfigType):
 
 
 class ScalarUnion(ConfigType):
-    """A scalar, or a value of another type that is not a scalar."""
+    """A scalar, or a value of another type that is not a scalar.
+
+    Example:
+        >>> table = ScalarUnion(str, {"schema": str, "name": str})
+        >>> Field(table).resolve("orders", (), [])
+        'orders'
+    """
 
     def __init__(self, scalar_type: object, non_scalar_schema: object) -> None:
         self.scalar_type = as_config_type(scalar_type)
@@ -291,7 +311,12 @@ class _WithFields(ConfigType):
 
 
 class Shape(_WithFields):
-    """A mapping with exactly the named fields."""
+    """A mapping with exactly the named fields; a dict stands for it.
+
+    Example:
+        >>> Field(Shape({"host": str, "port": Field(int, default_value=5432)})).resolve({"host": "db"}, (), [])
+        {'host': 'db', 'port': 5432}
+    """
 
     @property
     def given_name(self) -> str:
@@ -311,7 +336,12 @@ class Shape(_WithFields):
 
 
 class Permissive(_WithFields):
-    """A mapping with the named fields and any others."""
+    """A mapping with the named fields and any others.
+
+    Example:
+        >>> Field(Permissive({"host": str})).resolve({"host": "db", "timeout": 3}, (), [])
+        {'timeout': 3, 'host': 'db'}
+    """
 
     @property
     def given_name(self) -> str:
@@ -333,7 +363,12 @@ class Permissive(_WithFields):
 
 
 class Selector(_WithFields):
-    """A mapping with exactly one of the named fields."""
+    """A mapping with exactly one of the named fields.
+
+    Example:
+        >>> Field(Selector({"file": {"path": str}, "memory": {}})).resolve({"memory": {}}, (), [])
+        {'memory': {}}
+    """
 
     @property
     def given_name(self) -> str:

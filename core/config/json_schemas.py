@@ -44,7 +44,8 @@ def json_schema(schema: Any, title: str = "") -> dict[str, Any]:
         DagsterInvalidConfigDefinitionError: `schema` is not a config schema.
 
     Example:
-        json_schema({"months": [int]})["properties"]["months"]  # {"type": "array", "items": {"type": "integer"}}
+        >>> json_schema({"months": [int]})["properties"]["months"]
+        {'type': 'array', 'items': {'type': 'integer'}}
     """
     field = as_field(schema).form()
     head = {"$schema": DIALECT, "title": title} if title else {"$schema": DIALECT}

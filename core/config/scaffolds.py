@@ -38,9 +38,10 @@ def scaffold(schema: Any) -> str:
         DagsterInvalidConfigDefinitionError: `schema` is not a config schema.
 
     Example:
-        print(scaffold({"months": [int], "title": Field(str, default_value="Months")}))
-        # months: []  # [Int]; required
-        # # title: "Months"  # String; "Months" by default
+        >>> from core import Field
+        >>> print(scaffold({"months": [int], "title": Field(str, default_value="Months")}))
+        months: []  # [Int]; required
+        # title: "Months"  # String; "Months" by default
     """
     form = as_field(schema).form().form
     block = _block_of(form)

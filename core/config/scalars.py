@@ -93,6 +93,11 @@ class EnumValue:
     Args:
         config_value: what the user writes.
         python_value: what the code gets; the config value when not given.
+        description: for people.
+
+    Example:
+        >>> EnumValue("red", 0xFF0000, "The color of fire.").python_value
+        16711680
     """
 
     def __init__(self, config_value: str, python_value: object = None, description: str | None = None) -> None:
@@ -102,7 +107,16 @@ class EnumValue:
 
 
 class Enum(ConfigType):
-    """One of a fixed list of strings, each standing for a Python value."""
+    """One of a fixed list of strings, each standing for a Python value.
+
+    Args:
+        name: of the type, for people.
+        enum_values: the strings and what they stand for.
+
+    Example:
+        >>> Enum("Color", [EnumValue("red", 0xFF0000), EnumValue("blue")]).resolve("blue", (), [])
+        'blue'
+    """
 
     def __init__(self, name: str, enum_values: Sequence[EnumValue]) -> None:
         self._name = name

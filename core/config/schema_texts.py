@@ -42,9 +42,10 @@ def schema_text(schema: Any) -> str:
         DagsterInvalidConfigDefinitionError: `schema` is not a config schema.
 
     Example:
-        print(schema_text({"months": [int], "title": Field(str, default_value="Months")}))
-        # months: [Int]  # required
-        # title: String  # "Months" by default
+        >>> from core import Field
+        >>> print(schema_text({"months": [int], "title": Field(str, default_value="Months")}))
+        months: [Int]  # required
+        title: String  # "Months" by default
     """
     form = as_field(schema).form()
     block = block_of(form.form)

@@ -13,7 +13,13 @@ from core.printable import printable
 
 
 class SourceType(ConfigType):
-    """A scalar, or `{env: NAME}` for the text of an environment variable, converted to that scalar."""
+    """A scalar, or `{env: NAME}` for the text of an environment variable, converted to that scalar.
+
+    Example:
+        >>> os.environ["THE_PORT"] = "5432"
+        >>> IntSource.resolve({"env": "THE_PORT"}, (), [])
+        5432
+    """
 
     def __init__(self, name: str, python_type: type, convert: Callable[[str], object]) -> None:
         self._name = name

@@ -30,7 +30,8 @@ class Check(msgspec.Struct, frozen=True):
         holds: gets the column (a Series) or the frame; returns True or False, or a Series of them, one for each row.
 
     Example:
-        Check("is even", lambda column: column % 2 == 0)
+        >>> Column("n", int, checks=[Check("is even", lambda column: column % 2 == 0)]).checks[0].name
+        'is even'
     """
 
     name: str
@@ -58,7 +59,8 @@ class Column:
         DagsterInvalidDefinitionError: an argument is not what it has to be.
 
     Example:
-        Column("month", int, nullable=False, at_least=1, at_most=12)
+        >>> Column("month", int, nullable=False, at_least=1, at_most=12).dtype_text
+        'int'
     """
 
     def __init__(

@@ -64,7 +64,10 @@ def table_type(
         DagsterInvalidDefinitionError: an argument is not what it has to be.
 
     Example:
-        Orders = table_type("Orders", [Column("id", int, unique=True), Column("paid", float, at_least=0)], min_rows=1)
+        >>> import pandas
+        >>> Orders = table_type("Orders", [Column("id", int, unique=True), Column("paid", float, at_least=0)])
+        >>> Orders.type_check(None, pandas.DataFrame({"id": [1, 2], "paid": [0.5, -1.0]})).description
+        "not kept: column 'paid' is at least 0: not in 1 of 2 rows (row 1: -1.0)"
     """
     if library not in ("pandas", "polars"):
         raise DagsterInvalidDefinitionError(

@@ -27,7 +27,9 @@ def table_statistics(frame: Any) -> dict[str, Any]:
         TypeError: it is something else.
 
     Example:
-        table_statistics(pandas.DataFrame({"n": [1, 2]}))["columns"]["n"]["max"]  # 2
+        >>> import pandas
+        >>> table_statistics(pandas.DataFrame({"n": [1, 2]}))
+        {'rows': 2, 'columns': {'n': {'dtype': 'int64', 'missing': 0, 'min': 1, 'max': 2}}}
     """
     frames = next((each for each in LIBRARIES.values() if each.owns(frame)), None)
     if frames is None:

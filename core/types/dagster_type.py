@@ -30,9 +30,10 @@ class TypeCheckContext:
         make_resources: gives the resources that the type and the solid require, as attributes.
 
     Example:
-        def is_known(context, value):
-            context.log.debug("looking for %s", value)
-            return value in context.resources.names
+        >>> def is_known(context, value):
+        ...     context.log.debug("looking for %s", value)
+        ...     return value in context.resources.names
+        >>> Known = DagsterType(is_known, "Known", required_resource_keys={"names"})
     """
 
     __slots__ = ("_make_resources", "log", "run_id")
@@ -70,7 +71,9 @@ class DagsterType:
         DagsterInvalidDefinitionError: an argument is not what it has to be.
 
     Example:
-        Even = DagsterType(lambda _context, value: value % 2 == 0, "Even", "A number that two divides.")
+        >>> Even = DagsterType(lambda _context, value: value % 2 == 0, "Even", "A number that two divides.")
+        >>> Even.type_check(None, 3).description
+        'expected a value of type Even, got 3 (int)'
     """
 
     def __init__(
@@ -168,7 +171,8 @@ class PythonObjectDagsterType(DagsterType):
         loader, materializer, required_resource_keys, serialization_strategy, auto_plugins, key: as of DagsterType.
 
     Example:
-        Path = PythonObjectDagsterType(pathlib.Path, loader=path_loader)
+        >>> PythonObjectDagsterType((list, tuple), "Rows").type_check(None, [1]).success
+        True
     """
 
     def __init__(
@@ -218,8 +222,11 @@ def usable_as_dagster_type(
         loader, materializer, serialization_strategy, auto_plugins: as of DagsterType.
 
     Example:
-        @usable_as_dagster_type(name="Celsius", loader=celsius_from_config)
-        class Temperature: ...
+        >>> @usable_as_dagster_type(name="Celsius", description="A temperature.")
+        ... class Temperature:
+        ...     degrees = 20.0
+        >>> registered_type(Temperature)
+        DagsterType(Celsius)
     """
 
     def register_class(cls: T, type_name: str | None) -> T:

@@ -28,14 +28,13 @@ class DagsterTypeLoader(ABC):
     """Makes values of a type from config. Most are made with `@dagster_type_loader`.
 
     Example:
-        class Squares(DagsterTypeLoader):
-            schema_type = {"count": int}
-            loader_version = "1"
-
-            def construct_from_config_value(self, context, config_value):
-                return [number**2 for number in range(config_value["count"])]
-
-        SquareNumbers = DagsterType(lambda _, value: isinstance(value, list), "SquareNumbers", loader=Squares())
+        >>> class Squares(DagsterTypeLoader):
+        ...     schema_type = {"count": int}
+        ...     loader_version = "1"
+        ...     def construct_from_config_value(self, context, config_value):
+        ...         return [number**2 for number in range(config_value["count"])]
+        >>> Squares().construct_from_config_value(None, {"count": 3})
+        [0, 1, 4]
     """
 
     @property
@@ -89,12 +88,12 @@ class DagsterTypeMaterializer(ABC):
     """Writes values of a type to where config says. Most are made with `@dagster_type_materializer`.
 
     Example:
-        class ToFile(DagsterTypeMaterializer):
-            schema_type = {"path": str}
-
-            def materialize_runtime_values(self, context, config_value, runtime_value):
-                Path(config_value["path"]).write_text(runtime_value)
-                yield AssetMaterialization("report", metadata={"path": EventMetadata.path(config_value["path"])})
+        >>> class ToFile(DagsterTypeMaterializer):
+        ...     schema_type = {"path": str}
+        ...     def materialize_runtime_values(self, context, config_value, runtime_value):
+        ...         with open(config_value["path"], "w") as file:
+        ...             file.write(runtime_value)
+        ...         yield AssetMaterialization("report", metadata={"path": config_value["path"]})
     """
 
     @property
@@ -193,11 +192,11 @@ def dagster_type_loader(
         DagsterInvalidDefinitionError: there is no schema, or the function does not take two parameters.
 
     Example:
-        @dagster_type_loader({"path": str}, loader_version="1", external_version_fn=lambda c: getmtime(c["path"]))
-        def words_from_file(context, config):
-            return Path(config["path"]).read_text().split()
-
-        Words = DagsterType(lambda _, value: isinstance(value, list), "Words", loader=words_from_file)
+        >>> @dagster_type_loader({"text": str, "times": Field(int, default_value=1)}, loader_version="1")
+        ... def words(context, config):
+        ...     return config["text"].split() * config["times"]
+        >>> words.construct_from_config_value(None, {"text": "a b", "times": 2})
+        ['a', 'b', 'a', 'b']
     """
     schema, keys = _schema_and_keys("dagster_type_loader", config_schema, required_resource_keys)
 
@@ -224,12 +223,13 @@ def dagster_type_materializer(
         DagsterInvalidDefinitionError: there is no schema, or the function does not take three parameters.
 
     Example:
-        @dagster_type_materializer({"path": str})
-        def words_to_file(context, config, words):
-            Path(config["path"]).write_text(" ".join(words))
-            return AssetMaterialization("words", metadata={"path": EventMetadata.path(config["path"])})
-
-        Words = DagsterType(lambda _, value: isinstance(value, list), "Words", materializer=words_to_file)
+        >>> @dagster_type_materializer({"path": str})
+        ... def words_to_file(context, config, words):
+        ...     with open(config["path"], "w") as file:
+        ...         file.write(" ".join(words))
+        ...     return AssetMaterialization("words", metadata={"path": config["path"]})
+        >>> words_to_file.materialize_runtime_values(None, {"path": "words.txt"}, ["a", "b"])
+        AssetMaterialization(AssetKey(['words']), None)
     """
     schema, keys = _schema_and_keys("dagster_type_materializer", config_schema, required_resource_keys)
 

@@ -90,8 +90,10 @@ def make_python_type_usable_as_dagster_type(python_type: Any, dagster_type: Any)
         DagsterInvalidDefinitionError: one of the two is no type.
 
     Example:
-        Name = NewType("Name", str)
-        make_python_type_usable_as_dagster_type(Name, String)
+        >>> Name = typing.NewType("Name", str)
+        >>> make_python_type_usable_as_dagster_type(Name, str)
+        >>> resolve_dagster_type(list[Name])
+        DagsterType(List[String])
     """
     is_type = isinstance(python_type, type | typing.NewType) or typing.get_origin(python_type) is not None
     if not is_type:
@@ -113,7 +115,8 @@ def check_dagster_type(dagster_type: Any, value: object) -> TypeCheck:
         DagsterInvalidDefinitionError: `dagster_type` is no type, or its function returned something else.
 
     Example:
-        assert check_dagster_type(List[Int], [1, 2]).success
+        >>> check_dagster_type(list[int], [1, "2"]).description
+        "item 1 of the List: expected a value of type Int, got '2' (str)"
     """
     return resolve_dagster_type(dagster_type).type_check(outside_a_run(), value)
 
