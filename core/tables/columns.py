@@ -27,7 +27,8 @@ class Check(msgspec.Struct, frozen=True):
 
     Attributes:
         name: the rule, as a failing check says it: "dates are working days".
-        holds: gets the column (a Series) or the frame; returns True or False, or a Series of them, one for each row.
+        holds: gets the column (a Series) or the frame; returns True or False, or a Series, an array, a list or, of
+            Polars, an expression of them, one for each row.
 
     Example:
         >>> Column("n", int, checks=[Check("is even", lambda column: column % 2 == 0)]).checks[0].name

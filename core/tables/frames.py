@@ -70,8 +70,13 @@ class Frames(ABC):
         """A mask of the values that are some of these."""
 
     @abstractmethod
-    def is_mask(self, value: Any) -> bool:
-        """Whether something is a Series of the library."""
+    def as_mask(self, checked: Any, answer: Any) -> Any:
+        """What a check answered, as a mask where it is about each row; None where it is about all of them.
+
+        Args:
+            checked: the column or the frame that the check got.
+            answer: a Series, an array or a list; of Polars also an expression; or anything that is true or false.
+        """
 
     @abstractmethod
     def is_false(self, mask: Any) -> Any:
@@ -99,3 +104,8 @@ class Frames(ABC):
     @abstractmethod
     def write(self, kind: str, frame: Any, stream: IO[bytes], separator: str) -> None:
         """Writes a frame as `read` reads it."""
+
+
+def is_row_by_row(answer: Any) -> bool:
+    """Whether a check has answered with a list or an array of one dimension."""
+    return isinstance(answer, list | tuple) or getattr(answer, "ndim", 0) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import IO, Any
 
-from core.tables.frames import Frames
+from core.tables.frames import Frames, is_row_by_row
 
 
 class PandasFrames(Frames):
@@ -55,8 +55,11 @@ class PandasFrames(Frames):
     def among(self, column: Any, values: list[Any]) -> Any:
         return column.isin(values)
 
-    def is_mask(self, value: Any) -> bool:
-        return isinstance(value, self.imported().Series)
+    def as_mask(self, checked: Any, answer: Any) -> Any:
+        series = self.imported().Series
+        if isinstance(answer, series):
+            return answer.reset_index(drop=True)
+        return series(list(answer)) if is_row_by_row(answer) else None
 
     def is_false(self, mask: Any) -> Any:
         return ~mask.astype("boolean").fillna(True).astype(bool)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import IO, Any
 
-from core.tables.frames import Frames
+from core.tables.frames import Frames, is_row_by_row
 
 
 class PolarsFrames(Frames):
@@ -46,8 +46,14 @@ class PolarsFrames(Frames):
     def among(self, column: Any, values: list[Any]) -> Any:
         return column.is_in(values)
 
-    def is_mask(self, value: Any) -> bool:
-        return isinstance(value, self.imported().Series)
+    def as_mask(self, checked: Any, answer: Any) -> Any:
+        polars = self.imported()
+        if isinstance(answer, polars.Expr):
+            frame = checked.to_frame() if isinstance(checked, polars.Series) else checked
+            return frame.select(answer).to_series()
+        if isinstance(answer, polars.Series):
+            return answer
+        return polars.Series(list(answer)) if is_row_by_row(answer) else None
 
     def is_false(self, mask: Any) -> Any:
         return ~mask.cast(self.imported().Boolean).fill_null(True)

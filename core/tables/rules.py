@@ -147,13 +147,15 @@ def _value_rules(frames: Frames, series: Any, column: Column) -> Iterator[tuple[
 def _of_check(frames: Frames, checked: Any, check: Check, column: str | None) -> Iterator[Broken]:
     """A rule of the user's own, of a column or of the whole table."""
     rule = f"keeps the rule {check.name!r}"
-    holds = check.holds(checked)
-    if frames.is_mask(holds) and column is not None:
+    answer = check.holds(checked)
+    holds = frames.as_mask(checked, answer)
+    if holds is None:
+        if not answer:
+            yield Broken(rule, column)
+    elif column is not None:
         yield from _of_rows(frames, checked, rule, lambda: frames.is_false(holds) & ~frames.missing(checked), column)
-    elif frames.is_mask(holds):
+    else:
         yield from _of_rows(frames, None, rule, lambda: frames.is_false(holds), None)
-    elif not holds:
-        yield Broken(rule, column)
 
 
 def _of_rows(frames: Frames, series: Any, rule: str, breaks: Callable[[], Any], column: str | None) -> Iterator[Broken]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
@@ -168,6 +169,26 @@ def test_the_rules_of_a_whole_table(library: str) -> None:
         "not kept: the table keeps the rule 'a_is_below_b': not in 1 of 2 rows (row 1)"
     )
     assert "column 'a' is of type int" in str(said(ordered, frame(library, a=["x"]))), "and the rule is not asked"
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_what_a_check_may_answer(library: str) -> None:
+    def told(answer: Any) -> str | None:
+        of_column = table_type("T", [Column("x", checks=[Check("c", lambda _: answer)])], library=library)
+        of_table = table_type("T", checks=[Check("c", lambda _: answer)], library=library)
+        both = [said(each, frame(library, x=[1, 2])) for each in (of_column, of_table)]
+        assert (both[0] is None) == (both[1] is None)
+        return both[0]
+
+    for right in (True, 1, np.True_, [True, True], np.array([True, True]), frame(library, x=[True, True])["x"]):
+        assert told(right) is None
+    for wrong in (False, None, np.False_):
+        assert told(wrong) == "not kept: column 'x' keeps the rule 'c'"
+    for by_row in ([True, False], (True, False), np.array([True, False]), frame(library, x=[True, False])["x"]):
+        assert told(by_row) == "not kept: column 'x' keeps the rule 'c': not in 1 of 2 rows (row 1: 2)"
+    if library == "polars":
+        assert told(pl.col("x") < 3) is None
+        assert "(row 1: 2)" in str(told(pl.col("x") < 2))
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
