@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import msgspec
@@ -132,10 +132,16 @@ class ExecutionStep(msgspec.Struct, frozen=True, eq=False):
         own = self.solid.definition.required_resource_keys
         return sorted({*own, *self.solid.root_manager_keys.values(), *self.loading_resource_keys})
 
+    def loaded_inputs(self) -> Iterator[tuple[str, LoaderConfig]]:
+        """Its inputs whose values are made from config, each with that."""
+        for step_input in self.inputs:
+            if isinstance(step_input.value_from, FromConfig):
+                yield step_input.definition.name, step_input.value_from.config
+
     @property
     def loading_resource_keys(self) -> frozenset[str]:
         """frozenset[str]: resources that the loaders of its inputs take."""
-        return _NO_KEYS.union(*(each.loader.required_resource_keys() for each in self.solid_config.inputs.values()))
+        return _NO_KEYS.union(*(config.loader.required_resource_keys() for _, config in self.loaded_inputs()))
 
     @property
     def type_resource_keys(self) -> set[str]:
