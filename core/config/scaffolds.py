@@ -48,7 +48,7 @@ def scaffold(schema: Any) -> str:
     if block is None:
         return f"{value_text(smallest(form))}  # {inline(form)}"
     lines = list(_lines(block))
-    empty = [] if any(not line.comments for line in lines) else ["{}"]
+    empty = [] if any(line.is_live for line in lines) else ["{}"]
     return "\n".join([*map(str, lines), *empty])
 
 
@@ -93,6 +93,11 @@ class _Line(NamedTuple):
     text: str
     comments: frozenset[int]
 
+    @property
+    def is_live(self) -> bool:
+        """bool: whether it is more than a comment."""
+        return not self.comments and not self.text.startswith("#")
+
     def __str__(self) -> str:
         marks = ("# " if depth in self.comments else "" for depth in range(self.depth + 1))
         return "  ".join(marks) + self.text
@@ -126,7 +131,7 @@ def _field_lines(
 ) -> Iterator[_Line]:
     block = _block_of(field.form)
     lines = [] if block is None else list(_lines(block, depth + 1, comments))
-    if lines and (comments or any(not line.comments for line in lines)):
+    if lines and (comments or any(line.is_live for line in lines)):
         yield _Line(depth, f"{key_text(name)}:{remark(field, is_choice)}", comments)
         yield from lines
         return

@@ -178,6 +178,7 @@ def _says_nothing(said: dict[str, Any]) -> bool:
     return "object" in said.get("type", "") and all(_says_nothing(each) for each in said["properties"].values())
 
 
+CHOICE = Selector({"b": Noneable(int)})
 TEXTS: dict[str, tuple[Any, str, str]] = {
     "scalars": (
         {"n": int, "t": Field(str, default_value="x", description="The text."), "on": Field(bool, is_required=False)},
@@ -197,6 +198,12 @@ TEXTS: dict[str, tuple[Any, str, str]] = {
         "all:  # required\n  - # exactly one of:\n    a: Int\n    b: Int",
         'where:  # required\n  # exactly one of:\n  # file:\n  #   path: "..."  # String; required\n  memory: {}  # {}'
         "\nall: []  # [{a: Int} or {b: Int}]; required",
+    ),
+    "a choice that is made by itself": (
+        {"a": ScalarUnion(int, CHOICE), "c": Field(CHOICE, is_required=True)},
+        "a:  # required; or Int\n  # exactly one of:\n  b: Int or null\n"
+        "c:  # required\n  # exactly one of:\n  b: Int or null",
+        "a: 0  # Int or {b: Int or null}; required\nc: {}  # {b: Int or null}; required",
     ),
     "a scalar": (Field(int), "Int  # required", "0  # Int"),
     "nothing is required": (
