@@ -23,6 +23,7 @@ from core.config import (
 )
 from core.definitions.configurable import ConfigSchema, configured
 from core.definitions.dependency import DependencyDefinition, MultiDependencyDefinition, SolidInvocation
+from core.definitions.direct.io_contexts import build_input_context, build_output_context
 from core.definitions.direct.resources import build_init_resource_context, build_resources
 from core.definitions.direct.solid_context import build_op_context, build_solid_context
 from core.definitions.executor import ExecutorDefinition, ExecutorRequirement, InitExecutorContext, executor
@@ -152,7 +153,7 @@ from core.types import (
 )
 from core.values.codecs import Codec, ValueNotKeptError, register_codec
 from core.values.intermediate_storage import IntermediateStorage, TypeStoragePlugin
-from core.values.io_context import InputContext, OutputContext, build_input_context, build_output_context
+from core.values.io_context import InputContext, OutputContext
 from core.values.io_manager import IOManager
 from core.values.root_input_manager import RootInputManager
 

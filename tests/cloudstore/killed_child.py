@@ -30,10 +30,10 @@ import cloudstore
 from cloudstore.client import make_client
 from cloudstore.transfer import parts, write
 from core import DagsterInstance, ModeDefinition, execute_pipeline, pipeline, solid
+from core.definitions.direct.io_contexts import build_output_context
 from core.events.payloads import StepOutputHandle
 from core.process.leftovers import Leftovers
 from core.types import resolve_dagster_type
-from core.values.io_context import build_output_context
 
 MIB = 1 << 20
 LARGE = 40 * MIB

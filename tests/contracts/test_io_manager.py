@@ -29,6 +29,7 @@ from cloudstore.s3.keys import split_s3_url
 from cloudstore.values.metadata import S3UntrustedValueError
 from cloudstore.values.options import VALUE_OPTIONS
 from core.config.validate import resolve_config
+from core.definitions.direct.io_contexts import build_input_context, build_output_context
 from core.definitions.direct.resources import build_init_resource_context
 from core.errors import (
     DagsterInvariantViolationError,
@@ -42,7 +43,7 @@ from core.resources.versioned_fs_io_manager import VersionedPickledObjectFilesys
 from core.types import resolve_dagster_type
 from core.usage import UsageMeter
 from core.values.codecs import Codec, ValueNotKeptError, register_codec
-from core.values.io_context import InputContext, OutputContext, build_input_context, build_output_context
+from core.values.io_context import InputContext, OutputContext
 from core.values.io_manager import IOManager
 
 KINDS = ["mem", "fs", "versioned_fs", "s3 embedded", "s3 moto", "versioned_s3 embedded", "versioned_s3 moto"]

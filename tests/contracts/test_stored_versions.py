@@ -15,10 +15,11 @@ import pytest
 
 from cloudstore import VersionedPickledObjectS3IOManager, transfer
 from cloudstore.s3.keys import split_s3_url
+from core.definitions.direct.io_contexts import build_output_context
 from core.errors import DagsterInvariantViolationError, DagsterStorageError
 from core.events import StepOutputHandle
 from core.resources.versioned_fs_io_manager import VersionedPickledObjectFilesystemIOManager
-from core.values.io_context import InputContext, OutputContext, build_output_context
+from core.values.io_context import InputContext, OutputContext
 from core.values.io_manager import MemoizableIOManager
 from core.values.stored_version import StoredVersion
 

@@ -15,12 +15,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from cloudstore import PickledObjectS3IOManager, S3IntermediateStorage, VersionedPickledObjectS3IOManager
 from cloudstore.s3.keys import split_s3_url
 from core import StepOutputHandle
+from core.definitions.direct.io_contexts import build_input_context, build_output_context
 from core.errors import DagsterInvariantViolationError, DagsterObjectNotFoundError, DagsterObjectStoreError
 from core.resources.fs_io_manager import PickledObjectFilesystemIOManager
 from core.resources.mem_io_manager import InMemoryIOManager
 from core.resources.versioned_fs_io_manager import VersionedPickledObjectFilesystemIOManager
 from core.types import resolve_dagster_type
-from core.values.io_context import OutputContext, build_input_context, build_output_context
+from core.values.io_context import OutputContext
 from core.values.io_manager import IOManager, MemoizableIOManager
 from core.values.object_intermediate_storage import ObjectStoreIntermediateStorage
 from core.values.object_store import FilesystemObjectStore, InMemoryObjectStore

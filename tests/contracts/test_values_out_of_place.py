@@ -19,9 +19,10 @@ import pytest
 
 from cloudstore import VersionedPickledObjectS3IOManager
 from cloudstore.s3.keys import split_s3_url
+from core.definitions.direct.io_contexts import build_input_context, build_output_context
 from core.errors import DagsterObjectCorruptError, DagsterStorageError
 from core.resources.versioned_fs_io_manager import VersionedPickledObjectFilesystemIOManager
-from core.values.io_context import InputContext, OutputContext, build_input_context, build_output_context
+from core.values.io_context import InputContext, OutputContext
 from core.values.io_manager import MemoizableIOManager
 
 

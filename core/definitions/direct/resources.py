@@ -103,17 +103,32 @@ class ResourcesOutsideRun(GivenResources):
         self._started.close()
 
 
+def given_resources(resources: Any, builder: str, instance: DagsterInstance | None = None) -> Any:
+    """What a context that is built has as `resources`: those of a mapping by key, or an object that has its own."""
+    return ResourcesOutsideRun(resources, builder, instance) if isinstance(resources, Mapping | None) else resources
+
+
+def begin_block(resources: object) -> None:
+    """At the beginning of the `with` block of a context: its resources may be such that have to be stopped."""
+    if isinstance(resources, ResourcesOutsideRun):
+        resources.__enter__()
+
+
+def end_block(resources: object) -> None:
+    """At the end of the `with` block of a context: its resources are stopped."""
+    if isinstance(resources, ResourcesOutsideRun):
+        resources.__exit__()
+
+
 class InitResourceContextOutsideRun(InitResourceContext, frozen=True):
     """What `build_init_resource_context` gives; in a `with` block, the resources in it are stopped at its end."""
 
     def __enter__(self) -> Self:
-        if isinstance(self.resources, ResourcesOutsideRun):
-            self.resources.__enter__()
+        begin_block(self.resources)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if isinstance(self.resources, ResourcesOutsideRun):
-            self.resources.__exit__()
+        end_block(self.resources)
 
 
 def build_init_resource_context(
@@ -132,8 +147,7 @@ def build_init_resource_context(
             object that has them as attributes.
         instance: none by default.
     """
-    is_by_key = isinstance(resources, Mapping)
-    given = ResourcesOutsideRun(resources, "build_init_resource_context", instance) if is_by_key else resources
+    given = given_resources(resources, "build_init_resource_context", instance)
     return InitResourceContextOutsideRun(config, resources=given, instance=instance, log=log_outside_run())
 
 

@@ -22,8 +22,9 @@ from cloudstore.testing import Fault, FaultProxy
 from cloudstore.values import finding
 from cloudstore.values.place import Place
 from cloudstore.values.signing import signer_of
+from core.definitions.direct.io_contexts import build_input_context, build_output_context
 from core.errors import DagsterObjectAccessError, DagsterObjectCorruptError
-from core.values.io_context import OutputContext, build_input_context, build_output_context
+from core.values.io_context import OutputContext
 
 SECRET, OTHER_SECRET = "an example of a key", "an example of another"
 LIST, HEAD, GET, PUT = "ListObjectsV2", "HeadObject", "GetObject", "PutObject"

@@ -20,8 +20,11 @@ from core import (
     Field,
     InitLoggerContext,
     InitResourceContext,
+    InputContext,
+    IOManager,
     IOManagerDefinition,
     ModeDefinition,
+    OutputContext,
     PipelineDefinition,
     ResourceDefinition,
     SolidExecutionContext,
@@ -291,6 +294,52 @@ def test_an_io_manager_is_made_by_a_call_and_used_with_built_contexts(tmp_path: 
         output = build_output_context(step_key="a", run_id="r")
         made.handle_output(output, [1, 2])
         assert made.load_input(build_input_context(upstream_output=output)) == [1, 2]
+
+
+class Telling(IOManager):
+    """Needs a log and a resource, to store and to load."""
+
+    def handle_output(self, context: OutputContext, obj: Any) -> None:
+        assert context.log is not None
+        context.log.warning("storing %s", context.name)
+        context.resources.store[context.step_key] = obj
+
+    def load_input(self, context: InputContext) -> Any:
+        assert context.log is not None
+        assert context.upstream_output is not None
+        context.log.warning("loading %s", context.name)
+        return context.resources.store[context.upstream_output.step_key]
+
+
+def test_contexts_of_values_have_a_log_and_resources(caplog: pytest.LogCaptureFixture) -> None:
+    store: dict[str, Any] = {}
+    journal = Journal()
+
+    @resource(required_resource_keys={"base"})
+    def started(_: InitResourceContext) -> Iterator[dict[str, Any]]:
+        journal.lines.append("start")
+        yield store
+        journal.lines.append("stop")
+
+    manager = Telling()
+    for resources in ({"store": store}, SimpleNamespace(store=store)):
+        output = build_output_context(step_key="a", resources=resources)
+        manager.handle_output(output, 1)
+        assert manager.load_input(build_input_context("x", upstream_output=output, resources=resources)) == 1
+    given = {"store": started, "base": 1}
+    with build_output_context(step_key="b", resources=given) as output:
+        manager.handle_output(output, 2)
+    with build_input_context("x", upstream_output=output, resources=given) as context:
+        assert manager.load_input(context) == 2
+    assert journal.lines == ["start", "stop"] * 2
+    assert "storing result" in caplog.text
+    assert "loading x" in caplog.text
+    with pytest.raises(
+        DagsterInvariantViolationError, match=r"write `with build_output_context\(\.\.\.\) as context:`"
+    ):
+        manager.handle_output(build_output_context(resources=given), 3)
+    with pytest.raises(DagsterUnknownResourceError, match="'store'; available here: none"):
+        manager.handle_output(build_output_context(), 3)
 
 
 def test_a_logger_is_made_by_a_call() -> None:

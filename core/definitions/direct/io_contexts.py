@@ -1,0 +1,105 @@
+"""Contexts of values outside a run, to call an IO manager or a root input manager with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from core.definitions.direct.resources import begin_block, end_block, given_resources
+from core.log_manager import log_outside_run
+from core.types import DagsterType
+from core.values.io_context import InputContext, OutputContext
+
+
+class OutputContextOutsideRun(OutputContext):
+    """What `build_output_context` gives; in a `with` block, the resources in it are stopped at its end."""
+
+    def __enter__(self) -> Self:
+        begin_block(self.resources)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        end_block(self.resources)
+
+
+class InputContextOutsideRun(InputContext):
+    """What `build_input_context` gives; in a `with` block, the resources in it are stopped at its end."""
+
+    def __enter__(self) -> Self:
+        begin_block(self.resources)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        end_block(self.resources)
+
+
+def build_output_context(
+    step_key: str = "none",
+    name: str = "result",
+    metadata: Mapping[str, Any] | None = None,
+    run_id: str | None = None,
+    mapping_key: str | None = None,
+    config: Any = None,
+    dagster_type: DagsterType | None = None,
+    version: str | None = None,
+    resource_config: Any = None,
+    resources: Any = None,
+    pipeline_name: str = "none",
+) -> OutputContextOutsideRun:
+    """An OutputContext to call an IO manager with, outside a run; its log goes to Python's logger "dagster".
+
+        manager.handle_output(build_output_context(step_key="count", run_id="a-run"), 3)
+
+    Args:
+        resources: by key: definitions, which are started when they are first asked for, or the resources themselves;
+            or an object that has them as attributes. Where one has to be stopped, the context is used in a `with`
+            block.
+
+    The other arguments are the attributes of an OutputContext.
+    """
+    return OutputContextOutsideRun(
+        step_key=step_key,
+        name=name,
+        pipeline_name=pipeline_name,
+        run_id=run_id,
+        metadata=metadata,
+        mapping_key=mapping_key,
+        config=config,
+        dagster_type=dagster_type,
+        log=log_outside_run(step_key=step_key),
+        version=version,
+        resource_config=resource_config,
+        resources=given_resources(resources, "build_output_context"),
+    )
+
+
+def build_input_context(
+    name: str | None = None,
+    config: Any = None,
+    metadata: Mapping[str, Any] | None = None,
+    upstream_output: OutputContext | None = None,
+    dagster_type: DagsterType | None = None,
+    resource_config: Any = None,
+    resources: Any = None,
+) -> InputContextOutsideRun:
+    """An InputContext to call an IO manager or a root input manager with, outside a run.
+
+        manager.load_input(build_input_context(upstream_output=build_output_context(step_key="count", run_id="a-run")))
+
+    Args:
+        upstream_output: the output that is loaded; none for a root input manager.
+        resources: as of `build_output_context`.
+
+    The other arguments are the attributes of an InputContext.
+    """
+    return InputContextOutsideRun(
+        name=name,
+        pipeline_name="none",
+        config=config,
+        metadata=metadata,
+        upstream_output=upstream_output,
+        dagster_type=dagster_type,
+        log=log_outside_run(),
+        resource_config=resource_config,
+        resources=given_resources(resources, "build_input_context"),
+    )
