@@ -100,10 +100,17 @@ def _reduced(look: Look, node: Node, value: Any) -> bool:
             for place, item in enumerate(part):
                 look.attach(node, f"{at} {place}", item)
         elif at == 2 and type(part) is dict:
-            _attributes(look, node, part)
+            _attributes(look, node, _counting(look, value, part))
         else:
             look.attach(node, str(at), part)
     return True
+
+
+def _counting(look: Look, value: Any, attributes: dict[Any, Any]) -> dict[Any, Any]:
+    """Without what a definition of ours has from the docstring of the function that it decorates."""
+    if "__wrapped__" not in attributes or not look.space_of(type(value)).origin.is_own:
+        return attributes
+    return {name: each for name, each in attributes.items() if name not in ("__doc__", "description")}
 
 
 def _state(look: Look, node: Node, value: Any) -> None:
