@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, overload
 
@@ -12,11 +11,10 @@ import msgspec
 
 from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, key_set, known_as
 from core.definitions.context_argument import only_context
+from core.definitions.given_resources import resources_for
 from core.errors import (
     DagsterInvalidDefinitionError,
-    DagsterInvalidInvocationError,
     DagsterInvariantViolationError,
-    DagsterUnknownResourceError,
 )
 from core.instance import DagsterInstance
 from core.log_manager import DagsterLogManager, log_outside_run
@@ -25,39 +23,6 @@ from core.records.pipeline_run import PipelineRun
 from core.usage import UsageMeter
 
 ResourceFn = Callable[..., Any]
-
-
-class Resources:
-    """Resources as attributes: those that a definition requires, and no others."""
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self.__dict__.update(values)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise DagsterUnknownResourceError(name, list(self.__dict__))
-
-    def _asdict(self) -> dict[str, Any]:
-        return dict(self.__dict__)
-
-
-class GivenResources(ABC):
-    """Resources that were given to what builds a context, for code that is called outside a run."""
-
-    @abstractmethod
-    def required_by(self, keys: frozenset[str], described: str) -> Resources:
-        """Those that a definition requires, started now if they were not.
-
-        Args:
-            keys: what it requires.
-            described: the definition, for messages.
-
-        Raises:
-            DagsterInvalidInvocationError: some were not given.
-            DagsterInvariantViolationError: one has to be stopped, and nothing will do it.
-            DagsterResourceFunctionError: a resource function raised.
-        """
 
 
 class InitResourceContext(msgspec.Struct, frozen=True):
@@ -207,32 +172,6 @@ class ResourceDefinition(ConfigurableDefinition):
     def string_resource(description: str | None = None) -> ResourceDefinition:
         """A resource that is the string it is configured with."""
         return ResourceDefinition(lambda context: context.resource_config, str, description)
-
-
-def resources_for(keys: frozenset[str], given: Any, described: str, builder: str) -> Any:
-    """What code that is called outside a run gets as `context.resources`.
-
-    Args:
-        keys: the resources that its definition requires.
-        given: GivenResources; an object of the caller's own that has them as attributes; or None.
-        described: the definition, for messages.
-        builder: the function to which resources are given, for messages.
-    """
-    if given is None:
-        check_given(keys, (), described, builder)
-        return Resources({})
-    return given.required_by(keys, described) if isinstance(given, GivenResources) else given
-
-
-def check_given(keys: frozenset[str], given: Collection[str], described: str, builder: str) -> None:
-    """Raises DagsterInvalidInvocationError where resources that a definition requires were not given to `builder`."""
-    missing = sorted(keys.difference(given))
-    if missing:
-        wanted = ", ".join(f"{key!r}: ..." for key in missing)
-        raise DagsterInvalidInvocationError(
-            f"{described} requires the resource {' and '.join(map(repr, missing))}, which was not given; give it by "
-            f"{builder}(resources={{{wanted}}})."
-        )
 
 
 @contextmanager

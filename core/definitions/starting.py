@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager, ContextDecorator, ExitStack
 from typing import Any
 
 from core.config import unknown_name
-from core.definitions.resource import InitResourceContext, ResourceDefinition, Resources, from_generator
+from core.definitions.given_resources import Resources
+from core.definitions.resource import InitResourceContext, ResourceDefinition, from_generator
 from core.errors import (
     DagsterInvalidDefinitionError,
     DagsterInvariantViolationError,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.definitions.resource import Resources
+from core.definitions.given_resources import Resources
 from core.definitions.starting import RunResources
 from core.plan import ExecutionPlan, ExecutionStep
 

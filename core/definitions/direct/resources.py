@@ -8,13 +8,8 @@ from typing import Any, Self
 
 from core.config import ABSENT, ConfigFault, Field, Shape, raise_faults
 from core.definitions.configurable import DefinitionField
-from core.definitions.resource import (
-    GivenResources,
-    InitResourceContext,
-    ResourceDefinition,
-    Resources,
-    check_given,
-)
+from core.definitions.given_resources import GivenResources, Resources, check_given
+from core.definitions.resource import InitResourceContext, ResourceDefinition
 from core.definitions.starting import RunResources
 from core.errors import DagsterInvalidInvocationError, DagsterInvariantViolationError
 from core.instance import DagsterInstance
