@@ -174,7 +174,7 @@ class OutputHandler:
 
     def _record_asset(self, storing: Storing) -> None:
         """Records that the asset for which a stored output stands was made, or each of its partitions."""
-        if not storing.is_given or storing.handle not in self._assets:
+        if storing.handle not in self._assets:
             return
         asset, entries = self._assets[storing.handle]
         entries += tuple(item for item in storing.items if isinstance(item, EventMetadataEntry))

@@ -47,7 +47,7 @@ def made(events: list[DagsterEvent]) -> list[StepMaterializationData]:
     return [event.step_materialization_data for event in events if event.is_step_materialization]
 
 
-@solid(output_defs=[OutputDefinition(asset_key=RAW, asset_partitions={"b", "a"})])
+@solid(output_defs=[OutputDefinition(asset_key=RAW, asset_partitions=["b", "a"])])
 def raw() -> list[int]:
     return [1, 2]
 
@@ -67,6 +67,7 @@ def test_a_stored_output_is_recorded_as_an_asset_with_what_it_was_made_from(inst
     def assets() -> None:
         rows = raw()
         report(clean(rows), rows)
+        report.alias("twice")(rows, rows)
 
     result = execute_pipeline(assets, instance=instance)
     of_raw = AssetLineageInfo(RAW.path, ("a", "b"))
@@ -74,6 +75,7 @@ def test_a_stored_output_is_recorded_as_an_asset_with_what_it_was_made_from(inst
         StepMaterializationData(RAW.path, partition="a"),
         StepMaterializationData(RAW.path, partition="b"),
         StepMaterializationData(CLEAN.path, asset_lineage=(of_raw,)),
+        StepMaterializationData(REPORT.path, asset_lineage=(of_raw,)),
         StepMaterializationData(REPORT.path, asset_lineage=(AssetLineageInfo(CLEAN.path), of_raw)),
     ]
     assert of_raw.asset_key == RAW
