@@ -191,7 +191,12 @@ if TYPE_CHECKING:
         sensor,
         weekly_schedule,
     )
-    from core.testing import execute_solid, execute_solid_within_pipeline, execute_solids_within_pipeline
+    from core.testing import (
+        execute_solid,
+        execute_solid_within_pipeline,
+        execute_solids_within_pipeline,
+        instance_for_test,
+    )
     from core.utils import file_relative_path
     from core.versions.source_hash import SourceHashVersionStrategy
 
@@ -344,6 +349,7 @@ __all__ = [
     # instance and runs
     "DagsterInstance",
     "InstanceRef",
+    "instance_for_test",
     "PipelineRun",
     "PipelineRunStatus",
     "PipelineRunsFilter",
@@ -439,7 +445,13 @@ if not TYPE_CHECKING:  # what is in the list and is not imported above, since mo
             "custom_path_fs_io_manager": "core.resources.custom_path_fs_io_manager",
             **dict.fromkeys(("execute_pipeline_iterator", "reexecute_pipeline_iterator"), "core.iteration"),
             **dict.fromkeys(
-                ("execute_solid", "execute_solid_within_pipeline", "execute_solids_within_pipeline"), "core.testing"
+                (
+                    "execute_solid",
+                    "execute_solid_within_pipeline",
+                    "execute_solids_within_pipeline",
+                    "instance_for_test",
+                ),
+                "core.testing",
             ),
             "SourceHashVersionStrategy": "core.versions.source_hash",
             "file_relative_path": "core.utils",

@@ -40,6 +40,7 @@ DOORS = {
         "InitResourceContext": "core.definitions.resource",
         "build_init_resource_context": "core.definitions.direct.resources",
     },
+    "core.test_utils": {"instance_for_test": "core.testing.instances"},
     "core.storage.compute_log_manager": {
         "ComputeIOType": "core.compute_logs.names",
         "ComputeLogFileData": "core.compute_logs.pieces",

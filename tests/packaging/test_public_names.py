@@ -204,6 +204,7 @@ CORE = [
     "hourly_schedule",
     "identity_partition_selector",
     "in_process_executor",
+    "instance_for_test",
     "intermediate_storage",
     "io_manager",
     "io_manager_from_intermediate_storage",
