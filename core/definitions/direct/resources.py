@@ -71,13 +71,18 @@ class ResourcesOutsideRun(GivenResources):
 
     def _scope(self, keys: frozenset[str]) -> Resources:
         self._check_required(keys)
-        scope = self._started.scope(keys)
-        if self._started.has_to_stop and not self._is_in_block:
+        if self._is_in_block:
+            return self._started.scope(keys)
+        try:
+            scope = self._started.scope(keys)
+            if self._started.has_to_stop:
+                raise DagsterInvariantViolationError(
+                    f"A resource has to be stopped after its use; write `with {self._builder}(...) as context:`, and "
+                    "use the context in that block."
+                )
+        except BaseException:
             self._started.close()
-            raise DagsterInvariantViolationError(
-                f"A resource has to be stopped after its use; write `with {self._builder}(...) as context:`, and use "
-                "the context in that block."
-            )
+            raise
         return scope
 
     def _check_required(self, keys: Iterable[str]) -> None:

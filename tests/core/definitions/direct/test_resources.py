@@ -177,6 +177,16 @@ def test_a_context_for_a_block_stops_what_it_started() -> None:
     assert journal.lines == ["start a", "stop a"]
 
 
+def test_what_was_started_before_one_fails_is_stopped_also_without_a_block() -> None:
+    journal = Journal()
+    a = journal.resource("a")
+    top = journal.resource("top", "a", "b")
+    context = build_init_resource_context(resources={"a": a, "b": journal.resource("b", "a", fails=True)})
+    with pytest.raises(DagsterResourceFunctionError, match="b cannot start"):
+        top(context)
+    assert journal.lines == ["start a", "start b", "stop a"]
+
+
 def test_resources_of_a_block_are_started_in_order_and_stopped_in_the_opposite_one() -> None:
     journal = Journal()
     resources = {"a": journal.resource("a"), "b": journal.resource("b", "a"), "c": "given"}
