@@ -32,6 +32,7 @@ class SolidContextOutsideRun(AbstractComputeExecutionContext):
         self._config = config
         self._instance = instance
         self._solid: CalledSolid | None = None
+        self._unbound: SolidContextOutsideRun | None = None
         self._resources: Resources | None = None
         self._resolved_config: Any = config
 
@@ -45,7 +46,7 @@ class SolidContextOutsideRun(AbstractComputeExecutionContext):
             DagsterResourceFunctionError: a resource function raised.
         """
         bound = SolidContextOutsideRun(self._given, self._config, self._instance)
-        bound._solid = solid
+        bound._solid, bound._unbound = solid, self
         bound._resolved_config = solid.resolved_config(self._config, "build_solid_context(config=...)")
         bound._resources = self._given.required_by(solid.required_resource_keys, f"Solid {solid.name!r}")
         return bound
@@ -91,7 +92,9 @@ class SolidContextOutsideRun(AbstractComputeExecutionContext):
 
     @property
     def instance(self) -> DagsterInstance:
-        """DagsterInstance: the given one, or one in memory."""
+        """DagsterInstance: the given one, or one in memory, the same for all calls with the context."""
+        if self._unbound is not None:
+            return self._unbound.instance
         if self._instance is None:
             self._instance = DagsterInstance.ephemeral()
         return self._instance

@@ -217,7 +217,9 @@ def test_a_context_has_what_does_not_belong_to_a_run(caplog: pytest.LogCaptureFi
         "instance": instance,
     }
     assert "looked twice" in caplog.text
-    assert look(build_solid_context(config={"n": 1}))["instance"].is_ephemeral
+    context = build_solid_context(config={"n": 1})
+    assert look(context)["instance"] is look(context)["instance"] is context.instance
+    assert context.instance.is_ephemeral
 
 
 @pytest.mark.parametrize("name", ["pipeline_run", "pipeline_def", "pipeline_name", "mode_def", "solid"])
