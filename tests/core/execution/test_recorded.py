@@ -175,8 +175,8 @@ def test_an_address_with_a_secret_in_it_is_still_found(instance: DagsterInstance
 
 TEXTS = {
     "message", "user_message", "cls_name", "stack", "user_failure_description", "type_check_description", "description",
-    "label", "text", "url", "path", "data", "md_str", "module", "name", "tags", "facts", "solids", "unversioned", "marker_start",
-    "marker_end",
+    "label", "text", "url", "path", "data", "md_str", "module", "name", "tags", "facts", "solids", "unversioned",
+    "marker_start", "marker_end",
 }  # fmt: skip
 
 
