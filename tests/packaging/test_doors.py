@@ -41,6 +41,10 @@ DOORS = {
         "build_init_resource_context": "core.definitions.direct.resources",
     },
     "core.test_utils": {"instance_for_test": "core.testing.instances"},
+    "core.experimental": {
+        "DynamicOutput": "core.events.user_events",
+        "DynamicOutputDefinition": "core.definitions.input_output",
+    },
     "core.storage.compute_log_manager": {
         "ComputeIOType": "core.compute_logs.names",
         "ComputeLogFileData": "core.compute_logs.pieces",
