@@ -7,14 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, overload
 
 from core.config import unknown_name
-from core.definitions.composition import (
-    Composition,
-    GivenInput,
-    PlacedDynamicOutput,
-    PlacedOutput,
-    PlacedOutputs,
-    composing,
-)
+from core.definitions.composition import Composition, composing
 from core.definitions.configurable import ConfigSchema, check_name
 from core.definitions.graph import CompositeSolidDefinition, ConfigMapping
 from core.definitions.input_output import (
@@ -24,6 +17,7 @@ from core.definitions.input_output import (
     OutputDefinition,
     OutputMapping,
 )
+from core.definitions.placed import GivenInput, PlacedDynamicOutput, PlacedOutput, PlacedOutputs
 from core.definitions.solid import Annotations, inputs_of
 from core.errors import DagsterInvalidDefinitionError
 from core.events.user_events import DEFAULT_OUTPUT

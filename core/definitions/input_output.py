@@ -213,6 +213,9 @@ class InputMapping(NamedTuple):
     Attributes:
         definition: the input of the graph.
         maps_to: the input of a solid in it.
+
+    Example:
+        InputMapping(InputDefinition("rows"), InputPointer("clean", "rows"))
     """
 
     definition: InputDefinition
@@ -225,6 +228,9 @@ class OutputMapping(NamedTuple):
     Attributes:
         definition: the output of the graph.
         maps_from: the output of a solid in it.
+
+    Example:
+        OutputMapping(OutputDefinition(int, "total"), OutputPointer("add"))
     """
 
     definition: OutputDefinition

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, overload
 
@@ -298,6 +299,7 @@ def pipeline(
 
     def make(body: Callable[..., Any]) -> PipelineDefinition:
         own_name = name or body.__name__
+        _check_takes_nothing(body, own_name)
         with composing("pipeline", own_name) as composition:
             body()
         made = PipelineDefinition(
@@ -317,3 +319,17 @@ def pipeline(
         return made
 
     return make
+
+
+def _check_takes_nothing(body: Callable[..., Any], name: str) -> None:
+    parameters = inspect.signature(body).parameters.values()
+    needed = [
+        each.name
+        for each in parameters
+        if each.default is each.empty and each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)
+    ]
+    if needed:
+        raise DagsterInvalidDefinitionError(
+            f"The function of pipeline {name!r} takes {', '.join(needed)}, and a pipeline has no inputs. Values come "
+            "from solids and from run config; what takes inputs is a @composite_solid or @graph."
+        )

@@ -507,3 +507,13 @@ def test_config_mappings_belong_to_graphs_that_have_them() -> None:
     with pytest.raises(DagsterInvalidDefinitionError, match="Composite solid 'add_two' has no config mapping"):
         add_two.configured({"a": 1}, "configured")
     assert ConfigMapping(dict, {"a": int}).config_schema == {"a": int}
+
+
+def test_a_pipeline_takes_no_inputs() -> None:
+    with pytest.raises(
+        DagsterInvalidDefinitionError, match="The function of pipeline 'takes' takes number, and a pipeline"
+    ):
+
+        @pipeline
+        def takes(number: int) -> None:
+            add_one(number)

@@ -1,0 +1,151 @@
+"""What stands for values in the body of a pipeline or graph, where they are not known: outputs, and given inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
+
+from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
+
+
+class Home(Protocol):
+    """The body in which something stands for a value, as a Composition is one."""
+
+    described: str
+
+
+class PlacedOutput:
+    """What a call of a solid returns in the body of a pipeline or graph: one output of the placed solid.
+
+    Args:
+        home: where it was placed.
+        solid_name: as it is called there.
+        output_name: its output.
+    """
+
+    def __init__(self, home: Home, solid_name: str, output_name: str) -> None:
+        self.home, self.solid_name, self.output_name = home, solid_name, output_name
+
+    def __bool__(self) -> bool:
+        raise DagsterInvariantViolationError(
+            f"The body of {self.home.described} asks whether output {self.output_name!r} of solid {self.solid_name!r} "
+            "is true, but its value is known only when the pipeline runs. To run a solid only sometimes, give the "
+            "solid before it an output with is_required=False, and yield that output only then."
+        )
+
+    def __iter__(self) -> Iterator[Any]:
+        raise DagsterInvariantViolationError(
+            f"Output {self.output_name!r} of solid {self.solid_name!r} is a single output and cannot be unpacked "
+            f"in the body of {self.home.described}, because its value is known only when the pipeline runs."
+        )
+
+
+class PlacedDynamicOutput:
+    """What stands for a dynamic output in a body, and for an output of what was placed for each of its values.
+
+    Args:
+        home: where it was placed.
+        solid_name: as it is called there.
+        output_name: its output.
+    """
+
+    def __init__(self, home: Home, solid_name: str, output_name: str) -> None:
+        self.home, self.solid_name, self.output_name = home, solid_name, output_name
+
+    def map(self, fn: Callable[[PlacedOutput], Any]) -> Any:
+        """Places what is to be executed for each value.
+
+        Args:
+            fn: called once, with what stands for any of the values; places solids that it feeds.
+
+        Returns:
+            For each output that `fn` returns (one, or a tuple or dict of them), what can be mapped further or
+            collected.
+
+        Raises:
+            DagsterInvalidDefinitionError: `fn` returns something else.
+        """
+        returned = fn(PlacedOutput(self.home, self.solid_name, self.output_name))
+        return self._for_each(returned)
+
+    def _for_each(self, returned: Any) -> Any:
+        if returned is None or isinstance(returned, PlacedDynamicOutput):
+            return returned
+        if isinstance(returned, PlacedOutput):
+            return PlacedDynamicOutput(returned.home, returned.solid_name, returned.output_name)
+        if isinstance(returned, PlacedOutputs):
+            return returned.for_each_value()
+        if isinstance(returned, dict):
+            return {name: self._for_each(each) for name, each in returned.items()}
+        if isinstance(returned, tuple | list):
+            return tuple(self._for_each(each) for each in returned)
+        raise DagsterInvalidDefinitionError(
+            f"The function given to `map` of output {self.output_name!r} of solid {self.solid_name!r} returned a "
+            f"{type(returned).__name__}. Return what solids give that it calls, or nothing."
+        )
+
+    def collect(self) -> PlacedCollection:
+        """What stands for the list of all values, in the order of their keys, as an input of one solid."""
+        return PlacedCollection(self.home, self.solid_name, self.output_name)
+
+    def __iter__(self) -> Iterator[Any]:
+        raise DagsterInvariantViolationError(
+            f"Output {self.output_name!r} of solid {self.solid_name!r} cannot be iterated over in the body of "
+            f"{self.home.described}, because its values are known only when the pipeline runs. Use map() or collect()."
+        )
+
+
+class PlacedCollection(PlacedOutput):
+    """What stands for the list of all values of a dynamic output in a body."""
+
+
+class PlacedOutputs:
+    """What a call of a solid with several outputs returns: unpacked in their order, or by name as attributes."""
+
+    def __init__(self, solid_name: str, outputs: Mapping[str, PlacedOutput | PlacedDynamicOutput]) -> None:
+        self._solid_name = solid_name
+        self._outputs = outputs
+
+    def for_each_value(self) -> PlacedOutputs:
+        """The same, for each value of what they were mapped over."""
+        outputs = {
+            name: PlacedDynamicOutput(each.home, each.solid_name, each.output_name)
+            for name, each in self._outputs.items()
+        }
+        return PlacedOutputs(self._solid_name, outputs)
+
+    def __iter__(self) -> Iterator[PlacedOutput | PlacedDynamicOutput]:
+        return iter(self._outputs.values())
+
+    def __getattr__(self, name: str) -> PlacedOutput | PlacedDynamicOutput:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        try:
+            return self._outputs[name]
+        except KeyError:
+            known = ", ".join(self._outputs)
+            raise AttributeError(f"Solid {self._solid_name!r} has no output {name!r}; it has {known}.") from None
+
+
+class GivenInput:
+    """What a parameter is in the body of a graph: one of its inputs.
+
+    Args:
+        home: the body.
+        name: the input.
+    """
+
+    def __init__(self, home: Home, name: str) -> None:
+        self.home, self.name = home, name
+
+    def __bool__(self) -> bool:
+        raise DagsterInvariantViolationError(
+            f"The body of {self.home.described} asks whether its input {self.name!r} is true, but its value is known "
+            "only when the pipeline runs."
+        )
+
+    def __iter__(self) -> Iterator[Any]:
+        raise DagsterInvariantViolationError(
+            f"Input {self.name!r} cannot be unpacked in the body of {self.home.described}, because its value is known "
+            "only when the pipeline runs."
+        )
