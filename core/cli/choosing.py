@@ -88,6 +88,9 @@ class _Module:
     def from_attribute(self, asked: str) -> ChosenDefinition:
         """By a name of the module that is none of the choices, or by a repository's name and that of a pipeline."""
         attribute, _, name = asked.partition(".")
+        if attribute not in self._names:  # the name that a repository was given is not always that of its variable
+            of_repositories = {repository.name: each for each, repository in self._repositories().items()}
+            attribute = of_repositories.get(attribute, attribute)
         found = self._names.get(attribute)
         if inspect.isfunction(found) and not name:
             with user_code_error_boundary(PipelineFileError, f"{asked}() of {self._where} raised an exception"):

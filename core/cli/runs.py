@@ -11,7 +11,7 @@ from core.cli.failures import clear_failures
 from core.cli.loading import find_run
 from core.cli.options import json_option, verbose_option
 from core.cli.output.removals import show_removals
-from core.cli.output.runs import run_table, runs_table
+from core.cli.output.runs import run_table, runs_table, ways_to_look
 from core.cli.output.terminal import cell, draw, json_document, say
 from core.errors import DagsterInvariantViolationError
 from core.instance import persistent_instance
@@ -83,6 +83,9 @@ def show(run_id: str, prices_file: Path | None, as_json: bool) -> None:
             say(sentence)
         for traceback in report.tracebacks:
             say(f"\n{traceback}")
+        looks = ways_to_look(run.run_id, report, is_shown=True)
+        if looks:
+            say("\n" + "\n".join(looks))
 
 
 @runs.command()

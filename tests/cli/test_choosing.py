@@ -50,6 +50,10 @@ def a_repository():
 def one():
     return [PipelineDefinition([say], "alone")]
 
+@repository(name="far")
+def variable():
+    return {"pipelines": {"away": made("away")}}
+
 @repository
 def broken():
     return {"pipelines": {"never": lambda: 1 / 0}}
@@ -68,6 +72,9 @@ RUNS = [
     ("again.returns", "returns", []),
     ("one", "alone", []),
     ("a_repository", "alone", []),
+    ("far", "away", ["away"]),
+    ("far.away", "away", ["away"]),
+    ("variable", "away", ["away"]),
 ]
 
 
@@ -85,8 +92,8 @@ def test_a_pipeline_is_asked_for_by_its_name(
 
 
 ERRORS = {
-    "": "shop.py defines 9 pipelines; select one with -a: alone, by_attribute, lazy.both, listed.both, never, orders, "
-    "prices, returns, stock.",
+    "": "shop.py defines 10 pipelines; select one with -a: alone, away, by_attribute, lazy.both, listed.both, never, "
+    "orders, prices, returns, stock.",
     "both": "unknown pipeline 'both'; did you mean",
     "listed": "repository 'listed' has 3 pipelines; select one with -a: listed.both, listed.orders, listed.returns.",
     "listed.stock": "repository 'listed': unknown pipeline 'stock'. Known: both, orders, returns.",

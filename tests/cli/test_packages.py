@@ -227,3 +227,46 @@ def test_imports_that_fail_are_told_with_the_way_out(project: Project) -> None:
     project.write(str(file), "from dagster_aws.s3 import s3_resource\n")
     done = in_folder(project, ".", "run", "-f", str(file))
     assert f"`cloudstore port {file}` rewrites what is imported of Dagster 0.11." in done.stderr
+
+
+SMALL = """
+from core import pipeline, repository, solid
+
+@solid
+def say(_):
+    print("said")
+
+@pipeline
+def orders():
+    say()
+"""
+
+
+def test_the_commands_of_the_page_run(project: Project) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text("utf-8")
+    block = page.partition("## Which pipeline\n\n```sh\n")[2].partition("```")[0]
+    commands = [line.partition("#")[0].split() for line in block.splitlines()]
+    assert len(commands) == 4
+    (project.folder / "my" / "package").mkdir(parents=True)
+    project.write("my/__init__.py", "")
+    project.write("my/package/__init__.py", f"{SMALL}\n@repository\ndef shop():\n    return [orders]\n")
+    project.write("my/package/pipelines.py", SMALL)
+    project.write("pipelines.py", SMALL)
+    for program, *arguments in commands:
+        assert program == "cloudstore"
+        done = in_folder(project, ".", *arguments)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("said\n")
+
+
+def test_the_other_commands_of_the_page_run(project: Project) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text("utf-8")
+    block = page.partition("## For people")[2].partition("```sh\n")[2].partition("```")[0]
+    run_id = project.run_id(project.run("--memoize"))
+    names = {"RUN": run_id, "STEP": "clean", "[OUTPUT]": "result", "FILE": "clean.pickle"}
+    commands = [line.partition("#")[0].split() for line in block.splitlines()]
+    assert len(commands) == 4
+    for _, *arguments in commands:
+        done = project.command(*(names.get(each, each) for each in arguments))
+        assert done.returncode == 0, done.stderr
+    assert (project.folder / "clean.pickle").is_file()

@@ -149,6 +149,9 @@ def test_a_failed_step_is_told_once_with_the_commands_that_tell_more(project: Pr
         run_id = re.findall(r"run ([0-9a-f-]{36})", said)[0]
         assert f"  To look further:\n    cloudstore logs {run_id} check\n    cloudstore runs show {run_id}\n" in said
         assert project.command("logs", run_id, "check").returncode == 0
+        shown = project.command("runs", "show", run_id).stdout
+        assert shown.endswith(f"\nTo look further:\n  cloudstore logs {run_id} check\n")
+        assert shown.count("Solid 'check' raised") == 1
     alone = project.command(
         "run", "-f", "flights.py", "-c", "config.yaml", "--set", "solids.check.config.fail=true", with_home=False
     )

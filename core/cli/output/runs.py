@@ -97,8 +97,15 @@ def _count(count: int | None) -> str:
     return "" if count is None else str(count)
 
 
-def ways_to_look(run_id: str, report: RunReport) -> list[str]:
-    """The commands that tell more of a run that failed, one a line."""
+def ways_to_look(run_id: str, report: RunReport, is_shown: bool = False) -> list[str]:
+    """The commands that tell more of a run that failed, one a line.
+
+    Args:
+        run_id: the run.
+        report: of it.
+        is_shown: whether `cloudstore runs show` tells them.
+    """
     failed = [step.step_key for step in report.steps if step.outcome == "failed"]
-    logs = [f"cloudstore logs {run_id} {shlex.quote(key)}" for key in failed[:1]]
-    return ["To look further:", *(f"  {command}" for command in [*logs, f"cloudstore runs show {run_id}"])]
+    commands = [f"cloudstore logs {run_id} {shlex.quote(key)}" for key in failed[:1]]
+    commands += [] if is_shown else [f"cloudstore runs show {run_id}"]
+    return ["To look further:", *(f"  {command}" for command in commands)] if commands else []
