@@ -7,33 +7,20 @@ from __future__ import annotations
 
 _EXECUTION = "A run executes its steps one after another in its process. Leave it out; start several runs for more."
 _LAUNCHING = "Runs are executed where they are started. Leave it out, and start runs with `cloudstore run`."
-_NO_COMPOSITION = "Call its solids in the pipeline's function, or in a plain Python function that this one calls."
 
 _OF_DAGSTER = {
-    "CompositeSolidDefinition": _NO_COMPOSITION,
-    "CompositeSolidExecutionResult": _NO_COMPOSITION,
-    "ConfigMapping": _NO_COMPOSITION,
     "DagsterDaemonScheduler": _LAUNCHING,
     "DagsterSubprocessError": _EXECUTION,
     "DefaultRunCoordinator": _LAUNCHING,
     "DefaultRunLauncher": _LAUNCHING,
-    "DynamicOutput": "Yield one list, and go through it in the next solid.",
-    "DynamicOutputDefinition": "Yield one list, and go through it in the next solid.",
-    "In": "Use InputDefinition, with @solid.",
-    "InputMapping": _NO_COMPOSITION,
-    "MultiOut": "Use several OutputDefinitions, with @solid.",
-    "Out": "Use OutputDefinition, with @solid.",
-    "OutputMapping": _NO_COMPOSITION,
+    "DynamicOutput": "Import it from core.experimental.",
+    "DynamicOutputDefinition": "Import it from core.experimental.",
     "QueuedRunCoordinator": _LAUNCHING,
     "SystemCronScheduler": _LAUNCHING,
     "check": "Use assert, or raise an error of your own.",
-    "composite_solid": _NO_COMPOSITION,
     "default_executors": _EXECUTION,
-    "graph": "Use @pipeline.",
-    "instance_for_test": "Use DagsterInstance.ephemeral(), or DagsterInstance.from_config(folder).",
     "multiple_process_executor_requirements": "Give the list of ExecutorRequirement members that are needed.",
     "multiprocess_executor": _EXECUTION,
-    "op": "Use @solid.",
     "pipeline_failure_sensor": "Ask the instance for runs that failed, in a @sensor.",
 }
 
@@ -73,8 +60,8 @@ def advice_on_name(module: str, name: str) -> str | None:
         module: where it was, such as "dagster" or "dagster_aws.s3".
         name: the name.
 
-    >>> advice_on_name("dagster", "op")
-    'Use @solid.'
+    >>> advice_on_name("dagster", "check")
+    'Use assert, or raise an error of your own.'
     """
     return _OF_S3.get(name) if module.startswith("dagster_aws.s3") else _OF_DAGSTER.get(name)
 
