@@ -13,6 +13,7 @@ from core.errors import DagsterInvariantViolationError
 from core.events.event_types import DagsterEventType
 from core.events.metadata import EventMetadataEntry
 from core.events.payloads import (
+    AssetLineageInfo,
     EventSpecificData,
     MemoizedOutput,
     StepMaterializationData,
@@ -77,6 +78,10 @@ FIELDS: dict[Any, st.SearchStrategy[Any]] = {
     SerializableErrorInfo | None: st.none() | ERRORS,
     Usage: st.builds(Usage, st.integers(0, 9), st.integers(0, 2**40), st.integers(0, 9), NUMBERS),
     tuple[EventMetadataEntry, ...]: st.lists(ENTRIES, max_size=3).map(tuple),
+    tuple[AssetLineageInfo, ...]: st.lists(
+        st.builds(AssetLineageInfo, st.lists(TEXT, max_size=3).map(tuple), st.lists(TEXT, max_size=2).map(tuple)),
+        max_size=2,
+    ).map(tuple),
     tuple[MemoizedOutput, ...]: st.lists(
         st.builds(MemoizedOutput, TEXT, TEXT, MAYBE_TEXT, MAYBE_TEXT, MAYBE_TEXT, st.booleans(), MAYBE_TEXT), max_size=3
     ).map(tuple),
