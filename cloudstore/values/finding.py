@@ -17,7 +17,7 @@ from cloudstore.values.head import head
 from cloudstore.values.metadata import SHA256, no_value
 from cloudstore.values.objects import checked_content
 from cloudstore.values.place import Place, content_stamp, stamp_of
-from core.errors import DagsterInvariantViolationError, DagsterObjectCorruptError, DagsterObjectNotFoundError
+from core.errors import DagsterObjectCorruptError, DagsterObjectNotFoundError
 from core.forks import fork_safe_lock
 
 _QUESTIONS_AT_ONCE = 64
@@ -151,6 +151,4 @@ def _read(place: Place, known: str | None, etag: str, size_bytes: int) -> FoundV
         return _NOTHING
     except DagsterObjectCorruptError as fault:
         return FoundValue(fault=fault)
-    except DagsterInvariantViolationError:  # of a codec that this process does not know; the content is right
-        pass
     return FoundValue(stamp_of(place, etag, size_bytes))

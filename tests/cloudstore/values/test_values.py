@@ -194,7 +194,7 @@ def test_an_unknown_codec_is_named(store: Any) -> None:
 
 def test_the_example_of_the_page_about_values_runs(s3_server: EmbeddedS3Server, bucket: str) -> None:
     page = (Path(__file__).parents[3] / "docs" / "values.md").read_text("utf-8")
-    example, _ = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    example = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0]
     script, environment = example.replace("my-bucket", bucket), {**os.environ, **s3_server.environment()}
     environment.pop("DAGSTER_HOME", None)
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)

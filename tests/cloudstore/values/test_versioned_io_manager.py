@@ -438,11 +438,12 @@ def test_what_has_lost_its_metadata_is_no_value_of_the_former_release(count: int
             manager.load_input(build_input_context(upstream_output=known[0]))
 
 
-def test_a_value_of_a_codec_that_is_not_known_here_is_there(lab: Lab) -> None:
+def test_a_value_of_a_codec_that_is_not_known_here_is_to_be_computed_again(lab: Lab) -> None:
     outputs = [lab.output(stamp='"other" 1'), lab.output("t")]
     lab.store(outputs[:1])
     lab.rewrite(outputs[0], codec="theirs")
-    assert lab.decide(outputs) == [True, False]
+    assert lab.decide(outputs) == [False, False]
+    assert [warning for warning in lab.warnings if "theirs" in warning]
 
 
 def test_what_is_gone_when_it_is_to_be_read_is_missing(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
