@@ -83,10 +83,7 @@ class NewBuckets:
     AT_ONCE = 16
 
     def __init__(self, server: EmbeddedS3Server) -> None:
-        # Volumes for 16 new buckets at once may take the server longer than a client waits by default, where the
-        # machine is busy: until then it answers InternalError.
-        retries = {"total_max_attempts": 12, "mode": "standard"}
-        self._client = server.client(config=Config(max_pool_connections=self.AT_ONCE, retries=retries))
+        self._client = server.client(config=Config(max_pool_connections=self.AT_ONCE))
         self._new: list[str] = []
         self._given_back: list[str] = []
 
