@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import enum
+from collections.abc import Iterator
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any
 
@@ -73,17 +74,16 @@ def member(look: Look, node: Node, value: enum.Enum) -> None:
 
 
 def _members(look: Look, node: Node, cls: type) -> None:
-    made = set(_MADE_BY_PYTHON)
+    told = set()
     if issubclass(cls, enum.Enum):
-        made |= _MADE_FOR_ENUMS
         _enum(look, node, cls)
-        made |= set(vars(cls).get("_member_map_", ()))
+        told = set(vars(cls).get("_member_map_", ()))
     parameters = vars(cls).get("__dataclass_params__")
     if parameters is not None:
         node.say("dataclass", *(f"{name} {getattr(parameters, name, None)}" for name in _PARAMETERS))
-    is_named_tuple = issubclass(cls, tuple) and "_fields" in vars(cls)
-    for name, value in sorted(vars(cls).items()):
-        if name in made or _is_generated(value, name, parameters is not None or is_named_tuple):
+    is_named_tuple = _is_named_tuple(cls)
+    for name, value in sorted(_written_members(cls)):
+        if name in told:
             continue
         if issubclass(type(value), MemberDescriptorType | GetSetDescriptorType):
             node.say(f".{name}", "slot")
@@ -91,6 +91,23 @@ def _members(look: Look, node: Node, cls: type) -> None:
             node.say(f".{name}", "field")
         else:
             look.attach(node, f".{name}", value)
+
+
+def _written_members(cls: type) -> Iterator[tuple[str, Any]]:
+    """What the `__dict__` of a class holds, in its order, less what Python makes of that, each version another way."""
+    made = set(_MADE_BY_PYTHON)
+    if issubclass(cls, enum.Enum):
+        made |= _MADE_FOR_ENUMS
+    if vars(cls).get("__annotations__") == {}:  # as protocols have from Python 3.12 on
+        made.add("__annotations__")
+    is_record = "__dataclass_params__" in vars(cls) or _is_named_tuple(cls)
+    for name, value in vars(cls).items():
+        if name not in made and not _is_generated(value, name, is_record):
+            yield name, value
+
+
+def _is_named_tuple(cls: type) -> bool:
+    return issubclass(cls, tuple) and "_fields" in vars(cls)
 
 
 def _is_generated(value: Any, name: str, is_record: bool) -> bool:
@@ -159,5 +176,5 @@ def _is_of_python(cls: type) -> bool:
 
 
 def _verbatim(space: Space, cls: type) -> str:
-    names = [name for name in vars(cls) if name not in _MADE_BY_PYTHON]
+    names = [name for name, _ in _written_members(cls)]
     return f"{space.name} {cls.__qualname__} {vars(cls).get('__doc__')} {names}"

@@ -20,6 +20,13 @@ _Place = tuple[int, int]
 """A line, from 1, and a column in bytes, from 0."""
 
 
+class _Lambda(NamedTuple):
+    start: _Place
+    end: _Place
+    found: tuple[Syntax, str]
+    node: ast.Lambda
+
+
 class FunctionSource(NamedTuple):
     """What is known of a function from its source.
 
@@ -101,30 +108,29 @@ class SourceFile:
 
     def _lambda(self, code: CodeType) -> tuple[Syntax, str] | None:
         """A lambda by its place: of those that stand inside each other, the inner one."""
-        on_line = [(syntax, segment) for start, _, syntax, segment in self._lambdas if start[0] == code.co_firstlineno]
+        on_line = [each for each in self._lambdas if each.start[0] == code.co_firstlineno]
         if len(on_line) == 1:
-            return on_line[0]
+            return on_line[0].found
         spans = [span for span in code.co_positions() if span[2] is not None and span[3]]
         starts = [(line, column) for line, _, column, _ in spans if line is not None and column is not None]
-        found = None
-        for start, end, syntax, segment in self._lambdas:
-            if starts and all(start <= each <= end for each in starts):
-                found = syntax, segment
-        return found
+        if not starts:  # Python 3.12 tells no place of one that gives a constant
+            return next((each.found for each in on_line if _gives_same(each.node, code)), None)
+        inside = [each.found for each in self._lambdas if all(each.start <= place <= each.end for place in starts)]
+        return inside[-1] if inside else None
 
     @cached_property
     def _lines(self) -> list[str]:
         return self.text.split("\n")
 
     @cached_property
-    def _lambdas(self) -> list[tuple[_Place, _Place, Syntax, str]]:
+    def _lambdas(self) -> list[_Lambda]:
         """All of the file, those outside before those inside them."""
         return [
-            (
+            _Lambda(
                 (node.lineno, node.col_offset),
                 (node.end_lineno or 0, node.end_col_offset or 0),
-                read(node),
-                "\n".join(self._lines[node.lineno - 1 : node.end_lineno]),
+                (read(node), "\n".join(self._lines[node.lineno - 1 : node.end_lineno])),
+                node,
             )
             for node in ast.walk(ast.parse(self.text))
             if isinstance(node, ast.Lambda)
@@ -135,6 +141,13 @@ class SourceFile:
             if isinstance(each, CodeType):
                 self._codes.setdefault(each.co_qualname, []).append(each)
                 self._index(each)
+
+
+def _gives_same(node: ast.Lambda, code: CodeType) -> bool:
+    """Whether a lambda of the source is compiled to what the code of one does."""
+    around = compile(ast.Expression(node), "", "eval", dont_inherit=True)
+    made = next(each for each in around.co_consts if isinstance(each, CodeType))
+    return (made.co_code, made.co_consts, made.co_names) == (code.co_code, code.co_consts, code.co_names)
 
 
 class Sources:

@@ -99,6 +99,46 @@ def test_the_same_on_every_python(tmp_path: Path) -> None:
     assert version == "70c03975466efdf6b8890c904b3b6fb4182b8339babac8e5850706e4e8e41aa4"
 
 
+UNLIKE = """
+import dataclasses, enum
+from typing import NamedTuple, Protocol, runtime_checkable
+from core import solid
+
+first, second = (lambda: 2), (lambda: 2)
+third, fourth = (lambda: 3), (lambda x=4: x)
+
+@runtime_checkable
+class Sized(Protocol):
+    def size(self): ...
+
+class Color(enum.Enum):
+    RED = 1
+    BLUE = 2
+
+@dataclasses.dataclass(order=True)
+class Point:
+    x: int = 0
+    def size(self):
+        return self.x
+
+class Pair(NamedTuple):
+    a: int
+    b: int = 1
+
+@solid
+def given(_):
+    names = [sorted(vars(each)) for each in (Sized, Color, Point, Pair)]
+    return names, first(), second(), third(), fourth(), isinstance(Point(), Sized)
+"""
+
+
+def test_the_same_on_every_python_of_what_each_makes_in_another_way(tmp_path: Path) -> None:
+    """As above, of what differs: attributes that Python gives to classes, and what it tells of constant lambdas."""
+    with project.imported(project.write_project(tmp_path, files={"pipeline.py": UNLIKE})) as module:
+        version = SourceHashVersionStrategy().get_solid_version(module.given)
+    assert version == "b02fee9679d948303d8c0ef7671b47efd0c71ae29f345f9a7e67b325fb626962"
+
+
 def test_a_pipeline_file_loaded_by_the_command_line(tmp_path: Path) -> None:
     source = """
 from core import pipeline, solid
