@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import dataclasses
 import enum
 from collections.abc import Iterator
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
@@ -28,6 +29,11 @@ _MADE_FOR_ENUMS = {
     *("_member_names_", "_member_map_", "_value2member_map_", "_unhashable_values_", "_unhashable_values_map_"),
     *("_hashable_values_", "_member_type_", "_value_repr_", "_use_args_", "_new_member_", "__new_member__"),
     *("_flag_mask_", "_all_bits_", "_singles_mask_", "_inverted_", "_sort_order_", "__new__", "__reduce_ex__"),
+}
+_MADE_BY_PYDANTIC = {  # some of it holds the addresses of classes, which are others in each process
+    *("__pydantic_core_schema__", "__pydantic_validator__", "__pydantic_serializer__", "__pydantic_decorators__"),
+    *("__pydantic_complete__", "__pydantic_fields_complete__", "__pydantic_setattr_handlers__", "__signature__"),
+    *("__pydantic_parent_namespace__", "__pydantic_generic_metadata__"),
 }
 _PARAMETERS = ("init", "repr", "eq", "order", "unsafe_hash", "frozen")
 _MAKERS = {"dataclasses", "collections", "typing", "enum", "reprlib"}
@@ -78,6 +84,8 @@ def _members(look: Look, node: Node, cls: type) -> None:
     if issubclass(cls, enum.Enum):
         _enum(look, node, cls)
         told = set(vars(cls).get("_member_map_", ()))
+    if "__pydantic_decorators__" in vars(cls):
+        _model(look, node, cls)
     parameters = vars(cls).get("__dataclass_params__")
     if parameters is not None:
         node.say("dataclass", *(f"{name} {getattr(parameters, name, None)}" for name in _PARAMETERS))
@@ -98,6 +106,8 @@ def _written_members(cls: type) -> Iterator[tuple[str, Any]]:
     made = set(_MADE_BY_PYTHON)
     if issubclass(cls, enum.Enum):
         made |= _MADE_FOR_ENUMS
+    if "__pydantic_decorators__" in vars(cls):
+        made |= _MADE_BY_PYDANTIC
     if vars(cls).get("__annotations__") == {}:  # as protocols have from Python 3.12 on
         made.add("__annotations__")
     is_record = "__dataclass_params__" in vars(cls) or _is_named_tuple(cls)
@@ -138,6 +148,16 @@ def _enum(look: Look, node: Node, cls: type[enum.Enum]) -> None:
         made = made.__func__
     if type(made) is FunctionType and look.space_of(made).origin.is_project:
         look.attach(node, ".__new__", made)
+
+
+def _model(look: Look, node: Node, cls: type) -> None:
+    """What the decorated functions of a class of pydantic's are for, such as the fields that they validate."""
+    decorators = vars(cls)["__pydantic_decorators__"]
+    for kind in dataclasses.fields(decorators):
+        for name, each in getattr(decorators, kind.name).items():
+            look.attach(node, f"{kind.name} {name}", each.info)
+    generic = vars(cls).get("__pydantic_generic_metadata__") or {}
+    look.attach(node, "arguments", (generic.get("origin"), generic.get("args")))
 
 
 def _relatives(look: Look, node: Node, cls: type) -> None:
