@@ -12,6 +12,7 @@ from typing import Any
 
 from core.config.faults import ConfigFault, Path, names_secret, show_value
 from core.config.forms import AnyForm, FieldForm, ForeignForm, Form, MappingForm
+from core.config.model_values import plain_value, secrets_in
 from core.config.recordable import not_recordable, own_copy
 from core.config.scalars import ConfigType
 from core.config.secrets import note_secret
@@ -57,18 +58,13 @@ class ModelType(ConfigType):
             instance, errors = self._validated(given)
         faults.extend(self._faults(errors, given, variables, path))
         if not errors:
-            for place, secret in _secrets_in(instance.model_dump(by_alias=True)):
+            for place, secret in secrets_in(instance):
                 note_secret({"env": variables[place]} if place in variables else None, secret)
         return instance
 
     def plain(self, instance: Any) -> Any:
-        """What versions are made of: the JSON dump without secrets; the instance itself where it cannot be dumped."""
-        if not isinstance(instance, self.model):
-            return instance
-        try:
-            return _without(instance.model_dump(mode="json"), instance.model_dump())
-        except Exception:  # noqa: BLE001  of a value that JSON cannot hold; whoever makes a version of it says so
-            return instance
+        """What versions are made of: the instance as plain data without secrets, with the code of its class."""
+        return plain_value(instance) if isinstance(instance, self.model) else instance
 
     def form(self) -> Form:
         try:
@@ -187,37 +183,6 @@ def _at(given: Any, place: Path) -> Any:
             return None
         given = given[key]
     return given
-
-
-def _is_secret(value: Any) -> bool:
-    return hasattr(value, "get_secret_value")
-
-
-def _secrets_in(value: Any, place: Path = ()) -> Iterator[tuple[Path, Any]]:
-    if _is_secret(value):
-        yield place, value.get_secret_value()
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            if names_secret((str(key),)) and isinstance(item, str):
-                yield (*place, key), item
-            else:
-                yield from _secrets_in(item, (*place, key))
-    elif isinstance(value, list | tuple | set | frozenset):
-        for index, item in enumerate(value):
-            yield from _secrets_in(item, (*place, index))
-
-
-def _without(dumped: Any, fields: Any) -> Any:
-    """A JSON dump less what is a secret in the fields that it was made of."""
-    if isinstance(dumped, dict) and isinstance(fields, Mapping):
-        return {
-            key: _without(item, given)
-            for (key, item), given in zip(dumped.items(), fields.values(), strict=True)
-            if not _is_secret(given)
-        }
-    if isinstance(dumped, list) and isinstance(fields, list | tuple):
-        return [_without(item, given) for item, given in zip(dumped, fields, strict=True)]
-    return dumped
 
 
 def _is_secret_type(annotation: Any) -> bool:

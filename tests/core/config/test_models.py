@@ -10,7 +10,17 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretBytes,
+    SecretStr,
+    field_serializer,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 import core
 from core import (
@@ -178,7 +188,7 @@ def test_variables_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
-def test_versions_are_made_of_the_json_dump_without_secrets(instance: DagsterInstance) -> None:
+def test_versions_are_made_of_all_values_without_secrets(instance: DagsterInstance) -> None:
     @solid(config_schema=Settings, version="1")
     def take(context):  # type: ignore[no-untyped-def]
         return context.solid_config.title
@@ -198,7 +208,66 @@ def test_versions_are_made_of_the_json_dump_without_secrets(instance: DagsterIns
     assert version(inner={"x": 1, "token": "t"}) == version(inner={"x": 1, "token": "u"})
 
 
-def test_a_value_that_json_cannot_hold_leaves_no_version(instance: DagsterInstance) -> None:
+def model_of_a_number(factor: int, **options: Any) -> type[BaseModel]:
+    class Number(BaseModel):
+        n: float = Field(**options)
+        _twice: float = 0.0
+
+        @field_serializer("n")
+        def _rounded(self, n: float) -> int:
+            return round(n)
+
+        @model_validator(mode="after")
+        def _doubled(self) -> Number:
+            self._twice = 2 * self.n
+            return self
+
+        def scaled(self) -> float:
+            return self.n * factor
+
+    return Number
+
+
+def test_what_a_dump_leaves_out_and_the_code_of_the_class_count(instance: DagsterInstance) -> None:
+    def version(model: type[BaseModel], config: Any) -> str | None:
+        @solid(config_schema=model, version="1")
+        def take(_):  # type: ignore[no-untyped-def]
+            return 1
+
+        given = {"solids": {"take": {"config": config}}}
+        return plan_pipeline(PipelineDefinition([take]), given, instance=instance).versioned.steps[0].outputs["result"]
+
+    plain = model_of_a_number(1)
+    assert version(plain, {"n": 1.1}) == version(model_of_a_number(1), {"n": 1.1}) is not None
+    others = [
+        version(plain, {"n": 1.2}),
+        version(model_of_a_number(2), {"n": 1.1}),
+        version(model_of_a_number(1, gt=0), {"n": 1.1}),
+        version(model_of_a_number(1, exclude=True), {"n": 1.1}),
+        version(model_of_a_number(1, exclude=True), {"n": 1.2}),
+    ]
+    assert None not in others
+    assert len({version(plain, {"n": 1.1}), *others}) == 1 + len(others)
+
+
+def test_secrets_that_are_not_dumped_are_known() -> None:
+    class Hidden(BaseModel):
+        key: SecretStr = Field(exclude=True)
+        raw: SecretBytes
+        password: str = Field(exclude=True, validation_alias="thePassword")
+        deep: list[dict[str, SecretStr]] = Field(default=[], exclude=True)
+
+        @model_serializer
+        def _dumped(self) -> str:
+            return "nothing"
+
+    given = {"key": "the-key", "raw": "the-bytes", "thePassword": "the-word", "deep": [{"a": "the-deep"}]}
+    with collecting_secrets() as secrets:
+        resolve_config(Hidden, given, "config")
+    assert {each.value for each in secrets} == {"the-key", "the-bytes", "the-word", "the-deep"}
+
+
+def test_a_value_that_is_no_plain_data_leaves_no_version(instance: DagsterInstance) -> None:
     class Odd(BaseModel):
         model_config = ConfigDict(arbitrary_types_allowed=True)
 
@@ -209,7 +278,7 @@ def test_a_value_that_json_cannot_hold_leaves_no_version(instance: DagsterInstan
         return 1
 
     planned = plan_pipeline(PipelineDefinition([take]), instance=instance).versioned.steps[0]
-    assert "a value of type Odd" in planned.unversioned
+    assert "a value of type object" in planned.unversioned
 
 
 def test_solids_and_resources_with_models_run(instance: DagsterInstance) -> None:
