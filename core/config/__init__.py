@@ -38,7 +38,7 @@ from core.config.forms import (
     OneOfForm,
 )
 from core.config.parts import fingerprinted_fields, without_secret_fields
-from core.config.recordable import not_recordable, own_copy
+from core.config.recordable import not_recordable, own_copy, own_plain_copy
 from core.config.scalars import ConfigType, Enum, EnumValue
 from core.config.secrets import (
     NOT_KEPT,
@@ -104,6 +104,7 @@ __all__ = [
     "not_recordable",
     "note_secrets",
     "own_copy",
+    "own_plain_copy",
     "raise_faults",
     "resolve_config",
     "scaffold",

@@ -63,6 +63,16 @@ def own_copy(value: Any) -> Any:
     return [own_copy(item) for item in value] if isinstance(value, list) else value
 
 
+def own_plain_copy(value: Any) -> Any:
+    """As `own_copy` of a default value, which may be anything: what is more than plain data stays as it is."""
+    kind = type(value)
+    if kind is dict:
+        return {key: own_plain_copy(item) for key, item in value.items()}
+    if kind is list or kind is tuple:
+        return kind(map(own_plain_copy, value))
+    return set(value) if kind is set else value
+
+
 def _is_plain(value: object) -> bool:
     if type(value) is str:
         return _is_unicode(value)

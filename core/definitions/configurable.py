@@ -17,6 +17,7 @@ from core.config import (
     Form,
     as_field,
     fingerprinted_fields,
+    own_copy,
     raise_faults,
     without_secret_fields,
 )
@@ -90,7 +91,7 @@ class DefinitionConfig(ConfigType):
         with user_code_error_boundary(
             DagsterConfigMappingFunctionError, f"The function given to `configured` of {self._described} raised"
         ):
-            mapped = self._map_fn(resolved)
+            mapped = own_copy(self._map_fn(resolved))
         return self._inner.resolve(mapped, path, faults)
 
     def form(self) -> Form:

@@ -31,6 +31,7 @@ class InputDefinition:
 
     Attributes:
         is_typed: whether a type was given.
+        is_given: whether its value is one that a test gives.
 
     Raises:
         DagsterInvalidDefinitionError: it has a default value and a root input manager, or partitions of no asset.
@@ -60,6 +61,7 @@ class InputDefinition:
         self.metadata = dict(metadata or {})
         self._default_value = default_value
         self.is_typed = dagster_type is not None
+        self.is_given = False
 
     @property
     def has_default_value(self) -> bool:
@@ -88,7 +90,7 @@ class InputDefinition:
     def with_value(self, value: Any) -> InputDefinition:
         """The same with a value that it has where nothing feeds it."""
         given = copy.copy(self)
-        given._default_value, given.root_manager_key = value, None
+        given._default_value, given.root_manager_key, given.is_given = value, None, True
         return given
 
     def completed_by(self, annotation: Any, default_value: Any) -> InputDefinition:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Coroutine, Generator, Mapping, Seque
 from contextlib import aclosing
 from typing import Any
 
-from core.config import unknown_name
+from core.config import own_plain_copy, unknown_name
 from core.definitions.context_argument import split_context
 from core.definitions.direct.called_solid import CalledSolid
 from core.definitions.direct.solid_context import SolidContextOutsideRun, build_solid_context
@@ -80,7 +80,7 @@ def _inputs(solid: CalledSolid, args: Sequence[Any], kwargs: Mapping[str, Any]) 
         raise DagsterInvalidInvocationError(
             f"{described} was called without a value for its input {' and '.join(map(repr, missing))}."
         )
-    return {name: given.get(name, each.default_value) for name, each in taken.items()}
+    return {name: given[name] if name in given else own_plain_copy(each.default_value) for name, each in taken.items()}
 
 
 def _check_input(

@@ -28,7 +28,7 @@ class SolidExecutionContext(AbstractComputeExecutionContext):
     @property
     def solid_config(self) -> Any:
         """The solid's config, with defaults and environment variables in place."""
-        return self._step_context.step.solid_config.config
+        return self._step_context.solid_config
 
     @property
     def resources(self) -> Any:

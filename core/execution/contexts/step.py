@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from core.cached import cached_property
+from core.config import own_copy
 from core.definitions.solid import SolidDefinition
 from core.events.payloads import EventSpecificData, StepOutputHandle
 from core.events.records import DagsterEvent
@@ -34,6 +36,11 @@ class StepContext:
         self.solid_def: SolidDefinition = self.step.solid.definition
         self.log = pipeline_context.step_log(self.step)
         self.given_values: dict[StepOutputHandle, Any] | None = {} if self.step.hooks else None
+
+    @cached_property
+    def solid_config(self) -> Any:
+        """Any: the solid's config, which is the attempt's own: what it changes there is in no other."""
+        return own_copy(self.step.solid_config.config)
 
     @property
     def resources(self) -> Resources:

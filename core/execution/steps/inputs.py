@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from core.config import own_copy, own_plain_copy
 from core.definitions.type_config import LoaderConfig
 from core.errors import (
     DagsterError,
@@ -105,7 +106,7 @@ def _value(step_context: StepContext, step_input: StepInput, loaded: list[Any]) 
         case FromConfig(config):
             return _from_config(step_context, step_input.definition.name, config)
         case FromDefault(value):
-            return value
+            return value if step_input.definition.is_given else own_plain_copy(value)
     raise AssertionError(f"nothing feeds input {step_input.definition.name!r}; such a run config is refused")
 
 
@@ -119,7 +120,7 @@ def _from_config(step_context: StepContext, name: str, config: LoaderConfig) -> 
         step_key=step_context.step.key,
         input_name=name,
     ):
-        return config.loader.construct_from_config_value(context, config.value)
+        return config.loader.construct_from_config_value(context, own_copy(config.value))
 
 
 class _Load:
