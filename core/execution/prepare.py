@@ -19,6 +19,7 @@ from core.errors import DagsterInvalidSubsetError, DagsterInvariantViolationErro
 from core.events.user_events import normalize_tags
 from core.execution.defaults import complete_mode
 from core.execution.intermediate import as_io_manager
+from core.execution.recorded import starring
 from core.execution.spec import RunSpec
 from core.plan import ExecutionPlan, Versioning, build_plan
 from core.plan.part import KnownKeys, part_of, with_keys
@@ -93,7 +94,7 @@ def prepare_run(
     else:
         run, plan = _new_run(pipeline, mode_def, environment, asked)
     strategy = mode_def.version_strategy or pipeline.version_strategy
-    versioning = Versioning(plan, complete.resource_defs, environment.resources, strategy)
+    versioning = Versioning(plan, complete.resource_defs, environment.resources, strategy, hide=starring(secrets))
     return PreparedRun(
         pipeline,
         mode_def,

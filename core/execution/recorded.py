@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -54,6 +54,16 @@ def hiding(secrets: Collection[Secret], put: EventSink) -> EventSink:
         put(entry)
 
     return put_without_secrets
+
+
+def starring(secrets: Collection[Secret]) -> Callable[[str], str]:
+    """Puts asterisks in the place of secrets in a text, also of those that came from the environment.
+
+    For what the engine itself tells of config, which is recorded and printed.
+    """
+    long = {each.value for each in secrets if len(each.value) >= SHORTEST_SECRET}
+    texts = sorted({spelling for each in long for spelling in _spellings(each)}, key=len, reverse=True)
+    return (lambda text: _starred_text(text, texts)) if texts else str
 
 
 def _spellings(secret: str) -> set[str]:

@@ -22,12 +22,16 @@ from core.plan.steps import (
 _LONGEST_TEXT = 200
 
 
-def config_facts(config: Any) -> dict[str, str]:
+Show = Callable[[Any], str]
+"""Tells a value as `shown` does, without the secrets of a run."""
+
+
+def config_facts(config: Any, show: Show) -> dict[str, str]:
     """`config a.b`: `[1, 2]` for each value in a config; a value that is not a mapping is `config`."""
-    return {f"config {path}".rstrip(): shown(value) for path, value in _flattened("", config)}
+    return {f"config {path}".rstrip(): show(value) for path, value in _flattened("", config)}
 
 
-def io_facts(kind: str, configs: Mapping[str, Mapping[str, IOConfig]]) -> dict[str, str]:
+def io_facts(kind: str, configs: Mapping[str, Mapping[str, IOConfig]], show: Show) -> dict[str, str]:
     """`loading rows.columns`: `['a']` for each value in the config of the IO managers of an input or output.
 
     Where there are several, as there may be for a fan-in, the manager's key stands before the value's.
@@ -37,7 +41,7 @@ def io_facts(kind: str, configs: Mapping[str, Mapping[str, IOConfig]]) -> dict[s
         for key, config in by_key.items():
             path = name if len(by_key) == 1 else f"{name}.{key}"
             if config.versioned not in (None, {}):
-                facts |= {f"{kind} {where}": shown(value) for where, value in _flattened(path, config.versioned)}
+                facts |= {f"{kind} {where}": show(value) for where, value in _flattened(path, config.versioned)}
     return facts
 
 
@@ -50,12 +54,13 @@ def _flattened(path: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def input_fact(step_input: StepInput, version_of: Callable[[StepOutputHandle], str | None]) -> str:
+def input_fact(step_input: StepInput, version_of: Callable[[StepOutputHandle], str | None], show: Show) -> str:
     """`from join.result 5c1f…` with the version, or `value 5`.
 
     Args:
         step_input: the input.
         version_of: the version of an output.
+        show: tells values.
     """
     match step_input.value_from:
         case FromStepOutput(handle) | FromCollected(handle):
@@ -65,23 +70,23 @@ def input_fact(step_input: StepInput, version_of: Callable[[StepOutputHandle], s
         case FromStepOutputs():
             return "value []"
         case FromConfig(config):
-            return _config_fact(config)
+            return _config_fact(config, show)
         case FromDefault(value):
-            return f"value {shown(value)}"
+            return f"value {show(value)}"
         case FromRootManager(key):
             metadata = step_input.definition.metadata
-            return f"loaded by {key}" + (f" with metadata {shown(metadata)}" if metadata else "")
+            return f"loaded by {key}" + (f" with metadata {show(metadata)}" if metadata else "")
     return "nothing"
 
 
-def _config_fact(config: LoaderConfig) -> str:
+def _config_fact(config: LoaderConfig, show: Show) -> str:
     match config.versioned:
         case ("value", value):
-            return f"value {shown(value)}"
+            return f"value {show(value)}"
         case None:
             return f"loaded by {config.type_name}, without a version"
         case (_, *parts):
-            return f"loaded by {config.type_name} {' '.join(map(shown, parts))}"
+            return f"loaded by {config.type_name} {' '.join(map(show, parts))}"
     raise AssertionError("a loader says nothing else")
 
 
@@ -95,9 +100,14 @@ def part_facts(version: str | None, parts: Mapping[str, str]) -> dict[str, str]:
     return named if version is None else {"version": version, **named}
 
 
-def shown(value: Any) -> str:
-    """The value as it would be written in Python; where that is long its beginning, and a digest of all of it."""
-    text = _written(value)
+def shown(value: Any, hide: Callable[[str], str] = str) -> str:
+    """The value as it would be written in Python; where that is long its beginning, and a digest of all of it.
+
+    Args:
+        value: the value.
+        hide: takes secrets out of a text.
+    """
+    text = hide(_written(value))
     if len(text) <= _LONGEST_TEXT:
         return text
     return f"{text[:_LONGEST_TEXT]}… ({hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]})"

@@ -14,7 +14,8 @@ and the key. What depends on keys that are not known has no version until they a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -29,7 +30,7 @@ from core.errors import NoFingerprintError
 from core.events.payloads import PlanVersionedData, StepOutputHandle, VersionedStep
 from core.plan.canonical import NoDigestError, digest
 from core.plan.expand import Expanded, expanded
-from core.plan.facts import config_facts, input_fact, io_facts, part_facts
+from core.plan.facts import Show, config_facts, input_fact, io_facts, part_facts, shown
 from core.plan.plan import ExecutionPlan, version_of_value
 from core.plan.pointers import Pointer, PointerKey, pointers_of_resource, pointers_of_step
 from core.plan.steps import (
@@ -71,6 +72,7 @@ class Versioning:
         fingerprints: of what config points at outside, by where; steps of whose config some are missing, or have
             none, have no version.
         code: the code versions of the plan, where they are known.
+        hide: takes secrets out of a text that tells what versions are made of.
     """
 
     def __init__(
@@ -81,12 +83,14 @@ class Versioning:
         strategy: VersionStrategy | None = None,
         fingerprints: Fingerprints | None = None,
         code: _CodeVersions | None = None,
+        hide: Callable[[str], str] = str,
     ) -> None:
         self._plan = plan
         self._given = resource_defs, resource_config, strategy
         self._fingerprints = fingerprints or {}
         self._code = code or _CodeVersions(_definitions(plan, resource_defs), strategy)
-        self._resources = _ResourceVersions(resource_defs, resource_config, self._code, self._fingerprints)
+        self._hide, self._show = hide, partial(shown, hide=hide)
+        self._resources = _ResourceVersions(resource_defs, resource_config, self._code, self._fingerprints, self._show)
         self._versions: Versions = {}
         self._unversioned: dict[str, str] = {}
         self._computed: set[str] = set()
@@ -94,7 +98,7 @@ class Versioning:
 
     def with_fingerprints(self, fingerprints: Fingerprints) -> Versioning:
         """The same, for when it is known what the config points at."""
-        return Versioning(self._plan, *self._given, fingerprints, self._code) if fingerprints else self
+        return Versioning(self._plan, *self._given, fingerprints, self._code, self._hide) if fingerprints else self
 
     def versioned_plan(self) -> ExecutionPlan:
         """The plan with the version of every output, computed in one pass."""
@@ -224,11 +228,11 @@ class Versioning:
 
     def _described_step(self, step: ExecutionStep) -> VersionedStep:
         facts = {
-            **config_facts(step.solid.definition.config_schema.without_secrets(step.solid_config.config)),
+            **config_facts(step.solid.definition.config_schema.without_secrets(step.solid_config.config), self._show),
             **_pointer_facts(pointers_of_step(step), self._fingerprints),
-            **{f"input {each.definition.name}": input_fact(each, self._version_of) for each in step.inputs},
-            **io_facts("loading", step.solid_config.loading),
-            **io_facts("storing", step.solid_config.storing),
+            **{f"input {each.definition.name}": input_fact(each, self._version_of, self._show) for each in step.inputs},
+            **io_facts("loading", step.solid_config.loading, self._show),
+            **io_facts("storing", step.solid_config.storing, self._show),
         }
         return VersionedStep(
             step.key,
@@ -335,11 +339,13 @@ class _ResourceVersions:
         config: Mapping[str, Any],
         code: _CodeVersions,
         fingerprints: Fingerprints,
+        show: Show,
     ) -> None:
         self._definitions = definitions
         self._config = config
         self._code = code
         self._fingerprints = fingerprints
+        self._show = show
         self._known: dict[str, str | _Unversioned] = {}
         self._reached: dict[str, list[str]] = {}
 
@@ -377,6 +383,6 @@ class _ResourceVersions:
         return {
             **self._code.facts(definition),
             "definition": definition.name,
-            **config_facts(definition.config_schema.without_secrets(config)),
+            **config_facts(definition.config_schema.without_secrets(config), self._show),
             **_pointer_facts(pointers_of_resource(key, definition, config), self._fingerprints),
         }
