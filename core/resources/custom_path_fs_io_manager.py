@@ -19,8 +19,9 @@ from core.values.io_manager import IOManager
 class CustomPathPickledObjectFilesystemIOManager(IOManager):
     """Values at `{base_dir}/{path}`, where the output says the path: `OutputDefinition(metadata={"path": "a/b.csv"})`.
 
-    The path is the same in each run, so the last one's value is there. Values are bare pickles, except where another
-    codec is asked for; see `PickledObjectFilesystemIOManager`.
+    The path is the same in each run, so the last one's value is there. A value of a dynamic output, and of a step that
+    is executed for one, is in a folder of that path, under its mapping key. Values are bare pickles, except where
+    another codec is asked for; see `PickledObjectFilesystemIOManager`.
 
     Args:
         base_dir: the directory; made when first written to.
@@ -48,8 +49,9 @@ class CustomPathPickledObjectFilesystemIOManager(IOManager):
                 f"{self.base_dir}: OutputDefinition(metadata={{'path': 'folder/name.pickle'}}); its metadata has "
                 f"{path!r} as path."
             )
-        names = [path] if context.mapping_key is None else [path, context.mapping_key]
-        return inside(self.base_dir, *names)
+        of_step = context.step_key.partition("[")[2].removesuffix("]")  # of a step that is executed for one value
+        mapping_key = context.mapping_key or of_step
+        return inside(self.base_dir, *([path, mapping_key] if mapping_key else [path]))
 
 
 @io_manager(config_schema=BASE_DIR_CONFIG, version="1")

@@ -14,6 +14,8 @@ from core import (
     DagsterInstance,
     List,
     ModeDefinition,
+    OutputDefinition,
+    custom_path_fs_io_manager,
     execute_pipeline,
     fs_io_manager,
     pipeline,
@@ -24,19 +26,19 @@ from core import (
 from core.experimental import DynamicOutput, DynamicOutputDefinition
 
 
-@solid(output_defs=[DynamicOutputDefinition(int)], version="1")
+@solid(output_defs=[DynamicOutputDefinition(int, metadata={"path": "emitted"})], version="1")
 def emit() -> Iterator[DynamicOutput]:
     yield DynamicOutput(1, "a")
     yield DynamicOutput(2, "b_")
 
 
-@solid(version="1")
+@solid(output_defs=[OutputDefinition(int, metadata={"path": "doubled"})], version="1")
 def double(context: Any, number: int) -> int:
     assert context.step_key == f"double[{context.get_mapping_key()}]"
     return 2 * number
 
 
-@solid(version="1")
+@solid(output_defs=[OutputDefinition(int, metadata={"path": "in_all"})], version="1")
 def total(context: Any, numbers: List[int]) -> int:
     assert context.get_mapping_key() is None
     return sum(numbers)
@@ -54,6 +56,7 @@ S3 = {"s3": s3_resource}
 MODES = {
     "files": (ModeDefinition(resource_defs={"io_manager": fs_io_manager}), {}),
     "versioned files": (ModeDefinition(resource_defs={"io_manager": versioned_filesystem_io_manager}), {}),
+    "files of one's own names": (ModeDefinition(resource_defs={"io_manager": custom_path_fs_io_manager}), {}),
     "memory": (ModeDefinition(), {}),
     "intermediate files": (ModeDefinition(), {"intermediate_storage": {"filesystem": {}}}),
     "intermediate memory": (ModeDefinition(), {"intermediate_storage": {"in_memory": {}}}),
