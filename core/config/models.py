@@ -15,7 +15,7 @@ from core.config.forms import AnyForm, FieldForm, ForeignForm, Form, MappingForm
 from core.config.model_values import plain_value, secrets_in
 from core.config.recordable import not_recordable, own_copy
 from core.config.scalars import ConfigType
-from core.config.secrets import note_secret
+from core.config.secrets import SHORTEST_SECRET, note_secret
 from core.errors import DagsterInvalidConfigDefinitionError
 
 
@@ -105,12 +105,16 @@ class ModelType(ConfigType):
         """One fault for each value that is wrong, whatever the model has tried on it."""
         told: dict[Path, list[str]] = {}
         secrets = _secret_places(self.model)
+        texts = {text for _, text in secrets_in(given) if len(text) >= SHORTEST_SECRET}
         for error in errors:
             place = _place(given, tuple(error["loc"]))
             if place in variables:
                 continue
             is_secret = names_secret(place) or tuple(each for each in place if isinstance(each, str)) in secrets
-            told.setdefault(place, []).append(_message(error, is_secret))
+            message = _message(error, is_secret)
+            for text in texts:  # which a validator of the whole may tell
+                message = message.replace(text, "*" * len(text))
+            told.setdefault(place, []).append(message)
         wrong = {_place(given, tuple(error["loc"])) for error in errors}
         for place, name in variables.items():
             if name not in os.environ:

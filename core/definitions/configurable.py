@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
 from core.config import (
@@ -16,7 +16,9 @@ from core.config import (
     Fingerprint,
     Form,
     as_field,
+    collecting_secrets,
     fingerprinted_fields,
+    note_secrets,
     own_copy,
     raise_faults,
     without_secret_fields,
@@ -85,14 +87,19 @@ class DefinitionConfig(ConfigType):
 
     def resolve(self, value: object, path: tuple[str | int, ...], faults: list[ConfigFault]) -> Any:
         before = len(faults)
-        resolved = self.field.resolve(value, path, faults)
+        with collecting_secrets() as secrets:
+            resolved = self.field.resolve(value, path, faults)
+        note_secrets(secrets)
         if self._inner is None or self._map_fn is None or len(faults) > before:
             return resolved
         with user_code_error_boundary(
             DagsterConfigMappingFunctionError, f"The function given to `configured` of {self._described} raised"
         ):
             mapped = own_copy(self._map_fn(resolved))
-        return self._inner.resolve(mapped, path, faults)
+        found: list[ConfigFault] = []
+        given = self._inner.resolve(mapped, path, found)
+        faults.extend(_not_showing(found) if secrets else found)
+        return given
 
     def form(self) -> Form:
         return self.field.config_type.form()
@@ -113,6 +120,13 @@ class DefinitionConfig(ConfigType):
     @property
     def _innermost(self) -> DefinitionConfig:
         return self if self._inner is None else self._inner._innermost
+
+
+def _not_showing(faults: Iterable[ConfigFault]) -> Iterator[ConfigFault]:
+    """Faults of config that a function made of one with a secret, which may be anywhere in it."""
+    for fault in faults:
+        why = fault.message if fault.is_of_environment else "this does not fit (not shown, since a secret was given)"
+        yield ConfigFault(fault.path, why, fault.is_of_environment)
 
 
 class DefinitionField(Field):

@@ -267,6 +267,18 @@ def test_secrets_that_are_not_dumped_are_known() -> None:
     assert {each.value for each in secrets} == {"the-key", "the-bytes", "the-word", "the-deep"}
 
 
+def test_what_a_validator_of_the_whole_says_shows_no_secret() -> None:
+    class Login(BaseModel):
+        password: str
+
+        @model_validator(mode="after")
+        def _fits(self) -> Login:
+            raise ValueError(f"no user has {self.password}")
+
+    [(_, message)] = faults_of({"logins": [Login]}, {"logins": [{"password": "hunter2"}]})
+    assert message.startswith("value error, no user has *******, got")
+
+
 def test_a_value_that_is_no_plain_data_leaves_no_version(instance: DagsterInstance) -> None:
     class Odd(BaseModel):
         model_config = ConfigDict(arbitrary_types_allowed=True)

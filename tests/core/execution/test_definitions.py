@@ -7,6 +7,7 @@ import pytest
 
 from core import (
     DagsterInstance,
+    DagsterInvalidConfigError,
     DagsterInvalidDefinitionError,
     DagsterInvariantViolationError,
     DependencyDefinition,
@@ -20,6 +21,7 @@ from core import (
     RetryRequested,
     SolidExecutionContext,
     SolidInvocation,
+    StringSource,
     configured,
     execute_pipeline,
     pipeline,
@@ -67,9 +69,25 @@ def test_an_output_has_no_truth_in_the_body_of_a_pipeline() -> None:
                 nothing("after")()
 
 
-def test_config_given_by_configured_may_name_a_variable_that_is_set_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    from core import StringSource
+@pytest.mark.parametrize("secret", ["hunter2", {"env": "CLOUDSTORE_TEST_SECRET"}])
+def test_a_secret_that_a_function_of_configured_passes_on_is_in_no_message(secret: object, monkeypatch: Any) -> None:
+    monkeypatch.setenv("CLOUDSTORE_TEST_SECRET", "hunter2")
 
+    @solid(config_schema={"port": int})
+    def connect(_):  # type: ignore[no-untyped-def]
+        return None
+
+    @configured(connect, config_schema={"password": StringSource})
+    def logged_in(config):  # type: ignore[no-untyped-def]
+        return {"port": config["password"]}
+
+    given = {"solids": {"logged_in": {"config": {"password": secret}}}}
+    with pytest.raises(DagsterInvalidConfigError, match=r"logged_in\.config\.port: .*not shown") as caught:
+        execute_pipeline(PipelineDefinition([logged_in]), given)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_config_given_by_configured_may_name_a_variable_that_is_set_later(monkeypatch: pytest.MonkeyPatch) -> None:
     @resource(config_schema={"name": StringSource, "limit": Noneable(int)})
     def named(init_context: InitResourceContext) -> dict[str, Any]:
         return dict(init_context.resource_config)
