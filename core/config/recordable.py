@@ -64,7 +64,7 @@ def own_copy(value: Any) -> Any:
 
 
 def own_plain_copy(value: Any) -> Any:
-    """As `own_copy` of a default value, which may be anything: what is more than plain data stays as it is."""
+    """As `own_copy` of what may be anything, as a default value: what is more than plain data stays as it is."""
     kind = type(value)
     if kind is dict:
         return {key: own_plain_copy(item) for key, item in value.items()}

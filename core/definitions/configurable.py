@@ -19,7 +19,7 @@ from core.config import (
     collecting_secrets,
     fingerprinted_fields,
     note_secrets,
-    own_copy,
+    own_plain_copy,
     raise_faults,
     without_secret_fields,
 )
@@ -95,7 +95,7 @@ class DefinitionConfig(ConfigType):
         with user_code_error_boundary(
             DagsterConfigMappingFunctionError, f"The function given to `configured` of {self._described} raised"
         ):
-            mapped = own_copy(self._map_fn(resolved))
+            mapped = own_plain_copy(self._map_fn(resolved))
         found: list[ConfigFault] = []
         given = self._inner.resolve(mapped, path, found)
         faults.extend(_not_showing(found) if secrets else found)

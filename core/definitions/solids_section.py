@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from core.config import ConfigFault, Field, Shape, collecting_secrets, format_path, note_secrets, own_copy
+from core.config import ConfigFault, Field, Shape, collecting_secrets, format_path, note_secrets, own_plain_copy
 from core.definitions.configurable import DefinitionConfig, DefinitionField
 from core.definitions.dependency import GraphInput, Node, Solid
 from core.definitions.environment import SolidConfig
@@ -205,7 +205,7 @@ class _MappedConfig(DefinitionConfig):
             return resolved
         message = f"The config_fn of {self._graph.described} raised"
         with user_code_error_boundary(DagsterConfigMappingFunctionError, message):
-            mapped = own_copy(self._mapping.config_fn(resolved))
+            mapped = own_plain_copy(self._mapping.config_fn(resolved))
         found: list[ConfigFault] = []
         given = self._inner_solids.resolve(mapped, (), found)
         faults.extend(faults_of_mapped(found, path, self._graph.name, has_secrets=bool(secrets)))

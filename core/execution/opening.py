@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import msgspec
 
-from core.config import own_copy
+from core.config import own_plain_copy
 from core.definitions.logger import InitLoggerContext
 from core.definitions.resource import InitResourceContext
 from core.errors import DagsterResourceFunctionError, user_code_error_boundary
@@ -59,7 +59,7 @@ def open_run(prepared: PreparedRun, instance: DagsterInstance, event_sink: Event
     log, usage = _log_manager(prepared, event_sink), UsageMeter()
 
     def init_context(key: str, required: Resources) -> InitResourceContext:
-        config, definition = own_copy(prepared.environment.resources.get(key)), prepared.resource_defs[key]
+        config, definition = own_plain_copy(prepared.environment.resources.get(key)), prepared.resource_defs[key]
         return InitResourceContext(config, definition, prepared.run, log, instance, required, usage, instance.leftovers)
 
     resources = RunResources(prepared.resource_defs, prepared.environment.resources, init_context)

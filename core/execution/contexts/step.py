@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.cached import cached_property
-from core.config import own_copy
+from core.config import own_plain_copy
 from core.definitions.solid import SolidDefinition
 from core.events.payloads import EventSpecificData, StepOutputHandle
 from core.events.records import DagsterEvent
@@ -40,7 +40,7 @@ class StepContext:
     @cached_property
     def solid_config(self) -> Any:
         """Any: the solid's config, which is the attempt's own: what it changes there is in no other."""
-        return own_copy(self.step.solid_config.config)
+        return own_plain_copy(self.step.solid_config.config)
 
     @property
     def resources(self) -> Resources:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.config import own_copy
+from core.config import own_plain_copy
 from core.definitions.hook import HookDefinition
 from core.errors import DagsterUserCodeExecutionError, HookExecutionError, user_code_error_boundary
 from core.events.payloads import HookErroredData, StepOutputHandle
@@ -45,7 +45,7 @@ def _end(step_context: StepContext, error: BaseException | None) -> StepEnd:
         run_id=run.run_id,
         solid=step.solid,
         step_key=step.key,
-        solid_config=own_copy(step.solid_config.config),
+        solid_config=own_plain_copy(step.solid_config.config),
         solid_exception=error.user_exception if isinstance(error, DagsterUserCodeExecutionError) else error,
         solid_output_values=_by_output(step_context.given_values or {}),
     )

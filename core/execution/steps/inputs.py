@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from core.config import own_copy, own_plain_copy
+from core.config import own_plain_copy
 from core.definitions.type_config import LoaderConfig
 from core.errors import (
     DagsterError,
@@ -120,7 +120,7 @@ def _from_config(step_context: StepContext, name: str, config: LoaderConfig) -> 
         step_key=step_context.step.key,
         input_name=name,
     ):
-        return config.loader.construct_from_config_value(context, own_copy(config.value))
+        return config.loader.construct_from_config_value(context, own_plain_copy(config.value))
 
 
 class _Load:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from core.config import own_copy, unknown_name
+from core.config import own_plain_copy, unknown_name
 from core.definitions.given_events import checked_kind
 from core.definitions.input_output import OutputDefinition
 from core.definitions.type_config import MaterializerConfig
@@ -148,7 +148,7 @@ class OutputHandler:
     def _materialize(self, config: MaterializerConfig, handle: StepOutputHandle, value: Any) -> None:
         what = f"output {handle.name_in_step!r} of step {handle.step_key!r}"
         context = TypeContext(self._context, config.materializer.required_resource_keys())
-        for made in materialized(config.materializer, context, own_copy(config.value), value, what):
+        for made in materialized(config.materializer, context, own_plain_copy(config.value), value, what):
             self._record_materialization(made)
 
     def _definition(self, handle: StepOutputHandle) -> OutputDefinition:
