@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from core.config.faults import ConfigFault, Path
@@ -64,13 +65,20 @@ def own_copy(value: Any) -> Any:
 
 
 def own_plain_copy(value: Any) -> Any:
-    """As `own_copy` of what may be anything, as a default value: what is more than plain data stays as it is."""
+    """As `own_copy` of what may be anything, as a default value: what is more than plain data, or than a
+    pydantic model of what can be copied, stays as it is.
+    """
     kind = type(value)
     if kind is dict:
         return {key: own_plain_copy(item) for key, item in value.items()}
     if kind is list or kind is tuple:
         return kind(map(own_plain_copy, value))
-    return set(value) if kind is set else value
+    if kind is set:
+        return set(value)
+    if hasattr(kind, "__pydantic_fields__") and hasattr(kind, "model_copy"):
+        with suppress(Exception):  # of an object in it that cannot be copied
+            return value.model_copy(deep=True)
+    return value
 
 
 def _is_plain(value: object) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pydantic
+
 from core import (
     DagsterInstance,
     InputDefinition,
@@ -111,6 +113,26 @@ def test_what_the_step_for_one_value_changes_the_others_do_not_see(tmp_path: Pat
     result = run(placed, tmp_path)
     assert result.output_for_solid("change_each") == {"a": UNCHANGED, "b": UNCHANGED}
     assert run(placed, tmp_path).executed_step_keys == []
+
+
+def test_a_model_that_an_attempt_changes_is_its_own(tmp_path: Path) -> None:
+    class Settings(pydantic.BaseModel):
+        listed: list[int]
+        key: pydantic.SecretStr = pydantic.SecretStr("a-key")
+
+    @solid(config_schema=Settings, version="1")
+    def fail_once(context):  # type: ignore[no-untyped-def]
+        found = list(context.solid_config.listed)
+        context.solid_config.listed.append(2)
+        assert context.solid_config.listed == [*found, 2]
+        if context.retry_number == 0:
+            raise RetryRequested
+        return found
+
+    given = {"solids": {"fail_once": {"config": {"listed": [1]}}}}
+    assert run(PipelineDefinition([fail_once], mode_defs=[STORES]), tmp_path, given).output_for_solid("fail_once") == [
+        1
+    ]
 
 
 def test_what_a_resource_changes_in_its_config_is_no_other_version(tmp_path: Path) -> None:
