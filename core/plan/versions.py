@@ -240,7 +240,7 @@ class Versioning:
             tuple(self._resources.reached(step)),
             facts,
             {output.name: self._versions[step.handle(output.name)] for output in step.outputs},
-            self._unversioned.get(step.key, ""),
+            self._hide(self._unversioned.get(step.key, "")),
             tuple(dict.fromkeys(each.output_name for each in step.solid_config.materializing)),
         )
 

@@ -11,6 +11,7 @@ from core import (
     DagsterInstance,
     DagsterType,
     Field,
+    Fingerprint,
     InputDefinition,
     ModeDefinition,
     StringSource,
@@ -25,6 +26,7 @@ from core import (
     solid,
     versioned_filesystem_io_manager,
 )
+from core.errors import NoFingerprintError
 from core.experimental import DynamicOutput, DynamicOutputDefinition
 from core.serdes import to_json
 
@@ -57,6 +59,20 @@ def mapped() -> Any:
 @configured(connect, config_schema={"a": Field(StringSource, is_secret=True)})
 def set_up(given: Any) -> Any:
     return {"url": f"{'x' * 190}{given['a']}"}  # a long text is told to its 200th character
+
+
+class Absent(Fingerprint):
+    def of(self, value: Any, resources: Any) -> str:
+        raise NoFingerprintError(f"there is nothing at {value}")
+
+
+@solid(config_schema={"path": Field(str, fingerprint=Absent())}, version="1")
+def read(_) -> None: ...  # type: ignore[no-untyped-def]
+
+
+@configured(read, config_schema=PASSWORD)
+def read_nothing(given: Any) -> Any:
+    return {"path": f"/no/such/{given['password']}"}
 
 
 @solid(config_schema=Settings, version="1")
@@ -106,6 +122,7 @@ def telling() -> None:
     named()
     mapped()
     set_up()
+    read_nothing()
     modelled()
     take()
     keys().map(each)
@@ -120,6 +137,7 @@ def test_no_secret_is_told(secret: Any, instance: DagsterInstance, tmp_path: Any
             "named": {"config": password},
             "mapped": {"config": password},
             "set_up": {"config": {"a": secret}},
+            "read_nothing": {"config": password},
             "modelled": {"config": {"inners": [password], "api_key": secret}},
             "take": {"inputs": {"loaded": {"deep": [password]}, "read": password}},
             "each": {"config": password},
@@ -132,4 +150,5 @@ def test_no_secret_is_told(secret: Any, instance: DagsterInstance, tmp_path: Any
     for told in (planned, recorded):
         assert "config password" in told
         assert "config url" in told
+        assert "there is nothing at /no/such/" in told
         assert SECRET[:6] not in told
