@@ -134,7 +134,7 @@ class DagsterLogManager:
             (event.step_key if event else None) or tags.get("step_key"),
             event.event_type_value if event else None,
         ]
-        context = printable(" - ".join(name for name in names if name))
+        context = printable(" - ".join([name for name in names if name]))
         return f"{context} - {user_message}" if user_message else context
 
     def _meta(self, user_message: str, extra: dict[str, Any], event: DagsterEvent | None, now: float) -> dict[str, Any]:

@@ -23,7 +23,9 @@ def without_secret_fields(field: Field, resolved: Any) -> Any:
 
 def fingerprinted_fields(field: Field, resolved: Any) -> list[tuple[str, Fingerprint, Any]]:
     """Path, fingerprint and value of each field of a resolved config that declares a fingerprint."""
-    whole = [] if field.fingerprint is None or resolved is None else [("", field.fingerprint, resolved)]
+    if resolved is None:
+        return []
+    whole = [] if field.fingerprint is None else [("", field.fingerprint, resolved)]
     return [*whole, *_fingerprinted(field.config_type, resolved, "")]
 
 

@@ -173,6 +173,9 @@ class Solid(Node):
         hook_defs: its hooks, and those of the graphs around it.
         retry_policy: its retry policy; where it and its definition have none, that of the nearest graph that has one.
         place: the file and line of the call that placed it, if it was a call.
+
+    Attributes:
+        root_manager_keys: the root input manager of each input that one loads, since no solid feeds it.
     """
 
     definition: SolidDefinition
@@ -192,12 +195,8 @@ class Solid(Node):
         super().__init__(name, definition, tags, feeds, hook_defs, retry_policy, place)
         self.key = name if key is None else key
         self.graph_inputs = dict(graph_inputs or {})
-
-    @property
-    def root_manager_keys(self) -> dict[str, str]:
-        """dict[str, str]: the root input manager of each input that one loads, since no solid feeds it."""
-        return {
+        self.root_manager_keys: dict[str, str] = {
             each.name: each.root_manager_key
-            for each in self.definition.input_defs
+            for each in definition.input_defs
             if each.root_manager_key is not None and each.name not in self.feeds
         }

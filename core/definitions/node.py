@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
@@ -129,8 +128,8 @@ class CompositionCall:
         return f"solid {self.definition.name!r}"
 
     def _with(self, name: str, value: object) -> CompositionCall:
-        changed = copy.copy(self)
-        setattr(changed, name, value)
+        changed = CompositionCall(self.definition)
+        vars(changed).update(vars(self), **{name: value})
         return changed
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -40,6 +40,7 @@ class SolidsSection:
         self._solids = {solid.key: solid for solid in pipeline.leaves}
         self._taken = {(each.key, each.name) for solid in pipeline.leaves for each in solid.graph_inputs.values()}
         self._io_fields = _IOFields(mode, has_intermediate_storage)
+        self._of_solids: dict[tuple[SolidDefinition | Field | None, ...], Field] = {}
         graph = pipeline.graph_def
         if graph is None:
             self.fields: dict[str, Field] = {"solids": _Mapping(self._fields("", pipeline.nodes))}
@@ -110,15 +111,20 @@ class SolidsSection:
         return field if (graph.key, definition.name) in self._taken else _Ignored(field)
 
     def _solid_field(self, solid: Solid) -> Field:
-        inputs = {each.name: self._input_field(each, solid) for each in solid.definition.input_defs}
-        outputs = {each.name: self._io_fields.of_output(each.io_manager_key) for each in solid.definition.output_defs}
-        return _Mapping(
-            {
-                "config": DefinitionField(solid.definition.config_schema),
-                "inputs": _shape_field({name: field for name, field in inputs.items() if field is not None}),
-                "outputs": OutputsField(solid.definition.output_dict, _shape_field(outputs)),
-            }
-        )
+        """Solids of one definition whose inputs have the same fields share theirs, which saves time in large plans."""
+        definition = solid.definition
+        inputs = {each.name: self._input_field(each, solid) for each in definition.input_defs}
+        shared_by = definition, *inputs.values()
+        if shared_by not in self._of_solids:
+            outputs = {each.name: self._io_fields.of_output(each.io_manager_key) for each in definition.output_defs}
+            self._of_solids[shared_by] = _Mapping(
+                {
+                    "config": DefinitionField(definition.config_schema),
+                    "inputs": _shape_field({name: field for name, field in inputs.items() if field is not None}),
+                    "outputs": OutputsField(definition.output_dict, _shape_field(outputs)),
+                }
+            )
+        return self._of_solids[shared_by]
 
     def _input_field(self, definition: InputDefinition, solid: Solid) -> Field | None:
         if definition.name in solid.root_manager_keys:

@@ -219,7 +219,8 @@ class _Run:
         try:
             for event in events:
                 self._take(event)
-                yield from self.untold()
+                self._told = len(self._events)
+                yield event
                 raise_if_terminated()
         finally:
             if isinstance(events, Generator):  # its steps end before the resources that they use

@@ -45,7 +45,7 @@ def pointers_of_step(step: ExecutionStep) -> list[Pointer]:
     definition, config = step.solid.definition, step.solid_config.config
     found = [] if definition.fingerprint is None else [("", definition.fingerprint, config)]
     found += definition.config_schema.fingerprinted(config)
-    for name, given in step.loaded_inputs():
+    for name, given in step.loaded_inputs.items():
         found += [(f"(input {name}) {path}".rstrip(), *rest) for path, *rest in given.fingerprinted()]
     for kind, configs in (("loading", step.solid_config.loading), ("storing", step.solid_config.storing)):
         for name, by_key in configs.items():

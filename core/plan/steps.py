@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
 
+from core.cached import cached_property
 from core.definitions.dependency import Solid
 from core.definitions.environment import SolidConfig
 from core.definitions.hook import HookDefinition
@@ -74,7 +75,7 @@ class StepInput(msgspec.Struct, frozen=True):
         return ()
 
 
-class ExecutionStep(msgspec.Struct, frozen=True, eq=False):
+class ExecutionStep(msgspec.Struct, frozen=True, eq=False, dict=True):
     """One solid of a run; for a solid that is mapped over a dynamic output, one for each of its values.
 
     Until the mapping keys of that output are known, a *template* stands for these steps.
@@ -124,29 +125,32 @@ class ExecutionStep(msgspec.Struct, frozen=True, eq=False):
                 return True
         return False
 
-    @property
-    def versioned_resource_keys(self) -> list[str]:
-        """list[str]: the resources on which its values depend: what its solid and the loaders of its inputs require,
-        and root input managers.
+    @cached_property
+    def versioned_resource_keys(self) -> tuple[str, ...]:
+        """tuple[str, ...]: the resources on which its values depend, sorted: what its solid and the loaders of its
+        inputs require, and root input managers.
         """
         own = self.solid.definition.required_resource_keys
-        return sorted({*own, *self.solid.root_manager_keys.values(), *self.loading_resource_keys})
+        return tuple(sorted({*own, *self.solid.root_manager_keys.values(), *self._loading_resource_keys}))
 
-    def loaded_inputs(self) -> Iterator[tuple[str, LoaderConfig]]:
-        """Its inputs whose values are made from config, each with that."""
-        for step_input in self.inputs:
-            if isinstance(step_input.value_from, FromConfig):
-                yield step_input.definition.name, step_input.value_from.config
+    @cached_property
+    def loaded_inputs(self) -> dict[str, LoaderConfig]:
+        """dict[str, LoaderConfig]: its inputs whose values are made from config, each with that."""
+        return {
+            each.definition.name: each.value_from.config
+            for each in self.inputs
+            if isinstance(each.value_from, FromConfig)
+        }
 
     @property
-    def loading_resource_keys(self) -> frozenset[str]:
+    def _loading_resource_keys(self) -> frozenset[str]:
         """frozenset[str]: resources that the loaders of its inputs take."""
-        return _NO_KEYS.union(*(config.loader.required_resource_keys() for _, config in self.loaded_inputs()))
+        return _NO_KEYS.union(*(config.loader.required_resource_keys() for config in self.loaded_inputs.values()))
 
     @property
     def type_resource_keys(self) -> set[str]:
         """set[str]: resources that the types of its inputs and outputs take in this run."""
-        keys = set(self.loading_resource_keys)
+        keys = set(self._loading_resource_keys)
         for step_input in self.inputs:
             keys |= step_input.definition.dagster_type.required_resource_keys
         for output in self.outputs:
@@ -155,7 +159,7 @@ class ExecutionStep(msgspec.Struct, frozen=True, eq=False):
             keys |= config.materializer.required_resource_keys()
         return keys
 
-    @property
+    @cached_property
     def upstream_handles(self) -> tuple[StepOutputHandle, ...]:
         """tuple[StepOutputHandle, ...]: every output that feeds it."""
         return tuple(handle for step_input in self.inputs for handle in step_input.upstream_handles)

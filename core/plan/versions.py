@@ -255,7 +255,7 @@ def _versioned(configs: Mapping[str, IOConfig] | None) -> list[Any]:
 
 def _reached(step: ExecutionStep, resource_defs: Mapping[str, ResourceDefinition]) -> list[str]:
     found: dict[str, None] = {}
-    waiting = step.versioned_resource_keys
+    waiting = [*step.versioned_resource_keys]
     while waiting:
         key = waiting.pop(0)
         if key not in found:

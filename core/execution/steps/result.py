@@ -33,19 +33,17 @@ class StepResult(msgspec.Struct, frozen=True):
         return self.retry is None and self.lost is None
 
     @property
-    def given_outputs(self) -> set[str]:
-        """set[str]: names of outputs that were given."""
-        given = (event.event_specific_data for event in self.events if event.is_successful_output)
-        return {data.output_name for data in given if isinstance(data, StepOutputData)}
-
-    @property
-    def mapping_keys(self) -> dict[str, list[str]]:
-        """dict[str, list[str]]: for each dynamic output, the keys of the values that were given, in order."""
+    def given(self) -> dict[str, list[str]]:
+        """dict[str, list[str]]: the outputs that were given: the mapping keys of the values of a dynamic one, in order,
+        and none of another.
+        """
         found: dict[str, list[str]] = {}
         for event in self.events:
             data = event.event_specific_data
-            if event.is_successful_output and isinstance(data, StepOutputData) and data.mapping_key is not None:
-                found.setdefault(data.output_name, []).append(data.mapping_key)
+            if isinstance(data, StepOutputData) and event.is_successful_output:
+                keys = found.setdefault(data.output_name, [])
+                if data.mapping_key is not None:
+                    keys.append(data.mapping_key)
         return found
 
     def tell(self, progress: Progress, now: float) -> None:
@@ -62,4 +60,5 @@ class StepResult(msgspec.Struct, frozen=True):
         elif self.error is not None:
             progress.failed(self.step_key)
         else:
-            progress.succeeded(self.step_key, self.given_outputs, self.mapping_keys)
+            given = self.given
+            progress.succeeded(self.step_key, given, given)
