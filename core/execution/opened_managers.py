@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from core.definitions.given_resources import Resources
 from core.definitions.input_output import DEFAULT_IO_MANAGER_KEY
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.resource import InitResourceContext, ResourceDefinition
 from core.definitions.resource_config import resolve_resources
-from core.execution.resources import Resources, RunResources
+from core.definitions.starting import RunResources
 from core.forks import ending_forked_children
 from core.instance import DagsterInstance
 from core.log_manager import DagsterLogManager

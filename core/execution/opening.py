@@ -9,13 +9,14 @@ from contextlib import contextmanager
 import msgspec
 
 from core.config import own_plain_copy
+from core.definitions.given_resources import Resources
 from core.definitions.logger import InitLoggerContext
 from core.definitions.resource import InitResourceContext
+from core.definitions.starting import RunResources
 from core.errors import DagsterResourceFunctionError, user_code_error_boundary
 from core.events.records import EventLogEntry
 from core.execution.ancestors import Ancestors, find_ancestors
 from core.execution.prepare import PreparedRun
-from core.execution.resources import Resources, RunResources
 from core.forks import ending_forked_children
 from core.instance import DagsterInstance
 from core.log_manager import DagsterLogManager, EventSink

@@ -32,7 +32,6 @@ from core.execution.opening import OpenRun, open_run
 from core.execution.prepare import PreparedRun
 from core.execution.recorded import as_stored
 from core.execution.requirements import check_requirements
-from core.execution.resources import keys_of
 from core.execution.results import PipelineExecutionResult
 from core.execution.run_log import OnEvent, RunLog
 from core.execution.steps.in_turn import users_own
@@ -302,4 +301,4 @@ class _Run:
 def _keys_to_start(prepared: PreparedRun, plan: ExecutionPlan) -> set[str]:
     """Keys of the resources that the steps to execute need: their own, their hooks', and those of values."""
     keys = set(prepared.executor_def.required_resource_keys)
-    return keys.union(*(keys_of(plan, step) for step in plan.steps_to_execute))
+    return keys.union(*(plan.resource_keys_of(step) for step in plan.steps_to_execute))

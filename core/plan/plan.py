@@ -86,6 +86,13 @@ class ExecutionPlan(msgspec.Struct, frozen=True, eq=False):
         """The definition of an output."""
         return self.steps[handle.step_key].solid.definition.output_dict[handle.output_name]
 
+    def resource_keys_of(self, step: ExecutionStep) -> set[str]:
+        """Keys of the resources that a step needs: of its solid, types, hooks and IO managers."""
+        keys = {*step.versioned_resource_keys, *step.type_resource_keys}
+        keys.update(*(hook.required_resource_keys for hook in step.hooks))
+        keys |= {output.io_manager_key for output in step.outputs}
+        return keys | {self.output_def(handle).io_manager_key for handle in step.upstream_handles}
+
     @property
     def not_given(self) -> set[StepOutputHandle]:
         """set[StepOutputHandle]: outputs of memoized steps of which it is stored that they were not given."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from core.definitions.given_resources import Resources
 from core.definitions.io_manager import IOConfig, IOManagerDefinition
 from core.events.payloads import StepOutputHandle
 from core.execution.opening import OpenRun
-from core.execution.resources import Resources
 from core.log_manager import DagsterLogManager
 from core.plan.plan import ExecutionPlan
 from core.plan.steps import ExecutionStep

@@ -7,11 +7,11 @@ from typing import Any
 from core.config import unknown_name
 from core.definitions.compute_context import AbstractComputeExecutionContext
 from core.definitions.dependency import Solid
+from core.definitions.given_resources import Resources
 from core.definitions.mode import ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.solid import SolidDefinition
 from core.execution.contexts.step import StepContext
-from core.execution.resources import Resources
 from core.instance import DagsterInstance
 from core.log_manager import DagsterLogManager
 from core.records.pipeline_run import PipelineRun

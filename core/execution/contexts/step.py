@@ -6,12 +6,12 @@ from typing import Any
 
 from core.cached import cached_property
 from core.config import own_plain_copy
+from core.definitions.given_resources import Resources
 from core.definitions.solid import SolidDefinition
 from core.events.payloads import EventSpecificData, StepOutputHandle
 from core.events.records import DagsterEvent
 from core.events.user_events import TypeCheck
 from core.execution.contexts.pipeline import PipelineContext
-from core.execution.resources import Resources
 from core.plan.progress import Attempt
 from core.serdes import SerializableErrorInfo
 from core.types import DagsterType, TypeCheckContext

@@ -11,7 +11,6 @@ from core.events.records import DagsterEvent
 from core.execution.contexts.pipeline import PipelineContext
 from core.execution.contexts.step import StepContext
 from core.execution.executor import RetryMode
-from core.execution.resources import keys_of
 from core.execution.steps.step import begin_step, execute_step, give_up_step
 from core.plan.plan import ExecutionPlan
 from core.plan.progress import Attempt, NotRun, Progress
@@ -81,7 +80,7 @@ def _next_attempt(progress: Progress) -> Attempt:
 def _begun(pipeline_context: PipelineContext, attempt: Attempt) -> StepContext:
     plan = pipeline_context.execution_plan
     if attempt.step_key in plan.memoized:  # its resources were not needed when the others were started
-        pipeline_context.resources.start(keys_of(plan, plan.steps[attempt.step_key]))
+        pipeline_context.resources.start(plan.resource_keys_of(plan.steps[attempt.step_key]))
     return StepContext(pipeline_context, attempt)
 
 
