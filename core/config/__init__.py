@@ -3,14 +3,13 @@
 from typing import TYPE_CHECKING
 
 from core import lazy
+from core.config.choices import ScalarUnion, Selector
 from core.config.composite import (
     ABSENT,
     Array,
     Field,
     Noneable,
     Permissive,
-    ScalarUnion,
-    Selector,
     Shape,
     as_config_type,
     as_field,

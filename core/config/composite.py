@@ -10,7 +10,7 @@ import msgspec
 from core.builtins import BuiltinEnum
 from core.config.faults import ConfigFault, Path, names_secret, show_value, unknown_name
 from core.config.fingerprint import Fingerprint
-from core.config.forms import NULL, AnyForm, ChoiceForm, EitherForm, FieldForm, Form, ListForm, MappingForm, OneOfForm
+from core.config.forms import NULL, AnyForm, FieldForm, Form, ListForm, MappingForm, OneOfForm
 from core.config.models import ModelType, is_model
 from core.config.recordable import not_recordable, own_copy
 from core.config.scalars import ANY, BOOL, FLOAT, INT, STRING, AnyType, ConfigType
@@ -89,7 +89,7 @@ class Field:
                 )
         elif is_required is None and isinstance(self.config_type, Noneable):
             default_value = None
-        elif is_required is None and isinstance(self.config_type, Shape | Permissive | Selector | ModelType):
+        elif is_required is None and isinstance(self.config_type, WithFields | ModelType):
             self.config_type.resolve({}, (), faults)
             default_value = _NO_DEFAULT if faults else {}
         self._default = own_copy(default_value)
@@ -235,35 +235,7 @@ class Array(ConfigType):
         return ListForm(self.inner_type.form())
 
 
-class ScalarUnion(ConfigType):
-    """A scalar, or a value of another type that is not a scalar.
-
-    Example:
-        >>> table = ScalarUnion(str, {"schema": str, "name": str})
-        >>> Field(table).resolve("orders", (), [])
-        'orders'
-    """
-
-    def __init__(self, scalar_type: object, non_scalar_schema: object) -> None:
-        self.scalar_type = as_config_type(scalar_type)
-        self.non_scalar_type = as_config_type(non_scalar_schema)
-
-    @property
-    def given_name(self) -> str:
-        return f"{self.scalar_type.given_name} or {self.non_scalar_type.given_name}"
-
-    def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
-        return self.chosen_for(value).resolve(value, path, faults)
-
-    def form(self) -> Form:
-        return EitherForm(self.non_scalar_type.form(), self.scalar_type.form())
-
-    def chosen_for(self, value: object) -> ConfigType:
-        """The one of the two types that a value, given or resolved, is held against."""
-        return self.non_scalar_type if isinstance(value, dict | list) else self.scalar_type
-
-
-class _WithFields(ConfigType):
+class WithFields(ConfigType):
     """What `Shape`, `Permissive` and `Selector` share: named fields."""
 
     def __init__(self, fields: Mapping[Any, object] | None = None, description: str | None = None) -> None:
@@ -310,7 +282,7 @@ class _WithFields(ConfigType):
                 faults.append(ConfigFault((*path, name), message))
 
 
-class Shape(_WithFields):
+class Shape(WithFields):
     """A mapping with exactly the named fields; a dict stands for it.
 
     Example:
@@ -335,7 +307,7 @@ class Shape(_WithFields):
         return MappingForm(self._field_forms(), description=self.description or "")
 
 
-class Permissive(_WithFields):
+class Permissive(WithFields):
     """A mapping with the named fields and any others.
 
     Example:
@@ -360,45 +332,3 @@ class Permissive(_WithFields):
 
     def form(self) -> Form:
         return MappingForm(self._field_forms(), AnyForm(), self.description or "")
-
-
-class Selector(_WithFields):
-    """A mapping with exactly one of the named fields.
-
-    Example:
-        >>> Field(Selector({"file": {"path": str}, "memory": {}})).resolve({"memory": {}}, (), [])
-        {'memory': {}}
-    """
-
-    @property
-    def given_name(self) -> str:
-        return f"exactly one of {', '.join(sorted(self.fields))}"
-
-    def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
-        given = self._as_mapping(value, path, faults)
-        if given is None:
-            return value
-        if not given and len(self.fields) == 1:
-            given = dict.fromkeys(self.fields)
-        if len(given) != 1:
-            names = ", ".join(sorted(map(str, given)))
-            faults.append(ConfigFault(path, f"expected {self.given_name}, got {names or 'none'}"))
-            return value
-        (name, inner), *_ = given.items()
-        if name not in self.fields:
-            faults.append(ConfigFault((*path, name), unknown_name("choice", name, self.fields)))
-            return value
-        field = self.fields[name]
-        if inner is None and field.has_default:
-            inner = field.default_value
-        return {name: field.resolve(inner, (*path, name), faults)}
-
-    def form(self) -> Form:
-        faults: list[ConfigFault] = []
-        self.resolve({}, (), faults)
-        fields = {
-            name: msgspec.structs.replace(each, may_be_null=self.fields[name].has_default)
-            for name, each in self._field_forms().items()
-        }
-        may_be_empty = not any(not fault.is_of_environment for fault in faults)
-        return ChoiceForm(fields, self.description or "", may_be_empty)

@@ -6,7 +6,8 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from core.config.composite import Array, Field, Noneable, Permissive, Selector, Shape
+from core.config.choices import Selector
+from core.config.composite import Array, Field, Noneable, Permissive, Shape
 from core.config.faults import ConfigFault, Path
 from core.config.forms import Form, OneOfForm, VariableForm
 from core.config.scalars import ANY, BOOL, FLOAT, INT, STRING, AnyType, ConfigType, Enum

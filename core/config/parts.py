@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from core.config.composite import Array, Field, Noneable, ScalarUnion
+from core.config.choices import ScalarUnion
+from core.config.composite import Array, Field, Noneable
 from core.config.fingerprint import Fingerprint
 from core.config.models import ModelType
 from core.config.scalars import ConfigType

@@ -11,7 +11,8 @@ import pytest
 from core.types import dagster_type
 
 MODULES = {
-    "core.config.composite": {"Array", "Field", "Noneable", "Permissive", "ScalarUnion", "Selector", "Shape"},
+    "core.config.choices": {"ScalarUnion", "Selector"},
+    "core.config.composite": {"Array", "Field", "Noneable", "Permissive", "Shape"},
     "core.config.json_schemas": {"json_schema"},
     "core.config.scaffolds": {"scaffold"},
     "core.config.scalars": {"Enum", "EnumValue"},
