@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from core.definitions.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
-from core.disk.atomic_file import atomic_write
 from core.disk.paths import inside
 from core.errors import DagsterInvariantViolationError
-from core.resources.fs_io_manager import BASE_DIR_CONFIG, load_file
-from core.values.codecs.files import write_output
-from core.values.io_context import InputContext, OutputContext
-from core.values.io_manager import IOManager
+from core.resources.fs_io_manager import BASE_DIR_CONFIG, PickledObjectFilesystemIOManager
+from core.values.io_context import OutputContext
 
 
-class CustomPathPickledObjectFilesystemIOManager(IOManager):
+class CustomPathPickledObjectFilesystemIOManager(PickledObjectFilesystemIOManager):
     """Values at `{base_dir}/{path}`, where the output says the path: `OutputDefinition(metadata={"path": "a/b.csv"})`.
 
     The path is the same in each run, so the last one's value is there. A value of a dynamic output, and of a step that
@@ -26,20 +22,6 @@ class CustomPathPickledObjectFilesystemIOManager(IOManager):
     Args:
         base_dir: the directory; made when first written to.
     """
-
-    def __init__(self, base_dir: str | None = None) -> None:
-        self.base_dir = Path(base_dir or "").absolute()
-
-    def handle_output(self, context: OutputContext, obj: Any) -> None:
-        with atomic_write(self._path(context)) as stream:
-            write_output(context, obj, stream)
-
-    def load_input(self, context: InputContext) -> Any:
-        assert context.upstream_output is not None
-        return load_file(self._path(context.upstream_output), context)
-
-    def get_address(self, context: OutputContext) -> str | None:
-        return str(self._path(context))
 
     def _path(self, context: OutputContext) -> Path:
         path = context.metadata.get("path")
