@@ -16,13 +16,12 @@ from core.definitions.dynamic import mapped_over
 from core.definitions.flatten import Flattened, PlacedGraph, flattened
 from core.definitions.graph import ConfigMapping, GraphDefinition
 from core.definitions.hook import HookDefinition, hook_set
-from core.definitions.input_output import DEFAULT_IO_MANAGER_KEY
 from core.definitions.mode import DEFAULT_MODE_NAME, ModeDefinition
 from core.definitions.node import NodeDefinition
+from core.definitions.pipeline_checks import check_resources, check_solids
 from core.definitions.placing import Dependencies, PlacedNodes
 from core.definitions.preset import PresetDefinition, presets_by_name
 from core.definitions.retry_policy import RetryPolicy, checked_policy
-from core.definitions.type_config import type_resources
 from core.definitions.version_strategy import VersionStrategy
 from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
 from core.events.user_events import normalize_tags
@@ -95,7 +94,7 @@ class PipelineDefinition:
         )
         self._flat = flattened(self.nodes, graph_def)
         self.mapped_over = mapped_over(self._flat.solids)
-        self._check_names()
+        check_solids(self.name, self.leaves)
         self._check_resources()
 
     def loaded_from(self, origin: PipelinePythonOrigin) -> PipelineDefinition:
@@ -153,43 +152,10 @@ class PipelineDefinition:
         chosen.mapped_over = mapped_over(chosen._flat.solids)
         return chosen
 
-    def _check_names(self) -> None:
-        """One name is one solid, however deep in graphs: by it, what became of its code is told."""
-        homes: dict[str, Solid] = {}
-        for solid in self._flat.solids.values():
-            first = homes.setdefault(solid.definition.name, solid)
-            if first.definition is not solid.definition:
-                raise DagsterInvalidDefinitionError(
-                    f"Pipeline {self.name!r} has two different solids called {solid.definition.name!r}, at "
-                    f"{first.key!r} and {solid.key!r}; rename one."
-                )
-
     def _check_resources(self) -> None:
+        hooks = {solid.key: self.hooks_of(solid) for solid in self.leaves}
         for mode in self.mode_defs:
-            known = {*mode.resource_defs, DEFAULT_IO_MANAGER_KEY}
-            for solid in self.leaves:
-                keys = solid.definition.required_resource_keys | {
-                    output.io_manager_key for output in solid.definition.output_defs
-                }
-                self._check_known(keys, known, f"solid {solid.definition.name!r}", mode)
-                for hook in self.hooks_of(solid):
-                    self._check_known(hook.required_resource_keys, known, f"hook {hook.name!r}", mode)
-                for input_name, key in solid.root_manager_keys.items():
-                    self._check_known(frozenset({key}), known, f"input {input_name!r} of solid {solid.name!r}", mode)
-                for asker, of_type in type_resources(solid):
-                    self._check_known(of_type, known, f"{asker} of solid {solid.definition.name!r}", mode)
-            for key, resource_def in mode.resource_defs.items():
-                self._check_known(resource_def.required_resource_keys, known, f"resource {key!r}", mode)
-            for storage in (mode.intermediate_storage_defs or {}).values():
-                self._check_known(storage.required_resource_keys, known, f"storage {storage.name!r}", mode)
-
-    def _check_known(self, keys: frozenset[str], known: set[str], asker: str, mode: ModeDefinition) -> None:
-        for key in sorted(keys - known):
-            raise DagsterInvalidDefinitionError(
-                f"Pipeline {self.name!r}: {asker} requires the resource {key!r}, which mode {mode.name!r} does not "
-                f"have. Add it to resource_defs of ModeDefinition(name={mode.name!r}). It has: "
-                f"{', '.join(sorted(known))}."
-            )
+            check_resources(self.name, mode, self.leaves, hooks)
 
     @property
     def solids(self) -> list[Node]:
