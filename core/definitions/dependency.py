@@ -22,6 +22,13 @@ class DependencyDefinition(msgspec.Struct, frozen=True):
         solid: the name or alias of the solid that feeds it.
         output: the output.
         description: for people.
+
+    Example:
+        >>> from core import PipelineDefinition, lambda_solid
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> add = lambda_solid(name="add")(lambda number: number + 1)
+        >>> PipelineDefinition([one, add], "sum", dependencies={"add": {"number": DependencyDefinition("one")}})
+        <PipelineDefinition 'sum' of 2 solids: one, add>
     """
 
     solid: str

@@ -35,6 +35,14 @@ class InputDefinition:
 
     Raises:
         DagsterInvalidDefinitionError: it has a default value and a root input manager, or partitions of no asset.
+
+    Example:
+        >>> from core import solid
+        >>> @solid(input_defs=[InputDefinition("rows", list), InputDefinition("limit", int, default_value=10)])
+        ... def head(_, rows, limit):
+        ...     return rows[:limit]
+        >>> head.input_dict["limit"].default_value
+        10
     """
 
     def __init__(
@@ -123,6 +131,14 @@ class OutputDefinition:
 
     Raises:
         DagsterInvalidDefinitionError: it has partitions of no asset.
+
+    Example:
+        >>> from core import Output, solid
+        >>> @solid(output_defs=[OutputDefinition(int, "count"), OutputDefinition(list, "rest", is_required=False)])
+        ... def split(_, rows: list):
+        ...     yield Output(len(rows), "count")
+        >>> [each.value for each in split(None, [1, 2])]
+        [2]
     """
 
     is_dynamic = False

@@ -166,7 +166,24 @@ def io_manager(
     version: str | None = None,
     is_persistent: bool = True,
 ) -> Any:
-    """Decorator: a function that makes an IOManager becomes an IOManagerDefinition. With or without arguments."""
+    """Decorator: a function that makes an IOManager becomes an IOManagerDefinition. With or without arguments.
+
+    The function takes an InitResourceContext. The arguments are those of IOManagerDefinition.
+
+    Example:
+        >>> from core import IOManager, ModeDefinition
+        >>> class InDict(IOManager):
+        ...     def __init__(self):
+        ...         self.values = {}
+        ...     def handle_output(self, context, obj):
+        ...         self.values[context.step_key, context.name] = obj
+        ...     def load_input(self, context):
+        ...         return self.values[context.upstream_output.step_key, context.upstream_output.name]
+        >>> @io_manager
+        ... def in_dict(_init_context):
+        ...     return InDict()
+        >>> mode = ModeDefinition(resource_defs={"io_manager": in_dict})
+    """
     if callable(config_schema) and not isinstance(config_schema, type):
         return io_manager()(config_schema)
 

@@ -259,6 +259,20 @@ def pipeline(
         hook_defs: hooks of each of its steps.
         solid_retry_policy: whether and when steps that fail are run again, of solids that have no policy of their own.
         version_strategy: gives versions to solids and resources that state none, in modes that have none of their own.
+
+    Example:
+        >>> from core import execute_pipeline, solid
+        >>> @solid
+        ... def one():
+        ...     return 1
+        >>> @solid
+        ... def add_one(number: int):
+        ...     return number + 1
+        >>> @pipeline
+        ... def sums():
+        ...     add_one(one())
+        >>> execute_pipeline(sums).output_for_solid("add_one")
+        2
     """
     if callable(name):
         return pipeline()(name)

@@ -203,7 +203,19 @@ def resource(
     required_resource_keys: Iterable[str] | None = None,
     version: str | None = None,
 ) -> Any:
-    """Decorator: a function becomes a ResourceDefinition. With or without arguments."""
+    """Decorator: a function becomes a ResourceDefinition. With or without arguments.
+
+    The function takes an InitResourceContext. Where it is a generator, what it yields is the resource, and the rest of
+    it is run when the resource is stopped. The arguments are those of ResourceDefinition.
+
+    Example:
+        >>> from core import build_init_resource_context
+        >>> @resource(config_schema={"city": str}, version="1")
+        ... def weather(context):
+        ...     return {"city": context.resource_config["city"], "degrees": 20}
+        >>> weather(build_init_resource_context(config={"city": "Oslo"}))["city"]
+        'Oslo'
+    """
     if callable(config_schema) and not isinstance(config_schema, type):
         return resource()(config_schema)
 
@@ -217,5 +229,13 @@ def resource(
 
 
 def make_values_resource(**kwargs: Any) -> ResourceDefinition:
-    """A resource that is its own config, as a dict: of the given fields, or of any where none are given."""
+    """A resource that is its own config, as a dict: of the given fields, or of any where none are given.
+
+    Args:
+        kwargs: field name -> config type.
+
+    Example:
+        >>> from core import ModeDefinition
+        >>> mode = ModeDefinition(resource_defs={"values": make_values_resource(city=str, days=int)})
+    """
     return ResourceDefinition(lambda context: context.resource_config, kwargs or dict)

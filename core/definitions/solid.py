@@ -165,7 +165,15 @@ def lambda_solid(
     input_defs: Sequence[InputDefinition] | None = None,
     output_def: OutputDefinition | None = None,
 ) -> Any:
-    """Decorator for a function that takes inputs only, no context."""
+    """Decorator for a function that takes inputs only, no context.
+
+    Example:
+        >>> @lambda_solid
+        ... def double(number: int):
+        ...     return 2 * number
+        >>> double(4)
+        8
+    """
     outputs = None if output_def is None else [output_def]
     if callable(name):
         return solid(name)

@@ -26,6 +26,10 @@ class Output:
         output_name: which output; "result" by default.
         metadata: label to value, kept with the event.
         metadata_entries: the same as a list of entries.
+
+    Example:
+        >>> Output([1, 2], "rows", metadata={"count": 2}).metadata_entries[0].label
+        'count'
     """
 
     def __init__(
@@ -78,6 +82,10 @@ class AssetKey:
 
     Args:
         path: one string, or several from the most general to the most specific.
+
+    Example:
+        >>> AssetKey(["warehouse", "orders"]).to_string()
+        '["warehouse","orders"]'
     """
 
     __slots__ = ("path",)
@@ -109,6 +117,10 @@ class AssetMaterialization:
         partition: the part of the asset.
         tags: string to string.
         metadata: label to value, added to the entries.
+
+    Example:
+        >>> AssetMaterialization("orders", partition="2021-03-01", metadata={"rows": 12}).asset_key
+        AssetKey(['orders'])
     """
 
     def __init__(
@@ -174,6 +186,11 @@ class ExpectationResult:
         description: a description for people.
         metadata_entries: labelled values.
         metadata: label to value, added to the entries.
+
+    Example:
+        >>> rows = [3, 1]
+        >>> ExpectationResult(success=len(rows) > 0, label="has rows", metadata={"rows": len(rows)}).success
+        True
     """
 
     def __init__(
@@ -206,6 +223,10 @@ class TypeCheck:
         description: why it is not.
         metadata_entries: labelled values.
         metadata: label to value, added to the entries.
+
+    Example:
+        >>> TypeCheck(success=False, description="3 rows have no id", metadata={"rows": 3}).success
+        False
     """
 
     def __init__(
