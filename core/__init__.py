@@ -158,7 +158,7 @@ from core.values.io_manager import IOManager
 from core.values.root_input_manager import RootInputManager
 
 if TYPE_CHECKING:
-    from core.definitions.composed import composite_solid
+    from core.definitions.graphs.composed import composite_solid
     from core.definitions.op import In, MultiOut, Out, op
     from core.definitions.reconstructable import reconstructable
     from core.graphs import graph
@@ -456,7 +456,7 @@ if not TYPE_CHECKING:  # what is in the list and is not imported above, since mo
             "SourceHashVersionStrategy": "core.versions.source_hash",
             "file_relative_path": "core.utils",
             "reconstructable": "core.definitions.reconstructable",
-            "composite_solid": "core.definitions.composed",
+            "composite_solid": "core.definitions.graphs.composed",
             "graph": "core.graphs",
             **dict.fromkeys(("In", "MultiOut", "Out", "op"), "core.definitions.op"),
         },

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from core.definitions.pipeline import PipelineDefinition
-from core.definitions.run_config import build_environment
+from core.definitions.run_configs.run_config import build_environment
 from core.errors import DagsterInvariantViolationError
 from core.events.records import DagsterEvent
 from core.execution.ancestors import read_earlier_run

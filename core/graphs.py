@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, overload
 
 from core.api import execute_pipeline
-from core.definitions.composed import Body, GraphParts
 from core.definitions.executor import ExecutorDefinition
 from core.definitions.graph import ConfigMapping, GraphDefinition
+from core.definitions.graphs.composed import Body, GraphParts
 from core.definitions.input_output import InputDefinition, OutputDefinition
 from core.definitions.logger import LoggerDefinition
 from core.definitions.mode import ModeDefinition

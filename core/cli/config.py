@@ -10,7 +10,7 @@ from core.cli.failures import clear_failures
 from core.cli.options import ChosenPipeline, pipeline_options
 from core.cli.output.terminal import say, say_json
 from core.config import ConfigFault, ConfigType, json_schema, scaffold, schema_text
-from core.definitions.run_config import build_environment, run_config_schema
+from core.definitions.run_configs.run_config import build_environment, run_config_schema
 from core.errors import DagsterInvalidConfigError
 from core.execution.defaults import complete_mode
 from core.execution.presets import with_preset

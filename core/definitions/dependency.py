@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from core.definitions.graphs.node import NodeDefinition
 from core.definitions.hook import HookDefinition, hook_set
 from core.definitions.input_output import NO_VALUE, InputDefinition
-from core.definitions.node import NodeDefinition
 from core.definitions.retry_policy import RetryPolicy, checked_policy
 from core.definitions.solid import SolidDefinition
 from core.events.user_events import DEFAULT_OUTPUT

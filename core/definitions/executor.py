@@ -9,7 +9,7 @@ from typing import Any, overload
 import msgspec
 
 from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name, key_set
-from core.definitions.environment import IPipeline
+from core.definitions.run_configs.environment import IPipeline
 from core.instance import DagsterInstance
 
 

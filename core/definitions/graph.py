@@ -10,10 +10,10 @@ import msgspec
 from core.cached import cached_property
 from core.config import unknown_name
 from core.definitions.configurable import ConfigSchema, check_name
+from core.definitions.graphs.mappings import CheckedMappings, InputPlace
+from core.definitions.graphs.node import NodeDefinition
+from core.definitions.graphs.placing import Dependencies, PlacedNodes
 from core.definitions.input_output import FanInInputPointer, InputMapping, InputPointer, OutputMapping, OutputPointer
-from core.definitions.mappings import CheckedMappings, InputPlace
-from core.definitions.node import NodeDefinition
-from core.definitions.placing import Dependencies, PlacedNodes
 from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
 
 MOST_LEVELS = 100

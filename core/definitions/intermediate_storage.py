@@ -8,7 +8,7 @@ from typing import Any, overload
 import msgspec
 
 from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name, key_set
-from core.definitions.environment import EnvironmentConfig, IMode, IPipeline
+from core.definitions.run_configs.environment import EnvironmentConfig, IMode, IPipeline
 from core.errors import DagsterInvalidDefinitionError
 from core.instance import DagsterInstance
 from core.records.pipeline_run import PipelineRun

@@ -12,9 +12,9 @@ from typing import Any, ClassVar, overload
 import msgspec
 
 from core.config import Field
+from core.definitions.calls.context_argument import only_context
 from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, known_as
-from core.definitions.context_argument import only_context
-from core.definitions.environment import IPipeline
+from core.definitions.run_configs.environment import IPipeline
 from core.errors import DagsterInvalidDefinitionError
 from core.log_manager import DAGSTER_META_KEY
 from core.printable import printable_lines

@@ -9,17 +9,17 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, overload
 
 from core.config import unknown_name
-from core.definitions.composition import composing
 from core.definitions.configurable import check_name
 from core.definitions.dependency import Node, Solid
-from core.definitions.dynamic import mapped_over
-from core.definitions.flatten import Flattened, PlacedGraph, flattened
 from core.definitions.graph import ConfigMapping, GraphDefinition
+from core.definitions.graphs.composition import composing
+from core.definitions.graphs.dynamic import mapped_over
+from core.definitions.graphs.flatten import Flattened, PlacedGraph, flattened
+from core.definitions.graphs.node import NodeDefinition
+from core.definitions.graphs.placing import Dependencies, PlacedNodes
 from core.definitions.hook import HookDefinition, hook_set
 from core.definitions.mode import DEFAULT_MODE_NAME, ModeDefinition
-from core.definitions.node import NodeDefinition
 from core.definitions.pipeline_checks import check_resources, check_solids
-from core.definitions.placing import Dependencies, PlacedNodes
 from core.definitions.preset import PresetDefinition, presets_by_name
 from core.definitions.retry_policy import RetryPolicy, checked_policy
 from core.definitions.version_strategy import VersionStrategy

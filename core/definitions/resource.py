@@ -9,9 +9,9 @@ from typing import Any, overload
 
 import msgspec
 
+from core.definitions.calls.context_argument import only_context
+from core.definitions.calls.given_resources import resources_for
 from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, key_set, known_as
-from core.definitions.context_argument import only_context
-from core.definitions.given_resources import resources_for
 from core.errors import (
     DagsterInvalidDefinitionError,
     DagsterInvariantViolationError,

@@ -11,8 +11,8 @@ from typing import Any, Self, overload
 from core.config import Fingerprint, unknown_name
 from core.definitions.configurable import ConfigSchema, key_set, known_as
 from core.definitions.direct.solid_call import call_solid
+from core.definitions.graphs.node import NodeDefinition
 from core.definitions.input_output import NO_VALUE, InputDefinition, OutputDefinition
-from core.definitions.node import NodeDefinition
 from core.definitions.retry_policy import RetryPolicy, checked_policy
 from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
 from core.types.annotations import evaluated

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from core.config import unknown_name
-from core.definitions.flatten import PlacedGraph
 from core.definitions.graph import GraphDefinition
+from core.definitions.graphs.flatten import PlacedGraph
 from core.errors import DagsterInvariantViolationError
 from core.events.records import DagsterEvent
 from core.events.user_events import DEFAULT_OUTPUT

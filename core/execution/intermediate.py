@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from core.definitions.environment import EnvironmentConfig
 from core.definitions.intermediate_storage import InitIntermediateStorageContext, IntermediateStorageDefinition
 from core.definitions.io_manager import IOManagerDefinition
 from core.definitions.mode import ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.resource import InitResourceContext
+from core.definitions.run_configs.environment import EnvironmentConfig
 from core.types import DagsterType
 from core.values.intermediate_io_manager import IntermediateStorageIOManager
 from core.values.intermediate_storage import TypeStoragePluginRegistry

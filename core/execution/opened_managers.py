@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from core.definitions.given_resources import Resources
+from core.definitions.calls.given_resources import Resources
+from core.definitions.calls.starting import RunResources
 from core.definitions.input_output import DEFAULT_IO_MANAGER_KEY
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.resource import InitResourceContext, ResourceDefinition
-from core.definitions.resource_config import resolve_resources
-from core.definitions.starting import RunResources
+from core.definitions.run_configs.resource_config import resolve_resources
 from core.forks import ending_forked_children
 from core.instance import DagsterInstance
 from core.log_manager import DagsterLogManager

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 import msgspec
 
 from core.config import own_plain_copy
-from core.definitions.given_resources import Resources
+from core.definitions.calls.given_resources import Resources
+from core.definitions.calls.starting import RunResources
 from core.definitions.logger import InitLoggerContext
 from core.definitions.resource import InitResourceContext
-from core.definitions.starting import RunResources
 from core.errors import DagsterResourceFunctionError, user_code_error_boundary
 from core.events.records import EventLogEntry
 from core.execution.ancestors import Ancestors, find_ancestors

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 
 from core.config import Secret, collecting_secrets
-from core.definitions.environment import EnvironmentConfig
 from core.definitions.executor import ExecutorDefinition
 from core.definitions.input_output import DEFAULT_IO_MANAGER_KEY
 from core.definitions.mode import CompleteMode, ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.resource import ResourceDefinition
-from core.definitions.run_config import build_environment
+from core.definitions.run_configs.environment import EnvironmentConfig
+from core.definitions.run_configs.run_config import build_environment
 from core.errors import DagsterInvalidSubsetError, DagsterInvariantViolationError
 from core.events.user_events import normalize_tags
 from core.execution.defaults import complete_mode

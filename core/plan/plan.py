@@ -12,9 +12,9 @@ from core.definitions.dependency import (
     MultiDependencyDefinition,
     Solid,
 )
-from core.definitions.environment import EnvironmentConfig
 from core.definitions.input_output import NO_VALUE, InputDefinition, OutputDefinition
 from core.definitions.pipeline import PipelineDefinition
+from core.definitions.run_configs.environment import EnvironmentConfig
 from core.events.payloads import StepMemoizedData, StepOutputHandle
 from core.plan.canonical import digest
 from core.plan.steps import (

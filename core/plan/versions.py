@@ -23,8 +23,8 @@ import msgspec
 from core.cached import cached_property
 from core.definitions.io_manager import IOConfig
 from core.definitions.resource import ResourceDefinition
+from core.definitions.run_configs.type_config import LoaderConfig
 from core.definitions.solid import SolidDefinition
-from core.definitions.type_config import LoaderConfig
 from core.definitions.version_strategy import NOT_SEEN, CodeVersion, Definition, VersionStrategy
 from core.errors import NoFingerprintError
 from core.events.payloads import PlanVersionedData, StepOutputHandle, VersionedStep

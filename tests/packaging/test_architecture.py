@@ -20,7 +20,7 @@ layers = {
 }
 
 
-@pytest.mark.parametrize("package", ["core", "cloudstore"])
+@pytest.mark.parametrize("package", ["core", "core.definitions", "cloudstore"])
 def test_each_room_is_in_the_house(package: str) -> None:
     assert layers[package]
     assert {name for name in layers[package] - DOORS if not re.search(rf"\b{name}\b", HOUSE)} == set()

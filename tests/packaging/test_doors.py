@@ -33,7 +33,7 @@ DOORS = {
     },
     "core.execution.build_resources": {"build_resources": "core.definitions.direct.resources"},
     "core.execution.context.compute": {
-        "AbstractComputeExecutionContext": "core.definitions.compute_context",
+        "AbstractComputeExecutionContext": "core.definitions.calls.compute_context",
         "SolidExecutionContext": "core.execution.contexts.solid",
     },
     "core.execution.context.init": {

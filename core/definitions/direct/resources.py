@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 from core.config import ABSENT, ConfigFault, Field, Shape, raise_faults
+from core.definitions.calls.given_resources import GivenResources, Resources, check_given
+from core.definitions.calls.starting import RunResources
 from core.definitions.configurable import DefinitionField
-from core.definitions.given_resources import GivenResources, Resources, check_given
 from core.definitions.resource import InitResourceContext, ResourceDefinition
-from core.definitions.starting import RunResources
 from core.errors import DagsterInvalidInvocationError, DagsterInvariantViolationError
 from core.instance import DagsterInstance
 from core.log_manager import DagsterLogManager, log_outside_run

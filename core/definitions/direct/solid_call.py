@@ -8,10 +8,10 @@ from contextlib import aclosing
 from typing import Any
 
 from core.config import own_plain_copy, unknown_name
-from core.definitions.context_argument import split_context
+from core.definitions.calls.context_argument import split_context
+from core.definitions.calls.given_events import checked_event, checked_kind, returned_events, yielded_events
 from core.definitions.direct.called_solid import CalledSolid
 from core.definitions.direct.solid_context import SolidContextOutsideRun, build_solid_context
-from core.definitions.given_events import checked_event, checked_kind, returned_events, yielded_events
 from core.definitions.input_output import InputDefinition
 from core.errors import (
     DagsterInvalidInvocationError,

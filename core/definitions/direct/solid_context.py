@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any, NoReturn, Self
 
 from core.config import unknown_name
-from core.definitions.compute_context import AbstractComputeExecutionContext
+from core.definitions.calls.compute_context import AbstractComputeExecutionContext
+from core.definitions.calls.given_resources import Resources
 from core.definitions.direct.called_solid import CalledSolid
 from core.definitions.direct.resources import ResourcesOutsideRun
-from core.definitions.given_resources import Resources
 from core.errors import DagsterInvalidPropertyError
 from core.events.user_events import TypeCheck
 from core.instance import DagsterInstance

@@ -10,9 +10,9 @@ import msgspec
 from core.config import unknown_name
 from core.definitions.dependency import Solid
 from core.definitions.direct.resources import ResourcesOutsideRun
+from core.definitions.graphs.node import CompositionCall
 from core.definitions.hook import HookDefinition
 from core.definitions.mode import ModeDefinition
-from core.definitions.node import CompositionCall
 from core.definitions.solid import SolidDefinition
 from core.errors import DagsterInvariantViolationError
 from core.log_manager import DagsterLogManager, log_outside_run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.definitions.given_resources import Resources
+from core.definitions.calls.given_resources import Resources
 from core.definitions.io_manager import IOConfig, IOManagerDefinition
 from core.events.payloads import StepOutputHandle
 from core.execution.opening import OpenRun

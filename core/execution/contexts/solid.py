@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from core.config import unknown_name
-from core.definitions.compute_context import AbstractComputeExecutionContext
+from core.definitions.calls.compute_context import AbstractComputeExecutionContext
+from core.definitions.calls.given_resources import Resources
 from core.definitions.dependency import Solid
-from core.definitions.given_resources import Resources
 from core.definitions.mode import ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.solid import SolidDefinition

@@ -6,7 +6,7 @@ from typing import Any
 
 from core.cached import cached_property
 from core.config import own_plain_copy
-from core.definitions.given_resources import Resources
+from core.definitions.calls.given_resources import Resources
 from core.definitions.solid import SolidDefinition
 from core.events.payloads import EventSpecificData, StepOutputHandle
 from core.events.records import DagsterEvent

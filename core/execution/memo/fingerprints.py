@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.definitions.starting import RunResources
+from core.definitions.calls.starting import RunResources
 from core.errors import DagsterResourceFunctionError, NoFingerprintError, user_code_error_boundary
 from core.plan import ExecutionPlan
 from core.plan.pointers import Pointer, PointerKey, pointers_of_resource, pointers_of_step

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from core.config import own_plain_copy
-from core.definitions.type_config import LoaderConfig
+from core.definitions.run_configs.type_config import LoaderConfig
 from core.errors import (
     DagsterError,
     DagsterExecutionLoadInputError,

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.config import own_plain_copy, unknown_name
-from core.definitions.given_events import checked_kind
+from core.definitions.calls.given_events import checked_kind
 from core.definitions.input_output import OutputDefinition
-from core.definitions.type_config import MaterializerConfig
+from core.definitions.run_configs.type_config import MaterializerConfig
 from core.errors import (
     DagsterInvariantViolationError,
     DagsterStepOutputNotFoundError,

@@ -9,7 +9,7 @@ from collections.abc import Generator
 from contextlib import AbstractContextManager, closing
 from typing import Any
 
-from core.definitions.given_events import returned_events, yielded_events
+from core.definitions.calls.given_events import returned_events, yielded_events
 from core.errors import (
     DagsterExecutionStepExecutionError,
     DagsterInvariantViolationError,

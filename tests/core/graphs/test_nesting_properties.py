@@ -19,7 +19,7 @@ from core import (
     execute_pipeline,
 )
 from core.definitions.dependency import MappedInputPlaceholder
-from core.definitions.node import NodeDefinition
+from core.definitions.graphs.node import NodeDefinition
 
 Feed = int | list[int]
 Tree = int | list["Tree"]

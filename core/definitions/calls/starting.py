@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, ContextDecorator, ExitStack
 from typing import Any
 
 from core.config import unknown_name
-from core.definitions.given_resources import Resources
+from core.definitions.calls.given_resources import Resources
 from core.definitions.resource import InitResourceContext, ResourceDefinition, from_generator
 from core.errors import (
     DagsterInvalidDefinitionError,

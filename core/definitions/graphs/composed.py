@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, overload
 
 from core.config import unknown_name
-from core.definitions.composition import Composition, composing
 from core.definitions.configurable import ConfigSchema, check_name
 from core.definitions.graph import CompositeSolidDefinition, ConfigMapping
+from core.definitions.graphs.composition import Composition, composing
+from core.definitions.graphs.placed import GivenInput, PlacedDynamicOutput, PlacedOutput, PlacedOutputs
 from core.definitions.input_output import (
     DynamicOutputDefinition,
     InputDefinition,
@@ -17,7 +18,6 @@ from core.definitions.input_output import (
     OutputDefinition,
     OutputMapping,
 )
-from core.definitions.placed import GivenInput, PlacedDynamicOutput, PlacedOutput, PlacedOutputs
 from core.definitions.solid import Annotations, inputs_of
 from core.errors import DagsterInvalidDefinitionError
 from core.events.user_events import DEFAULT_OUTPUT

@@ -15,9 +15,15 @@ from core.definitions.dependency import (
     MultiDependencyDefinition,
     SolidInvocation,
 )
+from core.definitions.graphs.node import CompositionCall, NodeDefinition, SolidComposer, composer
+from core.definitions.graphs.placed import (
+    GivenInput,
+    PlacedCollection,
+    PlacedDynamicOutput,
+    PlacedOutput,
+    PlacedOutputs,
+)
 from core.definitions.input_output import FanInInputPointer, InputPointer
-from core.definitions.node import CompositionCall, NodeDefinition, SolidComposer, composer
-from core.definitions.placed import GivenInput, PlacedCollection, PlacedDynamicOutput, PlacedOutput, PlacedOutputs
 from core.errors import DagsterInvalidDefinitionError
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.config import unknown_name
 from core.definitions.dependency import Feed, Node, SolidInvocation
-from core.definitions.node import NodeDefinition
+from core.definitions.graphs.node import NodeDefinition
 from core.errors import DagsterInvalidDefinitionError
 
 Dependencies = Mapping[Any, Mapping[str, Feed]]

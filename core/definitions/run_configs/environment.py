@@ -14,7 +14,7 @@ import msgspec
 from core.definitions.dependency import Node, Solid
 from core.definitions.io_manager import IOConfig
 from core.definitions.resource import ResourceDefinition
-from core.definitions.type_config import LoaderConfig, MaterializerConfig, OutputsConfig
+from core.definitions.run_configs.type_config import LoaderConfig, MaterializerConfig, OutputsConfig
 
 
 class IMode(Protocol):

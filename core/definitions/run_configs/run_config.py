@@ -24,14 +24,14 @@ from core.config import (
 )
 from core.config.recordable import MOST_LEVELS
 from core.definitions.configurable import ConfigurableDefinition, DefinitionConfig, DefinitionField
-from core.definitions.environment import EnvironmentConfig, SolidConfig
 from core.definitions.graph import ConfigMapping
 from core.definitions.mode import CompleteMode, ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.resource import ResourceDefinition
-from core.definitions.resource_config import with_required
-from core.definitions.solids_section import SolidsSection, faults_of_mapped
-from core.definitions.type_config import materializes, type_resources
+from core.definitions.run_configs.environment import EnvironmentConfig, SolidConfig
+from core.definitions.run_configs.resource_config import with_required
+from core.definitions.run_configs.solids_section import SolidsSection, faults_of_mapped
+from core.definitions.run_configs.type_config import materializes, type_resources
 from core.errors import DagsterConfigMappingFunctionError, DagsterInvariantViolationError, user_code_error_boundary
 
 
