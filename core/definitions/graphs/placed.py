@@ -14,8 +14,8 @@ class Home(Protocol):
     described: str
 
 
-class PlacedOutput:
-    """What a call of a solid returns in the body of a pipeline or graph: one output of the placed solid.
+class _OfPlaced:
+    """What stands for an output of a placed solid.
 
     Args:
         home: where it was placed.
@@ -33,6 +33,10 @@ class PlacedOutput:
             "solid before it an output with is_required=False, and yield that output only then."
         )
 
+
+class PlacedOutput(_OfPlaced):
+    """What a call of a solid returns in the body of a pipeline or graph: one output of the placed solid."""
+
     def __iter__(self) -> Iterator[Any]:
         raise DagsterInvariantViolationError(
             f"Output {self.output_name!r} of solid {self.solid_name!r} is a single output and cannot be unpacked "
@@ -40,17 +44,8 @@ class PlacedOutput:
         )
 
 
-class PlacedDynamicOutput:
-    """What stands for a dynamic output in a body, and for an output of what was placed for each of its values.
-
-    Args:
-        home: where it was placed.
-        solid_name: as it is called there.
-        output_name: its output.
-    """
-
-    def __init__(self, home: Home, solid_name: str, output_name: str) -> None:
-        self.home, self.solid_name, self.output_name = home, solid_name, output_name
+class PlacedDynamicOutput(_OfPlaced):
+    """What stands for a dynamic output in a body, and for an output of what was placed for each of its values."""
 
     def map(self, fn: Callable[[PlacedOutput], Any]) -> Any:
         """Places what is to be executed for each value.

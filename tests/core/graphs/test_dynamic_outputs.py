@@ -400,6 +400,18 @@ def test_only_what_is_dynamic_is_collected() -> None:
                 add_one(number)
 
 
+@pytest.mark.parametrize("of", [lambda: emit(), lambda: emit().map(add_one), lambda: emit().collect()])
+def test_whether_there_are_values_is_not_known_in_a_body(of: Callable[[], Any]) -> None:
+    def asks() -> None:
+        if of():
+            add_one()
+
+    with pytest.raises(
+        DagsterInvariantViolationError, match="The body of pipeline 'asks' asks whether output 'result'"
+    ):
+        pipeline(asks)
+
+
 @pytest.mark.parametrize("key", ["a b", "", "a.b", "a[0]", 5, None, "é"])
 def test_mapping_keys_are_names(key: Any) -> None:
     with pytest.raises(DagsterInvalidDefinitionError, match="is not a mapping key"):
