@@ -45,6 +45,11 @@ def check_name(name: str | None, kind: str) -> str:
     return name
 
 
+def beginning(described: str) -> str:
+    """What a message calls something, as it begins a sentence: "Solid 'clean'" of "solid 'clean'"."""
+    return described[0].upper() + described[1:]
+
+
 def key_set(keys: Iterable[str] | None, described: str) -> frozenset[str]:
     """Resource keys as a set; raises DagsterInvalidDefinitionError for a string, which is a set of letters."""
     if isinstance(keys, str):

@@ -9,7 +9,7 @@ import msgspec
 
 from core.cached import cached_property
 from core.config import unknown_name
-from core.definitions.configurable import ConfigSchema, check_name
+from core.definitions.configurable import ConfigSchema, beginning, check_name
 from core.definitions.graphs.mappings import CheckedMappings, InputPlace
 from core.definitions.graphs.node import NodeDefinition
 from core.definitions.graphs.placing import Dependencies, PlacedNodes
@@ -80,7 +80,7 @@ class GraphDefinition(NodeDefinition):
         self.input_mappings = tuple(input_mappings or ())
         self.output_mappings = tuple(output_mappings or ())
         self.config_mapping = config_mapping
-        where = f"{self._default_kind[0].upper()}{self._default_kind[1:]} {name!r}"
+        where = beginning(f"{self._default_kind} {name!r}")
         self._mappings = CheckedMappings(
             where, self.nodes.by_name, self.input_mappings, self.output_mappings, positional_inputs
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, overload
 
 from core.config import unknown_name
-from core.definitions.configurable import ConfigSchema, check_name
+from core.definitions.configurable import ConfigSchema, beginning, check_name
 from core.definitions.graph import CompositeSolidDefinition, ConfigMapping
 from core.definitions.graphs.composition import Composition, composing
 from core.definitions.graphs.placed import GivenInput, PlacedDynamicOutput, PlacedOutput, PlacedOutputs
@@ -93,7 +93,7 @@ def config_mapping(
         return ConfigMapping(config_fn, config_schema)
     if config_schema is not None:
         raise DagsterInvalidDefinitionError(
-            f"{described[0].upper()}{described[1:]} has a config_schema and no config_fn, which makes config for the "
+            f"{beginning(described)} has a config_schema and no config_fn, which makes config for the "
             "solids in it; give both, or neither."
         )
     return None
@@ -129,7 +129,7 @@ class GraphParts:
         output_defs: Sequence[OutputDefinition] | None,
     ) -> None:
         self.name = check_name(name, kind)
-        self._where = f"{kind[0].upper()}{kind[1:]} {name!r}"
+        self._where = beginning(f"{kind} {name!r}")
         signature = inspect.signature(body)
         self._annotations = Annotations(name, body)
         inputs = inputs_of(name, list(signature.parameters.values()), input_defs or (), self._annotations)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from core.definitions.configurable import beginning
 from core.definitions.dependency import (
     DependencyDefinition,
     DynamicCollectDependencyDefinition,
@@ -139,7 +140,7 @@ class Composition(SolidComposer):
             )
 
     def _refused(self, why: str) -> DagsterInvalidDefinitionError:
-        return DagsterInvalidDefinitionError(f"{self.described[0].upper()}{self.described[1:]} {why}")
+        return DagsterInvalidDefinitionError(f"{beginning(self.described)} {why}")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
-from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name
+from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, beginning, check_name
 from core.definitions.hook import HookDefinition, hook_set
 from core.definitions.input_output import InputDefinition, OutputDefinition
 from core.definitions.retry_policy import RetryPolicy, checked_policy
@@ -55,7 +55,7 @@ class NodeDefinition(ConfigurableDefinition):
     @property
     def described(self) -> str:
         """str: what begins a message about it, such as "Solid 'clean'"."""
-        return f"{self._kind[0].upper()}{self._kind[1:]} {self.name!r}"
+        return beginning(f"{self._kind} {self.name!r}")
 
     def __repr__(self) -> str:
         inputs = ", ".join(f"{each.name}: {each.dagster_type.display_name}" for each in self.input_defs)

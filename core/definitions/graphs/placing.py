@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.config import unknown_name
+from core.definitions.configurable import beginning
 from core.definitions.dependency import Feed, Node, SolidInvocation
 from core.definitions.graphs.node import NodeDefinition
 from core.errors import DagsterInvalidDefinitionError
@@ -39,7 +40,7 @@ class PlacedNodes:
 
     @property
     def _where(self) -> str:
-        return f"{self._inside[0].upper()}{self._inside[1:]}"
+        return beginning(self._inside)
 
     def _place(self, given: Sequence[NodeDefinition], dependencies: Dependencies) -> dict[str, Node]:
         definitions: dict[str, NodeDefinition] = {}
