@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, overload
 
@@ -19,7 +18,7 @@ from core.definitions.graphs.node import NodeDefinition
 from core.definitions.graphs.placing import Dependencies, PlacedNodes
 from core.definitions.hook import HookDefinition, hook_set
 from core.definitions.mode import DEFAULT_MODE_NAME, ModeDefinition
-from core.definitions.pipeline_checks import check_resources, check_solids
+from core.definitions.pipeline_checks import check_resources, check_solids, check_takes_nothing
 from core.definitions.preset import PresetDefinition, presets_by_name
 from core.definitions.retry_policy import RetryPolicy, checked_policy
 from core.definitions.version_strategy import VersionStrategy
@@ -279,7 +278,7 @@ def pipeline(
 
     def make(body: Callable[..., Any]) -> PipelineDefinition:
         own_name = name or body.__name__
-        _check_takes_nothing(body, own_name)
+        check_takes_nothing(body, own_name)
         with composing("pipeline", own_name) as composition:
             body()
         made = PipelineDefinition(
@@ -299,17 +298,3 @@ def pipeline(
         return made
 
     return make
-
-
-def _check_takes_nothing(body: Callable[..., Any], name: str) -> None:
-    parameters = inspect.signature(body).parameters.values()
-    needed = [
-        each.name
-        for each in parameters
-        if each.default is each.empty and each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)
-    ]
-    if needed:
-        raise DagsterInvalidDefinitionError(
-            f"The function of pipeline {name!r} takes {', '.join(needed)}, and a pipeline has no inputs. Values come "
-            "from solids and from run config; what takes inputs is a @composite_solid or @graph."
-        )

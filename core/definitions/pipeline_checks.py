@@ -1,8 +1,10 @@
-"""Whether the parts of a pipeline fit together: its solids with each other, and its modes with what they require."""
+"""Whether the parts of a pipeline fit together: its function, its solids, and its modes with what those require."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from core.definitions.dependency import Solid
 from core.definitions.hook import HookDefinition
@@ -10,6 +12,29 @@ from core.definitions.input_output import DEFAULT_IO_MANAGER_KEY
 from core.definitions.mode import ModeDefinition
 from core.definitions.run_configs.type_config import type_resources
 from core.errors import DagsterInvalidDefinitionError
+
+
+def check_takes_nothing(body: Callable[..., Any], name: str) -> None:
+    """The function of a pipeline needs no arguments.
+
+    Args:
+        body: the function.
+        name: of the pipeline.
+
+    Raises:
+        DagsterInvalidDefinitionError: it does; says which.
+    """
+    parameters = inspect.signature(body).parameters.values()
+    needed = [
+        each.name
+        for each in parameters
+        if each.default is each.empty and each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)
+    ]
+    if needed:
+        raise DagsterInvalidDefinitionError(
+            f"The function of pipeline {name!r} takes {', '.join(needed)}, and a pipeline has no inputs. Values come "
+            "from solids and from run config; what takes inputs is a @composite_solid or @graph."
+        )
 
 
 def check_solids(pipeline_name: str, solids: Iterable[Solid]) -> None:
