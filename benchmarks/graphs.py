@@ -13,7 +13,7 @@ _SOLIDS = """
 import sys, time
 from core import Field, composite_solid, pipeline, solid
 from core.definitions.run_configs.run_config import build_environment
-from core.execution.defaults import complete_mode
+from core.execution.preparing.defaults import complete_mode
 from core.executors import in_process_executor
 
 count = int(sys.argv[1])

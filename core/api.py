@@ -11,13 +11,13 @@ from core.errors import DagsterInvariantViolationError
 from core.events.records import DagsterEvent
 from core.execution.ancestors import read_earlier_run
 from core.execution.broken_off import exits_fail
-from core.execution.defaults import complete_mode
 from core.execution.memo.preview import PlannedRun, preview
-from core.execution.prepare import prepare_run
-from core.execution.presets import with_preset
+from core.execution.preparing.defaults import complete_mode
+from core.execution.preparing.prepare import prepare_run
+from core.execution.preparing.presets import with_preset
+from core.execution.preparing.spec import RunSpec
 from core.execution.results import PipelineExecutionResult
 from core.execution.run import execute_prepared
-from core.execution.spec import RunSpec
 from core.executors import in_process_executor
 from core.instance import DagsterInstance
 from core.instance.runs import check_not_begun

@@ -9,10 +9,10 @@ from core.api import checked_pipeline, instance_of_parent, reexecution_of
 from core.definitions.pipeline import PipelineDefinition
 from core.events.records import DagsterEvent
 from core.execution.broken_off import exits_fail
-from core.execution.prepare import prepare_run
-from core.execution.presets import with_preset
+from core.execution.preparing.prepare import prepare_run
+from core.execution.preparing.presets import with_preset
+from core.execution.preparing.spec import RunSpec
 from core.execution.run import RunExecution
-from core.execution.spec import RunSpec
 from core.executors import in_process_executor
 from core.instance import DagsterInstance
 

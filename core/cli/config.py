@@ -12,9 +12,9 @@ from core.cli.output.terminal import say, say_json
 from core.config import ConfigFault, ConfigType, json_schema, scaffold, schema_text
 from core.definitions.run_configs.run_config import build_environment, run_config_schema
 from core.errors import DagsterInvalidConfigError
-from core.execution.defaults import complete_mode
-from core.execution.presets import with_preset
-from core.execution.spec import RunSpec
+from core.execution.preparing.defaults import complete_mode
+from core.execution.preparing.presets import with_preset
+from core.execution.preparing.spec import RunSpec
 from core.executors import in_process_executor
 from core.serdes.yaml_file import load_yaml
 

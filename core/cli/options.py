@@ -14,8 +14,8 @@ import msgspec
 from core.cli.loading import load_pipeline, load_pipeline_of_module, load_run_config, place_faults
 from core.config import ConfigFault
 from core.definitions.pipeline import PipelineDefinition
-from core.execution.presets import with_preset
-from core.execution.spec import RunSpec
+from core.execution.preparing.presets import with_preset
+from core.execution.preparing.spec import RunSpec
 
 
 class ChosenPipeline(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ from core.definitions.resource import InitResourceContext
 from core.errors import DagsterResourceFunctionError, user_code_error_boundary
 from core.events.records import EventLogEntry
 from core.execution.ancestors import Ancestors, find_ancestors
-from core.execution.prepare import PreparedRun
+from core.execution.preparing.prepare import PreparedRun
 from core.forks import ending_forked_children
 from core.instance import DagsterInstance
 from core.log_manager import DagsterLogManager, EventSink

@@ -29,9 +29,9 @@ from core.execution.contexts.pipeline import PipelineContext
 from core.execution.executor import Executor
 from core.execution.memo.planning import FinalPlan, final_plan
 from core.execution.opening import OpenRun, open_run
-from core.execution.prepare import PreparedRun
+from core.execution.preparing.prepare import PreparedRun
+from core.execution.preparing.requirements import check_requirements
 from core.execution.recorded import as_stored
-from core.execution.requirements import check_requirements
 from core.execution.results import PipelineExecutionResult
 from core.execution.run_log import OnEvent, RunLog
 from core.execution.steps.in_turn import users_own

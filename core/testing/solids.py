@@ -10,9 +10,9 @@ from core.definitions.mode import ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.solid import SolidDefinition
 from core.errors import DagsterInvariantViolationError
-from core.execution.presets import with_preset
+from core.execution.preparing.presets import with_preset
+from core.execution.preparing.spec import RunSpec
 from core.execution.results import SolidExecutionResult
-from core.execution.spec import RunSpec
 from core.instance import DagsterInstance
 from core.testing.part_of_pipeline import Values, part_of_pipeline
 

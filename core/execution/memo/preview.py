@@ -9,7 +9,7 @@ import msgspec
 from core.events.payloads import PlanVersionedData, StepMemoizedData
 from core.execution.memo.planning import final_plan
 from core.execution.opening import opened_to_look
-from core.execution.prepare import PreparedRun
+from core.execution.preparing.prepare import PreparedRun
 from core.instance import DagsterInstance
 
 

@@ -505,7 +505,7 @@ def test_what_follows_from_values_that_nobody_gave_is_refused(instance: DagsterI
 
 def test_ten_thousand_keys_are_planned_in_a_time_that_grows_with_them() -> None:
     from core.definitions.run_configs.run_config import build_environment
-    from core.execution.defaults import complete_mode
+    from core.execution.preparing.defaults import complete_mode
     from core.executors import in_process_executor
     from core.plan import StepInput
 

@@ -27,8 +27,8 @@ from core import (
     SolidInvocation,
     in_process_executor,
 )
-from core.execution.prepare import prepare_run
-from core.execution.spec import RunSpec
+from core.execution.preparing.prepare import prepare_run
+from core.execution.preparing.spec import RunSpec
 
 many_examples = settings(max_examples=150)
 

@@ -30,8 +30,8 @@ from core import (
     resource,
     solid,
 )
-from core.execution.prepare import prepare_run
-from core.execution.spec import RunSpec
+from core.execution.preparing.prepare import prepare_run
+from core.execution.preparing.spec import RunSpec
 from core.plan import canonical, versions
 from core.plan.canonical import NoDigestError, digest
 from core.resources.versioned_fs_io_manager import VersionedPickledObjectFilesystemIOManager

@@ -17,10 +17,10 @@ from core.definitions.run_configs.environment import EnvironmentConfig
 from core.definitions.run_configs.run_config import build_environment
 from core.errors import DagsterInvalidSubsetError, DagsterInvariantViolationError
 from core.events.user_events import normalize_tags
-from core.execution.defaults import complete_mode
-from core.execution.intermediate import as_io_manager
+from core.execution.preparing.defaults import complete_mode
+from core.execution.preparing.intermediate import as_io_manager
+from core.execution.preparing.spec import RunSpec
 from core.execution.recorded import starring
-from core.execution.spec import RunSpec
 from core.plan import ExecutionPlan, Versioning, build_plan
 from core.plan.part import KnownKeys, part_of, with_keys
 from core.plan.selection import select_solids, select_steps

@@ -8,7 +8,7 @@ from core.definitions.executor import ExecutorRequirement
 from core.definitions.input_output import DEFAULT_IO_MANAGER_KEY
 from core.definitions.io_manager import IOManagerDefinition
 from core.errors import DagsterUnmetExecutorRequirementsError
-from core.execution.prepare import PreparedRun
+from core.execution.preparing.prepare import PreparedRun
 from core.instance import DagsterInstance
 
 

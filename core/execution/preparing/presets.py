@@ -6,7 +6,7 @@ import msgspec
 
 from core.definitions.pipeline import PipelineDefinition
 from core.errors import DagsterInvariantViolationError
-from core.execution.spec import RunSpec
+from core.execution.preparing.spec import RunSpec
 from core.records.tags import PRESET_NAME_TAG
 from core.utils.merger import deep_merge_dicts
 

@@ -1,0 +1,1 @@
+"""What is asked of a run, checked and completed: all that is decided before anything is touched."""
