@@ -131,7 +131,7 @@ from core.resources.intermediate_storages import (
     mem_intermediate_storage,
 )
 from core.resources.mem_io_manager import mem_io_manager
-from core.resources.versioned_fs_io_manager import MemoizableIOManager, versioned_filesystem_io_manager
+from core.resources.versioned_fs_io_manager import versioned_filesystem_io_manager
 from core.types import (
     DagsterType,
     DagsterTypeLoader,
@@ -154,7 +154,7 @@ from core.types import (
 from core.values.codecs import Codec, ValueNotKeptError, register_codec
 from core.values.intermediate_storage import IntermediateStorage, TypeStoragePlugin
 from core.values.io_context import InputContext, OutputContext
-from core.values.io_manager import IOManager
+from core.values.io_manager import IOManager, MemoizableIOManager
 from core.values.root_input_manager import RootInputManager
 
 if TYPE_CHECKING:

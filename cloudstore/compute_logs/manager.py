@@ -25,14 +25,9 @@ from cloudstore.s3.errors import translate_errors
 from cloudstore.s3.keys import s3_url
 from core.cached import cached_property
 from core.compute_logs.log_files import LogFiles
-from core.compute_logs.manager import (
-    MAX_BYTES_FILE_READ,
-    ComputeIOType,
-    ComputeLogFileData,
-    ComputeLogManager,
-)
-from core.compute_logs.names import LogName
-from core.compute_logs.pieces import check_piece, decoded, read_piece
+from core.compute_logs.manager import ComputeLogManager
+from core.compute_logs.names import ComputeIOType, LogName
+from core.compute_logs.pieces import MAX_BYTES_FILE_READ, ComputeLogFileData, check_piece, decoded, read_piece
 from core.compute_logs.reading import is_ended, read_log
 from core.compute_logs.recovery import dead_writers
 from core.compute_logs.size_cap import SizeCap

@@ -17,8 +17,7 @@ from cloudstore import transfer
 from cloudstore.compute_logs.unpacking import unpacked
 from cloudstore.s3.errors import answer_to, code_of, translate_errors
 from cloudstore.s3.keys import join_key, s3_url
-from core.compute_logs.manager import IO_TYPE_EXTENSION, ComputeIOType
-from core.compute_logs.names import attempt_suffix
+from core.compute_logs.names import IO_TYPE_EXTENSION, ComputeIOType, attempt_suffix
 from core.disk.atomic_file import atomic_write
 from core.disk.deleting import entries_of
 from core.disk.private import make_folder as make_private_folder

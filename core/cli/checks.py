@@ -11,7 +11,8 @@ from typing import Any, Literal
 import msgspec
 
 from core.compute_logs.local import LocalComputeLogManager
-from core.compute_logs.manager import ComputeIOType, ComputeLogManager
+from core.compute_logs.manager import ComputeLogManager
+from core.compute_logs.names import ComputeIOType
 from core.config import hide_passwords
 from core.errors import DagsterError
 from core.instance import InstanceRef, persistent_ref

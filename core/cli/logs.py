@@ -11,7 +11,7 @@ import click
 from core.cli.failures import clear_failures
 from core.cli.loading import find_run
 from core.cli.output.terminal import is_terminal, say, say_output
-from core.compute_logs.manager import ComputeIOType
+from core.compute_logs.names import ComputeIOType
 from core.errors import DagsterStorageError
 from core.instance import DagsterInstance, persistent_instance
 from core.records.pipeline_run import IN_PROGRESS_STATUSES, PipelineRun, PipelineRunsFilter

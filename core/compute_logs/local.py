@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from core.compute_logs.log_files import LogFiles
-from core.compute_logs.manager import MAX_BYTES_FILE_READ, ComputeIOType, ComputeLogFileData, ComputeLogManager
-from core.compute_logs.names import LogName
+from core.compute_logs.manager import ComputeLogManager
+from core.compute_logs.names import ComputeIOType, LogName
+from core.compute_logs.pieces import MAX_BYTES_FILE_READ, ComputeLogFileData
 from core.compute_logs.reading import is_ended, read_log
 from core.compute_logs.recovery import dead_writers
 from core.compute_logs.size_cap import LEAST_CAP_BYTES, SizeCap

@@ -10,7 +10,7 @@ from typing import Any
 from core.cached import cached_property
 from core.compute_logs.capture import OutputCapture
 from core.compute_logs.captured_stream import Echo
-from core.compute_logs.names import IO_TYPE_EXTENSION, ComputeIOType
+from core.compute_logs.names import ComputeIOType
 from core.compute_logs.pieces import MAX_BYTES_FILE_READ, ComputeLogFileData, check_piece
 from core.compute_logs.size_cap import SizeCap
 from core.compute_logs.subscription import ComputeLogSubscription
@@ -19,16 +19,6 @@ from core.errors import DagsterInvariantViolationError
 from core.records.pipeline_run import PipelineRun
 from core.records.removal import Removal
 from core.serdes import ConfigurableClass, ConfigurableClassData
-
-__all__ = [
-    "IO_TYPE_EXTENSION",
-    "MAX_BYTES_FILE_READ",
-    "ComputeIOType",
-    "ComputeLogFileData",
-    "ComputeLogManager",
-    "ComputeLogSubscription",
-    "NoOpComputeLogManager",
-]
 
 
 class ComputeLogManager(ABC):

@@ -215,10 +215,3 @@ def versioned_filesystem_io_manager(init_context: InitResourceContext) -> Versio
     """IO manager that keeps values by version on the local disk, for memoized runs."""
     base_dir = init_context.resource_config.get("base_dir")
     return VersionedPickledObjectFilesystemIOManager(base_dir or init_context.storage_directory())
-
-
-__all__ = [
-    "MemoizableIOManager",
-    "VersionedPickledObjectFilesystemIOManager",
-    "versioned_filesystem_io_manager",
-]

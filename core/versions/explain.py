@@ -241,14 +241,3 @@ def _listed(keys: Sequence[str]) -> str:
     more = [f"{len(keys) - len(shown)} more"] if len(keys) > len(shown) else []
     *first, last = [*shown, *more]
     return f"{', '.join(first)} and {last}" if first else last
-
-
-__all__ = [
-    "NEVER_BEFORE",
-    "Explanation",
-    "MemoizedRun",
-    "Outcome",
-    "all_facts",
-    "differences",
-    "explain_step",
-]

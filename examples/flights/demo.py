@@ -23,7 +23,7 @@ from core.cli.loading import load_pipeline, load_run_config
 from core.cli.output.progress import show_progress
 from core.cli.output.runs import run_table
 from core.cli.output.text import human_bytes
-from core.compute_logs.manager import ComputeIOType
+from core.compute_logs.names import ComputeIOType
 from core.views.runs import report_run
 
 HERE = Path(__file__).parent

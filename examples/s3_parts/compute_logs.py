@@ -8,7 +8,7 @@ import tempfile
 from typing import Any
 
 from core import DagsterInstance, execute_pipeline, pipeline, solid
-from core.compute_logs.manager import ComputeIOType
+from core.compute_logs.names import ComputeIOType
 
 BUCKET = os.environ.get("S3_BUCKET", "lab")
 

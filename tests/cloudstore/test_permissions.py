@@ -36,7 +36,7 @@ from cloudstore.compute_logs.manager import S3ComputeLogManager
 from cloudstore.doctor import READING, ModeTargets, Target, probe
 from cloudstore.s3.errors import translate_errors
 from core import ModeDefinition, execute_pipeline, pipeline, solid
-from core.compute_logs.manager import ComputeIOType
+from core.compute_logs.names import ComputeIOType
 from core.errors import DagsterObjectAccessError, DagsterObjectStoreError
 from core.records.pipeline_run import PipelineRun
 

@@ -167,7 +167,7 @@ def test_what_is_printed_between_events_is_in_no_log(instance: DagsterInstance, 
 
 
 def _stdout() -> Any:
-    from core.compute_logs.manager import ComputeIOType
+    from core.compute_logs.names import ComputeIOType
 
     return ComputeIOType.STDOUT
 

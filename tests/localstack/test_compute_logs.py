@@ -12,7 +12,7 @@ import yaml
 
 from cloudstore import S3ComputeLogManager
 from core import DagsterInstance, execute_pipeline, pipeline, solid
-from core.compute_logs.manager import ComputeIOType
+from core.compute_logs.names import ComputeIOType
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

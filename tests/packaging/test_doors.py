@@ -125,6 +125,25 @@ def test_these_are_all_doors() -> None:
     assert {module for module in modules if is_door(source(module))} == DOORS.keys()
 
 
+def test_only_doors_and_packages_offer_what_they_import() -> None:
+    files = [*(ROOT / "core").rglob("*.py"), *(ROOT / "cloudstore").rglob("*.py")]
+    found = {}
+    for file in files:
+        module = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+        if file.stem != "__init__" and module not in DOORS:
+            tree = source(module).body
+            imported = {
+                name.asname or name.name for each in tree if isinstance(each, ast.ImportFrom) for name in each.names
+            }
+            offered = [
+                each.value
+                for each in tree
+                if isinstance(each, ast.Assign) and ast.unparse(each.targets[0]) == "__all__"
+            ]
+            found[module] = imported.intersection(*map(ast.literal_eval, offered)) if offered else set()
+    assert {module: names for module, names in found.items() if names} == {}
+
+
 def test_only_doors_import_upward() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
     ignored = [each for contract in settings for each in contract.get("ignore_imports", [])]

@@ -28,7 +28,7 @@ from core.definitions.graph import ConfigMapping
 from core.definitions.mode import CompleteMode, ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.resource import ResourceDefinition
-from core.definitions.run_configs.environment import EnvironmentConfig, SolidConfig
+from core.definitions.run_configs.environment import EnvironmentConfig
 from core.definitions.run_configs.resource_config import with_required
 from core.definitions.run_configs.solids_section import SolidsSection, faults_of_mapped
 from core.definitions.run_configs.type_config import materializes, type_resources
@@ -185,6 +185,3 @@ def _config_only(config: DefinitionConfig) -> Field:
 def _resource_field(resource: ResourceDefinition, is_used: bool) -> Field:
     field = _config_only(resource.config_schema)
     return field if is_used or not field.is_required else Field(field.config_type, is_required=False)
-
-
-__all__ = ["EnvironmentConfig", "SolidConfig"]

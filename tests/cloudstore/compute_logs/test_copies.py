@@ -12,7 +12,7 @@ import pytest
 
 from cloudstore import transfer
 from cloudstore.testing import Fault
-from core.compute_logs.manager import ComputeIOType
+from core.compute_logs.names import ComputeIOType
 from core.errors import DagsterObjectStoreError
 from core.records.pipeline_run import PipelineRun
 

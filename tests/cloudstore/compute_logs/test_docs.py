@@ -15,7 +15,7 @@ from cloudstore.client.options import S3_OPTIONS
 from cloudstore.compute_logs.options import LOG_OPTIONS
 from core import DagsterInstance
 from core.compute_logs.local import LocalComputeLogManager
-from core.compute_logs.manager import ComputeIOType
+from core.compute_logs.names import ComputeIOType
 from core.records.pipeline_run import PipelineRun
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "compute-logs.md").read_text("utf-8")

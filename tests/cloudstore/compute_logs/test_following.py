@@ -11,7 +11,7 @@ import pytest
 
 from cloudstore import transfer
 from cloudstore.testing import Fault
-from core.compute_logs.manager import ComputeIOType
+from core.compute_logs.names import ComputeIOType
 from core.records.pipeline_run import PipelineRun
 
 STDOUT, STDERR = ComputeIOType.STDOUT, ComputeIOType.STDERR

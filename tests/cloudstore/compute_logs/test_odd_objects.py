@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudstore.compute_logs.unpacking import unpacked
-from core.compute_logs.manager import ComputeIOType
+from core.compute_logs.names import ComputeIOType
 from core.errors import DagsterError, DagsterObjectCorruptError
 from core.records.pipeline_run import PipelineRun
 

@@ -17,7 +17,7 @@ import pytest
 
 from cloudstore.compute_logs.noted_secrets import NotedSecrets
 from core import Field, StringSource, execute_pipeline, pipeline, resource, solid
-from core.compute_logs.manager import ComputeIOType
+from core.compute_logs.names import ComputeIOType
 from core.config import Secret
 from core.definitions.mode import ModeDefinition
 from core.records.pipeline_run import PipelineRun

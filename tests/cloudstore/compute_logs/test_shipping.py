@@ -25,7 +25,7 @@ from cloudstore.compute_logs.stream import LogStream, Packing
 from cloudstore.testing import Fault
 from core import ModeDefinition, execute_pipeline, pipeline, solid
 from core.compute_logs.log_files import LogFiles
-from core.compute_logs.manager import ComputeIOType
+from core.compute_logs.names import ComputeIOType
 from core.compute_logs.size_cap import SizeCap
 from core.errors import DagsterObjectNotFoundError
 from core.records.pipeline_run import PipelineRun

@@ -15,7 +15,8 @@ import pytest
 
 from cloudstore import S3ComputeLogManager
 from core.compute_logs.local import LocalComputeLogManager
-from core.compute_logs.manager import ComputeIOType, ComputeLogManager, NoOpComputeLogManager
+from core.compute_logs.manager import ComputeLogManager, NoOpComputeLogManager
+from core.compute_logs.names import ComputeIOType
 from core.config import Secret
 from core.errors import DagsterInvalidConfigError, DagsterInvariantViolationError, DagsterObjectStoreError
 from core.records.pipeline_run import PipelineRun

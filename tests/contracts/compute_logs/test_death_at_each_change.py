@@ -16,7 +16,8 @@ import pytest
 
 from cloudstore import S3ComputeLogManager
 from core.compute_logs.local import LocalComputeLogManager
-from core.compute_logs.manager import ComputeIOType, ComputeLogManager
+from core.compute_logs.manager import ComputeLogManager
+from core.compute_logs.names import ComputeIOType
 
 PROGRAM = Path(__file__).with_name("dying.py")
 MOST_LOG_BYTES = 4096

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from cloudstore.compute_logs.objects import LogPlaces
 from core.compute_logs.local import LocalComputeLogManager
-from core.compute_logs.manager import ComputeIOType, ComputeLogManager
+from core.compute_logs.manager import ComputeLogManager
+from core.compute_logs.names import ComputeIOType
 from core.config import Secret
 from core.errors import DagsterInvariantViolationError
 from core.process.journal import Line

@@ -15,7 +15,7 @@ import yaml
 
 from cloudstore import S3ComputeLogManager
 from core import DagsterInstance, execute_pipeline, pipeline, solid
-from core.compute_logs.manager import ComputeIOType
+from core.compute_logs.names import ComputeIOType
 from core.instance import InstanceRef
 from core.records.pipeline_run import PipelineRun
 

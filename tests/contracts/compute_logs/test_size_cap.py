@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from cloudstore.compute_logs.masking import Masker
 from core.compute_logs.local import LocalComputeLogManager
-from core.compute_logs.manager import ComputeIOType, ComputeLogManager
+from core.compute_logs.manager import ComputeLogManager
+from core.compute_logs.names import ComputeIOType
 from core.compute_logs.size_cap import LEAST_CAP_BYTES, SizeCap
 from core.config import Secret
 from core.errors import DagsterInvalidConfigError

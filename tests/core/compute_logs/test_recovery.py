@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from core.compute_logs.local import LocalComputeLogManager
-from core.compute_logs.manager import ComputeIOType
+from core.compute_logs.names import ComputeIOType
 from core.records.pipeline_run import PipelineRun
 
 STDOUT, STDERR = ComputeIOType.STDOUT, ComputeIOType.STDERR

@@ -23,7 +23,7 @@ from core import (
     solid,
     versioned_filesystem_io_manager,
 )
-from core.compute_logs.manager import ComputeIOType
+from core.compute_logs.names import ComputeIOType
 from core.events.payloads import (
     HandledOutputData,
     LoadedInputData,

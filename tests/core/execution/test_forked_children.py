@@ -31,7 +31,7 @@ from core import (
     resource,
     solid,
 )
-from core.compute_logs.manager import ComputeIOType
+from core.compute_logs.names import ComputeIOType
 from core.executors import InProcessExecutor
 
 Tell = Callable[[str], None]

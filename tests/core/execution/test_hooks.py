@@ -51,7 +51,7 @@ from core import (
     success_hook,
     versioned_filesystem_io_manager,
 )
-from core.compute_logs.manager import ComputeIOType
+from core.compute_logs.names import ComputeIOType
 from core.definitions.hook import HookExecutionResult
 from core.errors import DagsterInvalidInvocationError, DagsterTerminatedError, HookExecutionError
 from core.events.payloads import HookErroredData

@@ -29,7 +29,7 @@ from core import (
     solid,
     success_hook,
 )
-from core.compute_logs.manager import ComputeIOType
+from core.compute_logs.names import ComputeIOType
 from core.errors import DagsterTerminatedError
 
 Tell = Callable[[str], None]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from core.compute_logs.manager import ComputeIOType
+from core.compute_logs.names import ComputeIOType
 from core.errors import (
     DagsterHomeNotSetError,
     DagsterInvalidConfigError,

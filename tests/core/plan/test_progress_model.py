@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from core import InputDefinition, OutputDefinition, SolidDefinition, StepOutputHandle
 from core.definitions.dependency import Solid
-from core.definitions.run_configs.run_config import SolidConfig
+from core.definitions.run_configs.environment import SolidConfig
 from core.events.payloads import MemoizedOutput, StepMemoizedData
 from core.plan import ExecutionPlan, ExecutionStep, StepInput
 from core.plan.progress import MOST_LOSSES, Attempt, NotRun, Progress, StepState

@@ -22,7 +22,7 @@ from core import (
     solid,
     versioned_filesystem_io_manager,
 )
-from core.compute_logs.manager import ComputeIOType
+from core.compute_logs.names import ComputeIOType
 from core.disk.atomic_file import atomic_write
 from core.disk.deleting import delete_emptied
 from core.errors import DagsterStorageError
