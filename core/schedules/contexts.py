@@ -14,6 +14,8 @@ from core.schedules.requests import gathered
 
 
 class _EvaluationContext:
+    _built_by = "build_schedule_context"
+
     def __init__(self, instance_ref: InstanceRef | None) -> None:
         self.instance_ref = instance_ref
 
@@ -26,7 +28,7 @@ class _EvaluationContext:
         """
         if self.instance_ref is None:
             raise DagsterInvariantViolationError(
-                "This context has no instance; build it with one, as in build_schedule_context(instance=instance)."
+                f"This context has no instance; build it with one, as in {self._built_by}(instance=instance)."
             )
         return DagsterInstance.from_ref(self.instance_ref)
 
@@ -55,6 +57,8 @@ class SensorEvaluationContext(_EvaluationContext):
         last_run_key: the key of the last run it asked for.
         cursor: how far it has looked, as it said itself.
     """
+
+    _built_by = "build_sensor_context"
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from core.definitions.configurable import check_name
 from core.errors import DagsterInvalidDefinitionError, ScheduleExecutionError, user_code_error_boundary
 from core.events.user_events import normalize_tags
 from core.records.tags import SCHEDULE_NAME_TAG
+from core.schedules.called import Called, made_of
 from core.schedules.contexts import ScheduleEvaluationContext, call_with
 from core.schedules.requests import Evaluation, RunRequest, SkipReason, as_evaluation
 from core.schedules.zones import check_cron_schedule, due_times, zone
@@ -19,7 +20,7 @@ RunConfigFn = Callable[..., Mapping[str, Any]]
 TagsFn = Callable[..., Mapping[str, Any] | None]
 
 
-class ScheduleDefinition:
+class ScheduleDefinition(Called):
     """Runs of a pipeline at the times of a cron expression.
 
     Args:
@@ -170,7 +171,7 @@ def schedule(
                 return given
             return RunRequest(run_config=deepcopy(given), tags=call_with(tags_fn, context) if tags_fn else fixed)
 
-        return ScheduleDefinition(
+        made = ScheduleDefinition(
             name=own_name,
             cron_schedule=cron_schedule,
             pipeline_name=pipeline_name,
@@ -182,6 +183,7 @@ def schedule(
             description=description or function.__doc__,
             job=job,
         )
+        return made_of(function, made)
 
     return make
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any, NamedTuple
 
 from core.errors import DagsterInvalidDefinitionError
+from core.schedules.called import made_of
 from core.schedules.cron_schedule import target_name
 from core.schedules.partition_sets import PartitionScheduleDefinition, PartitionSetDefinition
 from core.schedules.partitions_in_time import date_partition_range, later_on_clocks
@@ -307,7 +308,7 @@ class _PartitionSchedule(NamedTuple):
                 lambda partition: function(partition.value),
                 (lambda partition: tags_fn(partition.value)) if tags_fn is not None else None,
             )
-            return partition_set.create_schedule_definition(
+            made = partition_set.create_schedule_definition(
                 own_name,
                 cron_schedule,
                 selector,
@@ -317,6 +318,7 @@ class _PartitionSchedule(NamedTuple):
                 self.description or function.__doc__,
                 self.job,
             )
+            return made_of(function, made)
 
         return make
 

@@ -9,6 +9,7 @@ from core.definitions.configurable import check_name
 from core.errors import DagsterInvalidDefinitionError, SensorExecutionError, user_code_error_boundary
 from core.events.user_events import AssetKey
 from core.records.tags import RUN_KEY_TAG, SENSOR_NAME_TAG
+from core.schedules.called import Called, made_of
 from core.schedules.contexts import SensorEvaluationContext, call_with
 from core.schedules.cron_schedule import tagged, target_name
 from core.schedules.requests import Evaluation, as_evaluation, gathered
@@ -16,7 +17,7 @@ from core.schedules.requests import Evaluation, as_evaluation, gathered
 DEFAULT_SENSOR_SECONDS = 30
 
 
-class SensorDefinition:
+class SensorDefinition(Called):
     """Looks again and again whether there is something to run a pipeline for.
 
     Args:
@@ -104,7 +105,7 @@ def sensor(
     """
 
     def make(function: Callable[..., Any]) -> SensorDefinition:
-        return SensorDefinition(
+        made = SensorDefinition(
             name or function.__name__,
             function,
             pipeline_name,
@@ -114,6 +115,7 @@ def sensor(
             description or function.__doc__,
             job,
         )
+        return made_of(function, made)
 
     return make
 
@@ -185,7 +187,7 @@ def asset_sensor(
     """
 
     def make(function: Callable[[SensorEvaluationContext, Any], Any]) -> AssetSensorDefinition:
-        return AssetSensorDefinition(
+        made = AssetSensorDefinition(
             name or function.__name__,
             asset_key,
             pipeline_name,
@@ -196,5 +198,6 @@ def asset_sensor(
             description or function.__doc__,
             job,
         )
+        return made_of(function, made)
 
     return make

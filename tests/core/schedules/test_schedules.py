@@ -20,9 +20,16 @@ from core import (
     ScheduleDefinition,
     SkipReason,
     build_schedule_context,
+    daily_schedule,
+    identity_partition_selector,
     schedule,
 )
-from core.errors import DagsterUnknownPartitionError, PartitionExecutionError, ScheduleExecutionError
+from core.errors import (
+    DagsterInvalidInvocationError,
+    DagsterUnknownPartitionError,
+    PartitionExecutionError,
+    ScheduleExecutionError,
+)
 
 DUE = build_schedule_context(scheduled_execution_time=datetime(2021, 5, 1, 6, tzinfo=UTC))
 
@@ -190,3 +197,25 @@ def test_partitions_that_are_none_are_refused() -> None:
         letters.run_config_for_partition(Partition("a"))
     with pytest.raises(PartitionExecutionError, match="tags function of partition set 'letters' raised for 'a'"):
         letters.tags_for_partition(Partition("a"))
+
+
+def test_a_schedule_is_called_as_its_function() -> None:
+    @schedule("0 6 * * *", pipeline_name="orders", should_execute=lambda _: False)
+    def every_morning(context: Any) -> dict[str, Any]:
+        return {"due": context.scheduled_execution_time}
+
+    @daily_schedule("orders", datetime(2021, 5, 1))
+    def every_day(day: datetime) -> dict[str, Any]:
+        return {"day": day.day}
+
+    due = datetime(2021, 5, 3, tzinfo=UTC)
+    assert every_morning(build_schedule_context(scheduled_execution_time=due)) == {"due": due}
+    assert every_day(datetime(2021, 5, 7)) == {"day": 7}
+    for by_hand in (
+        ScheduleDefinition("by_hand", "0 6 * * *", "orders"),
+        PartitionSetDefinition("letters", "orders", lambda: ["a"]).create_schedule_definition(
+            "by_hand", "0 6 * * *", identity_partition_selector
+        ),
+    ):
+        with pytest.raises(DagsterInvalidInvocationError, match=r"'by_hand'.* without a decorator.*evaluate_tick"):
+            by_hand(due)

@@ -18,13 +18,14 @@ from core import (
     SensorDefinition,
     SkipReason,
     asset_sensor,
+    build_schedule_context,
     build_sensor_context,
     execute_pipeline,
     pipeline,
     sensor,
     solid,
 )
-from core.errors import SensorExecutionError
+from core.errors import DagsterInvalidInvocationError, SensorExecutionError
 
 
 @sensor(pipeline_name="orders", mode="team", minimum_interval_seconds=5)
@@ -122,3 +123,29 @@ def test_the_cursor_of_an_asset_sensor_that_raises_stays() -> None:
         with pytest.raises(SensorExecutionError):
             broken.evaluate_tick(context)
         assert context.cursor is None
+
+
+def test_a_sensor_is_called_as_its_function() -> None:
+    context = build_sensor_context(cursor="b.csv")
+    assert list(new_files(context)) == [RunRequest("c.csv", {"file": "c.csv"})]
+    assert context.cursor == "c.csv"
+
+    @sensor(pipeline_name="orders")
+    def without_context() -> SkipReason:
+        return SkipReason("never")
+
+    @asset_sensor(AssetKey("orders"), pipeline_name="orders")
+    def changed(context: Any, event: Any) -> Any:
+        return RunRequest(event)
+
+    assert without_context() == SkipReason("never")
+    assert changed(context, "7") == RunRequest("7")
+    with pytest.raises(DagsterInvalidInvocationError, match=r"'by_hand'.* without a decorator.*evaluate_tick"):
+        SensorDefinition("by_hand", lambda: None, "orders")()
+
+
+def test_an_instance_that_is_missing_is_asked_for_by_the_function_that_takes_it() -> None:
+    with pytest.raises(DagsterInvariantViolationError, match=r"build_sensor_context\(instance=instance\)"):
+        _ = build_sensor_context().instance
+    with pytest.raises(DagsterInvariantViolationError, match=r"build_schedule_context\(instance=instance\)"):
+        _ = build_schedule_context().instance
