@@ -93,7 +93,8 @@ def _placed(fault: ConfigFault, files: Sequence[YamlFile], settings: Sequence[st
 
 def _with_text(fault: ConfigFault, text: str | None) -> ConfigFault:
     """The fault, with a value that says less than what was written: 8 for `0o10`."""
-    if not text or text in fault.message or names_secret(fault.path) or "not shown" in fault.message:
+    is_of_key = fault.message.startswith("unknown key")
+    if not text or is_of_key or text in fault.message or names_secret(fault.path) or "not shown" in fault.message:
         return fault
     return msgspec.structs.replace(fault, message=f"{fault.message}, written as {show_text(text)}")
 

@@ -356,6 +356,13 @@ def test_values_are_shown_as_they_are_written(project: Project) -> None:
     assert "title.yaml, line 5: solids.clean.config.months[0]: expected Int, got '2024-13-45' (str)" in said
 
 
+def test_of_an_unknown_key_the_value_says_nothing(project: Project) -> None:
+    said = refusal(project.run("--set", "solids.clean.config.titel=seven"), "solids.clean.config.titel: unknown key")
+    assert "written as" not in said
+    project.write("title.yaml", "solids:\n  clean:\n    config: {titel: seven}\n")
+    assert "written as" not in refusal(project.run("-c", "title.yaml"), "title.yaml, line 3: solids.clean.config.titel")
+
+
 def test_options_that_do_not_exist(project: Project) -> None:
     refusal(project.run("--memoise"), "--memoise", "--memoize", exit_code=2)
     refusal(project.command("rum"), "rum", exit_code=2)
