@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Self, TypeVar
 
 from core.config import (
     ABSENT,
@@ -48,6 +48,44 @@ def check_name(name: str | None, kind: str) -> str:
 def beginning(described: str) -> str:
     """What a message calls something, as it begins a sentence: "Solid 'clean'" of "solid 'clean'"."""
     return described[0].upper() + described[1:]
+
+
+_Item = TypeVar("_Item")
+
+
+def items_of(given: Iterable[_Item] | None, kind: type[_Item], described: str) -> tuple[_Item, ...]:
+    """Definitions that are given as a list.
+
+    Args:
+        given: the list.
+        kind: what each of them is.
+        described: what they were given as, for messages: "input_defs of solid 'clean'".
+
+    Raises:
+        DagsterInvalidDefinitionError: it is no list, or something in it is of another kind.
+    """
+    if isinstance(given, str | kind) or not isinstance(given or (), Iterable):
+        raise DagsterInvalidDefinitionError(
+            f"{described} must be a list of {kind.__name__}; it is {a_kind_of(given)}. Put what it is to hold in "
+            "brackets."
+        )
+    items = tuple(given or ())
+    for each in items:
+        if not isinstance(each, kind):
+            raise DagsterInvalidDefinitionError(f"{described} holds {a_kind_of(each)}, which is not a {kind.__name__}.")
+    return items
+
+
+def a_kind_of(value: object) -> str:
+    """What something is, for messages that must not show what it holds."""
+    return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
+
+
+def mapping_of(given: Any, described: str) -> Mapping[Any, Any]:
+    """Definitions by name; raises DagsterInvalidDefinitionError where they are not given as a dict."""
+    if given is not None and not isinstance(given, Mapping):
+        raise DagsterInvalidDefinitionError(f"{described} must be a dict by name; it is {a_kind_of(given)}.")
+    return given or {}
 
 
 def key_set(keys: Iterable[str] | None, described: str) -> frozenset[str]:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from core.definitions.configurable import check_name
+from core.definitions.configurable import check_name, items_of, mapping_of
 from core.definitions.executor import ExecutorDefinition
 from core.definitions.intermediate_storage import IntermediateStorageDefinition
 from core.definitions.logger import DEFAULT_LOGGERS, LoggerDefinition
@@ -49,12 +49,15 @@ class ModeDefinition:
         self.description = description
         self.version_strategy = version_strategy
         self.resource_defs = {
-            check_name(key, "resource"): _as_resource(value) for key, value in (resource_defs or {}).items()
+            check_name(key, "resource"): _as_resource(value)
+            for key, value in mapping_of(resource_defs, f"resource_defs of mode {self.name!r}").items()
         }
-        self.logger_defs = dict(DEFAULT_LOGGERS if logger_defs is None else logger_defs)
-        self.executor_defs = None if executor_defs is None else _by_name(self.name, executor_defs)
-        self.intermediate_storage_defs = (
-            None if intermediate_storage_defs is None else _by_name(self.name, intermediate_storage_defs)
+        self.logger_defs = dict(
+            DEFAULT_LOGGERS if logger_defs is None else mapping_of(logger_defs, f"logger_defs of mode {self.name!r}")
+        )
+        self.executor_defs = _by_name(self.name, ExecutorDefinition, "executor_defs", executor_defs)
+        self.intermediate_storage_defs = _by_name(
+            self.name, IntermediateStorageDefinition, "intermediate_storage_defs", intermediate_storage_defs
         )
 
     def __repr__(self) -> str:
@@ -81,7 +84,12 @@ def _as_resource(value: Any) -> ResourceDefinition:
     return value if isinstance(value, ResourceDefinition) else ResourceDefinition.hardcoded_resource(value)
 
 
-def _by_name(mode_name: str, definitions: Sequence[_Named]) -> dict[str, _Named]:
+def _by_name(
+    mode_name: str, kind: type[_Named], argument: str, given: Sequence[_Named] | None
+) -> dict[str, _Named] | None:
+    if given is None:
+        return None
+    definitions = items_of(given, kind, f"{argument} of mode {mode_name!r}")
     named = {definition.name: definition for definition in definitions}
     if len(named) < len(definitions):
         raise DagsterInvalidDefinitionError(

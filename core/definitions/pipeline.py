@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, overload
 
 from core.config import unknown_name
-from core.definitions.configurable import check_name
+from core.definitions.configurable import check_name, items_of
 from core.definitions.dependency import Node, Solid
 from core.definitions.graph import ConfigMapping, GraphDefinition
 from core.definitions.graphs.composition import composing
@@ -80,12 +80,13 @@ class PipelineDefinition:
         self.hook_defs = hook_set(hook_defs, f"pipeline {self.name!r}")
         self.solid_retry_policy = checked_policy(solid_retry_policy, f"pipeline {self.name!r}")
         self.version_strategy = version_strategy
-        self.mode_defs = tuple(mode_defs or [ModeDefinition()])
+        modes = items_of(mode_defs, ModeDefinition, f"mode_defs of pipeline {self.name!r}")
+        self.mode_defs = modes or (ModeDefinition(),)
         self._modes = {mode.name: mode for mode in self.mode_defs}
         if len(self._modes) < len(self.mode_defs):
             raise DagsterInvalidDefinitionError(f"Pipeline {self.name!r} has two modes of the same name; rename one.")
-        self.preset_defs = tuple(preset_defs or ())
-        self._presets = presets_by_name(self.preset_defs, self._modes, f"pipeline {self.name!r}")
+        self._presets = presets_by_name(preset_defs, self._modes, f"pipeline {self.name!r}")
+        self.preset_defs = tuple(self._presets.values())
         self.graph_def = graph_def
         self.config = config
         self.nodes = (

@@ -8,6 +8,7 @@ from os import PathLike
 from typing import Any
 
 from core.config import own_copy, unknown_name
+from core.definitions.configurable import items_of
 from core.errors import DagsterInvalidConfigError, DagsterInvalidDefinitionError, DagsterInvariantViolationError
 from core.events.user_events import normalize_tags
 from core.serdes.yaml_file import dump_yaml
@@ -180,7 +181,7 @@ class PresetDefinition:
 
 
 def presets_by_name(
-    preset_defs: Iterable[PresetDefinition], modes: Collection[str], described: str
+    preset_defs: Iterable[PresetDefinition] | None, modes: Collection[str], described: str
 ) -> dict[str, PresetDefinition]:
     """Presets by name.
 
@@ -193,11 +194,7 @@ def presets_by_name(
         DagsterInvalidDefinitionError: two have one name, one is for another mode, or something is no preset.
     """
     presets: dict[str, PresetDefinition] = {}
-    for preset in preset_defs:
-        if not isinstance(preset, PresetDefinition):
-            raise DagsterInvalidDefinitionError(
-                f"preset_defs of {described} holds a {type(preset).__name__}, which is not a PresetDefinition."
-            )
+    for preset in items_of(preset_defs, PresetDefinition, f"preset_defs of {described}"):
         if preset.name in presets:
             raise DagsterInvalidDefinitionError(f"Two presets of {described} are called {preset.name!r}; rename one.")
         if preset.mode is not None and preset.mode not in modes:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self, overload
 
 from core.config import Fingerprint, unknown_name
-from core.definitions.configurable import ConfigSchema, key_set, known_as
+from core.definitions.configurable import ConfigSchema, items_of, key_set, known_as
 from core.definitions.direct.solid_call import call_solid
 from core.definitions.graphs.node import NodeDefinition
 from core.definitions.input_output import NO_VALUE, InputDefinition, OutputDefinition
@@ -193,6 +193,8 @@ def _solid_from(
     parameters = list(signature.parameters.values())
     takes_context = bool(parameters) and parameters[0].name in _CONTEXT_NAMES
     annotations = Annotations(own_name, compute_fn)
+    if output_defs is not None:
+        output_defs = items_of(output_defs, OutputDefinition, f"output_defs of solid {own_name!r}")
     inputs = inputs_of(own_name, parameters[1:] if takes_context else parameters, input_defs or (), annotations)
     made = SolidDefinition(
         name=own_name,
@@ -253,6 +255,7 @@ def inputs_of(
     annotations: Annotations,
 ) -> list[InputDefinition]:
     """The inputs of a function with these parameters: those given, completed, and one for each other parameter."""
+    given = items_of(given, InputDefinition, f"input_defs of solid {solid_name!r}")
     explicit = {definition.name: definition for definition in given}
     if len(explicit) < len(given):
         raise DagsterInvalidDefinitionError(f"Solid {solid_name!r} declares two inputs of the same name; rename one.")
@@ -284,7 +287,7 @@ def _input(
 def _outputs(
     compute_fn: ComputeFn, returned: Any, given: Sequence[OutputDefinition] | None, annotations: Annotations
 ) -> Sequence[OutputDefinition]:
-    outputs = [OutputDefinition()] if given is None else given
+    outputs = (OutputDefinition(),) if given is None else given
     if len(outputs) != 1 or inspect.isgeneratorfunction(compute_fn) or inspect.isasyncgenfunction(compute_fn):
         return outputs  # what a generator function returns says nothing of the values it yields
     if outputs[0].is_typed:

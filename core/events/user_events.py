@@ -316,8 +316,10 @@ def normalize_tags(tags: Mapping[str, Any] | None, what: str) -> dict[str, str]:
     """Tags with string values.
 
     Raises:
-        DagsterInvalidDefinitionError: a key is not a string, or JSON would not say what a value is.
+        DagsterInvalidDefinitionError: they are no dict, a key is not a string, or JSON would not say what a value is.
     """
+    if not isinstance(tags, Mapping | None):
+        raise DagsterInvalidDefinitionError(f"The tags of {what} must be a dict; they are a {type(tags).__name__}.")
     normal: dict[str, str] = {}
     for key, value in (tags or {}).items():
         try:

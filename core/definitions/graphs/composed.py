@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, overload
 
 from core.config import unknown_name
-from core.definitions.configurable import ConfigSchema, beginning, check_name
+from core.definitions.configurable import ConfigSchema, beginning, check_name, items_of
 from core.definitions.graph import CompositeSolidDefinition, ConfigMapping
 from core.definitions.graphs.composition import Composition, composing
 from core.definitions.graphs.placed import GivenInput, PlacedDynamicOutput, PlacedOutput, PlacedOutputs
@@ -132,6 +132,8 @@ class GraphParts:
         self._where = beginning(f"{kind} {name!r}")
         signature = inspect.signature(body)
         self._annotations = Annotations(name, body)
+        if output_defs is not None:
+            output_defs = items_of(output_defs, OutputDefinition, f"output_defs of {kind} {name!r}")
         inputs = inputs_of(name, list(signature.parameters.values()), input_defs or (), self._annotations)
         for each in inputs:
             if each.name not in signature.parameters:

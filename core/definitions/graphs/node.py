@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
-from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, beginning, check_name
+from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, beginning, check_name, items_of
 from core.definitions.hook import HookDefinition, hook_set
 from core.definitions.input_output import InputDefinition, OutputDefinition
 from core.definitions.retry_policy import RetryPolicy, checked_policy
@@ -42,8 +42,8 @@ class NodeDefinition(ConfigurableDefinition):
         tags: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(check_name(name, kind), config_schema, description, kind)
-        self.input_defs = tuple(input_defs)
-        self.output_defs = tuple(output_defs)
+        self.input_defs = items_of(input_defs, InputDefinition, f"input_defs of {kind} {name!r}")
+        self.output_defs = items_of(output_defs, OutputDefinition, f"output_defs of {kind} {name!r}")
         self.tags = normalize_tags(tags, f"{kind} {name!r}")
         self.input_dict = {definition.name: definition for definition in self.input_defs}
         self.output_dict = {definition.name: definition for definition in self.output_defs}

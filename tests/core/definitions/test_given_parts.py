@@ -1,0 +1,84 @@
+"""What is given to a definition as a list or a dict, and is none: refused in a sentence, wherever it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from core import (
+    CompositeSolidDefinition,
+    DagsterInvalidDefinitionError,
+    InputDefinition,
+    ModeDefinition,
+    OutputDefinition,
+    PipelineDefinition,
+    PresetDefinition,
+    SolidDefinition,
+    composite_solid,
+    in_process_executor,
+    mem_intermediate_storage,
+    solid,
+)
+
+
+def _compute(context: Any, value: Any) -> Any:
+    return value
+
+
+def _made(kind: str, **given: Any) -> Any:
+    makers: dict[str, Callable[..., Any]] = {
+        "@solid": lambda **given: solid(**given)(_compute),
+        "solid": lambda **given: SolidDefinition("by_hand", given.pop("input_defs", []), lambda _, __: 1, **given),
+        "@composite_solid": lambda **given: composite_solid("placed", **given)(lambda value: _inner(value)),
+        "composite": lambda **given: CompositeSolidDefinition("by_hand", [], **given),
+        "pipeline": lambda **given: PipelineDefinition([], "by_hand", **given),
+        "mode": ModeDefinition,
+    }
+    return makers[kind](**given)
+
+
+@solid
+def _inner(value: Any) -> Any:
+    return value
+
+
+LISTS = [
+    ("@solid", "input_defs", InputDefinition("value")),
+    ("@solid", "output_defs", OutputDefinition(int)),
+    ("solid", "input_defs", InputDefinition("value")),
+    ("solid", "output_defs", OutputDefinition(int)),
+    ("@composite_solid", "input_defs", InputDefinition("value")),
+    ("@composite_solid", "output_defs", OutputDefinition(int)),
+    ("pipeline", "mode_defs", ModeDefinition("local")),
+    ("pipeline", "preset_defs", PresetDefinition("small", {})),
+    ("mode", "executor_defs", in_process_executor),
+    ("mode", "intermediate_storage_defs", mem_intermediate_storage),
+]
+DICTS = [("mode", "resource_defs"), ("mode", "logger_defs"), ("@solid", "tags"), ("pipeline", "tags")]
+
+
+@pytest.mark.parametrize(("kind", "argument", "item"), LISTS)
+def test_one_that_is_not_in_a_list_says_so(kind: str, argument: str, item: Any) -> None:
+    what = type(item).__name__
+    with pytest.raises(DagsterInvalidDefinitionError, match=f"^{argument} of .* must be a list of {what}"):
+        _made(kind, **{argument: item})
+    with pytest.raises(DagsterInvalidDefinitionError, match=f"^{argument} of .* must be a list of .*; it is a int"):
+        _made(kind, **{argument: 1})
+
+
+@pytest.mark.parametrize(("kind", "argument", "item"), LISTS)
+@pytest.mark.parametrize(
+    ("other", "shown"), [("value", "a str"), (int, "the class int"), ({"password": "hunter2"}, "a dict")]
+)
+def test_what_is_something_else_in_a_list_says_so(kind: str, argument: str, item: Any, other: Any, shown: str) -> None:
+    with pytest.raises(DagsterInvalidDefinitionError, match=f"^{argument} of .* holds {shown}, which is not a") as told:
+        _made(kind, **{argument: [other]})
+    assert "hunter2" not in str(told.value)
+
+
+@pytest.mark.parametrize(("kind", "argument"), DICTS)
+def test_what_is_no_dict_says_so(kind: str, argument: str) -> None:
+    with pytest.raises(DagsterInvalidDefinitionError, match=rf"{argument} of .* must be a dict.*a list"):
+        _made(kind, **{argument: ["a"]})
