@@ -97,6 +97,8 @@ class Composition(SolidComposer):
                 [each if isinstance(each, DependencyDefinition) else MappedInputPlaceholder for each in items]
             )
         what = f"a {type(value).__name__}"
+        if isinstance(value, NodeDefinition):
+            what = f"{value.described[0].lower()}{value.described[1:]} itself; call it: {value.name}(...)"
         if isinstance(value, PlacedOutputs):
             what = "a solid with several outputs; pick one"
         if _is_fan_in(value):

@@ -14,8 +14,11 @@ class Home(Protocol):
     described: str
 
 
+_SAID_BEFORE_THE_CALL = ("alias", "tag", "with_hooks", "with_retry_policy")
+
+
 class _OfPlaced:
-    """What stands for an output of a placed solid.
+    """What stands for an output of a placed solid: tells what is asked of it that only values or solids have.
 
     Args:
         home: where it was placed.
@@ -26,12 +29,43 @@ class _OfPlaced:
     def __init__(self, home: Home, solid_name: str, output_name: str) -> None:
         self.home, self.solid_name, self.output_name = home, solid_name, output_name
 
+    def __repr__(self) -> str:
+        return f"<output {self.output_name!r} of solid {self.solid_name!r} in the body of {self.home.described}>"
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name in _SAID_BEFORE_THE_CALL:
+            raise _said_too_late(self.solid_name, name)
+        which = f"output {self.output_name!r} of solid {self.solid_name!r}"
+        if name in ("map", "collect"):
+            raise DagsterInvalidDefinitionError(
+                f"The {which} is not dynamic, so there is no {name}() of it; declare it with DynamicOutputDefinition."
+            )
+        raise AttributeError(
+            f"The {which} has no {name!r} in the body of {self.home.described}, where its value is not known yet; "
+            "ask for that in a solid that takes it."
+        )
+
+    def __getitem__(self, key: object) -> Any:
+        raise DagsterInvariantViolationError(
+            f"The body of {self.home.described} asks for {key!r} in output {self.output_name!r} of solid "
+            f"{self.solid_name!r}, whose value is known only when the pipeline runs. Do that in a solid that takes it."
+        )
+
     def __bool__(self) -> bool:
         raise DagsterInvariantViolationError(
             f"The body of {self.home.described} asks whether output {self.output_name!r} of solid {self.solid_name!r} "
             "is true, but its value is known only when the pipeline runs. To run a solid only sometimes, give the "
             "solid before it an output with is_required=False, and yield that output only then."
         )
+
+
+def _said_too_late(solid_name: str, method: str) -> DagsterInvariantViolationError:
+    return DagsterInvariantViolationError(
+        f"{method}() was called on what a call of solid {solid_name!r} gave, and belongs before the call: "
+        f"{solid_name}.{method}(...)(...)."
+    )
 
 
 class PlacedOutput(_OfPlaced):
@@ -112,12 +146,20 @@ class PlacedOutputs:
     def __iter__(self) -> Iterator[PlacedOutput | PlacedDynamicOutput]:
         return iter(self._outputs.values())
 
+    def __len__(self) -> int:
+        return len(self._outputs)
+
+    def __getitem__(self, index: int) -> PlacedOutput | PlacedDynamicOutput:
+        return list(self._outputs.values())[index]
+
     def __getattr__(self, name: str) -> PlacedOutput | PlacedDynamicOutput:
         if name.startswith("__"):
             raise AttributeError(name)
         try:
             return self._outputs[name]
         except KeyError:
+            if name in _SAID_BEFORE_THE_CALL:
+                raise _said_too_late(self._solid_name, name) from None
             known = ", ".join(self._outputs)
             raise AttributeError(f"Solid {self._solid_name!r} has no output {name!r}; it has {known}.") from None
 
