@@ -77,7 +77,7 @@ class FloatMetadataEntryData(msgspec.Struct, frozen=True, tag="float", omit_defa
     def __post_init__(self) -> None:
         if self.text is not None:
             msgspec.structs.force_setattr(self, "value", float(self.text))
-        elif self.value is not None and not math.isfinite(self.value):
+        elif self.value is not None and _is_special(self.value):
             msgspec.structs.force_setattr(self, "text", str(float(self.value)))
 
 
@@ -113,6 +113,11 @@ MetadataEntryData = (
     | FloatMetadataEntryData
     | PythonArtifactMetadataEntryData
 )
+
+
+def _is_special(value: Any) -> bool:
+    """Whether a number, also one of another library, is NaN or infinite; of what is no number, recording it tells."""
+    return hasattr(value, "__float__") and not isinstance(value, int) and not math.isfinite(value)
 
 
 def _has_special_number(value: Any) -> bool:

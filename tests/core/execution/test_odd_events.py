@@ -66,6 +66,8 @@ REFUSED: dict[str, Callable[[], Any]] = {
     "object as text": entry("text", object()),
     "number as text": entry("text", 5),
     "text as number": entry("int", "3"),
+    "text as float": entry("float", "1.5"),
+    "float of 5000 digits": entry("float", 10**5000),
     "number of 5000 digits": entry("int", 10**5000),
     "object in JSON": entry("json", {"a": [object()]}),
     "tuple as a key": entry("json", {(1, 2): 3}),
