@@ -46,6 +46,9 @@ class AnyType(ConfigType):
         return AnyForm()
 
 
+_HINT_OF_SOURCES = "; only fields of StringSource, IntSource and BoolSource take {env: NAME}"
+
+
 class ScalarType(ConfigType):
     """One of bool, int, float, str. A bool is not an int; an int is taken where a float is wanted."""
 
@@ -61,7 +64,8 @@ class ScalarType(ConfigType):
         if self._python_type is float and type(value) is int:
             return self._as_float(value, path, faults)
         if not isinstance(value, self._python_type) or (isinstance(value, bool) and self._python_type is not bool):
-            faults.append(ConfigFault(path, f"expected {self._name}, got {show_value(value)}"))
+            hint = _HINT_OF_SOURCES if isinstance(value, dict) and set(value) == {"env"} else ""
+            faults.append(ConfigFault(path, f"expected {self._name}, got {show_value(value)}{hint}"))
         return value
 
     def form(self) -> Form:

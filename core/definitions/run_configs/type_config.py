@@ -100,7 +100,7 @@ def input_field(definition: InputDefinition, is_required: bool | None = None) ->
     dagster_type = definition.dagster_type
     is_required = not definition.has_default_value if is_required is None else is_required
     if dagster_type.loader is None:
-        return Field(_Unloadable(dagster_type.display_name), is_required=is_required)
+        return _UnloadableField(_Unloadable(dagster_type.display_name), is_required=is_required)
     return _LoaderField(dagster_type.loader, dagster_type, definition.name, is_required)
 
 
@@ -117,6 +117,13 @@ class _LoaderField(Field):
     def resolve_missing(self, path: _Path, faults: list[ConfigFault]) -> Any:
         found = super().resolve_missing(path, faults)
         return found if found is ABSENT else LoaderConfig(self._loader, found, self._type_name)
+
+
+class _UnloadableField(Field):
+    def resolve_missing(self, path: _Path, faults: list[ConfigFault]) -> Any:
+        if self.is_required:
+            self.config_type.resolve(None, path, faults)  # to ask for config would be to ask for what is refused
+        return ABSENT
 
 
 class _Unloadable(ConfigType):

@@ -75,6 +75,7 @@ TAKEN: list[tuple[Any, Any, Any]] = [
     (BoolSource, True, True),
 ]
 
+ONLY_SOURCES = "; only fields of StringSource, IntSource and BoolSource take {env: NAME}"
 REFUSED: list[tuple[Any, Any, str]] = [
     (bool, 1, "expected Bool, got 1 (int)"),
     (bool, "true", "expected Bool, got 'true' (str)"),
@@ -101,6 +102,9 @@ REFUSED: list[tuple[Any, Any, str]] = [
     (Enum("E", [EnumValue("a"), EnumValue("b")]), "c", "expected one of a, b, got 'c' (str)"),
     (Enum("E", [EnumValue("a"), EnumValue("b")]), ["a"], "expected one of a, b, got 1 item (list)"),
     (Enum.from_python_enum(Color), Color.RED, "expected one of RED, BLUE, got <Color.RED: 1> (Color)"),
+    (str, {"env": "A"}, f"expected String, got {{env: …}} (dict){ONLY_SOURCES}"),
+    (bool, {"env": "A"}, f"expected Bool, got {{env: …}} (dict){ONLY_SOURCES}"),
+    (str, {"env": "A", "b": 1}, "expected String, got {env: …, b: …} (dict)"),
     (StringSource, 1, "expected StringSource or {env: NAME}, got 1 (int)"),
     (IntSource, True, "expected IntSource or {env: NAME}, got True (bool)"),
     (BoolSource, 1, "expected BoolSource or {env: NAME}, got 1 (int)"),

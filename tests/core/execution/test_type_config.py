@@ -441,3 +441,20 @@ def test_classes_that_name_their_type_have_loaders_too(
 def test_definitions_that_contradict_themselves(make: Any, said: str) -> None:
     with pytest.raises(DagsterInvalidDefinitionError, match=said):
         make()
+
+
+def test_an_input_that_nothing_can_give_asks_for_a_solid_and_not_for_config() -> None:
+    untold = DagsterType(lambda _, __: True, "Untold")
+
+    @solid(input_defs=[InputDefinition("rows", untold)])
+    def count(rows: Any) -> int:
+        return len(rows)
+
+    @pipeline
+    def counting() -> None:
+        count()
+
+    with pytest.raises(DagsterInvalidConfigError) as caught:
+        execute_pipeline(counting)
+    [fault] = caught.value.errors
+    assert str(fault).startswith("solids.count.inputs.rows: values of type Untold cannot be given as config; feed the")
