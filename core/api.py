@@ -259,6 +259,11 @@ def _execute(
     raise_on_error: bool,
     on_event: Callable[[DagsterEvent], None] | None,
 ) -> PipelineExecutionResult:
+    if not isinstance(instance, DagsterInstance):
+        raise DagsterInvariantViolationError(
+            f"Expected instance= to be a DagsterInstance, got a {type(instance).__name__}; DagsterInstance.get() is "
+            "the one in $DAGSTER_HOME."
+        )
     with exits_fail():
         keys = known_keys(pipeline, asked, instance)
         prepared = prepare_run(checked_pipeline(pipeline), in_process_executor, asked, keys)

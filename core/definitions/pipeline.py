@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, overload
+from typing import Any, NoReturn, overload
 
 from core.config import unknown_name
 from core.definitions.configurable import check_name, items_of
@@ -135,6 +135,13 @@ class PipelineDefinition:
         made._flat = Flattened({key: solids[key] for key in made._flat.solids}, made._flat.graphs)
         made.mapped_over = mapped_over(made._flat.solids)
         return made
+
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raises DagsterInvariantViolationError: a pipeline is not called, but run."""
+        raise DagsterInvariantViolationError(
+            f"Pipeline {self.name!r} was called. Run it with execute_pipeline({self.name}), or `cloudstore run`; what "
+            "is placed in another pipeline is a @composite_solid or @graph."
+        )
 
     def __repr__(self) -> str:
         names = [node.name for node in self.nodes.ordered]

@@ -23,7 +23,7 @@ from core.config import (
     raise_faults,
 )
 from core.config.recordable import MOST_LEVELS
-from core.definitions.configurable import ConfigurableDefinition, DefinitionConfig, DefinitionField
+from core.definitions.configurable import ConfigurableDefinition, DefinitionConfig, DefinitionField, a_kind_of
 from core.definitions.graph import ConfigMapping
 from core.definitions.mode import CompleteMode, ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
@@ -33,6 +33,13 @@ from core.definitions.run_configs.resource_config import with_required
 from core.definitions.run_configs.solids_section import SolidsSection, faults_of_mapped
 from core.definitions.run_configs.type_config import materializes, type_resources
 from core.errors import DagsterConfigMappingFunctionError, DagsterInvariantViolationError, user_code_error_boundary
+
+
+def check_is_mapping(run_config: object) -> None:
+    """Raises DagsterInvalidConfigError for a run config that is no mapping, such as the name of a file; without it."""
+    if run_config is not None and not isinstance(run_config, Mapping):
+        said = f"expected a mapping, got {a_kind_of(run_config)}; of files, PresetDefinition.from_files makes one"
+        raise_faults([ConfigFault((), said)], None, "run config")
 
 
 def build_environment(
@@ -49,6 +56,7 @@ def build_environment(
         DagsterInvalidConfigError: with every fault; also where the record of the run could not keep it as it is.
     """
     what = f"run config of pipeline {pipeline.name!r} in mode {mode.definition.name!r}"
+    check_is_mapping(run_config)
     if not run_config and isinstance(pipeline.config, Mapping):
         run_config = pipeline.config
     unrecordable = list(not_recordable(dict(run_config or {})))

@@ -6,6 +6,7 @@ import msgspec
 
 from core.definitions.pipeline import PipelineDefinition
 from core.errors import DagsterInvariantViolationError
+from core.events.user_events import normalize_tags
 from core.execution.preparing.spec import RunSpec
 from core.records.tags import PRESET_NAME_TAG
 from core.utils.merger import deep_merge_dicts
@@ -34,6 +35,6 @@ def with_preset(pipeline: PipelineDefinition, preset: str | None, spec: RunSpec)
         spec,
         run_config=deep_merge_dicts(found.run_config, spec.run_config or {}),
         mode=mode,
-        tags={**found.tags, **(spec.tags or {}), PRESET_NAME_TAG: preset},
+        tags={**found.tags, **normalize_tags(spec.tags, "the run"), PRESET_NAME_TAG: preset},
         solid_selection=spec.solid_selection or found.solid_selection,
     )

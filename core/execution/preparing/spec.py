@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from core.definitions.run_config import check_is_mapping
 from core.plan.part import KnownKeys
 
 
@@ -29,6 +30,9 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
         root_run_id: the first run of a chain of re-executions.
         parent_run_id: the run that is executed again.
         run_id: the id of the new run; one that no other run has by default.
+
+    Raises:
+        DagsterInvalidConfigError: the run config is no mapping.
     """
 
     run_config: Mapping[str, Any] | None = None
@@ -43,3 +47,6 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     root_run_id: str | None = None
     parent_run_id: str | None = None
     run_id: str | None = None
+
+    def __post_init__(self) -> None:
+        check_is_mapping(self.run_config)

@@ -15,12 +15,17 @@ from cloudstore.testing import EmbeddedS3Server
 from core import (
     DagsterInstance,
     DagsterInvalidConfigError,
+    DagsterInvalidDefinitionError,
     DagsterInvariantViolationError,
     DagsterResourceUnavailableError,
     ModeDefinition,
     PipelineDefinition,
+    PresetDefinition,
     SolidDefinition,
     execute_pipeline,
+    execute_pipeline_iterator,
+    execute_solids_within_pipeline,
+    validate_run_config,
 )
 
 
@@ -71,6 +76,36 @@ def test_a_run_config_that_does_not_fit(
     for path, message in faults.items():
         assert message in told[path]
     assert caught.value.config_value == config
+
+
+@pytest.mark.parametrize(("given", "shown"), [("password.yaml", "a str"), ([{"password": 1}], "a list")])
+@pytest.mark.parametrize("preset", [None, "small"])
+def test_a_run_config_that_is_none(instance: DagsterInstance, given: Any, shown: str, preset: str | None) -> None:
+    asked = chain()
+    if preset is not None:
+        asked = PipelineDefinition([], "empty", preset_defs=[PresetDefinition(preset, {})])
+    for run in (
+        lambda: execute_pipeline(asked, given, preset=preset, instance=instance),
+        lambda: validate_run_config(asked, given),
+        lambda: next(execute_pipeline_iterator(asked, given, preset=preset, instance=instance)),
+        lambda: execute_solids_within_pipeline(asked, ["clean"], run_config=given, preset=preset, instance=instance),
+    ):
+        with pytest.raises(DagsterInvalidConfigError, match=f"expected a mapping, got {shown}; of files") as caught:
+            run()
+        assert "password" not in str(caught.value)
+
+
+@pytest.mark.parametrize("preset", [None, "small"])
+def test_tags_that_are_none(instance: DagsterInstance, preset: str | None) -> None:
+    asked = PipelineDefinition([], "empty", preset_defs=[PresetDefinition("small", {})])
+    with pytest.raises(DagsterInvalidDefinitionError, match=r"tags of the run must be a dict; they are a list"):
+        execute_pipeline(asked, tags=["a"], preset=preset, instance=instance)  # type: ignore[arg-type]
+
+
+def test_an_instance_that_is_none(instance: DagsterInstance) -> None:
+    assert instance.get_runs() == []
+    with pytest.raises(DagsterInvariantViolationError, match=r"instance=.* a DagsterInstance, got a str"):
+        execute_pipeline(chain(), {"solids": RIGHT}, instance="here")  # type: ignore[arg-type]
 
 
 def test_an_unknown_mode(instance: DagsterInstance) -> None:

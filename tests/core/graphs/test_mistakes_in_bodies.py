@@ -62,6 +62,16 @@ def test_a_solid_that_is_not_called_says_so() -> None:
     _refused(lambda: add(one), DagsterInvalidDefinitionError, r"was given solid 'one' itself; call it: one\(\.\.\.\)\.")
 
 
+def test_a_pipeline_is_not_called() -> None:
+    @pipeline
+    def numbers() -> None:
+        one()
+
+    with pytest.raises(DagsterInvariantViolationError, match=r"'numbers' was called\. .*execute_pipeline\(numbers\)"):
+        numbers()
+    _refused(numbers, DagsterInvariantViolationError, "'numbers' was called.* @composite_solid or @graph")
+
+
 def test_several_outputs_are_taken_by_their_place_as_well() -> None:
     @pipeline
     def numbers() -> None:
