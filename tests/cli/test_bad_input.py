@@ -366,3 +366,9 @@ def test_of_an_unknown_key_the_value_says_nothing(project: Project) -> None:
 def test_options_that_do_not_exist(project: Project) -> None:
     refusal(project.run("--memoise"), "--memoise", "--memoize", exit_code=2)
     refusal(project.command("rum"), "rum", exit_code=2)
+
+
+def test_a_file_without_its_option(project: Project) -> None:
+    refusal(project.command("run", "pipeline.py"), "(pipeline.py) Name the code", "-f FILE or -m MODULE", exit_code=2)
+    refusal(project.command("config", "check", "pipeline.py"), "-f FILE or -m MODULE", exit_code=2)
+    assert "-f FILE" not in refusal(project.command("runs", "show", "a", "b"), "extra argument (b)", exit_code=2)

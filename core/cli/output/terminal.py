@@ -197,10 +197,20 @@ class Commands(click.Group):
             code = run(*args, standalone_mode=False, **options)
         except click.ClickException as error:
             message = io.StringIO()
-            error.show(message)
+            _advised(error).show(message)
             say(message.getvalue().rstrip("\n"), err=True)
             code = error.exit_code
         except click.Abort:
             say("Aborted!", err=True)
             code = 1
         sys.exit(code)
+
+
+def _advised(error: click.ClickException) -> click.ClickException:
+    """The error; it says where a file belongs that was given without an option to a command that takes one with -f."""
+    if not isinstance(error, click.UsageError) or error.ctx is None:
+        return error
+    takes_file = any("-f" in parameter.opts for parameter in error.ctx.command.params)
+    if not takes_file or not error.message.startswith("Got unexpected extra argument"):
+        return error
+    return click.UsageError(f"{error.message} Name the code of the pipeline with -f FILE or -m MODULE.", error.ctx)
