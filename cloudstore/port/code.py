@@ -17,15 +17,18 @@ from libcst.metadata import (
 
 from cloudstore.port.imports import dotted, dotted_name, import_line, kept_aliases, module_line, renamed
 from cloudstore.port.names import (
+    first_place,
     home_of_advice,
     home_of_module,
     home_of_name,
     is_known_module,
     is_module,
     is_of_dagster,
+    may_be_module,
     name_here,
 )
 from cloudstore.port.notes import Note, note_on, note_on_text
+from core.absent import advice_on_name
 
 _MODULE_AS_TEXT = re.compile(r"dagster\w*(?:\.\w+)+|dagster_\w+")
 
@@ -156,9 +159,13 @@ class _Rewriter(cst.CSTTransformer):
         """What a dotted name of 0.11 is here: its first part that is known, and what follows that."""
         parts = meant.split(".")
         for end in range(1, len(parts)):
-            home = home_of_name(".".join(parts[:end]), parts[end])
-            if home is not None and (end == len(parts) - 1 or not is_module(f"{home}.{parts[end]}")):
-                return ".".join([home, name_here(".".join(parts[:end]), parts[end]), *parts[end + 1 :]])
+            module, name, is_last = ".".join(parts[:end]), parts[end], end == len(parts) - 1
+            home = home_of_name(module, name)
+            is_one = is_module(f"{home}.{name}") or is_module(first_place(f"{module}.{name}") or "")
+            if home is not None and (is_last or not is_one):
+                return ".".join([home, name_here(module, name), *parts[end + 1 :]])
+            if home is None and not may_be_module(module, name):
+                return None  # what follows is asked of something that is not here, and is no name of a module
         return None
 
     def _shown(self, name: str) -> str:
@@ -195,8 +202,9 @@ def _begins_with_module(meant: str, chain: str) -> bool:
 
 
 def _is_public(meant: str) -> bool:
-    """Whether a dotted name is that of something at the top of `dagster`."""
-    return meant.startswith("dagster.") and meant.count(".") == 1
+    """Whether a dotted name is that of something at the top of `dagster`, or of what is known to have been there."""
+    package, *names = meant.split(".")
+    return package == "dagster" and (len(names) == 1 or advice_on_name(package, names[0]) is not None)
 
 
 def _within(node: cst.Attribute) -> Iterator[cst.CSTNode]:

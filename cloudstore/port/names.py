@@ -24,6 +24,11 @@ _MOVED = (
 )
 # The few names that are others here, where there are such.
 _RENAMED = {"dagster_pandas.DataFrame": ("core.tables", "PandasDataFrame")}
+# What stood below `dagster` and was a module.
+_TOP_MODULES = {
+    *("api", "builtins", "check", "cli", "config", "core", "daemon", "experimental", "generate", "grpc", "loggers"),
+    *("scheduler", "serdes", "seven", "utils"),
+}
 _PUBLIC = {"core": core, "cloudstore": cloudstore}
 
 
@@ -79,6 +84,16 @@ def is_known_module(module: str) -> bool:
     return any(module == old for old, _ in _MOVED) and home_of_module(module) is not None
 
 
+def may_be_module(module: str, name: str) -> bool:
+    """Whether `module.name` may have been a module of Dagster 0.11, and not a function or class that is not here.
+
+    >>> may_be_module("dagster", "utils"), may_be_module("dagster", "multiprocess_executor")
+    (True, False)
+    """
+    is_named_as_one = name in _TOP_MODULES if module == "dagster" else name.islower()
+    return is_named_as_one and advice_on_name("dagster", name) is None
+
+
 def home_of_advice(module: str, name: str) -> str | None:
     """The package that tells whoever imports a name what to use in its place; None where none knows the name."""
     return ([*_places(module)] or ["core"])[-1] if advice_on_name(module, name) is not None else None
@@ -96,7 +111,9 @@ def advice_on(module: str, name: str = "") -> str:
         module: of Dagster 0.11.
         name: in that module; "" for the module itself.
     """
-    known = advice_on_name(module, name) or advice_on_package(module.partition(".")[0])
+    package, *below = module.split(".")
+    of_module = advice_on_name(package, below[0]) if below else None  # of dagster.check, for what is in it
+    known = advice_on_name(module, name) or of_module or advice_on_package(package)
     if known is None and module == "dagster":
         return "Dagster 0.11 had no such name; see docs/coming-from-dagster.md."
     return known or "It was no public name of Dagster 0.11; see docs/coming-from-dagster.md."

@@ -28,6 +28,10 @@ CASES = {
         "import dagster.core.storage.runs\ndagster.core.storage.runs.SqliteRunStorage(1)\n",
         "import core.storage.runs\ncore.storage.runs.SqliteRunStorage(1)\n",
     ),
+    "a module that has the name of something public": (
+        "import dagster\ndagster.core.definitions.pipeline.PipelineDefinition\n",
+        "import core\ncore.PipelineDefinition\n",
+    ),
     "a public name from where it was defined": (
         "from dagster.core.definitions.decorators.solid import solid\n", "from core import solid\n",
     ),
@@ -65,6 +69,25 @@ CASES = {
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import core\ndef f(x: 'dagster.Field'): ...\n",
     ),
 }  # fmt: skip
+
+
+OF_WHAT_IS_NOT_HERE = {
+    "dagster.multiprocess_executor.configured({})": "core.multiprocess_executor.configured({})",
+    "dagster.default_executors.resource.x": "core.default_executors.resource.x",
+    "dagster.check.solid(1)": "core.check.solid(1)",
+    "dagster.asset_of_later.configured": None,
+    "dagster.core.definitions.executor.multiprocess_executor.configured": None,
+    "dagster.core.definitions.Unknown.pipeline": None,
+    "d.multiprocess_executor.configured": None,
+}
+
+
+@pytest.mark.parametrize(("before", "after"), OF_WHAT_IS_NOT_HERE.items())
+def test_what_is_asked_of_something_that_is_not_here_is_nothing_else(before: str, after: str | None) -> None:
+    """`configured`, say, is a public name as well, and no less a method of what has no counterpart."""
+    ported = port_code(f"import dagster, dagster as d\n{before}\n".encode())
+    assert ported.content.decode().splitlines()[1] == (after or before)
+    assert [note.line for note in ported.notes] == [2]
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -87,3 +87,12 @@ def test_where_modules_and_classes_are() -> None:
     assert not is_of_dagster("dagsterish")
     assert not is_of_dagster("my.dagster")
     assert advice_on("dagster_shell.solids", "x") == absent.advice_on_package("dagster_shell")
+
+
+def test_what_is_in_a_module_without_counterpart_is_advised_on_as_that_is() -> None:
+    assert (
+        advice_on("dagster.check", "str_param")
+        == advice_on("dagster", "check")
+        == absent.advice_on_name("dagster", "check")
+    )
+    assert advice_on("dagster.seven", "json").startswith("It was no public name")
