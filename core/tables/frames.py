@@ -76,6 +76,7 @@ class Frames(ABC):
         Args:
             checked: the column or the frame that the check got.
             answer: a Series, an array or a list; of Polars also an expression; or anything that is true or false.
+                The rows of a Series of pandas are those that its index says, and null where it leaves out some.
         """
 
     @abstractmethod

@@ -58,6 +58,9 @@ class PandasFrames(Frames):
     def as_mask(self, checked: Any, answer: Any) -> Any:
         series = self.imported().Series
         if isinstance(answer, series):
+            labels = checked.index
+            if answer.index.is_unique and labels.is_unique and answer.index.isin(labels).all():
+                answer = answer.reindex(labels)  # it may be sorted, or be of some rows, as after dropna()
             return answer.reset_index(drop=True)
         return series(list(answer)) if is_row_by_row(answer) else None
 

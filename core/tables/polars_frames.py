@@ -50,7 +50,8 @@ class PolarsFrames(Frames):
         polars = self.imported()
         if isinstance(answer, polars.Expr):
             frame = checked.to_frame() if isinstance(checked, polars.Series) else checked
-            return frame.select(answer).to_series()
+            of_rows = frame.select(answer).to_series()
+            return of_rows.new_from_index(0, frame.height) if len(of_rows) == 1 else of_rows  # of all rows together
         if isinstance(answer, polars.Series):
             return answer
         return polars.Series(list(answer)) if is_row_by_row(answer) else None

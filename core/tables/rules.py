@@ -152,6 +152,10 @@ def _of_check(frames: Frames, checked: Any, check: Check, column: str | None) ->
     if holds is None:
         if not answer:
             yield Broken(rule, column)
+    elif len(holds) != len(checked):
+        yield Broken(
+            rule, column, found=f"it cannot be checked (it was answered for {len(holds)} of {len(checked)} rows)"
+        )
     elif column is not None:
         yield from _of_rows(frames, checked, rule, lambda: frames.is_false(holds) & ~frames.missing(checked), column)
     else:

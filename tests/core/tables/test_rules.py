@@ -192,6 +192,46 @@ def test_what_a_check_may_answer(library: str) -> None:
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("of", ["column", "table"])
+def test_a_check_that_does_not_answer_for_each_row_is_not_kept(library: str, of: str) -> None:
+    def told(holds: Any) -> str | None:
+        checks = [Check("c", holds)]
+        type_ = table_type("T", [Column("x", checks=checks)] if of == "column" else [], library=library)
+        if of == "table":
+            type_ = table_type("T", library=library, checks=checks)
+        return said(type_, frame(library, x=[3, 1, 2]))
+
+    for holds in (lambda _: [True], lambda _: np.array([True] * 4), lambda _: []):
+        assert "it cannot be checked (it was answered for" in str(told(holds))
+
+
+def test_a_series_of_pandas_is_of_the_rows_that_its_index_says() -> None:
+    def told(holds: Any) -> str | None:
+        rows = pd.DataFrame({"x": [None, 3.0, -1.0, 2.0]}, index=[7, 5, 3, 1])
+        of_table = said(table_type("T", checks=[Check("c", lambda table: holds(table["x"]))]), rows)
+        of_column = said(table_type("T", [Column("x", checks=[Check("c", holds)])]), rows)
+        assert (of_table is None) == (of_column is None)
+        return of_column
+
+    at_row = "not kept: column 'x' keeps the rule 'c': not in 1 of 4 rows (row 2: -1.0)"
+    assert told(lambda x: x.dropna() > 0) == at_row
+    assert told(lambda x: x.sort_values() > 0) == at_row
+    assert told(lambda x: x.dropna() > -2) is None
+
+
+def test_an_expression_of_polars_may_be_of_all_rows_together() -> None:
+    for least, kept in ((0, True), (1, False)):
+        smallest = Check("c", lambda _, least=least: pl.col("x").min() > least)
+        assert (
+            said(table_type("T", [Column("x", checks=[smallest])], library="polars"), pl.DataFrame({"x": [2, 1]}))
+            is None
+        ) is kept
+    shorter = Check("c", lambda column: column.drop_nulls() > 0)
+    told = said(table_type("T", [Column("x", checks=[shorter])], library="polars"), pl.DataFrame({"x": [None, -1, 1]}))
+    assert "it cannot be checked (it was answered for 2 of 3 rows)" in str(told)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
 def test_all_rules_that_are_broken_are_told_up_to_ten(library: str) -> None:
     columns = [Column(f"c{number}", at_least=1, unique=True) for number in range(8)]
     broken = frame(library, **{f"c{number}": [0, 0] for number in range(8)})
