@@ -17,6 +17,7 @@ from core.config.scalars import ANY, BOOL, FLOAT, INT, STRING, AnyType, ConfigTy
 from core.config.secrets import note_named_secrets, note_secret
 from core.errors import DagsterInvalidConfigDefinitionError, DagsterUserCodeExecutionError
 
+_SAY_WHAT = ("the ", "a ", "an ", "exactly ")  # begin the names of types that are said in words
 _SCALARS: dict[Any, ConfigType] = {
     Any: ANY,
     object: ANY,
@@ -130,8 +131,9 @@ class Field:
             return self.config_type.resolve({}, path, faults)  # names the fields inside it that are missing
         if self.is_required:
             about = f" ({self.description})" if self.description else ""
-            needed = f"missing required config of type {self.config_type.given_name}{about}"
-            faults.append(ConfigFault(path, needed))
+            name = self.config_type.given_name
+            of_name = f", {name}" if name.startswith(_SAY_WHAT) else f" of type {name}"
+            faults.append(ConfigFault(path, f"missing required config{of_name}{about}"))
         return ABSENT
 
     def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:

@@ -82,7 +82,7 @@ def show_value(value: object, limit: int = 60) -> str:
     elif isinstance(value, list | tuple | set | frozenset):
         text = "1 item" if len(value) == 1 else f"{len(value)} items"
     else:
-        text = repr(value)
+        text = repr(value) if isinstance(value, str) else " ".join(repr(value).split())  # of tables, it has many lines
     return f"{_cut(hide_passwords(text), limit)} ({type(value).__name__})"
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import core
+from cloudstore.client.option_types import BUCKET
 from core import builtins
 from core.config import (
     Array,
@@ -116,6 +117,33 @@ def test_takes_and_resolves(schema: Any, given: Any, resolved: Any) -> None:
     answer = resolve_config(schema, given, "config")
     assert answer == resolved
     assert type(answer) is type(resolved)
+
+
+@pytest.mark.parametrize(
+    ("schema", "message"),
+    [
+        (int, "missing required config of type Int"),
+        ([int], "missing required config of type list of Int"),
+        (Selector({"a": int, "b": str}), "missing required config, exactly one of a, b"),
+        (BUCKET, "missing required config, the name of a bucket alone, such as my-bucket, or the"),
+    ],
+)
+def test_what_is_missing_is_said_by_its_type_or_in_words(schema: Any, message: str) -> None:
+    with pytest.raises(DagsterInvalidConfigError) as caught:
+        resolve_config({"x": schema}, {}, "config")
+    [fault] = caught.value.errors
+    assert str(fault).startswith(f"x: {message}")
+
+
+def test_what_is_shown_of_a_value_is_one_line() -> None:
+    class Table:
+        def __repr__(self) -> str:
+            return "   a\n0  1\n"
+
+    with pytest.raises(DagsterInvalidConfigError, match=r"expected Int, got a 0 1 \(Table\)$"):
+        resolve_config(int, Table(), "config")
+    with pytest.raises(DagsterInvalidConfigError, match=r"expected Int, got 'a  b' \(str\)$"):
+        resolve_config(int, "a  b", "config")
 
 
 @pytest.mark.parametrize(("schema", "given", "message"), REFUSED)
