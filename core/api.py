@@ -208,6 +208,10 @@ def reexecution_of(
     from_failure: bool = False,
 ) -> RunSpec:
     """What is asked of a run that executes an earlier one again; see `reexecute_pipeline`."""
+    if not isinstance(parent_run_id, str):
+        raise DagsterInvariantViolationError(
+            f"The id of the parent run is text; it was given a {type(parent_run_id).__name__}."
+        )
     parent = instance.get_existing_run(parent_run_id)
     root_run_id = parent.root_run_id or parent.run_id
     parent_tags = {key: value for key, value in parent.tags.items() if not key.startswith(HIDDEN_TAG_PREFIX)}

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+from core.definitions.configurable import a_kind_of, mapping_of
 from core.definitions.input_output import NO_VALUE, InputDefinition, OutputDefinition
 from core.definitions.solid import SolidDefinition, solid
 from core.errors import DagsterInvalidDefinitionError
@@ -121,6 +122,9 @@ def input_definitions(ins: Mapping[str, In] | None, input_defs: Sequence[InputDe
         return input_defs
     if input_defs is not None:
         raise DagsterInvalidDefinitionError("Inputs are declared in `ins` or in `input_defs`; give one of them.")
+    for name, each in mapping_of(ins, "ins of an op").items():
+        if not isinstance(each, In):
+            raise DagsterInvalidDefinitionError(f"Input {name!r} in ins of an op is {a_kind_of(each)}; write In(...).")
     return [each.definition(name) for name, each in ins.items()]
 
 
@@ -132,6 +136,8 @@ def output_definitions(out: Outs | None, output_defs: Sequence[OutputDefinition]
         raise DagsterInvalidDefinitionError("Outputs are declared in `out` or in `output_defs`; give one of them.")
     if isinstance(out, Out):
         return [out.definition()]
+    if not isinstance(out, MultiOut | Mapping):
+        raise DagsterInvalidDefinitionError(f"out of an op must be an Out or a dict of them; it is {a_kind_of(out)}.")
     return (out if isinstance(out, MultiOut) else MultiOut(out)).definitions()
 
 

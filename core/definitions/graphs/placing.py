@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from core.config import unknown_name
-from core.definitions.configurable import beginning
-from core.definitions.dependency import Feed, Node, SolidInvocation
+from core.definitions.configurable import a_kind_of, beginning, mapping_of
+from core.definitions.dependency import DependencyDefinition, Feed, MultiDependencyDefinition, Node, SolidInvocation
 from core.definitions.graphs.node import NodeDefinition
 from core.errors import DagsterInvalidDefinitionError
 
@@ -34,6 +34,11 @@ class PlacedNodes:
 
     def __init__(self, kind: str, name: str, definitions: Sequence[NodeDefinition], dependencies: Dependencies) -> None:
         self._inside = f"{kind} {name!r}"
+        if isinstance(definitions, str | Mapping | NodeDefinition) or not isinstance(definitions, Iterable):
+            raise DagsterInvalidDefinitionError(
+                f"The solids of {self._inside} must be a list; they are {a_kind_of(definitions)}."
+            )
+        mapping_of(dependencies, f"dependencies of {self._inside}")
         self.by_name = self._place(definitions, dependencies)
         self._check_feeds()
         self.ordered = self._topological_order()
@@ -65,6 +70,12 @@ class PlacedNodes:
                 )
             unplaced.pop(invocation.name, None)
             name = invocation.alias or invocation.name
+            for input_name, feed in mapping_of(feeds, f"dependencies of solid {name!r} in {self._inside}").items():
+                if not isinstance(feed, DependencyDefinition | MultiDependencyDefinition):
+                    raise DagsterInvalidDefinitionError(
+                        f"Input {input_name!r} of solid {name!r} in {self._inside} is fed by {a_kind_of(feed)}; write "
+                        "DependencyDefinition(SOLID), or MultiDependencyDefinition([...])."
+                    )
             if name in placed:
                 raise DagsterInvalidDefinitionError(
                     f"{self._where} uses the name {name!r} for two solids; give one of them another alias."

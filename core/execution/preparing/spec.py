@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from core.definitions.run_config import check_is_mapping
+from core.definitions.run_configs.run_config import check_is_mapping
 from core.plan.part import KnownKeys
 
 

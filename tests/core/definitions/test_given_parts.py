@@ -10,8 +10,11 @@ import pytest
 from core import (
     CompositeSolidDefinition,
     DagsterInvalidDefinitionError,
+    DependencyDefinition,
+    In,
     InputDefinition,
     ModeDefinition,
+    Out,
     OutputDefinition,
     PipelineDefinition,
     PresetDefinition,
@@ -19,6 +22,7 @@ from core import (
     composite_solid,
     in_process_executor,
     mem_intermediate_storage,
+    op,
     solid,
 )
 
@@ -82,3 +86,33 @@ def test_what_is_something_else_in_a_list_says_so(kind: str, argument: str, item
 def test_what_is_no_dict_says_so(kind: str, argument: str) -> None:
     with pytest.raises(DagsterInvalidDefinitionError, match=rf"{argument} of .* must be a dict.*a list"):
         _made(kind, **{argument: ["a"]})
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"ins": [In(int)]}, "ins of an op must be a dict by name; it is a list"),
+        ({"ins": {"value": int}}, r"Input 'value' in ins of an op is the class int; write In\(...\)"),
+        ({"out": int}, "out of an op must be an Out or a dict of them; it is the class int"),
+        ({"out": [Out(int)]}, "out of an op must be an Out or a dict of them; it is a list"),
+    ],
+)
+def test_inputs_and_outputs_of_an_op_that_are_none_say_so(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(DagsterInvalidDefinitionError, match=f"^{said}"):
+        op(**given)(_compute)
+
+
+@pytest.mark.parametrize(
+    ("dependencies", "said"),
+    [
+        (["_inner"], "dependencies of pipeline 'by_hand' must be a dict by name; it is a list"),
+        ({"_inner": DependencyDefinition("a")}, "dependencies of solid '_inner' .* must be a dict by name"),
+        ({"_inner": {"value": "a"}}, "Input 'value' of solid '_inner' .* is fed by a str; write DependencyDefinition"),
+        ({"_inner": {"value": _inner}}, "Input 'value' of solid '_inner' .* is fed by a SolidDefinition; write"),
+    ],
+)
+def test_dependencies_that_are_none_say_so(dependencies: Any, said: str) -> None:
+    with pytest.raises(DagsterInvalidDefinitionError, match=f"^{said}"):
+        PipelineDefinition([_inner], "by_hand", dependencies=dependencies)
+    with pytest.raises(DagsterInvalidDefinitionError, match="solids of pipeline 'by_hand' must be a list; they are a"):
+        PipelineDefinition(_inner, "by_hand")  # type: ignore[arg-type]

@@ -25,6 +25,7 @@ from core import (
     execute_pipeline,
     execute_pipeline_iterator,
     execute_solids_within_pipeline,
+    reexecute_pipeline,
     validate_run_config,
 )
 
@@ -100,6 +101,11 @@ def test_tags_that_are_none(instance: DagsterInstance, preset: str | None) -> No
     asked = PipelineDefinition([], "empty", preset_defs=[PresetDefinition("small", {})])
     with pytest.raises(DagsterInvalidDefinitionError, match=r"tags of the run must be a dict; they are a list"):
         execute_pipeline(asked, tags=["a"], preset=preset, instance=instance)  # type: ignore[arg-type]
+
+
+def test_a_parent_that_is_no_id(instance: DagsterInstance) -> None:
+    with pytest.raises(DagsterInvariantViolationError, match="id of the parent run is text; it was given a dict"):
+        reexecute_pipeline(chain(), {"solids": RIGHT}, instance=instance)  # type: ignore[arg-type]
 
 
 def test_an_instance_that_is_none(instance: DagsterInstance) -> None:
