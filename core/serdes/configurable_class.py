@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from core.absent import advice_on_name
 from core.config import Field, Permissive, as_field, resolve_config, with_sources
 from core.errors import DagsterError, DagsterInvalidConfigError
 from core.serdes.yaml_file import load_yaml
@@ -83,7 +84,10 @@ class ConfigurableClassData(msgspec.Struct, frozen=True):
         with self._importing():  # a module may import its names when they are first asked for
             loaded = getattr(module, self.class_name, None)
         if loaded is None:
-            raise DagsterInvalidConfigError(f"Module {self.module_name!r} has no class {self.class_name!r}.")
+            advice = advice_on_name("dagster", self.class_name)
+            raise DagsterInvalidConfigError(
+                f"Module {self.module_name!r} has no class {self.class_name!r}.{f' {advice}' if advice else ''}"
+            )
         if not isinstance(loaded, type) or not issubclass(loaded, ConfigurableClass):
             raise DagsterInvalidConfigError(
                 f"{self.module_name}.{self.class_name} is not a ConfigurableClass.{self._hint()}"
@@ -127,6 +131,9 @@ class ConfigurableClassData(msgspec.Struct, frozen=True):
         for old, new in _RENAMED:
             here = new + self.module_name.removeprefix(old)
             if self.module_name.startswith(old) and _is_module(here):
+                advice = advice_on_name("dagster", self.class_name)
+                if advice and not hasattr(importlib.import_module(here), self.class_name):
+                    return f" {advice}"
                 return f" Here that module is called {here!r}."
         return ""
 

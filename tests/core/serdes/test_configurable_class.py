@@ -90,6 +90,13 @@ def test_without_a_schema_any_mapping_goes(text: str) -> None:
         (MODULE, "Part", "!!python/object/apply:os.system ['true']", ["is not YAML: line 1, column 1"]),
         (MODULE, "Bare", "{}", [f"{MODULE}.Bare cannot be used: it does not define config_type, from_config_value."]),
         (MODULE, "Wrong", "{}", [f"{MODULE}.Wrong.config_type() does not return a config schema: ZeroDivisionError"]),
+        (
+            "dagster.core.scheduler",
+            "SystemCronScheduler",
+            "{}",
+            ["'dagster'. Runs are executed where"],
+        ),
+        ("core.scheduler", "SystemCronScheduler", "{}", ["no class 'SystemCronScheduler'. Runs are executed where"]),
         ("dagster.core.storage.runs", "SqliteRunStorage", "{}", ["Here that module is called 'core.storage.runs'."]),
         (
             "dagster_aws.s3.compute_log_manager",
