@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from core.config import unknown_name
+from core.definitions.configurable import mapping_of
 from core.definitions.pipeline import PipelineDefinition
 from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
 from core.schedules.cron_schedule import ScheduleDefinition
@@ -125,6 +126,7 @@ class CachingRepositoryData(RepositoryData):
         for key in definitions:
             if key not in KINDS:
                 raise DagsterInvalidDefinitionError(f"A repository: {unknown_name('key', key, KINDS)}")
+            mapping_of(definitions[key], f"{key} of a repository")
         return cls(**{kind: definitions.get(kind, {}) for kind in KINDS})
 
     def check_targets(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from datetime import UTC, datetime
@@ -157,6 +158,11 @@ def schedule(
     'every_morning'
     """
 
+    if inspect.isroutine(cron_schedule):
+        raise DagsterInvalidDefinitionError(
+            '@schedule needs when it is due and what it runs, in parentheses: @schedule("0 6 * * *", "orders").'
+        )
+
     def make(function: RunConfigFn) -> ScheduleDefinition:
         own_name = name or function.__name__
         described = f"schedule {own_name!r}"
@@ -192,11 +198,15 @@ def target_name(pipeline_name: str | None, job: Any, described: str) -> str:
     """The name of what a schedule or sensor runs.
 
     Raises:
-        DagsterInvalidDefinitionError: none is given, or two.
+        DagsterInvalidDefinitionError: none is given, or two, or the name is no text.
     """
     if (pipeline_name is None) == (job is None):
         raise DagsterInvalidDefinitionError(
             f"{described[:1].upper()}{described[1:]} needs what it runs: give pipeline_name, or job, and not both."
+        )
+    if pipeline_name is not None and not isinstance(pipeline_name, str):
+        raise DagsterInvalidDefinitionError(
+            f"pipeline_name of {described} is {pipeline_name!r}; give the name of the pipeline, as text."
         )
     return str(job.name) if pipeline_name is None else pipeline_name
 

@@ -34,6 +34,10 @@ class RunRequest(msgspec.Struct, frozen=True):
             raise DagsterInvariantViolationError(
                 f"The run_key of a RunRequest must be text or None; it is {self.run_key!r}."
             )
+        if not isinstance(self.run_config, Mapping | None):
+            raise DagsterInvariantViolationError(
+                f"The run_config of a RunRequest must be a dict; it is a {type(self.run_config).__name__}."
+            )
         msgspec.structs.force_setattr(self, "run_config", dict(self.run_config or {}))
         msgspec.structs.force_setattr(self, "tags", normalize_tags(self.tags, "a RunRequest"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -53,7 +54,8 @@ class SensorDefinition(Called):
         self.minimum_interval_seconds = (
             DEFAULT_SENSOR_SECONDS if minimum_interval_seconds is None else minimum_interval_seconds
         )
-        if isinstance(self.minimum_interval_seconds, bool) or not self.minimum_interval_seconds >= 0:
+        seconds: object = self.minimum_interval_seconds
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
             raise DagsterInvalidDefinitionError(
                 f"minimum_interval_seconds of sensor {name!r} is {minimum_interval_seconds!r}; give seconds, 0 or more."
             )
@@ -103,6 +105,11 @@ def sensor(
     >>> new_files.minimum_interval_seconds
     30
     """
+
+    if inspect.isroutine(pipeline_name):
+        raise DagsterInvalidDefinitionError(
+            '@sensor needs what it runs, in parentheses: @sensor(pipeline_name="orders").'
+        )
 
     def make(function: Callable[..., Any]) -> SensorDefinition:
         made = SensorDefinition(

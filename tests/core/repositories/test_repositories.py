@@ -163,3 +163,11 @@ def test_what_is_wrong_inside_is_told_when_it_is_asked_for() -> None:
     for asked in (two.get_schedule_def, two.get_sensor_def, two.get_partition_set_def):
         with pytest.raises(DagsterInvariantViolationError, match="'nothing'"):
             asked("nothing")
+
+
+def test_a_kind_that_is_no_dict_is_refused() -> None:
+    with pytest.raises(DagsterInvalidDefinitionError, match="pipelines of a repository must be a dict by name"):
+
+        @repository
+        def shop() -> Any:
+            return {"pipelines": [orders]}

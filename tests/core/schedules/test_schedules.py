@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,13 +16,19 @@ from core import (
     DagsterInvariantViolationError,
     Partition,
     PartitionSetDefinition,
+    PipelineDefinition,
     RunRequest,
     ScheduleDefinition,
+    SensorDefinition,
     SkipReason,
     build_schedule_context,
     daily_schedule,
+    hourly_schedule,
     identity_partition_selector,
+    monthly_schedule,
     schedule,
+    sensor,
+    weekly_schedule,
 )
 from core.errors import (
     DagsterInvalidInvocationError,
@@ -219,3 +225,42 @@ def test_a_schedule_is_called_as_its_function() -> None:
     ):
         with pytest.raises(DagsterInvalidInvocationError, match=r"'by_hand'.* without a decorator.*evaluate_tick"):
             by_hand(due)
+
+
+@pytest.mark.parametrize(
+    ("define", "said"),
+    [
+        (lambda: daily_schedule("orders", "2021-05-01"), "start_date .* is '2021-05-01'; give a datetime.datetime"),
+        (lambda: weekly_schedule("orders", date(2021, 5, 1)), "start_date .*; give a datetime.datetime"),
+        (lambda: monthly_schedule("orders", None), "start_date .* is None; give a datetime.datetime"),
+        (lambda: hourly_schedule("orders", datetime(2021, 5, 1), execution_time="5:00"), "execution_time .* '5:00'"),
+        (lambda: ScheduleDefinition("s", "0 6 * * *", a_pipeline), "pipeline_name of schedule 's' .* as text"),
+        (lambda: sensor(a_pipeline)(one_day), "pipeline_name of sensor 'one_day' .* as text"),
+        (lambda: SensorDefinition("s", lambda: None, a_pipeline), "pipeline_name of sensor 's' .* as text"),
+        (lambda: SensorDefinition("s", lambda: None, "orders", minimum_interval_seconds="9"), "'9'; give seconds"),
+    ],
+)
+def test_arguments_of_another_type_are_refused(define: Callable[[], Any], said: str) -> None:
+    with pytest.raises(DagsterInvalidDefinitionError, match=said):
+        define()
+
+
+def test_the_run_config_of_a_request_is_a_dict() -> None:
+    with pytest.raises(DagsterInvariantViolationError, match="run_config of a RunRequest must be a dict; it is a str"):
+        RunRequest("a", run_config="a.yaml")  # type: ignore[arg-type]
+
+
+def one_day(_: Any) -> None:
+    return None
+
+
+a_pipeline: Any = PipelineDefinition([], "orders")
+
+
+@pytest.mark.parametrize("decorator", [sensor, schedule])
+def test_a_decorator_without_parentheses_says_so(decorator: Any) -> None:
+    with pytest.raises(DagsterInvalidDefinitionError, match=f"^@{decorator.__name__} needs .* in parentheses"):
+
+        @decorator
+        def found(context: Any) -> Any:
+            return context
