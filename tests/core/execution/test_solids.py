@@ -245,7 +245,9 @@ def test_values_of_types_that_config_cannot_spell_are_refused_as_config() -> Non
 
     with pytest.raises(DagsterInvalidConfigError, match="Thing"):
         execute_pipeline(unfed, {"solids": {"takes": {"inputs": {"thing": "a"}}}})
-    with pytest.raises(DagsterInvalidConfigError, match=r"solids\.takes\.inputs\.thing: missing"):
+    with pytest.raises(
+        DagsterInvalidConfigError, match=r"solids\.takes\.inputs\.thing: values of type Thing cannot be given"
+    ):
         execute_pipeline(unfed)
 
 
