@@ -13,6 +13,7 @@ FAULT_TESTS := tests/cloudstore/test_under_faults.py \
 	tests/cloudstore/test_killed_writers.py \
 	tests/cloudstore/compute_logs/test_killed.py \
 	tests/core/code/test_edits.py \
+	tests/core/disk/test_files.py \
 	tests/core/config/test_schemas.py \
 	tests/core/execution/memo/test_stored_when_succeeded.py \
 	tests/core/execution/memo/test_healing_own_values.py \

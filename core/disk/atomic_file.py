@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -68,10 +69,20 @@ def _open_in_new_folder(path: Path) -> IO[bytes]:
 
 def _refuse_file_on_the_way(path: Path) -> None:
     for folder in path.parents:
-        if os.path.lexists(folder) and not folder.is_dir():
+        if _is_no_folder(folder):
             raise DagsterStorageError(
                 f"Cannot write a file in {path.parent}: {folder} is no folder. Move it away, and run again."
             )
+
+
+def _is_no_folder(path: Path) -> bool:
+    """Whether something else is there; asked once, since a folder may be deleted from one question to the next."""
+    try:
+        return not stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return path.is_symlink()  # to nothing
+    except OSError as error:
+        return error.errno == errno.ELOOP
 
 
 def _open(path: Path) -> IO[bytes]:

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -15,6 +16,7 @@ from core.disk.atomic_file import atomic_write
 from core.disk.paths import file_name, inside, real_path
 from core.errors import DagsterInvariantViolationError
 
+WRITES = 10_000 if os.environ.get("CLOUDSTORE_TEST_FAULTS") else 400
 NAMES = st.text(min_size=1, max_size=12) | st.text("./~%\\[] \0a", min_size=1, max_size=12)
 
 
@@ -68,6 +70,25 @@ def test_a_path_is_told_while_a_link_on_it_comes_and_goes(tmp_path: Path) -> Non
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
     assert told <= {tmp_path / "link" / "file", tmp_path / "there" / "file"}
+
+
+def test_a_file_is_written_while_its_empty_folders_are_deleted(tmp_path: Path) -> None:
+    target, parent = tmp_path / "a" / "b" / "file", os.getpid()
+    child = os.fork()
+    if not child:
+        while os.getppid() == parent:
+            for folder in (target.parent, target.parent.parent):
+                with suppress(OSError):
+                    folder.rmdir()
+        os._exit(0)
+    try:
+        for _ in range(WRITES):
+            with atomic_write(target) as stream:
+                stream.write(b"1")
+            target.unlink()
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
 
 
 def test_a_link_to_itself_stays(tmp_path: Path) -> None:
