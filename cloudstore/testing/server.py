@@ -17,7 +17,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -149,7 +149,7 @@ def embedded_s3_server(
     stack = ExitStack()
     try:
         home = claim_directory(directory, stack)
-        keeper = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="embedded-s3-server"))
+        keeper = _Keeper(stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="embedded-s3-server")))
         kept = home.load()
         if access_key is not None and secret_key is not None:
             credentials = (access_key, secret_key)
@@ -162,9 +162,8 @@ def embedded_s3_server(
             state = ServerState(*credentials, ports=weed.choose_ports(port or None, ports))
             home.save(state)
             arguments = (program, home.data, home.config, home.log, state.ports, home.lock)
-            launched = keeper.submit(weed.launch, *arguments)
-            stack.callback(_stop, launched, state.ports)  # before the result is known: nothing may interrupt it
-            server = _describe(state, home, launched.result())
+            stack.callback(keeper.stop, state.ports)  # before the launch: an interrupt may come at any moment of it
+            server = _describe(state, home, keeper.launch(*arguments))
             if _is_ready(server, deadline, state.ports["master.port"], volumes):
                 break
             if not attempts_left or not any(reason in log_tail(home.path) for reason in weed.PORT_TAKEN):
@@ -177,6 +176,33 @@ def embedded_s3_server(
     finally:
         if os.getpid() == owner_pid:  # else a forked child is leaving the block
             stack.close()
+
+
+class _Keeper:
+    """Launches and stops servers in the one thread of `pool`, whose life theirs is bound to."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self._pool = pool
+        self._launched: list[subprocess.Popen[bytes]] = []
+        pool.submit(int).result()  # what interrupts a pool that starts its thread makes it forget that thread
+
+    def launch(self, *arguments: Any) -> subprocess.Popen[bytes]:
+        """Launches a server; see `weed.launch` for the arguments and what is raised."""
+        return self._pool.submit(self._launch, *arguments).result()
+
+    def _launch(self, *arguments: Any) -> subprocess.Popen[bytes]:
+        self._launched.append(process := weed.launch(*arguments))
+        return process
+
+    def stop(self, ports: dict[str, int]) -> None:
+        """Stops what was launched, also what a `launch` that was interrupted has not returned."""
+        self._pool.submit(self._stop, ports).result()
+
+    def _stop(self, ports: dict[str, int]) -> None:
+        for process in self._launched:
+            weed.stop(process)
+        if self._launched:
+            weed.remove_dead_sockets(ports)
 
 
 def _describe(state: ServerState, home: ServerDirectory, process: subprocess.Popen[bytes]) -> EmbeddedS3Server:
@@ -212,12 +238,6 @@ def _is_ready(server: EmbeddedS3Server, deadline: float, master_port: int, volum
             else:
                 return True
     return False
-
-
-def _stop(launched: "Future[subprocess.Popen[bytes]]", ports: dict[str, int]) -> None:
-    if launched.exception() is None:
-        weed.stop(launched.result())
-        weed.remove_dead_sockets(ports)
 
 
 def _random_credentials() -> tuple[str, str]:

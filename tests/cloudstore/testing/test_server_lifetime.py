@@ -86,15 +86,29 @@ def test_nothing_is_left_after_ctrl_c(own_tmp: Path, footprint_of: FootprintOf) 
     assert list(own_tmp.iterdir()) == []
 
 
-def test_nothing_is_left_after_ctrl_c_during_the_start(own_tmp: Path) -> None:
+@pytest.mark.parametrize("moment", ["started", "returned", "asked"])
+def test_nothing_is_left_after_ctrl_c_during_the_start(own_tmp: Path, moment: str) -> None:
+    """The signal comes in the launching thread, just after it, or while the main thread has only just asked it."""
     body = (
-        "launch = weed.launch\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        f"moment = {moment!r}\n"
+        "launch, submit = weed.launch, ThreadPoolExecutor.submit\n"
+        "running = threading.Event()\n"
         "def launch_and_interrupt(*arguments):\n"
         "    process = launch(*arguments)\n"
         "    print(process.pid, flush=True)\n"
-        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    running.set()\n"
+        "    if moment == 'started':\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
         "    return process\n"
-        "weed.launch = launch_and_interrupt\n"
+        "def submit_and_interrupt(pool, asked, *arguments):\n"
+        "    future = submit(pool, asked, *arguments)\n"
+        "    if arguments and moment != 'started' and not running.is_set():\n"
+        "        if moment == 'returned':\n"
+        "            running.wait()\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "    return future\n"
+        "weed.launch, ThreadPoolExecutor.submit = launch_and_interrupt, submit_and_interrupt\n"
         "with embedded_s3_server() as server:\n"
         "    print('not interrupted')\n"
     )
@@ -102,9 +116,9 @@ def test_nothing_is_left_after_ctrl_c_during_the_start(own_tmp: Path) -> None:
         assert parent.stdout is not None
         pid, rest = int(parent.stdout.readline()), parent.stdout.read()
         assert parent.wait(20) != 0
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
     assert rest == ""
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
     assert list(own_tmp.iterdir()) == []
 
 
