@@ -12,7 +12,7 @@ import sys
 import tempfile
 import uuid
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -165,6 +165,25 @@ def moto_options() -> Iterator[dict[str, Any]]:
         }
     finally:
         server.stop()
+
+
+PutMany = Callable[["S3Client", str, Mapping[str, bytes]], None]
+
+
+@pytest.fixture(scope="session")
+def put_many(moto_options: dict[str, Any]) -> PutMany:
+    """Puts thousands of objects into a bucket of either server: into that of moto without requests, 50 times faster."""
+    from moto.s3.models import s3_backends
+
+    def put(client: S3Client, bucket: str, contents: Mapping[str, bytes]) -> None:
+        if client.meta.endpoint_url == moto_options["endpoint_url"]:
+            for key, content in contents.items():
+                s3_backends["123456789012"]["aws"].put_object(bucket, key, content)
+            return
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda each: client.put_object(Bucket=bucket, Key=each[0], Body=each[1]), contents.items()))
+
+    return put
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ from core.values.io_manager import MemoizableIOManager
 from core.values.stored_version import StoredVersion
 
 if TYPE_CHECKING:
+    from conftest import PutMany
     from types_boto3_s3 import S3Client
 
 V1, V2 = "1" * 64, "abcdef12" * 8
@@ -224,11 +225,13 @@ def test_many_are_deleted_at_once(place: Place) -> None:
     assert place.paths() == set()
 
 
-def test_many_are_listed_by_pages_and_deleted_by_batches(moto_client: S3Client, moto_bucket: str) -> None:
-    place = in_bucket(moto_client, moto_bucket, uuid.uuid4().hex)
+def test_many_are_listed_by_pages_and_deleted_by_batches(
+    moto_client: S3Client, moto_bucket: str, put_many: PutMany
+) -> None:
+    prefix = uuid.uuid4().hex
+    place = in_bucket(moto_client, moto_bucket, prefix)
     versions = [f"{number:064x}" for number in range(1100)]
-    for version in versions:
-        place.put(f"s/result/{version}", b"x")
+    put_many(moto_client, moto_bucket, {f"{prefix}/versioned_outputs/s/result/{version}": b"x" for version in versions})
     requests: list[str] = []
 
     def note(model: Any, **_: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +11,7 @@ from cloudstore.testing import Fault, FaultProxy
 from core.errors import DagsterObjectAccessError, DagsterObjectNotFoundError, DagsterObjectStoreError
 
 if TYPE_CHECKING:
-    from conftest import FailingProxy, Store
+    from conftest import FailingProxy, PutMany, Store
 
 
 def keys(store: Store, prefix: str = "") -> list[str]:
@@ -20,13 +19,14 @@ def keys(store: Store, prefix: str = "") -> list[str]:
 
 
 def put(store: Store, *names: str) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda key: store.client.put_object(Bucket=store.bucket, Key=key, Body=b"x" * len(key)), names))
+    for name in names:
+        store.client.put_object(Bucket=store.bucket, Key=name, Body=b"x" * len(name))
 
 
-def test_more_than_one_page_is_listed_and_deleted(store: Store) -> None:
+def test_more_than_one_page_is_listed_and_deleted(store: Store, put_many: PutMany) -> None:
     many = sorted(f"logs/{number:04}" for number in range(1005))
-    put(store, *many, "logs-too/1", "log", "other/é &<>+%41")
+    every = [*many, "logs-too/1", "log", "other/é &<>+%41"]
+    put_many(store.client, store.bucket, {key: b"x" * len(key) for key in every})
     assert keys(store, "logs/") == many
     transfer.delete_objects(store.client, store.bucket, many)
     assert keys(store) == ["log", "logs-too/1", "other/é &<>+%41"]

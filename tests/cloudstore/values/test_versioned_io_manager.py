@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,6 +25,9 @@ from cloudstore.values.signing import signer_of
 from core.definitions.direct.io_contexts import build_input_context, build_output_context
 from core.errors import DagsterObjectAccessError, DagsterObjectCorruptError
 from core.values.io_context import OutputContext
+
+if TYPE_CHECKING:
+    from conftest import PutMany
 
 SECRET, OTHER_SECRET = "an example of a key", "an example of another"
 LIST, HEAD, GET, PUT = "ListObjectsV2", "HeadObject", "GetObject", "PutObject"
@@ -147,7 +150,7 @@ STEPS, VERSIONS = 120, 11
 
 
 @pytest.fixture(scope="module", params=["moto", "embedded"])
-def crowded(request: pytest.FixtureRequest) -> tuple[Callable[[], Lab], list[str]]:
+def crowded(request: pytest.FixtureRequest, put_many: PutMany) -> tuple[Callable[[], Lab], list[str]]:
     """Labs at a bucket with the newest version of each output among older ones, and the stamps of the newest."""
     options, bucket = request.getfixturevalue(f"{request.param}_options"), f"bucket-{uuid.uuid4().hex}"
     lab = Lab(make_client(options), bucket)
@@ -158,8 +161,7 @@ def crowded(request: pytest.FixtureRequest) -> tuple[Callable[[], Lab], list[str
         for version in range(0, 10 * VERSIONS, 10)
         if version != 50
     ]
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda key: lab.client.put_object(Bucket=lab.bucket, Key=key, Body=b"old"), older))
+    put_many(lab.client, bucket, dict.fromkeys(older, b"old"))
     return lambda: Lab(make_client(options), bucket), [str(stamp) for stamp in lab.store(newest(lab))]
 
 
