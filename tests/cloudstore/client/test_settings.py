@@ -6,6 +6,7 @@ has to be common with each, and an option says otherwise.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,18 +43,29 @@ def facts(client: Any) -> Facts:
     }
 
 
+def set_nothing_but(
+    patch: pytest.MonkeyPatch, folder: Path, variables: dict[str, str] | None = None, profile: str = ""
+) -> None:
+    """Sets the environment and the configuration file, and nothing else."""
+    path = folder / "config"
+    path.write_text(f"[default]\n{profile}\n[profile other]\nretry_mode = adaptive\n")
+    files = {"AWS_CONFIG_FILE": str(path), "AWS_SHARED_CREDENTIALS_FILE": str(folder / "none")}
+    for name, value in {**LIKE_ALL, **files, **(variables or {})}.items():
+        patch.setenv(name, value)
+
+
 @pytest.fixture
 def settle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
-    """Sets the environment and the configuration file, and nothing else."""
+    return functools.partial(set_nothing_but, monkeypatch, tmp_path)
 
-    def settle(variables: dict[str, str], profile: str = "") -> None:
-        path = tmp_path / "config"
-        path.write_text(f"[default]\n{profile}\n[profile other]\nretry_mode = adaptive\n")
-        files = {"AWS_CONFIG_FILE": str(path), "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none")}
-        for name, value in {**LIKE_ALL, **files, **variables}.items():
-            monkeypatch.setenv(name, value)
 
-    return settle
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Facts, Facts]:
+    """Of a client that boto3 makes, where nothing is said anywhere, and where one of ours differs."""
+    with pytest.MonkeyPatch.context() as patch:
+        set_nothing_but(patch, tmp_path_factory.mktemp("settings"))
+        theirs, ours = facts(boto3.Session().client("s3")), facts(make_client({}))
+    return theirs, {name: value for name, value in ours.items() if theirs.get(name) != value}
 
 
 VARIABLES: list[dict[str, str]] = [
@@ -105,28 +117,22 @@ SETTINGS: list[tuple[dict[str, str], str]] = [
 ]
 
 
-def differences(settle: Callable[..., None]) -> Facts:
-    """Where a client of ours differs from one of boto3's: our own defaults, where nothing is said anywhere."""
-    settle({})
-    theirs, ours = facts(boto3.Session().client("s3")), facts(make_client({}))
-    return {name: value for name, value in ours.items() if theirs.get(name) != value}
-
-
-def test_our_own_defaults(settle: Callable[..., None]) -> None:
-    assert differences(settle) == {"attempts": 5, "connect timeout": 5.0}
+def test_our_own_defaults(plain: tuple[Facts, Facts]) -> None:
+    _, own_defaults = plain
+    assert own_defaults == {"attempts": 5, "connect timeout": 5.0}
 
 
 @pytest.mark.parametrize(("variables", "profile"), SETTINGS, ids=[f"{e}{p}".replace("\n", " ") for e, p in SETTINGS])
-def test_what_is_set_for_every_tool_counts(settle: Callable[..., None], variables: Any, profile: str) -> None:
-    defaults = differences(settle)
-    settle({})
-    plain = facts(boto3.Session().client("s3"))
+def test_what_is_set_for_every_tool_counts(
+    settle: Callable[..., None], plain: tuple[Facts, Facts], variables: Any, profile: str
+) -> None:
+    without, own_defaults = plain
     settle(variables, profile)
     theirs, ours = facts(boto3.Session().client("s3")), facts(make_client({}))
-    assert theirs != plain or "tcp_keepalive" in profile or "IGNORE" in str(variables)
+    assert theirs != without or "tcp_keepalive" in profile or "IGNORE" in str(variables)
     # The timeout for connecting, which a defaults mode has too, is always ours: botocore forgets it beside any other.
-    said = {name for name in theirs if theirs[name] != plain.get(name)} - {"connect timeout"}
-    assert ours == {**theirs, **{name: value for name, value in defaults.items() if name not in said}}
+    said = {name for name in theirs if theirs[name] != without.get(name)} - {"connect timeout"}
+    assert ours == {**theirs, **{name: value for name, value in own_defaults.items() if name not in said}}
 
 
 OPTIONS: list[tuple[str, Any, str, Any, dict[str, str], str]] = [
