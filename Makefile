@@ -46,11 +46,12 @@ lint: $(INSTALLED)  ## ruff, mypy --strict, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint  ## lint, then pytest on two cores
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+# Tests wait for servers and for processes that they kill: three at a time keep two cores busy.
+test: lint  ## lint, then pytest; for two cores
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 test-faults: $(INSTALLED)  ## test the S3 parts with injected faults, and killed at 100 random moments; generators at full size; ten minutes
-	CLOUDSTORE_TEST_FAULTS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(FAULT_TESTS)
+	CLOUDSTORE_TEST_FAULTS=1 $(BIN)/python -m pytest -n 3 --dist worksteal $(FAULT_TESTS)
 
 # The script sets up .venv-localstack, with the versions in localstack/constraints.txt, if it does not exist yet.
 test-localstack: $(INSTALLED)  ## run the integration tests on LocalStack, without docker
