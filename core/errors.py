@@ -80,13 +80,30 @@ class DagsterTerminatedError(DagsterExecutionInterruptedError, SystemExit):
 
 
 class ExperimentalWarning(Warning):
-    """What is used may change in a later release. Nothing here gives it; pipelines name it to filter it:
-    `warnings.filterwarnings("ignore", category=ExperimentalWarning)`.
+    """What is used may change in a later release.
+
+    Nothing here gives it: no name of this package is experimental. It is here so that a line that silences it, which
+    pipelines of Dagster 0.11 have, goes on working.
+
+    Example:
+        >>> import warnings
+        >>> from core import ExperimentalWarning
+        >>> warnings.filterwarnings("ignore", category=ExperimentalWarning)
     """
 
 
 class DagsterError(Exception):
-    """Base of the errors below; `str()` of each says what, which one, and what to do."""
+    """Base of the errors below; `str()` of each says what, which one, and what to do.
+
+    Example:
+        >>> from core import DagsterError, execute_pipeline, lambda_solid, pipeline
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> try:
+        ...     execute_pipeline(pipeline(name="count")(lambda: one()), mode="cloud")
+        ... except DagsterError as error:
+        ...     print(error)
+        Pipeline 'count': unknown mode 'cloud'. Known: default.
+    """
 
     @property
     def is_user_code_error(self) -> bool:
@@ -95,15 +112,37 @@ class DagsterError(Exception):
 
 
 class DagsterInvalidDefinitionError(DagsterError):
-    """A definition contradicts itself or another one."""
+    """A definition contradicts itself or another one.
+
+    Example:
+        >>> from core import PipelineDefinition
+        >>> PipelineDefinition([], "two words")
+        Traceback (most recent call last):
+        core.errors.DagsterInvalidDefinitionError: 'two words' is not a valid pipeline name; use only the letters ...
+    """
 
 
 class DagsterInvalidConfigDefinitionError(DagsterInvalidDefinitionError):
-    """A config schema holds something that is not a config type."""
+    """A config schema holds something that is not a config type.
+
+    Example:
+        >>> from core import solid
+        >>> solid(name="load", config_schema={"rows": 3})(lambda context: None)
+        Traceback (most recent call last):
+        core.errors.DagsterInvalidConfigDefinitionError: 3 (int) is not a config type. Use bool, int, ...
+    """
 
 
 class DagsterInvalidSubsetError(DagsterError):
-    """A selection names a solid or step that the pipeline does not have."""
+    """A selection names a solid or step that the pipeline does not have.
+
+    Example:
+        >>> from core import execute_pipeline, lambda_solid, pipeline
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> execute_pipeline(pipeline(name="count")(lambda: one()), solid_selection=["two"])
+        Traceback (most recent call last):
+        core.errors.DagsterInvalidSubsetError: Solid selection: unknown solid 'two'. Known: one.
+    """
 
 
 class DagsterInvalidConfigError(DagsterError):
@@ -112,6 +151,17 @@ class DagsterInvalidConfigError(DagsterError):
     Attributes:
         errors: one object for each fault, with a `path` and a `message`; all of them, not only the first.
         config_value: the config as it was given.
+
+    Example:
+        >>> from core import DagsterInvalidConfigError, pipeline, solid, validate_run_config
+        >>> load = solid(name="load", config_schema={"rows": int, "city": str})(lambda context: None)
+        >>> try:
+        ...     validate_run_config(
+        ...         pipeline(name="loads")(lambda: load()), {"solids": {"load": {"config": {"rows": "3", "city": 4}}}}
+        ...     )
+        ... except DagsterInvalidConfigError as error:
+        ...     print(*[fault.path[-1] for fault in error.errors])
+        rows city
     """
 
     def __init__(self, message: str, errors: Sequence[Any] = (), config_value: object = None) -> None:
@@ -132,7 +182,15 @@ class DagsterInvalidConfigError(DagsterError):
 
 
 class DagsterInvariantViolationError(DagsterError):
-    """The API was used in a way that cannot work."""
+    """The API was used in a way that cannot work.
+
+    Example:
+        >>> from core import execute_solid, lambda_solid
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> execute_solid(one).output_value("total")
+        Traceback (most recent call last):
+        core.errors.DagsterInvariantViolationError: Solid 'one': unknown output 'total'. Known: result.
+    """
 
 
 class DagsterInvalidInvocationError(DagsterInvariantViolationError):
@@ -147,11 +205,31 @@ class DagsterResourceUnavailableError(DagsterError):
     """What a resource needs (a bucket, credentials, a server) is not there.
 
     Raised while resources start, before any step; the run is refused and nothing of it is recorded.
+
+    Example:
+        >>> from core import DagsterResourceUnavailableError, ModeDefinition, execute_solid, resource, solid
+        >>> @resource
+        ... def database():
+        ...     raise DagsterResourceUnavailableError("No database answers at localhost:5432. Start it with `make db`.")
+        >>> ask = solid(name="ask", required_resource_keys={"database"})(lambda context: context.resources.database)
+        >>> execute_solid(ask, ModeDefinition(resource_defs={"database": database}))
+        Traceback (most recent call last):
+        core.errors.DagsterResourceUnavailableError: No database answers at localhost:5432. Start it with `make db`.
     """
 
 
 class DagsterRunNotFoundError(DagsterError, LookupError):
-    """No run has the given id."""
+    """No run has the given id.
+
+    Example:
+        >>> from core import DagsterInstance, DagsterRunNotFoundError
+        >>> with DagsterInstance.ephemeral() as instance:
+        ...     try:
+        ...         instance.delete_run("a1b2")
+        ...     except DagsterRunNotFoundError as error:
+        ...         print(error.invalid_run_id)
+        a1b2
+    """
 
     def __init__(self, message: str, invalid_run_id: str | None = None) -> None:
         self.invalid_run_id = invalid_run_id
@@ -163,11 +241,32 @@ class DagsterRunAlreadyExists(DagsterError):
 
 
 class DagsterRunConflict(DagsterError):
-    """A stored run cannot be executed, because it is being executed or has ended."""
+    """A stored run cannot be executed, because it is being executed or has ended.
+
+    Example:
+        >>> from core import DagsterInstance, execute_pipeline, execute_run, lambda_solid, pipeline
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> count = pipeline(name="count")(lambda: one())
+        >>> instance = DagsterInstance.ephemeral()
+        >>> ended = execute_pipeline(count, instance=instance)
+        >>> execute_run(count, instance.get_run_by_id(ended.run_id), instance)
+        Traceback (most recent call last):
+        core.errors.DagsterRunConflict: Run ... of pipeline 'count' has ended as SUCCESS. To execute it again, use ...
+    """
 
 
 class DagsterExecutionStepNotFoundError(DagsterError, LookupError):
-    """A step key is not in the execution plan."""
+    """A step key is not in the execution plan.
+
+    Example:
+        >>> from core import DagsterInstance, PipelineRun, execute_run, lambda_solid, pipeline
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> instance = DagsterInstance.ephemeral()
+        >>> run = instance.create_run(pipeline_name="count", step_keys_to_execute=["two"])
+        >>> execute_run(pipeline(name="count")(lambda: one()), run, instance)
+        Traceback (most recent call last):
+        core.errors.DagsterExecutionStepNotFoundError: Steps to execute: unknown step 'two'. Known: one.
+    """
 
     def __init__(self, message: str, step_keys: Sequence[str] = ()) -> None:
         self.step_keys = tuple(step_keys)
@@ -179,7 +278,17 @@ class DagsterUnknownPartitionError(DagsterError, LookupError):
 
 
 class DagsterStepOutputNotFoundError(DagsterError, LookupError):
-    """A required output was not yielded by the step that declares it."""
+    """A required output was not yielded by the step that declares it.
+
+    Example:
+        >>> from core import Output, OutputDefinition, execute_solid, solid
+        >>> @solid(output_defs=[OutputDefinition(int, "rows"), OutputDefinition(int, "errors")])
+        ... def load():
+        ...     yield Output(3, "rows")
+        >>> execute_solid(load)
+        Traceback (most recent call last):
+        core.errors.DagsterStepOutputNotFoundError: Step 'load' did not give its required output 'errors'. Yield ...
+    """
 
     def __init__(self, message: str, step_key: str, output_name: str) -> None:
         self.step_key = step_key
@@ -188,7 +297,17 @@ class DagsterStepOutputNotFoundError(DagsterError, LookupError):
 
 
 class DagsterUnknownResourceError(DagsterError, AttributeError):
-    """Code asks for a resource that its definition does not require."""
+    """Code asks for a resource that its definition does not require.
+
+    Example:
+        >>> from core import execute_solid, solid
+        >>> @solid
+        ... def ask(context):
+        ...     return context.resources.database
+        >>> execute_solid(ask)
+        Traceback (most recent call last):
+        core.errors.DagsterUnknownResourceError: Unknown resource 'database'; available here: none. Add ...
+    """
 
     def __init__(self, resource_name: str, available: Sequence[str] = ()) -> None:
         self.resource_name = resource_name
@@ -200,11 +319,35 @@ class DagsterUnknownResourceError(DagsterError, AttributeError):
 
 
 class DagsterUnmetExecutorRequirementsError(DagsterError):
-    """An executor cannot run this pipeline in this mode."""
+    """An executor cannot run this pipeline in this mode.
+
+    Example:
+        >>> from core import ExecutorRequirement, ModeDefinition, execute_pipeline, executor, lambda_solid, pipeline
+        >>> @executor(requirements=[ExecutorRequirement.NON_EPHEMERAL_INSTANCE])
+        ... def elsewhere(init_context):
+        ...     raise NotImplementedError
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> count = pipeline(name="count", mode_defs=[ModeDefinition(executor_defs=[elsewhere])])(lambda: one())
+        >>> execute_pipeline(count)
+        Traceback (most recent call last):
+        core.errors.DagsterUnmetExecutorRequirementsError: Executor 'elsewhere' cannot run pipeline 'count'. ...
+    """
 
 
 class DagsterTypeCheckDidNotPass(DagsterError):
-    """A value is not of the declared DagsterType."""
+    """A value is not of the declared DagsterType.
+
+    Example:
+        >>> from core import DagsterTypeCheckDidNotPass, execute_solid, solid
+        >>> @solid
+        ... def count() -> int:
+        ...     return "three"
+        >>> try:
+        ...     execute_solid(count)
+        ... except DagsterTypeCheckDidNotPass as error:
+        ...     print(error.dagster_type.display_name)
+        Int
+    """
 
     def __init__(self, description: str, metadata_entries: Sequence[Any] = (), dagster_type: Any = None) -> None:
         self.metadata_entries = tuple(metadata_entries)
@@ -225,6 +368,19 @@ class DagsterEventLogInvalidForRun(DagsterStorageError):
 
     Attributes:
         run_id: the run.
+
+    Example:
+        >>> from core import DagsterEventLogInvalidForRun, DagsterInstance
+        >>> def entries_of_readable_runs(instance: DagsterInstance) -> int:
+        ...     count = 0
+        ...     for run in instance.get_runs():
+        ...         try:
+        ...             count += len(instance.all_logs(run.run_id))
+        ...         except DagsterEventLogInvalidForRun as error:
+        ...             print("The log of run", error.run_id, "is damaged.")
+        ...     return count
+        >>> entries_of_readable_runs(DagsterInstance.ephemeral())
+        0
     """
 
     def __init__(self, message: str, run_id: str) -> None:
@@ -237,15 +393,52 @@ class DagsterObjectStoreError(DagsterError):
 
 
 class DagsterObjectNotFoundError(DagsterObjectStoreError, FileNotFoundError):
-    """The object (or its bucket) is not there."""
+    """The object (or its bucket) is not there.
+
+    Example:
+        >>> from core import DagsterObjectNotFoundError, LocalFileHandle
+        >>> from core.storage.file_manager import LocalFileManager
+        >>> try:
+        ...     LocalFileManager("files").read_data(LocalFileHandle("/nowhere/orders.csv"))
+        ... except DagsterObjectNotFoundError:
+        ...     print("has it been deleted?")
+        has it been deleted?
+    """
 
 
 class DagsterObjectAccessError(DagsterObjectStoreError, PermissionError):
-    """The store refused the credentials or the action."""
+    """The store refused the credentials or the action.
+
+    Example:
+        >>> from core import DagsterObjectAccessError, IOManager, build_output_context
+        >>> class Shelf(IOManager):
+        ...     def handle_output(self, context, obj):
+        ...         raise DagsterObjectAccessError(f"The shelf is locked for {context.step_key!r}. Ask for its key.")
+        ...     def load_input(self, context):
+        ...         raise NotImplementedError
+        >>> try:
+        ...     Shelf().handle_output(build_output_context("store"), 1)
+        ... except PermissionError as error:
+        ...     print(error)
+        The shelf is locked for 'store'. Ask for its key.
+    """
 
 
 class DagsterObjectCorruptError(DagsterObjectStoreError):
-    """The stored bytes are not the ones that were written."""
+    """The stored bytes are not the ones that were written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from core import build_init_resource_context, build_input_context, build_output_context
+        >>> from core import versioned_filesystem_io_manager
+        >>> manager = versioned_filesystem_io_manager(build_init_resource_context({"base_dir": "values"}))
+        >>> stored = build_output_context("count", version="1")
+        >>> manager.handle_output(stored, 3)
+        >>> damaged = Path(manager.get_address(stored)).write_bytes(b"something else")
+        >>> manager.load_input(build_input_context(upstream_output=stored))
+        Traceback (most recent call last):
+        core.errors.DagsterObjectCorruptError: The file ... was cut, altered or exchanged for another value's ...
+    """
 
 
 class DagsterObjectNotLoadableError(DagsterObjectCorruptError):
@@ -255,7 +448,17 @@ class DagsterObjectNotLoadableError(DagsterObjectCorruptError):
 
 
 class ValueNotKeptError(DagsterInvariantViolationError):
-    """A value would come back from where it is to be stored as another one, or not at all."""
+    """A value would come back from where it is to be stored as another one, or not at all.
+
+    Example:
+        >>> from core import ModeDefinition, OutputDefinition, execute_solid, fs_io_manager, solid
+        >>> @solid(output_defs=[OutputDefinition(metadata={"codec": "json"})])
+        ... def point():
+        ...     return (1, 2)  # JSON has lists and no tuples
+        >>> execute_solid(point, ModeDefinition(resource_defs={"io_manager": fs_io_manager}))
+        Traceback (most recent call last):
+        core.errors.ValueNotKeptError: Output 'result' of step 'point': Codec 'json' does not keep the tuple. ...
+    """
 
 
 class NoFingerprintError(DagsterError):
@@ -279,6 +482,15 @@ class DagsterUserCodeExecutionError(DagsterError):
         message: what the framework was doing.
         user_exception: the exception that the user's code raised.
         original_exc_info: its `sys.exc_info()` triple.
+
+    Example:
+        >>> from core import DagsterType, DagsterUserCodeExecutionError, check_dagster_type
+        >>> positive = DagsterType(lambda _, value: value > 0, "Positive")
+        >>> try:
+        ...     check_dagster_type(positive, "three")
+        ... except DagsterUserCodeExecutionError as error:
+        ...     print(type(error.user_exception).__name__)
+        TypeError
     """
 
     def __init__(
@@ -302,7 +514,17 @@ def _text_of(error: BaseException) -> str:
 
 
 class DagsterExecutionStepExecutionError(DagsterUserCodeExecutionError):
-    """The body of a solid raised."""
+    """The body of a solid raised.
+
+    Example:
+        >>> from core import execute_solid, solid
+        >>> @solid
+        ... def divide():
+        ...     return 1 / 0
+        >>> error = execute_solid(divide, raise_on_error=False).failure_data.error
+        >>> error.cls_name, error.cause.cls_name
+        ('DagsterExecutionStepExecutionError', 'ZeroDivisionError')
+    """
 
     def __init__(
         self,
@@ -334,19 +556,64 @@ class DagsterExecutionHandleOutputError(DagsterUserCodeExecutionError):
 
 
 class DagsterResourceFunctionError(DagsterUserCodeExecutionError):
-    """Starting or stopping a resource, IO manager or logger raised."""
+    """Starting or stopping a resource, IO manager or logger raised.
+
+    Example:
+        >>> from core import ModeDefinition, execute_pipeline, pipeline, resource, solid
+        >>> @resource
+        ... def numbers():
+        ...     return [1, 2][3]
+        >>> total = solid(name="total", required_resource_keys={"numbers"})(lambda context: context.resources.numbers)
+        >>> @pipeline(mode_defs=[ModeDefinition(resource_defs={"numbers": numbers})])
+        ... def sums():
+        ...     total()
+        >>> result = execute_pipeline(sums, raise_on_error=False)
+        >>> result.event_list[-1].pipeline_failure_data.error.cls_name
+        'DagsterResourceFunctionError'
+    """
 
 
 class DagsterTypeCheckError(DagsterUserCodeExecutionError):
-    """A type check function raised instead of answering."""
+    """A type check function raised instead of answering.
+
+    Example:
+        >>> from core import DagsterType, check_dagster_type
+        >>> positive = DagsterType(lambda _, value: value > 0, "Positive")
+        >>> check_dagster_type(positive, "three")
+        Traceback (most recent call last):
+        core.errors.DagsterTypeCheckError: The type check of Positive raised: TypeError: '>' not supported ...
+    """
 
 
 class DagsterTypeMaterializationError(DagsterUserCodeExecutionError):
-    """The materializer of a type raised."""
+    """The materializer of a type raised.
+
+    Example:
+        >>> from core import DagsterType, OutputDefinition, dagster_type_materializer, execute_solid, solid
+        >>> @dagster_type_materializer({"path": str})
+        ... def to_file(context, config, rows):
+        ...     return open(config["path"]).write(rows)
+        >>> rows = DagsterType(lambda _, value: True, "Rows", materializer=to_file)
+        >>> load = solid(name="load", output_defs=[OutputDefinition(rows)])(lambda context: "a b")
+        >>> run_config = {"solids": {"load": {"outputs": [{"result": {"path": "missing/rows.txt"}}]}}}
+        >>> execute_solid(load, run_config=run_config, raise_on_error=False).failure_data.error.cls_name
+        'DagsterTypeMaterializationError'
+    """
 
 
 class DagsterConfigMappingFunctionError(DagsterUserCodeExecutionError):
-    """A function given to `configured` raised."""
+    """A function given to `configured` raised.
+
+    Example:
+        >>> from core import configured, execute_solid, solid
+        >>> load = solid(name="load", config_schema={"rows": int})(lambda context: context.solid_config["rows"])
+        >>> @configured(load, config_schema={"size": str})
+        ... def load_by_size(config):
+        ...     return {"rows": {"small": 10}[config["size"]]}
+        >>> execute_solid(load_by_size, run_config={"solids": {"load_by_size": {"config": {"size": "huge"}}}})
+        Traceback (most recent call last):
+        core.errors.DagsterConfigMappingFunctionError: The function given to `configured` of solid load_by_size ...
+    """
 
 
 class HookExecutionError(DagsterUserCodeExecutionError):

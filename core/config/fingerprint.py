@@ -18,11 +18,18 @@ _CHUNK_BYTES = 1 << 20
 class Fingerprint(ABC):
     """Gives a text that changes when what a value points at does.
 
-    Steps whose config holds a field with one are computed again when the text has changed:
-    `Field(str, fingerprint=FileFingerprint())`.
+    Steps whose config holds a field with one are computed again when the text has changed.
 
     Attributes:
         required_resource_keys: the resources that it takes.
+
+    Example:
+        >>> from core import Field, Fingerprint
+        >>> class LastOrder(Fingerprint):
+        ...     required_resource_keys = frozenset({"database"})
+        ...     def of(self, value, resources):
+        ...         return str(resources.database.last_id_of(value))
+        >>> config_schema = {"table": Field(str, fingerprint=LastOrder())}
     """
 
     required_resource_keys: frozenset[str] = frozenset()
@@ -50,6 +57,15 @@ class FileFingerprint(Fingerprint):
         DagsterInvariantViolationError: the value is something else.
         NoFingerprintError: what is there, or in a folder that is, is neither a file nor a folder.
         OSError: it cannot be read.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from core import Field, FileFingerprint
+        >>> config_schema = {"source": Field(str, fingerprint=FileFingerprint())}
+        >>> before = FileFingerprint().of("orders.csv", None)
+        >>> written = Path("orders.csv").write_text("id,total")
+        >>> before, FileFingerprint().of("orders.csv", None)[:8]
+        ('absent', '22c81bef')
     """
 
     def of(self, value: Any, resources: Any) -> str:

@@ -122,6 +122,40 @@ def _to_bool(text: str) -> bool:
 
 
 StringSource = SourceType("StringSource", str, str)
+"""A text, or `{"env": NAME}` for that of an environment variable, read when a run begins.
+
+Example:
+    >>> import os
+    >>> from core import StringSource, execute_solid, solid
+    >>> os.environ["THE_REGION"] = "eu-west-1"
+    >>> @solid(config_schema={"region": StringSource})
+    ... def where(context):
+    ...     return context.solid_config["region"]
+    >>> execute_solid(
+    ...     where, run_config={"solids": {"where": {"config": {"region": {"env": "THE_REGION"}}}}}
+    ... ).output_value()
+    'eu-west-1'
+"""
+
 IntSource = SourceType("IntSource", int, int)
+"""A whole number, or `{"env": NAME}` for that in an environment variable, read when a run begins.
+
+Example:
+    >>> import os
+    >>> from core import Field, IntSource
+    >>> os.environ["THE_PORT"] = "5432"
+    >>> Field(IntSource).resolve({"env": "THE_PORT"}, (), [])
+    5432
+"""
+
 FloatSource = _FloatSource("FloatSource", float, float)
 BoolSource = SourceType("BoolSource", bool, _to_bool)
+"""True or False, or `{"env": NAME}` for "true" or "false" in an environment variable, read when a run begins.
+
+Example:
+    >>> import os
+    >>> from core import BoolSource, Field
+    >>> os.environ["VERBOSE"] = "true"
+    >>> Field(BoolSource).resolve({"env": "VERBOSE"}, (), [])
+    True
+"""

@@ -6,7 +6,15 @@ from enum import Enum
 
 
 class DagsterEventType(Enum):
-    """What happened. Databases hold the values, so they must not change."""
+    """What happened. Databases hold the values, so they must not change.
+
+    Example:
+        >>> from core import DagsterEventType, execute_pipeline, lambda_solid, pipeline
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> events = execute_pipeline(pipeline(name="count")(lambda: one())).event_list
+        >>> sum(event.event_type is DagsterEventType.STEP_OUTPUT for event in events)
+        1
+    """
 
     STEP_START = "STEP_START"
     STEP_INPUT = "STEP_INPUT"

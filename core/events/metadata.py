@@ -12,19 +12,40 @@ from core.errors import DagsterInvalidDefinitionError
 
 
 class TextMetadataEntryData(msgspec.Struct, frozen=True, tag="text"):
-    """Plain text."""
+    """Plain text.
+
+    Example:
+        >>> from core import AssetMaterialization, EventMetadata
+        >>> made = AssetMaterialization("orders", metadata={"checked by": EventMetadata.text("the night shift")})
+        >>> made.metadata_entries[0].entry_data
+        TextMetadataEntryData(text='the night shift')
+    """
 
     text: str | None
 
 
 class UrlMetadataEntryData(msgspec.Struct, frozen=True, tag="url"):
-    """A URL."""
+    """A URL.
+
+    Example:
+        >>> from core import AssetMaterialization, EventMetadata
+        >>> page = EventMetadata.url("https://example.com/orders")
+        >>> AssetMaterialization("orders", metadata={"page": page}).metadata_entries[0].entry_data
+        UrlMetadataEntryData(url='https://example.com/orders')
+    """
 
     url: str | None
 
 
 class PathMetadataEntryData(msgspec.Struct, frozen=True, tag="path"):
-    """A path on disk."""
+    """A path on disk.
+
+    Example:
+        >>> from core import EventMetadata, Output
+        >>> made = Output(["a", "b"], metadata={"file": EventMetadata.path("/data/words.txt")})
+        >>> made.metadata_entries[0].entry_data
+        PathMetadataEntryData(path='/data/words.txt')
+    """
 
     path: str | None
 
@@ -35,6 +56,12 @@ class JsonMetadataEntryData(msgspec.Struct, frozen=True, tag="json", omit_defaul
     Attributes:
         data: the value; NaN and the infinities may be in it.
         text: set where they are: the value as Python's `json` writes it, since JSON proper has no word for them.
+
+    Example:
+        >>> from core import ExpectationResult
+        >>> found = ExpectationResult(False, "ids are unique", metadata={"repeated": [17, 42]})
+        >>> found.metadata_entries[0].entry_data.data
+        [17, 42]
     """
 
     data: Any
@@ -52,13 +79,26 @@ class JsonMetadataEntryData(msgspec.Struct, frozen=True, tag="json", omit_defaul
 
 
 class MarkdownMetadataEntryData(msgspec.Struct, frozen=True, tag="markdown"):
-    """Markdown text."""
+    r"""Markdown text.
+
+    Example:
+        >>> from core import AssetMaterialization, EventMetadata
+        >>> table = EventMetadata.md("| id | total |\n|---|---|\n| 1 | 20 |")
+        >>> AssetMaterialization("orders", metadata={"first rows": table}).metadata_entries[0].entry_data.md_str[:14]
+        '| id | total |'
+    """
 
     md_str: str | None
 
 
 class IntMetadataEntryData(msgspec.Struct, frozen=True, tag="int"):
-    """An integer."""
+    """An integer.
+
+    Example:
+        >>> from core import Output
+        >>> Output([1, 2, 3], metadata={"rows": 3}).metadata_entries[0].entry_data.value
+        3
+    """
 
     value: int | None
 
@@ -69,6 +109,12 @@ class FloatMetadataEntryData(msgspec.Struct, frozen=True, tag="float", omit_defa
     Attributes:
         value: the number; NaN and the infinities are numbers too.
         text: set for these: the number in a word, since JSON has none for them.
+
+    Example:
+        >>> from core import ExpectationResult
+        >>> result = ExpectationResult(True, "few are empty", metadata={"share": 0.02, "worst": float("nan")})
+        >>> [entry.entry_data.value for entry in result.metadata_entries]
+        [0.02, nan]
     """
 
     value: float | None
@@ -87,6 +133,12 @@ class PythonArtifactMetadataEntryData(msgspec.Struct, frozen=True, tag="python_a
     Attributes:
         module: where it is defined.
         name: its name there.
+
+    Example:
+        >>> from collections import OrderedDict
+        >>> from core import EventMetadata
+        >>> EventMetadata.python_artifact(OrderedDict)
+        PythonArtifactMetadataEntryData(module='collections', name='OrderedDict')
     """
 
     module: str
@@ -129,7 +181,16 @@ def _has_special_number(value: Any) -> bool:
 
 
 class EventMetadata:
-    """Makes values for `metadata={label: value}`: `EventMetadata.url("https://...")`."""
+    """Makes values for `metadata={label: value}`.
+
+    Example:
+        >>> from core import AssetMaterialization, EventMetadata
+        >>> made = AssetMaterialization(
+        ...     "orders", metadata={"rows": 12, "page": EventMetadata.url("https://example.com/orders")}
+        ... )
+        >>> [entry.label for entry in made.metadata_entries]
+        ['rows', 'page']
+    """
 
     text = staticmethod(TextMetadataEntryData)
     url = staticmethod(UrlMetadataEntryData)
@@ -142,7 +203,14 @@ class EventMetadata:
 
 
 class EventMetadataEntry(msgspec.Struct, frozen=True):
-    """A labelled value. Use the static methods to make one: `EventMetadataEntry.int(3, "rows")`."""
+    """A labelled value. Use the static methods to make one.
+
+    Example:
+        >>> from core import EventMetadataEntry, ExpectationResult
+        >>> rows = EventMetadataEntry.int(3, "rows", description="without the header")
+        >>> ExpectationResult(True, metadata_entries=[rows]).metadata_entries[0].label
+        'rows'
+    """
 
     label: str
     description: str | None

@@ -27,6 +27,12 @@ class StepOutputHandle(msgspec.Struct, frozen=True, order=True):
         step_key: the step.
         output_name: the output.
         mapping_key: which value of a dynamic output; None for an output that is not dynamic.
+
+    Example:
+        >>> from core import execute_solid, lambda_solid
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> execute_solid(one).get_output_event_for_compute().step_output_data.step_output_handle
+        StepOutputHandle(step_key='one', output_name='result', mapping_key=None)
     """
 
     step_key: str

@@ -41,6 +41,13 @@ class DagsterEvent(msgspec.Struct, frozen=True):
         solid_name: the solid of that step.
         event_specific_data: the payload of this type of event.
         pid: the process it happened in.
+
+    Example:
+        >>> from core import execute_pipeline, lambda_solid, pipeline
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> result = execute_pipeline(pipeline(name="count")(lambda: one()))
+        >>> [event.solid_name for event in result.event_list if event.is_step_success]
+        ['one']
     """
 
     event_type_value: str
@@ -209,6 +216,17 @@ class EventLogEntry(msgspec.Struct, frozen=True):
         step_key: the step, if it is about one.
         pipeline_name: the pipeline.
         dagster_event: the event; None for a logged message.
+
+    Example:
+        >>> from core import DagsterInstance, execute_pipeline, pipeline, solid
+        >>> @solid
+        ... def greet(context):
+        ...     context.log.warning("nobody is here")
+        >>> with DagsterInstance.ephemeral() as instance:
+        ...     run_id = execute_pipeline(pipeline(name="greetings")(lambda: greet()), instance=instance).run_id
+        ...     entries = instance.all_logs(run_id)
+        >>> [(entry.step_key, entry.user_message) for entry in entries if not entry.is_dagster_event]
+        [('greet', 'nobody is here')]
     """
 
     error_info: SerializableErrorInfo | None

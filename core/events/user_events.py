@@ -58,7 +58,14 @@ class DynamicOutput(Output):
         DagsterInvalidDefinitionError: the key is not made of letters, digits and underscores.
 
     Example:
-        yield DynamicOutput(path.read_text(), mapping_key=path.stem)
+        >>> from core import execute_solid, solid
+        >>> from core.experimental import DynamicOutput, DynamicOutputDefinition
+        >>> @solid(output_defs=[DynamicOutputDefinition(int)])
+        ... def lengths():
+        ...     for word in ("one", "three"):
+        ...         yield DynamicOutput(len(word), mapping_key=word)
+        >>> execute_solid(lengths).output_value()
+        {'one': 3, 'three': 5}
     """
 
     def __init__(
@@ -154,6 +161,15 @@ class Materialization(AssetMaterialization):
         label: a short name; the path of the asset where no key is given.
         description, metadata_entries, asset_key, partition, tags: as of AssetMaterialization.
         skip_deprecation_warning: whether not to warn.
+
+    Example:
+        >>> import warnings
+        >>> from core import AssetMaterialization, Materialization
+        >>> with warnings.catch_warnings(record=True) as given:
+        ...     warnings.simplefilter("always")
+        ...     made = Materialization("orders")
+        >>> made.asset_key, str(given[0].message)
+        (AssetKey(['orders']), "Materialization is the older form of ...; write AssetMaterialization('orders').")
     """
 
     def __init__(
@@ -250,7 +266,17 @@ class TypeCheck:
 
 
 class Failure(Exception):
-    """Raise it in a solid to fail the step with a description and metadata."""
+    """Raise it in a solid to fail the step with a description and metadata.
+
+    Example:
+        >>> from core import Failure, execute_solid, solid
+        >>> @solid
+        ... def check_rows():
+        ...     raise Failure("There are no rows.", metadata={"file": "orders.csv"})
+        >>> result = execute_solid(check_rows, raise_on_error=False)
+        >>> result.failure_data.user_failure_data.description
+        'There are no rows.'
+    """
 
     def __init__(
         self,
@@ -281,6 +307,16 @@ class RetryRequested(Exception):
 
     Raises:
         DagsterInvalidDefinitionError: a number is negative or no number, or the wait is longer than a year.
+
+    Example:
+        >>> from core import RetryRequested, execute_solid, solid
+        >>> @solid
+        ... def ask_server(context):
+        ...     if context.retry_number == 0:  # the server is asleep at first
+        ...         raise RetryRequested(max_retries=2, seconds_to_wait=0.01)
+        ...     return "awake"
+        >>> execute_solid(ask_server).output_value()
+        'awake'
     """
 
     def __init__(self, max_retries: int = 1, seconds_to_wait: float | None = None) -> None:

@@ -18,6 +18,20 @@ class SerializationStrategy(ABC):
         write_mode: "wb" where `serialize` writes bytes, "w" where it writes text; text is kept as UTF-8, with its
             line ends as they are.
         read_mode: "rb" or "r", what `deserialize` reads.
+
+    Example:
+        >>> import json
+        >>> from core import DagsterType, SerializationStrategy
+        >>> class AsJson(SerializationStrategy):
+        ...     def serialize(self, value, write_file_obj):
+        ...         json.dump(value, write_file_obj)
+        ...     def deserialize(self, read_file_obj):
+        ...         return json.load(read_file_obj)
+        >>> as_json = AsJson("json", write_mode="w", read_mode="r")
+        >>> rows = DagsterType(lambda _, value: isinstance(value, list), "Rows", serialization_strategy=as_json)
+        >>> as_json.serialize_to_file([1, 2], "rows.json")
+        >>> as_json.deserialize_from_file("rows.json")
+        [1, 2]
     """
 
     def __init__(self, name: str, write_mode: str = "wb", read_mode: str = "rb") -> None:
@@ -84,7 +98,15 @@ class SerializationStrategy(ABC):
 
 
 class PickleSerializationStrategy(SerializationStrategy):
-    """Pickle, the strategy of every type that has none of its own."""
+    """Pickle, the strategy of every type that has none of its own.
+
+    Example:
+        >>> from core import PickleSerializationStrategy
+        >>> strategy = PickleSerializationStrategy()
+        >>> strategy.serialize_to_file({"rows": (1, 2)}, "rows.pickle")
+        >>> strategy.deserialize_from_file("rows.pickle")
+        {'rows': (1, 2)}
+    """
 
     def __init__(self, name: str = "pickle") -> None:
         super().__init__(name)
