@@ -192,6 +192,17 @@ def graph(
             return add_one(add_one(number))
 
         add_two.to_job().name == "add_two"
+
+    Example:
+        >>> from core import graph, op
+        >>> @op
+        ... def add_one(number: int):
+        ...     return number + 1
+        >>> @graph
+        ... def add_two(number: int):
+        ...     return add_one.alias("second")(add_one.alias("first")(number))
+        >>> add_two.execute_in_process({"inputs": {"number": 1}}).output_value()
+        3
     """
     if callable(name):
         return graph()(name)

@@ -30,7 +30,17 @@ from core.errors import (
 )
 
 ConfigSchema = Any
-"""What users may give as `config_schema`: a dict of fields, a type, or a Field."""
+"""What users may give as `config_schema`: a dict of fields, a type, a Field, or a pydantic model.
+
+Example:
+    >>> from core import ConfigSchema, Field, Noneable, build_solid_context, solid
+    >>> schema: ConfigSchema = {"city": str, "days": Field(int, default_value=7), "note": Noneable(str)}
+    >>> @solid(config_schema=schema)
+    ... def forecast(context):
+    ...     return context.solid_config["days"]
+    >>> forecast(build_solid_context(config={"city": "Oslo", "note": None}))
+    7
+"""
 
 ConfigFn = Callable[[Any], Any]
 _NAME = re.compile(r"[A-Za-z0-9_]+")
@@ -273,6 +283,19 @@ def configured(configurable: Any, config_schema: ConfigSchema | None = None, **k
         configurable: the definition to configure.
         config_schema: what the function takes.
         kwargs: `name` and `description` of the new definition.
+
+    Example:
+        >>> from core import ModeDefinition, configured, execute_solid, resource, solid
+        >>> @resource(config_schema={"host": str, "port": int})
+        ... def database(context):
+        ...     return "{host}:{port}".format(**context.resource_config)
+        >>> @configured(database, config_schema={"name": str})
+        ... def database_by_name(config):
+        ...     return {"host": f"{config['name']}.example.com", "port": 5432}
+        >>> here = configured(database)({"host": "localhost", "port": 5432})
+        >>> ask = solid(name="ask", required_resource_keys={"database"})(lambda context: context.resources.database)
+        >>> execute_solid(ask, ModeDefinition(resource_defs={"database": here})).output_value()
+        'localhost:5432'
     """
 
     def configure(config_or_config_fn: Any) -> Any:

@@ -50,6 +50,16 @@ class MultiDependencyDefinition:
     Args:
         dependencies: one for each item of the list. In a graph, `MappedInputPlaceholder` stands for an item to which an
             input of the graph is mapped.
+
+    Example:
+        >>> from core import DependencyDefinition, MultiDependencyDefinition, PipelineDefinition
+        >>> from core import execute_pipeline, lambda_solid
+        >>> one, two = lambda_solid(name="one")(lambda: 1), lambda_solid(name="two")(lambda: 2)
+        >>> total = lambda_solid(name="total")(lambda numbers: sum(numbers))
+        >>> numbers = MultiDependencyDefinition([DependencyDefinition("one"), DependencyDefinition("two")])
+        >>> sums = PipelineDefinition([one, two, total], "sums", dependencies={"total": {"numbers": numbers}})
+        >>> execute_pipeline(sums).output_for_solid("total")
+        3
     """
 
     def __init__(self, dependencies: Sequence[DependencyDefinition | type[MappedInputPlaceholder]]) -> None:
@@ -72,6 +82,17 @@ class SolidInvocation:
 
     Attributes:
         place: the file and line of the call that placed it; "" where it was not a call.
+
+    Example:
+        >>> from core import DependencyDefinition, PipelineDefinition, SolidInvocation, execute_pipeline, lambda_solid
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> add = lambda_solid(name="add")(lambda number: number + 1)
+        >>> added_twice = {
+        ...     "add": {"number": DependencyDefinition("one")},
+        ...     SolidInvocation("add", alias="again"): {"number": DependencyDefinition("add")},
+        ... }
+        >>> execute_pipeline(PipelineDefinition([one, add], "sums", dependencies=added_twice)).output_for_solid("again")
+        3
     """
 
     place = ""

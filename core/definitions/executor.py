@@ -14,7 +14,16 @@ from core.instance import DagsterInstance
 
 
 class ExecutorRequirement(Enum):
-    """What an executor needs of a run to be usable for it."""
+    """What an executor needs of a run to be usable for it.
+
+    Example:
+        >>> from core import ExecutorRequirement, executor
+        >>> @executor(requirements=[ExecutorRequirement.NON_EPHEMERAL_INSTANCE, ExecutorRequirement.PERSISTENT_OUTPUTS])
+        ... def one_process_a_step(init_context):
+        ...     raise NotImplementedError
+        >>> [requirement.name for requirement in one_process_a_step.requirements]
+        ['NON_EPHEMERAL_INSTANCE', 'PERSISTENT_OUTPUTS']
+    """
 
     RECONSTRUCTABLE_PIPELINE = "RECONSTRUCTABLE_PIPELINE"
     NON_EPHEMERAL_INSTANCE = "NON_EPHEMERAL_INSTANCE"
@@ -29,6 +38,16 @@ class InitExecutorContext(msgspec.Struct, frozen=True):
         executor_def: the definition of the executor.
         executor_config: its config.
         instance: the DagsterInstance.
+
+    Example:
+        >>> from core import InitExecutorContext, executor
+        >>> from core.executors.in_process import InProcessExecutor
+        >>> @executor(config_schema={"nice": int})
+        ... def nice_executor(init_context: InitExecutorContext):
+        ...     print("as nice as", init_context.executor_config["nice"])
+        ...     return InProcessExecutor()
+        >>> nice_executor.name
+        'nice_executor'
     """
 
     pipeline: IPipeline
@@ -51,6 +70,15 @@ class ExecutorDefinition(ConfigurableDefinition):
         executor_creation_fn: makes the Executor from an InitExecutorContext.
         description: for people.
         required_resource_keys: resources the executor requires.
+
+    Example:
+        >>> from core import ExecutorDefinition, ModeDefinition, execute_pipeline, lambda_solid, pipeline
+        >>> from core.executors.in_process import InProcessExecutor
+        >>> here = ExecutorDefinition("here", executor_creation_fn=lambda init_context: InProcessExecutor())
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> count = pipeline(name="count", mode_defs=[ModeDefinition(executor_defs=[here])])(lambda: one())
+        >>> execute_pipeline(count, run_config={"execution": {"here": {}}}).success
+        True
     """
 
     def __init__(
@@ -87,6 +115,19 @@ def executor(
         name: of the executor; the function's name by default.
         config_schema: of `init_context.executor_config`.
         requirements: what must hold of a run for the executor to be usable.
+
+    Example:
+        >>> from core import ModeDefinition, execute_pipeline, executor, lambda_solid, pipeline
+        >>> from core.executors.in_process import InProcessExecutor
+        >>> @executor(name="told", config_schema={"by": str})
+        ... def told_executor(init_context):
+        ...     print("told by", init_context.executor_config["by"])
+        ...     return InProcessExecutor()
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> count = pipeline(name="count", mode_defs=[ModeDefinition(executor_defs=[told_executor])])(lambda: one())
+        >>> execute_pipeline(count, run_config={"execution": {"told": {"config": {"by": "me"}}}}).success
+        told by me
+        True
     """
     if callable(name):
         return ExecutorDefinition(_name_of(name), executor_creation_fn=name, description=name.__doc__)

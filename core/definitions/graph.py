@@ -25,11 +25,19 @@ class ConfigMapping(msgspec.Struct, frozen=True, eq=False):
 
     Attributes:
         config_fn: takes config of `config_schema`, and returns what would stand under `solids` in a run config:
-            `{"clean": {"config": {...}}}`.
+            `{"clean": {"config": {...}}}`. Of one that is given to `Graph.to_job`, it returns a whole run config.
         config_schema: what users of the graph write; None takes anything.
 
     Example:
-        ConfigMapping(lambda config: {"clean": {"config": {"months": config["months"]}}}, {"months": [int]})
+        >>> from core import ConfigMapping, execute_pipeline, graph, pipeline, solid
+        >>> load = solid(name="load", config_schema={"rows": int})(lambda context: context.solid_config["rows"])
+        >>> mapping = ConfigMapping(lambda config: {"load": {"config": {"rows": config["tens"] * 10}}}, {"tens": int})
+        >>> @graph(config=mapping)
+        ... def loads():
+        ...     return load()
+        >>> all_loads = pipeline(name="all_loads")(lambda: loads())
+        >>> execute_pipeline(all_loads, {"solids": {"loads": {"config": {"tens": 2}}}}).output_for_solid("loads")
+        20
     """
 
     config_fn: Callable[[Any], Any]
@@ -177,6 +185,16 @@ class CompositeSolidDefinition(GraphDefinition):
             dependencies={SolidInvocation("add_one", "again"): {"number": DependencyDefinition("first")},
                           SolidInvocation("add_one", "first"): {}},
         )
+
+    Example:
+        >>> from core import CompositeSolidDefinition, OutputDefinition, execute_pipeline, lambda_solid, pipeline
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> counting = CompositeSolidDefinition(
+        ...     "counting", [one], output_mappings=[OutputDefinition(name="count").mapping_from("one")]
+        ... )
+        >>> result = execute_pipeline(pipeline(name="counts")(lambda: counting()))
+        >>> result.output_for_solid("counting", "count"), result.executed_step_keys
+        (1, ['counting.one'])
     """
 
     _default_kind = "composite solid"

@@ -36,8 +36,6 @@ _order = itertools.count()
 class HookDefinition:
     """A function that is called when a step has ended. Most are made by `success_hook` and `failure_hook`.
 
-    Example: `HookDefinition(name="count_events", hook_fn=lambda context, events: print(len(events)))`
-
     Args:
         name: of the hook.
         hook_fn: called with a HookContext and the events of the step's last attempt; may return a HookExecutionResult.
@@ -46,6 +44,14 @@ class HookDefinition:
 
     Raises:
         DagsterInvalidDefinitionError: the name is not one, or `hook_fn` is not a function that ends when it returns.
+
+    Example:
+        >>> from core import HookDefinition, execute_pipeline, lambda_solid, pipeline
+        >>> ended = []
+        >>> note = HookDefinition(name="note", hook_fn=lambda context, events: ended.append(context.step_key))
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> execute_pipeline(pipeline(name="count", hook_defs={note})(lambda: one())).success, ended
+        (True, ['one'])
     """
 
     def __init__(
@@ -142,18 +148,23 @@ def success_hook(
 def success_hook(name: Any = None, required_resource_keys: Iterable[str] | None = None) -> Any:
     """Decorator: a function of a HookContext becomes a hook that is called when a step has succeeded.
 
-    Example:
-
-        @success_hook(required_resource_keys={"slack"})
-        def tell_of_success(context):
-            context.resources.slack.say(f"{context.solid.name} succeeded")
-
     Args:
         name: of the hook; the function's name by default.
         required_resource_keys: resources that `context.resources` has.
 
     Raises:
         DagsterInvalidDefinitionError: the function does not take one argument, or is async or a generator.
+
+    Example:
+        >>> from core import build_hook_context, lambda_solid, success_hook
+        >>> @success_hook(required_resource_keys={"slack"})
+        ... def tell_of_success(context):
+        ...     context.resources.slack.append(f"{context.solid.name} succeeded")
+        >>> slack = []
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> tell_of_success(build_hook_context(resources={"slack": slack}, solid=one))
+        >>> slack
+        ['one succeeded']
     """
     return _decorator(name, required_resource_keys, lambda event: event.is_step_success)
 
@@ -167,18 +178,22 @@ def failure_hook(
 def failure_hook(name: Any = None, required_resource_keys: Iterable[str] | None = None) -> Any:
     """Decorator: a function of a HookContext becomes a hook that is called when a step has failed for good.
 
-    Example:
-
-        @failure_hook(required_resource_keys={"slack"})
-        def tell_of_failure(context):
-            context.resources.slack.say(f"{context.solid.name} failed: {context.solid_exception}")
-
     Args:
         name: of the hook; the function's name by default.
         required_resource_keys: resources that `context.resources` has.
 
     Raises:
         DagsterInvalidDefinitionError: the function does not take one argument, or is async or a generator.
+
+    Example:
+        >>> from core import execute_pipeline, failure_hook, lambda_solid, pipeline
+        >>> @failure_hook
+        ... def tell_of_failure(context):
+        ...     print(f"{context.solid.name} failed: {context.solid_exception}")
+        >>> divide = lambda_solid(name="divide")(lambda: 1 / 0)
+        >>> execute_pipeline(pipeline(name="sums", hook_defs={tell_of_failure})(lambda: divide()), raise_on_error=False)
+        divide failed: division by zero
+        <PipelineExecutionResult ...>
     """
     return _decorator(name, required_resource_keys, lambda event: event.is_step_failure)
 

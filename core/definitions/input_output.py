@@ -190,14 +190,23 @@ class DynamicOutputDefinition(OutputDefinition):
     What it feeds becomes a step for each value, by `map`, or gets a list of all, by `collect`.
 
     Example:
-        @solid(output_defs=[DynamicOutputDefinition(str)])
-        def files():
-            for path in Path("data").iterdir():
-                yield DynamicOutput(str(path), mapping_key=path.stem)
-
-        @pipeline
-        def sizes():
-            total(files().map(size).collect())
+        >>> from core import execute_pipeline, pipeline, solid
+        >>> from core.experimental import DynamicOutput, DynamicOutputDefinition
+        >>> @solid(output_defs=[DynamicOutputDefinition(str)])
+        ... def words():
+        ...     for word in ("one", "three"):
+        ...         yield DynamicOutput(word, mapping_key=word)
+        >>> @solid
+        ... def length(word: str):
+        ...     return len(word)
+        >>> @solid
+        ... def total(lengths):
+        ...     return sum(lengths)
+        >>> @pipeline
+        ... def letters():
+        ...     total(words().map(length).collect())
+        >>> execute_pipeline(letters).output_for_solid("total")
+        8
     """
 
     is_dynamic = True
@@ -233,7 +242,11 @@ class InputMapping(NamedTuple):
         maps_to: the input of a solid in it.
 
     Example:
-        InputMapping(InputDefinition("rows"), InputPointer("clean", "rows"))
+        >>> from core import CompositeSolidDefinition, InputDefinition, lambda_solid
+        >>> clean = lambda_solid(name="clean")(lambda rows: rows)
+        >>> mapping = InputMapping(InputDefinition("raw"), InputPointer("clean", "rows"))
+        >>> CompositeSolidDefinition("cleaning", [clean], input_mappings=[mapping]).input_defs[0].name
+        'raw'
     """
 
     definition: InputDefinition
@@ -248,7 +261,11 @@ class OutputMapping(NamedTuple):
         maps_from: the output of a solid in it.
 
     Example:
-        OutputMapping(OutputDefinition(int, "total"), OutputPointer("add"))
+        >>> from core import CompositeSolidDefinition, OutputDefinition, lambda_solid
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> mapping = OutputMapping(OutputDefinition(int, "count"), OutputPointer("one"))
+        >>> CompositeSolidDefinition("counting", [one], output_mappings=[mapping]).output_defs[0].name
+        'count'
     """
 
     definition: OutputDefinition

@@ -29,6 +29,17 @@ class InitIntermediateStorageContext(msgspec.Struct, frozen=True):
         type_storage_plugin_registry: plugins for values of certain types.
         resources: the resources it requires, as attributes.
         intermediate_storage_config: its own config.
+
+    Example:
+        >>> from core import InitIntermediateStorageContext, build_intermediate_storage_from_object_store
+        >>> from core import intermediate_storage
+        >>> from core.values.object_store import FilesystemObjectStore
+        >>> @intermediate_storage
+        ... def beside_logs(init_context: InitIntermediateStorageContext):
+        ...     store = FilesystemObjectStore(init_context.instance.root_directory)
+        ...     return build_intermediate_storage_from_object_store(store, init_context)
+        >>> beside_logs.is_persistent
+        True
     """
 
     pipeline_def: IPipeline | None
@@ -55,6 +66,16 @@ class IntermediateStorageDefinition(ConfigurableDefinition):
         config_schema: of `init_context.intermediate_storage_config`.
         intermediate_storage_creation_fn: makes the IntermediateStorage.
         description: for people.
+
+    Example:
+        >>> from core import IntermediateStorageDefinition, ModeDefinition, mem_intermediate_storage
+        >>> mine = IntermediateStorageDefinition(
+        ...     "mine",
+        ...     is_persistent=False,
+        ...     required_resource_keys=None,
+        ...     intermediate_storage_creation_fn=mem_intermediate_storage.create,
+        ... )
+        >>> mode = ModeDefinition(intermediate_storage_defs=[mine])  # chosen by {"intermediate_storage": {"mine": {}}}
     """
 
     def __init__(
@@ -109,6 +130,21 @@ def intermediate_storage(
         name: of the storage; the function's name by default.
         is_persistent: whether its values can be read by another process.
         config_schema: of `init_context.intermediate_storage_config`.
+
+    Example:
+        >>> from core import ModeDefinition, build_intermediate_storage_from_object_store, execute_pipeline
+        >>> from core import intermediate_storage, lambda_solid, pipeline
+        >>> from core.values.object_store import FilesystemObjectStore
+        >>> @intermediate_storage(config_schema={"folder": str})
+        ... def in_folder(init_context):
+        ...     store = FilesystemObjectStore(init_context.intermediate_storage_config["folder"])
+        ...     return build_intermediate_storage_from_object_store(store, init_context)
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> mode = ModeDefinition(intermediate_storage_defs=[in_folder])
+        >>> count = pipeline(name="count", mode_defs=[mode])(lambda: one())
+        >>> run_config = {"intermediate_storage": {"in_folder": {"config": {"folder": "values"}}}}
+        >>> execute_pipeline(count, run_config).output_for_solid("one")
+        1
     """
     if callable(required_resource_keys):
         fn = required_resource_keys

@@ -110,6 +110,18 @@ class IOManagerDefinition(ResourceDefinition):
         is_persistent: whether other processes can load the values that it stores. Executors that run steps in
             processes of their own refuse a run whose values are not. True by default, since nearly all IO managers
             write to disks, buckets or databases; say False of one that keeps values in its process.
+
+    Example:
+        >>> from core import IOManager, IOManagerDefinition, ModeDefinition
+        >>> class Shelf(IOManager):
+        ...     def __init__(self):
+        ...         self.values = {}
+        ...     def handle_output(self, context, obj):
+        ...         self.values[context.step_key, context.name] = obj
+        ...     def load_input(self, context):
+        ...         return self.values[context.upstream_output.step_key, context.upstream_output.name]
+        >>> shelf = IOManagerDefinition(lambda init_context: Shelf(), is_persistent=False)
+        >>> mode = ModeDefinition(resource_defs={"io_manager": shelf})
     """
 
     def __init__(

@@ -33,6 +33,15 @@ class InitLoggerContext(msgspec.Struct, frozen=True):
         logger_def: its definition.
         pipeline_def: the pipeline.
         run_id: the run.
+
+    Example:
+        >>> import logging
+        >>> from core import InitLoggerContext, build_init_logger_context, logger
+        >>> @logger({"level": str})
+        ... def named_logger(init_context: InitLoggerContext):
+        ...     return logging.Logger(f"run {init_context.run_id}", init_context.logger_config["level"])
+        >>> named_logger(build_init_logger_context({"level": "INFO"}))
+        <Logger run None (INFO)>
     """
 
     logger_config: Any
@@ -51,6 +60,16 @@ class LoggerDefinition(ConfigurableDefinition):
         logger_fn: makes a `logging.Logger` from an InitLoggerContext.
         config_schema: of `init_context.logger_config`.
         description: for people.
+
+    Example:
+        >>> import logging
+        >>> from core import LoggerDefinition, ModeDefinition
+        >>> def to_file(init_context):
+        ...     made = logging.Logger("runs", init_context.logger_config["level"])
+        ...     made.addHandler(logging.FileHandler(init_context.logger_config["path"]))
+        ...     return made
+        >>> file_logger = LoggerDefinition(to_file, {"path": str, "level": str})
+        >>> mode = ModeDefinition(logger_defs={"file": file_logger})
     """
 
     is_named = False
@@ -87,11 +106,17 @@ class LoggerDefinition(ConfigurableDefinition):
 def build_init_logger_context(logger_config: Any = None, pipeline_def: IPipeline | None = None) -> InitLoggerContext:
     """An InitLoggerContext to call a logger definition with, outside a run.
 
-        made = colored_console_logger(build_init_logger_context({"log_level": "ERROR"}))
+
 
     Args:
         logger_config: of the logger; checked against its schema when the logger is called.
         pipeline_def: the pipeline, for functions that ask for it.
+
+    Example:
+        >>> from core import build_init_logger_context, colored_console_logger
+        >>> made = colored_console_logger(build_init_logger_context({"log_level": "ERROR"}))
+        >>> made.level
+        40
     """
     return InitLoggerContext(logger_config, None, pipeline_def)
 
@@ -103,7 +128,17 @@ def logger(
     config_schema: ConfigSchema = None, description: str | None = None
 ) -> Callable[[LoggerFn], LoggerDefinition]: ...
 def logger(config_schema: Any = None, description: str | None = None) -> Any:
-    """Decorator: a function that makes a `logging.Logger` becomes a LoggerDefinition. With or without arguments."""
+    """Decorator: a function that makes a `logging.Logger` becomes a LoggerDefinition. With or without arguments.
+
+    Example:
+        >>> import logging
+        >>> from core import build_init_logger_context, logger
+        >>> @logger({"level": str})
+        ... def quiet(init_context):
+        ...     return logging.Logger("quiet", init_context.logger_config["level"])
+        >>> quiet(build_init_logger_context({"level": "ERROR"}))
+        <Logger quiet (ERROR)>
+    """
     if callable(config_schema) and not isinstance(config_schema, type):
         return logger()(config_schema)
 
@@ -192,7 +227,17 @@ def _logger(config: dict[str, Any], formatter: logging.Formatter) -> logging.Log
 
 @logger(LOGGER_CONFIG)
 def colored_console_logger(init_context: InitLoggerContext) -> logging.Logger:
-    """Lines on stderr, coloured on a terminal where they warn."""
+    """Lines on stderr, coloured on a terminal where they warn.
+
+    Example:
+        >>> from core import ModeDefinition, colored_console_logger, execute_pipeline, pipeline, solid
+        >>> greet = solid(name="greet")(lambda context: context.log.debug("hello"))
+        >>> @pipeline(mode_defs=[ModeDefinition(logger_defs={"console": colored_console_logger})])
+        ... def greetings():
+        ...     greet()
+        >>> execute_pipeline(greetings, {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}).success
+        True
+    """
     line_format = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
     made = _logger(init_context.logger_config, _ColoredFormatter(line_format))
     made.addFilter(_is_not_shown)
@@ -201,7 +246,17 @@ def colored_console_logger(init_context: InitLoggerContext) -> logging.Logger:
 
 @logger(LOGGER_CONFIG)
 def json_console_logger(init_context: InitLoggerContext) -> logging.Logger:
-    """One JSON object a line on stderr."""
+    """One JSON object a line on stderr.
+
+    Example:
+        >>> from core import ModeDefinition, execute_pipeline, json_console_logger, pipeline, solid
+        >>> greet = solid(name="greet")(lambda context: context.log.info("hello"))
+        >>> @pipeline(mode_defs=[ModeDefinition(logger_defs={"json": json_console_logger})])
+        ... def greetings():
+        ...     greet()
+        >>> execute_pipeline(greetings, {"loggers": {"json": {"config": {"log_level": "INFO"}}}}).success
+        True
+    """
     return _logger(init_context.logger_config, _JsonFormatter())
 
 

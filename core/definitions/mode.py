@@ -33,6 +33,16 @@ class ModeDefinition:
 
     Raises:
         DagsterInvalidDefinitionError: two executors or two storages of one name.
+
+    Example:
+        >>> from core import ModeDefinition, execute_pipeline, pipeline, solid
+        >>> @solid(required_resource_keys={"greeting"})
+        ... def greet(context):
+        ...     return context.resources.greeting
+        >>> modes = [ModeDefinition("english", {"greeting": "hello"}), ModeDefinition("german", {"greeting": "hallo"})]
+        >>> greetings = pipeline(name="greetings", mode_defs=modes)(lambda: greet())
+        >>> execute_pipeline(greetings, mode="german").output_for_solid("greet")
+        'hallo'
     """
 
     def __init__(

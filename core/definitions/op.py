@@ -25,9 +25,12 @@ class In:
         DagsterInvalidDefinitionError: what is given for a type is none.
 
     Example:
-        @op(ins={"rows": In(list, description="Rows of a table.")})
-        def count(rows):
-            return len(rows)
+        >>> from core import In, execute_solid, op
+        >>> @op(ins={"rows": In(list, description="Rows of a table.")})
+        ... def count(rows):
+        ...     return len(rows)
+        >>> execute_solid(count, input_values={"rows": ["a", "b"]}).output_value()
+        2
     """
 
     def __init__(
@@ -55,9 +58,13 @@ class Out:
         DagsterInvalidDefinitionError: what is given for a type or a name is none.
 
     Example:
-        @op(out=Out(int, io_manager_key="warehouse"))
-        def count(rows):
-            return len(rows)
+        >>> from core import ModeDefinition, Out, execute_solid, mem_io_manager, op
+        >>> @op(out=Out(int, description="How many there are.", io_manager_key="warehouse"))
+        ... def count(rows):
+        ...     return len(rows)
+        >>> mode = ModeDefinition(resource_defs={"warehouse": mem_io_manager})
+        >>> execute_solid(count, mode, input_values={"rows": ["a", "b"]}).output_value()
+        2
     """
 
     def __init__(
@@ -87,9 +94,12 @@ class MultiOut:
         DagsterInvalidDefinitionError: one has no name, or another one than its key.
 
     Example:
-        @op(out=MultiOut({"even": Out(int, is_required=False), "odd": Out(int, is_required=False)}))
-        def sort_out(number: int):
-            yield Output(number, "odd" if number % 2 else "even")
+        >>> from core import MultiOut, Out, Output, execute_solid, op
+        >>> @op(out=MultiOut({"even": Out(int, is_required=False), "odd": Out(int, is_required=False)}))
+        ... def sort_out(number: int):
+        ...     yield Output(number, "odd" if number % 2 else "even")
+        >>> execute_solid(sort_out, input_values={"number": 3}).output_values
+        {'odd': 3}
     """
 
     def __init__(self, outs: Mapping[str, Out] | Sequence[Out]) -> None:
@@ -165,9 +175,12 @@ def op(
         DagsterInvalidDefinitionError: the parts do not fit together.
 
     Example:
-        @op(ins={"number": In(int)}, out=Out(int))
-        def add_one(number):
-            return number + 1
+        >>> from core import In, Out, op
+        >>> @op(ins={"number": In(int)}, out=Out(int))
+        ... def add_one(number):
+        ...     return number + 1
+        >>> add_one(2)
+        3
     """
     if callable(name):
         return solid(name)

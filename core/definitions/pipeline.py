@@ -55,6 +55,14 @@ class PipelineDefinition:
 
     Raises:
         DagsterInvalidDefinitionError: the parts do not fit together; the message says which.
+
+    Example:
+        >>> from core import DependencyDefinition, PipelineDefinition, execute_pipeline, lambda_solid
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> add = lambda_solid(name="add")(lambda number: number + 1)
+        >>> sums = PipelineDefinition([one, add], "sums", dependencies={"add": {"number": DependencyDefinition("one")}})
+        >>> execute_pipeline(sums).output_for_solid("add")
+        2
     """
 
     python_origin: PipelinePythonOrigin | None = None

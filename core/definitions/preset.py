@@ -19,8 +19,6 @@ from core.utils.yaml_utils import AnyPath, files_of, load_yaml_from_path, merge_
 class PresetDefinition:
     """A run config of a pipeline, with the mode and the tags that go with it, under a name.
 
-    Example: `PresetDefinition("small", run_config={"solids": {"load": {"config": {"rows": 10}}}}, mode="local")`
-
     Args:
         name: unique in its pipeline.
         run_config: of a run; a copy is kept.
@@ -31,6 +29,14 @@ class PresetDefinition:
     Raises:
         DagsterInvalidDefinitionError: the name is not a text, the run config is not a dict, the selection is not a
             list, or a tag is none.
+
+    Example:
+        >>> from core import PresetDefinition, execute_pipeline, pipeline, solid
+        >>> load = solid(name="load", config_schema={"rows": int})(lambda context: context.solid_config["rows"])
+        >>> small = PresetDefinition("small", run_config={"solids": {"load": {"config": {"rows": 10}}}})
+        >>> loads = pipeline(name="loads", preset_defs=[small])(lambda: load())
+        >>> execute_pipeline(loads, preset="small").output_for_solid("load")
+        10
     """
 
     def __init__(

@@ -20,14 +20,28 @@ from core.types.own_file import MAIN_NAMES
 def reconstructable(target: PipelineDefinition | Callable[[], PipelineDefinition]) -> PipelineDefinition:
     """A pipeline that executors with processes of their own can run: they make it again where it is defined.
 
-    Example: `execute_pipeline(reconstructable(my_pipeline), instance=DagsterInstance.get())`
-
     Args:
         target: a function that is decorated with `@pipeline`, or one without arguments that returns a pipeline; either
             stands in a file or module, outside of functions and classes.
 
     Raises:
         DagsterInvariantViolationError: another process would not find the target, or it is something else.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from core import execute_pipeline, reconstructable
+        >>> written = Path("counting.py").write_text('''
+        ... from core import pipeline, solid
+        ... @solid
+        ... def one():
+        ...     return 1
+        ... @pipeline
+        ... def count():
+        ...     one()
+        ... ''')
+        >>> from counting import count
+        >>> execute_pipeline(reconstructable(count)).success
+        True
     """
     if isinstance(target, PipelineDefinition) and target.python_origin is not None:
         return target

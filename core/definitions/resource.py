@@ -38,6 +38,16 @@ class InitResourceContext(msgspec.Struct, frozen=True):
         usage: counts what the run asks of remote storage; clients that a resource makes add to it.
         leftovers: where clients note what they begin in remote storage, so that it can be cleared when the process is
             killed; None where nothing outlives the process.
+
+    Example:
+        >>> from core import InitResourceContext, build_resources, resource
+        >>> @resource(config_schema={"port": int}, required_resource_keys={"host"})
+        ... def address(init_context: InitResourceContext):
+        ...     return f"{init_context.resources.host}:{init_context.resource_config['port']}"
+        >>> config = {"address": {"config": {"port": 5432}}}
+        >>> with build_resources({"address": address, "host": "localhost"}, resource_config=config) as started:
+        ...     print(started.address)
+        localhost:5432
     """
 
     resource_config: Any
@@ -84,6 +94,20 @@ class ResourceDefinition(ConfigurableDefinition):
         required_resource_keys: other resources, started before it.
         version: changes when the resource's behaviour does; solids that require a resource without a version
             are not memoized.
+
+    Example:
+        >>> from core import ModeDefinition, ResourceDefinition, execute_solid, solid
+        >>> @solid(required_resource_keys={"city", "clock"})
+        ... def tell(context):
+        ...     return f"{context.resources.clock()} in {context.resources.city}"
+        >>> mode = ModeDefinition(
+        ...     resource_defs={
+        ...         "city": ResourceDefinition.string_resource().configured("Oslo"),
+        ...         "clock": ResourceDefinition.hardcoded_resource(lambda: "12:00"),
+        ...     }
+        ... )
+        >>> execute_solid(tell, mode).output_value()
+        '12:00 in Oslo'
     """
 
     is_named = False

@@ -17,10 +17,14 @@ _MOST_RETRIES, _MOST_DOUBLINGS = 1 << 64, 64
 class Backoff(Enum):
     """How the wait grows from one retry to the next.
 
-    Example: `RetryPolicy(max_retries=3, delay=1, backoff=Backoff.LINEAR)` waits 1, 2 and 3 seconds.
-
     LINEAR: `delay`, twice it, three times it.
     EXPONENTIAL: `delay`, three times it, seven times it: `(2 ** retry - 1) * delay`.
+
+    Example:
+        >>> from core import Backoff, RetryPolicy
+        >>> policy = RetryPolicy(max_retries=3, delay=1, backoff=Backoff.LINEAR)
+        >>> [policy.calculate_delay(retry) for retry in (1, 2, 3)]  # in seconds
+        [1.0, 2.0, 3.0]
     """
 
     LINEAR = "LINEAR"
@@ -30,10 +34,14 @@ class Backoff(Enum):
 class Jitter(Enum):
     """How chance changes a wait, so that steps that failed together do not all come back together.
 
-    Example: `RetryPolicy(max_retries=3, delay=1, jitter=Jitter.FULL)` waits at most a second each time.
-
     FULL: anything between nothing and the whole wait.
     PLUS_MINUS: up to `delay` more or less.
+
+    Example:
+        >>> from core import Jitter, RetryPolicy
+        >>> policy = RetryPolicy(max_retries=3, delay=10, jitter=Jitter.PLUS_MINUS)
+        >>> 0 <= policy.calculate_delay(1) <= 20
+        True
     """
 
     FULL = "FULL"
@@ -42,8 +50,6 @@ class Jitter(Enum):
 
 class RetryPolicy(msgspec.Struct, frozen=True):
     """Runs a step that fails again, without a word about it in its function.
-
-    Example: `@solid(retry_policy=RetryPolicy(max_retries=3, delay=0.5, backoff=Backoff.EXPONENTIAL))`
 
     Attributes:
         max_retries: the most attempts after the first one; an int.
@@ -54,6 +60,16 @@ class RetryPolicy(msgspec.Struct, frozen=True):
     Raises:
         DagsterInvalidDefinitionError: a number is negative or no number, the delay is longer than a year, or there is a
             backoff or jitter without a delay.
+
+    Example:
+        >>> from core import Backoff, RetryPolicy, execute_solid, solid
+        >>> @solid(retry_policy=RetryPolicy(max_retries=3, delay=0.01, backoff=Backoff.EXPONENTIAL))
+        ... def ask_server(context):
+        ...     if context.retry_number < 2:  # the server is asleep at first
+        ...         raise ConnectionError("nobody answers")
+        ...     return "awake"
+        >>> execute_solid(ask_server).output_value()
+        'awake'
     """
 
     max_retries: int = 1

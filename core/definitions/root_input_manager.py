@@ -17,8 +17,6 @@ LoadFn = Callable[..., Any]
 class RootInputManagerDefinition(ResourceDefinition):
     """A resource that is a RootInputManager: it loads inputs that no solid feeds.
 
-        ModeDefinition(resource_defs={"table": RootInputManagerDefinition(lambda init_context: TableLoader())})
-
     Args:
         resource_fn: makes the RootInputManager.
         config_schema: of the root input manager, for `context.resource_config`.
@@ -27,6 +25,19 @@ class RootInputManagerDefinition(ResourceDefinition):
             run config as `solids: {SOLID: {inputs: {INPUT: ...}}}`. None takes none.
         required_resource_keys: resources it requires, for `context.resources`.
         version: changes when it loads another value; steps whose inputs it loads are not memoized without one.
+
+    Example:
+        >>> from core import InputDefinition, ModeDefinition, RootInputManager, RootInputManagerDefinition
+        >>> from core import execute_solid, solid
+        >>> class TableLoader(RootInputManager):
+        ...     def load_input(self, context):
+        ...         return {"orders": [17, 42]}[context.metadata["table"]]
+        >>> table = RootInputManagerDefinition(lambda init_context: TableLoader())
+        >>> @solid(input_defs=[InputDefinition("rows", root_manager_key="table", metadata={"table": "orders"})])
+        ... def count(rows):
+        ...     return len(rows)
+        >>> execute_solid(count, ModeDefinition(resource_defs={"table": table})).output_value()
+        2
     """
 
     def __init__(
@@ -81,12 +92,22 @@ def root_input_manager(
 ) -> Any:
     """Decorator: a function that loads inputs becomes a RootInputManagerDefinition. With or without arguments.
 
-        @root_input_manager(input_config_schema={"table": str}, required_resource_keys={"database"}, version="1")
-        def from_table(context):
-            return context.resources.database.read(context.config["table"])
-
     The function takes an InputContext and returns the value of the input. The arguments are those of
     RootInputManagerDefinition.
+
+    Example:
+        >>> from core import InputDefinition, ModeDefinition, execute_pipeline, pipeline, root_input_manager, solid
+        >>> @root_input_manager(input_config_schema={"table": str}, required_resource_keys={"database"}, version="1")
+        ... def from_table(context):
+        ...     return context.resources.database[context.config["table"]]
+        >>> @solid(input_defs=[InputDefinition("rows", root_manager_key="from_table")])
+        ... def count(rows):
+        ...     return len(rows)
+        >>> mode = ModeDefinition(resource_defs={"from_table": from_table, "database": {"orders": [17, 42]}})
+        >>> counts = pipeline(name="counts", mode_defs=[mode])(lambda: count())
+        >>> run_config = {"solids": {"count": {"inputs": {"rows": {"table": "orders"}}}}}
+        >>> execute_pipeline(counts, run_config).output_for_solid("count")
+        2
     """
     if callable(config_schema) and not isinstance(config_schema, type):
         return root_input_manager()(config_schema)

@@ -40,6 +40,17 @@ class SolidDefinition(NodeDefinition):
 
     Attributes:
         context_parameter: what its function calls the context; None where it takes none.
+
+    Example:
+        >>> from core import InputDefinition, OutputDefinition, SolidDefinition, execute_solid
+        >>> double = SolidDefinition(
+        ...     name="double",
+        ...     input_defs=[InputDefinition("number", int)],
+        ...     compute_fn=lambda context, inputs: inputs["number"] * 2,
+        ...     output_defs=[OutputDefinition(int)],
+        ... )
+        >>> execute_solid(double, input_values={"number": 3}).output_value()
+        6
     """
 
     context_parameter: str | None = "context"
@@ -137,6 +148,14 @@ def solid(
         version: of the code.
         fingerprint: of what the solid reads outside, from its config; part of the version of its outputs.
         retry_policy: whether and when a step of it that fails is run again; the pipeline's by default.
+
+    Example:
+        >>> from core import build_solid_context, solid
+        >>> @solid(config_schema={"limit": int}, version="1")
+        ... def first_rows(context, rows: list) -> list:
+        ...     return rows[: context.solid_config["limit"]]
+        >>> first_rows(build_solid_context(config={"limit": 2}), ["a", "b", "c"])
+        ['a', 'b']
     """
     if callable(name):
         return _solid_from(name, None)

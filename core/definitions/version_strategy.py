@@ -33,6 +33,16 @@ class VersionStrategy(ABC):
 
     A version stands for the code alone: config, inputs and the solid's name are in the version of a step already.
     Two calls for the same code give the same version, in any process on any machine.
+
+    Example:
+        >>> from core import DagsterInstance, VersionStrategy, execute_pipeline, lambda_solid, pipeline
+        >>> class VersionsInNames(VersionStrategy):
+        ...     def get_solid_version(self, solid_def):
+        ...         return solid_def.name.rpartition("_v")[2] or None
+        >>> load = lambda_solid(name="load_v2")(lambda: [1, 2])
+        >>> loads = pipeline(name="loads", version_strategy=VersionsInNames())(lambda: load())
+        >>> loads.version_strategy.get_solid_version(load)
+        '2'
     """
 
     @abstractmethod

@@ -25,6 +25,20 @@ class SourceHashVersionStrategy(VersionStrategy):
     distributions, this package) counts by name and by the version of the distribution, and with what it holds of the
     project's. A module of the project that a function imports when it is called is imported to be walked.
     `docs/memoization.md` lists what leaves a solid without a version, and what does not count.
+
+    Example:
+        >>> from core import ModeDefinition, SourceHashVersionStrategy, execute_pipeline, pipeline, solid
+        >>> from core import versioned_filesystem_io_manager
+        >>> io_manager = versioned_filesystem_io_manager.configured({"base_dir": "values"})
+        >>> mode = ModeDefinition(
+        ...     resource_defs={"io_manager": io_manager}, version_strategy=SourceHashVersionStrategy()
+        ... )
+        >>> @solid
+        ... def answer():
+        ...     return 42  # another number here, and the step is executed again
+        >>> answers = pipeline(name="answers", mode_defs=[mode])(lambda: answer())
+        >>> [execute_pipeline(answers, memoize=True).executed_step_keys for _ in range(2)]
+        [['answer'], []]
     """
 
     def __init__(self) -> None:

@@ -65,6 +65,16 @@ def composite_solid(
         @composite_solid
         def add_two(number: int) -> int:
             return add_one(add_one(number))
+
+    Example:
+        >>> from core import composite_solid, execute_pipeline, lambda_solid, pipeline
+        >>> add = lambda_solid(name="add")(lambda number: number + 1)
+        >>> @composite_solid
+        ... def add_two(number: int):
+        ...     return add.alias("second")(add.alias("first")(number))
+        >>> sums = pipeline(name="sums")(lambda: add_two())
+        >>> execute_pipeline(sums, {"solids": {"add_two": {"inputs": {"number": 1}}}}).output_for_solid("add_two")
+        3
     """
     if callable(name):
         return composite_solid()(name)
