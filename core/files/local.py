@@ -28,6 +28,13 @@ class LocalFileHandle(FileHandle):
 
     Args:
         path: its absolute path.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from core import LocalFileHandle
+        >>> handle = LocalFileHandle(str(Path("orders.csv").absolute()))
+        >>> Path(handle.path).name
+        'orders.csv'
     """
 
     def __init__(self, path: str) -> None:
@@ -57,6 +64,13 @@ class LocalFileManager(FileManager):
 
     Args:
         base_dir: the directory; made when first written to.
+
+    Example:
+        >>> from core.storage.file_manager import LocalFileManager
+        >>> files = LocalFileManager("files")
+        >>> handle = files.write_data(b"id,total", ext="csv")
+        >>> files.read_data(handle)
+        b'id,total'
     """
 
     def __init__(self, base_dir: str) -> None:

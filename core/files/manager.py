@@ -15,7 +15,15 @@ _MOST_EXTENSION_BYTES = 200  # file systems keep names of 255 bytes, and S3 keys
 
 
 class FileHandle(ABC):
-    """A reference to a stored file. Small, picklable and equal by value, so it can pass between solids."""
+    """A reference to a stored file. Small, picklable and equal by value, so it can pass between solids.
+
+    Example:
+        >>> import io
+        >>> from core import FileHandle, InMemoryFileManager
+        >>> handle = InMemoryFileManager().write(io.BytesIO(b"id,total"), ext="csv")
+        >>> isinstance(handle, FileHandle), handle.path_desc
+        (True, '...csv')
+    """
 
     @property
     @abstractmethod
@@ -28,6 +36,16 @@ class FileManager(ABC):
 
     Policy is here (modes, extensions, temporary copies); an implementation says how bytes go in and out.
     Text is UTF-8 in both directions.
+
+    Example:
+        >>> import io
+        >>> from core import ModeDefinition, execute_solid, local_file_manager, solid
+        >>> @solid(required_resource_keys={"file_manager"})
+        ... def save(context):
+        ...     return context.resources.file_manager.write(io.StringIO("id,total"), mode="w", ext="csv")
+        >>> files = local_file_manager.configured({"base_dir": "files"})
+        >>> execute_solid(save, ModeDefinition(resource_defs={"file_manager": files})).output_value()
+        LocalFileHandle('...csv')
     """
 
     @abstractmethod

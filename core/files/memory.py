@@ -30,6 +30,13 @@ class InMemoryFileHandle(FileHandle):
 
     Args:
         name: its name there.
+
+    Example:
+        >>> from core import InMemoryFileManager
+        >>> files = InMemoryFileManager()
+        >>> handle = files.write_data(b"id,total", ext="csv")
+        >>> files.read_data(handle)
+        b'id,total'
     """
 
     def __init__(self, name: str) -> None:
@@ -55,7 +62,16 @@ class InMemoryFileHandle(FileHandle):
 
 
 class InMemoryFileManager(FileManager):
-    """Files in a dict, each under a random name. It may be used from many threads, and by one process only."""
+    """Files in a dict, each under a random name. It may be used from many threads, and by one process only.
+
+    Example:
+        >>> from core import InMemoryFileManager
+        >>> files = InMemoryFileManager()
+        >>> handle = files.write_data("für alle".encode())
+        >>> with files.read(handle, "r") as file:
+        ...     print(file.read())
+        für alle
+    """
 
     def __init__(self) -> None:
         self._files: dict[FileHandle, bytes] = {}

@@ -41,6 +41,18 @@ def custom_path_fs_io_manager(init_context: InitResourceContext) -> CustomPathPi
     """IO manager that keeps values on the local disk, at the path that the metadata of each output says.
 
     `OutputDefinition(metadata={"path": "folder/rows.pickle"})`, and `{"base_dir": "/data"}` as its config.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from core import ModeDefinition, OutputDefinition, custom_path_fs_io_manager, execute_solid, solid
+        >>> @solid(output_defs=[OutputDefinition(metadata={"path": "folder/rows.pickle"})])
+        ... def load():
+        ...     return [17, 42]
+        >>> files = custom_path_fs_io_manager.configured({"base_dir": "data"})
+        >>> execute_solid(load, ModeDefinition(resource_defs={"io_manager": files})).output_value()
+        [17, 42]
+        >>> Path("data/folder/rows.pickle").exists()
+        True
     """
     base_dir = init_context.resource_config.get("base_dir")
     return CustomPathPickledObjectFilesystemIOManager(base_dir or init_context.storage_directory())

@@ -81,6 +81,16 @@ def load_file(path: Path, context: InputContext) -> Any:
 
 @io_manager(config_schema=BASE_DIR_CONFIG, version="1")
 def fs_io_manager(init_context: InitResourceContext) -> PickledObjectFilesystemIOManager:
-    """IO manager that keeps the values of each run on the local disk, as pickles where no codec is chosen."""
+    """IO manager that keeps the values of each run on the local disk, as pickles where no codec is chosen.
+
+    Example:
+        >>> from core import DagsterInstance, ModeDefinition, execute_pipeline, fs_io_manager, lambda_solid, pipeline
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> mode = ModeDefinition(resource_defs={"io_manager": fs_io_manager})
+        >>> count = pipeline(name="count", mode_defs=[mode])(lambda: one())
+        >>> result = execute_pipeline(count, {"resources": {"io_manager": {"config": {"base_dir": "values"}}}})
+        >>> result.output_for_solid("one")
+        1
+    """
     base_dir = init_context.resource_config.get("base_dir")
     return PickledObjectFilesystemIOManager(base_dir or init_context.storage_directory())

@@ -30,6 +30,14 @@ def build_intermediate_storage_from_object_store(
         object_store: where the values go.
         init_context: what the creation function was told.
         root_for_run_id: the key below which the values of a run are; `storage/{run_id}` by default.
+
+    Example:
+        >>> from core import ModeDefinition, build_intermediate_storage_from_object_store, intermediate_storage
+        >>> from core.values.object_store import FilesystemObjectStore
+        >>> @intermediate_storage
+        ... def on_share(init_context):
+        ...     return build_intermediate_storage_from_object_store(FilesystemObjectStore("/mnt/share"), init_context)
+        >>> mode = ModeDefinition(intermediate_storage_defs=[on_share])
     """
     return ObjectStoreIntermediateStorage(
         object_store,
@@ -41,7 +49,15 @@ def build_intermediate_storage_from_object_store(
 
 @intermediate_storage(name="in_memory", is_persistent=False)
 def mem_intermediate_storage(init_context: InitIntermediateStorageContext) -> ObjectStoreIntermediateStorage:
-    """Keeps values in this process, for the time of the run."""
+    """Keeps values in this process, for the time of the run.
+
+    Example:
+        >>> from core import execute_pipeline, lambda_solid, pipeline
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> count = pipeline(name="count")(lambda: one())
+        >>> execute_pipeline(count, {"intermediate_storage": {"in_memory": {}}}).output_for_solid("one")
+        1
+    """
     return build_intermediate_storage_from_object_store(InMemoryObjectStore(), init_context)
 
 
@@ -57,7 +73,16 @@ def mem_intermediate_storage(init_context: InitIntermediateStorageContext) -> Ob
     },
 )
 def fs_intermediate_storage(init_context: InitIntermediateStorageContext) -> ObjectStoreIntermediateStorage:
-    """Keeps values in files of the local disk."""
+    """Keeps values in files of the local disk.
+
+    Example:
+        >>> from core import execute_pipeline, lambda_solid, pipeline
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> count = pipeline(name="count")(lambda: one())
+        >>> run_config = {"intermediate_storage": {"filesystem": {"config": {"base_dir": "values"}}}}
+        >>> execute_pipeline(count, run_config).output_for_solid("one")
+        1
+    """
     base_dir = init_context.intermediate_storage_config.get("base_dir") or init_context.instance.root_directory
     return build_intermediate_storage_from_object_store(FilesystemObjectStore(base_dir), init_context)
 
@@ -67,13 +92,19 @@ def io_manager_from_intermediate_storage(
 ) -> IOManagerDefinition:
     """An IO manager that stores values with an intermediate storage, for modes that name it as one.
 
-        ModeDefinition(resource_defs={"io_manager": io_manager_from_intermediate_storage(fs_intermediate_storage)})
-
     It takes the config and the resources of the storage. Plugins of DagsterTypes are for storages that a run config
     chooses, and not used.
 
     Raises:
         DagsterInvariantViolationError: when the IO manager is made outside a run, without the instance of one.
+
+    Example:
+        >>> from core import ModeDefinition, execute_solid, fs_intermediate_storage, lambda_solid
+        >>> from core import io_manager_from_intermediate_storage
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> stored = io_manager_from_intermediate_storage(fs_intermediate_storage)
+        >>> execute_solid(one, ModeDefinition(resource_defs={"io_manager": stored})).output_value()
+        1
     """
     definition = intermediate_storage_def
 
@@ -109,3 +140,11 @@ def io_manager_from_intermediate_storage(
 
 
 default_intermediate_storage_defs = [mem_intermediate_storage, fs_intermediate_storage]
+"""The storages of a mode that names none: in memory, and in files; for modes that add one of their own.
+
+Example:
+    >>> from core import ModeDefinition, default_intermediate_storage_defs, mem_intermediate_storage
+    >>> mode = ModeDefinition(intermediate_storage_defs=default_intermediate_storage_defs)
+    >>> [each.name for each in default_intermediate_storage_defs]
+    ['in_memory', 'filesystem']
+"""

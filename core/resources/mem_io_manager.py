@@ -40,5 +40,13 @@ class InMemoryIOManager(IOManager):
 
 @io_manager(version="1", is_persistent=False)
 def mem_io_manager(_init_context: InitResourceContext) -> InMemoryIOManager:
-    """IO manager that keeps values in memory; the default one."""
+    """IO manager that keeps values in memory; the default one.
+
+    Example:
+        >>> from core import ModeDefinition, execute_solid, fs_io_manager, lambda_solid, mem_io_manager
+        >>> in_test = ModeDefinition("test", {"io_manager": mem_io_manager})
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> execute_solid(one, in_test).output_value()
+        1
+    """
     return InMemoryIOManager()

@@ -212,6 +212,16 @@ def matches_digest(stream: IO[bytes], *names: bytes) -> bool:
 
 @io_manager(config_schema=BASE_DIR_CONFIG, version="1")
 def versioned_filesystem_io_manager(init_context: InitResourceContext) -> VersionedPickledObjectFilesystemIOManager:
-    """IO manager that keeps values by version on the local disk, for memoized runs."""
+    """IO manager that keeps values by version on the local disk, for memoized runs.
+
+    Example:
+        >>> from core import ModeDefinition, execute_pipeline, pipeline, solid, versioned_filesystem_io_manager
+        >>> stored = versioned_filesystem_io_manager.configured({"base_dir": "values"})
+        >>> one = solid(name="one", version="1")(lambda context: 1)
+        >>> mode = ModeDefinition(resource_defs={"io_manager": stored})
+        >>> count = pipeline(name="count", mode_defs=[mode])(lambda: one())
+        >>> [execute_pipeline(count, memoize=True).executed_step_keys for _ in range(2)]
+        [['one'], []]
+    """
     base_dir = init_context.resource_config.get("base_dir")
     return VersionedPickledObjectFilesystemIOManager(base_dir or init_context.storage_directory())

@@ -13,7 +13,21 @@ from core.values.io_context import InputContext, OutputContext
 
 
 class IntermediateStorage(ABC):
-    """Stores the values of one run by the output that made them."""
+    """Stores the values of one run by the output that made them.
+
+    Example:
+        >>> from core import IntermediateStorage, intermediate_storage
+        >>> class Shelf(IntermediateStorage):
+        ...     is_persistent = False
+        ...     values = {}
+        ...     def set_intermediate(self, context, dagster_type, step_output_handle, value, version=None):
+        ...         self.values[step_output_handle] = value
+        ...     def get_intermediate(self, context, dagster_type, step_output_handle):
+        ...         return self.values[step_output_handle]
+        ...     def has_intermediate(self, context, step_output_handle):
+        ...         return step_output_handle in self.values
+        >>> shelf = intermediate_storage(name="shelf", is_persistent=False)(lambda init_context: Shelf())
+    """
 
     @abstractmethod
     def set_intermediate(
@@ -62,6 +76,20 @@ class TypeStoragePlugin(ABC):
 
     A type brings its plugins as `auto_plugins`. The intermediate storage that a plugin is given has an `object_store`,
     and `set_intermediate_object` and `get_intermediate_object`, which do what is done without a plugin.
+
+    Example:
+        >>> from core import DagsterType, TypeStoragePlugin
+        >>> class OneText(TypeStoragePlugin):
+        ...     @classmethod
+        ...     def compatible_with_storage_def(cls, intermediate_storage_def):
+        ...         return True
+        ...     @classmethod
+        ...     def set_intermediate_object(cls, storage, context, dagster_type, step_output_handle, value):
+        ...         return storage.set_intermediate_object(context, dagster_type, step_output_handle, " ".join(value))
+        ...     @classmethod
+        ...     def get_intermediate_object(cls, storage, context, dagster_type, step_output_handle):
+        ...         return storage.get_intermediate_object(context, dagster_type, step_output_handle).split()
+        >>> words = DagsterType(lambda _, value: isinstance(value, list), "Words", auto_plugins=[OneText])
     """
 
     @classmethod

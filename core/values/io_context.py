@@ -50,6 +50,14 @@ class OutputContext:
         replaces_stored: whether a value of this version that is stored already gives way to the new one.
         resource_config: config of the IO manager.
         resources: what the IO manager requires, as attributes.
+
+    Example:
+        >>> from core import build_output_context
+        >>> context = build_output_context("count", version="1b0e", metadata={"table": "orders"})
+        >>> context.step_key, context.name, context.metadata["table"]
+        ('count', 'result', 'orders')
+        >>> context.get_versioned_output_identifier()
+        ['count', 'result', '1b0e']
     """
 
     __slots__ = (
@@ -148,6 +156,15 @@ class InputContext:
         step_key: the step that takes it.
         resource_config: config of the IO manager.
         resources: what the IO manager requires, as attributes.
+
+    Example:
+        >>> from core import InputContext, build_init_resource_context, build_input_context, root_input_manager
+        >>> @root_input_manager(input_config_schema={"table": str})
+        ... def from_table(context: InputContext):
+        ...     return f"{context.config['table']} for {context.name}"
+        >>> loader = from_table(build_init_resource_context())
+        >>> loader.load_input(build_input_context("rows", config={"table": "orders"}))
+        'orders for rows'
     """
 
     __slots__ = (

@@ -22,6 +22,23 @@ class IOManager(ABC):
             thread of the run, one after another. More is worth it for a store that lets each call wait. What a class
             says counts for the `handle_output`, `load_input` and `has_output` that it has or inherits; a subclass that
             has one of its own says it again.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from core import IOManager, ModeDefinition, execute_solid, io_manager, lambda_solid
+        >>> class TextFiles(IOManager):
+        ...     def _path(self, context):
+        ...         return Path(f"{context.step_key}.{context.name}.txt")
+        ...     def handle_output(self, context, obj):
+        ...         self._path(context).write_text(obj)
+        ...     def load_input(self, context):
+        ...         return self._path(context.upstream_output).read_text()
+        >>> text_files = io_manager(lambda init_context: TextFiles())
+        >>> greet = lambda_solid(name="greet")(lambda: "hello")
+        >>> execute_solid(greet, ModeDefinition(resource_defs={"io_manager": text_files})).output_value()
+        'hello'
+        >>> Path("greet.result.txt").read_text()
+        'hello'
     """
 
     calls_at_once: int = 1
@@ -84,7 +101,28 @@ def warn_of_damaged_value(context: OutputContext, fault: object) -> None:
 
 
 class MemoizableIOManager(IOManager):
-    """An IO manager that can tell whether an output is stored already."""
+    """An IO manager that can tell whether an output is stored already.
+
+    Example:
+        >>> from core import MemoizableIOManager, ModeDefinition, execute_pipeline, io_manager, pipeline, solid
+        >>> class Shelf(MemoizableIOManager):
+        ...     def __init__(self):
+        ...         self.values = {}
+        ...     def _place(self, context):
+        ...         return context.step_key, context.name, context.version or context.run_id
+        ...     def handle_output(self, context, obj):
+        ...         self.values[self._place(context)] = obj
+        ...     def load_input(self, context):
+        ...         return self.values[self._place(context.upstream_output)]
+        ...     def has_output(self, context):
+        ...         return self._place(context) in self.values
+        >>> shelf = Shelf()
+        >>> mode = ModeDefinition(resource_defs={"io_manager": io_manager(lambda init_context: shelf)})
+        >>> one = solid(name="one", version="1")(lambda context: 1)
+        >>> count = pipeline(name="count", mode_defs=[mode])(lambda: one())
+        >>> [execute_pipeline(count, memoize=True).executed_step_keys for _ in range(2)]
+        [['one'], []]
+    """
 
     @abstractmethod
     def has_output(self, context: OutputContext) -> bool:

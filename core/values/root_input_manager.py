@@ -11,9 +11,13 @@ from core.values.io_context import InputContext
 class RootInputManager(ABC):
     """Loads the values of inputs that no solid feeds, where an InputDefinition names it as `root_manager_key`.
 
-    class TableLoader(RootInputManager):
-        def load_input(self, context):
-            return read_table(context.metadata["table"])
+    Example:
+        >>> from core import RootInputManager, build_input_context
+        >>> class TableLoader(RootInputManager):
+        ...     def load_input(self, context):
+        ...         return {"orders": [17, 42]}[context.metadata["table"]]
+        >>> TableLoader().load_input(build_input_context(metadata={"table": "orders"}))
+        [17, 42]
     """
 
     @abstractmethod

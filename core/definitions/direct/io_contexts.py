@@ -48,14 +48,20 @@ def build_output_context(
 ) -> OutputContextOutsideRun:
     """An OutputContext to call an IO manager with, outside a run; its log goes to Python's logger "dagster".
 
-        manager.handle_output(build_output_context(step_key="count", run_id="a-run"), 3)
-
     Args:
         resources: by key: definitions, which are started when they are first asked for, or the resources themselves;
             or an object that has them as attributes. Where one has to be stopped, the context is used in a `with`
             block.
 
     The other arguments are the attributes of an OutputContext.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from core import build_init_resource_context, build_output_context, custom_path_fs_io_manager
+        >>> manager = custom_path_fs_io_manager(build_init_resource_context({"base_dir": "values"}))
+        >>> recorded = manager.handle_output(build_output_context(metadata={"path": "count.pickle"}), 3)
+        >>> Path("values/count.pickle").exists()
+        True
     """
     return OutputContextOutsideRun(
         step_key=step_key,
@@ -84,13 +90,19 @@ def build_input_context(
 ) -> InputContextOutsideRun:
     """An InputContext to call an IO manager or a root input manager with, outside a run.
 
-        manager.load_input(build_input_context(upstream_output=build_output_context(step_key="count", run_id="a-run")))
-
     Args:
         upstream_output: the output that is loaded; none for a root input manager.
         resources: as of `build_output_context`.
 
     The other arguments are the attributes of an InputContext.
+
+    Example:
+        >>> from core import build_init_resource_context, build_input_context, build_output_context, fs_io_manager
+        >>> manager = fs_io_manager(build_init_resource_context({"base_dir": "values"}))
+        >>> stored = build_output_context(step_key="count", run_id="a-run")
+        >>> manager.handle_output(stored, 3)
+        >>> manager.load_input(build_input_context(upstream_output=stored))
+        3
     """
     return InputContextOutsideRun(
         name=name,

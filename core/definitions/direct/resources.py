@@ -136,8 +136,6 @@ def build_init_resource_context(
 ) -> InitResourceContextOutsideRun:
     """An InitResourceContext to call a resource function or definition with, outside a run.
 
-        address(build_init_resource_context(config={"port": 5432}))
-
     Where a resource among `resources` has to be stopped, the context is used in a block:
     `with build_init_resource_context(resources={"database": database}) as init_context:`.
 
@@ -146,6 +144,14 @@ def build_init_resource_context(
         resources: those that it requires, by key: definitions, which are started, or the resources themselves; or an
             object that has them as attributes.
         instance: none by default.
+
+    Example:
+        >>> from core import build_init_resource_context, resource
+        >>> @resource(config_schema={"port": int}, required_resource_keys={"host"})
+        ... def address(context):
+        ...     return f"{context.resources.host}:{context.resource_config['port']}"
+        >>> address(build_init_resource_context(config={"port": 5432}, resources={"host": "localhost"}))
+        'localhost:5432'
     """
     given = given_resources(resources, "build_init_resource_context", instance)
     return InitResourceContextOutsideRun(config, resources=given, instance=instance, log=log_outside_run())
@@ -161,9 +167,6 @@ def build_resources(
 ) -> Iterator[Resources]:
     """Starts resources for a block, and stops them at its end.
 
-        with build_resources({"db": database}, resource_config={"db": {"config": {"port": 5432}}}) as started:
-            started.db.execute("select 1")
-
     Args:
         resources: by key: definitions, or the resources themselves.
         instance: what resource functions are told; none by default.
@@ -175,6 +178,18 @@ def build_resources(
         DagsterInvalidConfigError: the config does not satisfy the schemas of the resources; with every fault.
         DagsterInvalidInvocationError: one requires a resource that is not among them.
         DagsterResourceFunctionError: a resource function raised; what was started is stopped.
+
+    Example:
+        >>> import sqlite3
+        >>> from core import build_resources, resource
+        >>> @resource(config_schema={"path": str})
+        ... def database(context):
+        ...     connection = sqlite3.connect(context.resource_config["path"])
+        ...     yield connection
+        ...     connection.close()
+        >>> with build_resources({"db": database}, resource_config={"db": {"config": {"path": ":memory:"}}}) as started:
+        ...     started.db.execute("select 1 + 1").fetchone()
+        (2,)
     """
     given = ResourcesOutsideRun(resources, "build_resources", instance, resource_config, pipeline_run, log_manager)
     with given:

@@ -163,7 +163,7 @@ class SolidContextOutsideRun(AbstractComputeExecutionContext):
 def build_solid_context(
     resources: Mapping[str, Any] | None = None, config: Any = None, instance: DagsterInstance | None = None
 ) -> SolidContextOutsideRun:
-    """A context to call a solid with outside a run: `clean(build_solid_context(config={"limit": 3}), rows)`.
+    """A context to call a solid with outside a run.
 
     Where a resource has to be stopped after its use, the context is used in a block:
     `with build_solid_context(resources={"database": database}) as context: clean(context, rows)`.
@@ -175,9 +175,26 @@ def build_solid_context(
 
     Raises:
         DagsterInvalidConfigError: a resource requires config; give `database.configured(...)` instead.
+
+    Example:
+        >>> from core import build_solid_context, solid
+        >>> @solid(config_schema={"limit": int}, required_resource_keys={"unit"})
+        ... def clean(context, lengths):
+        ...     return [f"{each} {context.resources.unit}" for each in lengths if each < context.solid_config["limit"]]
+        >>> clean(build_solid_context(resources={"unit": "m"}, config={"limit": 3}), [1, 2, 5])
+        ['1 m', '2 m']
     """
     return SolidContextOutsideRun(ResourcesOutsideRun(resources, "build_solid_context", instance), config, instance)
 
 
 build_op_context = build_solid_context
-"""The same, under its other name."""
+"""The same, under its other name.
+
+Example:
+    >>> from core import build_op_context, op
+    >>> @op(config_schema={"limit": int})
+    ... def clean(context, lengths):
+    ...     return [each for each in lengths if each < context.solid_config["limit"]]
+    >>> clean(build_op_context(config={"limit": 3}), [1, 2, 5])
+    [1, 2]
+"""

@@ -15,6 +15,23 @@ class Codec(ABC):
     Attributes:
         name: what outputs choose it by and objects record: at most 64 lower-case ASCII letters, digits, ".", "_", "-".
         content_type: media type of the bytes.
+
+    Example:
+        >>> from fractions import Fraction
+        >>> from core import Codec, register_codec
+        >>> class FractionCodec(Codec):
+        ...     name = "fraction"
+        ...     content_type = "text/plain"
+        ...     def refusal(self, value):
+        ...         return None if type(value) is Fraction else f"a {type(value).__name__}"
+        ...     def encode(self, value, stream):
+        ...         self.check(value)
+        ...         stream.write(str(value).encode())
+        ...     def decode(self, stream):
+        ...         return Fraction(stream.read().decode())
+        >>> FractionCodec().check(1.5)
+        Traceback (most recent call last):
+        core.errors.ValueNotKeptError: Codec 'fraction' does not keep a float. ...
     """
 
     name: ClassVar[str]

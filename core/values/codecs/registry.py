@@ -33,7 +33,7 @@ _by_library_type: dict[tuple[str, str], str] = {
 
 
 def register_codec(codec: Codec, *python_types: type) -> None:
-    """Makes a codec known, in this process: import the module that does so wherever values are stored or loaded.
+    r"""Makes a codec known, in this process: import the module that does so wherever values are stored or loaded.
 
     Args:
         codec: its name must be free, or be that of an object of the same class, which it replaces.
@@ -42,6 +42,17 @@ def register_codec(codec: Codec, *python_types: type) -> None:
 
     Raises:
         DagsterInvalidDefinitionError: the name is not valid, or is that of another codec.
+
+    Example:
+        >>> from core import Codec, OutputDefinition, register_codec
+        >>> class LinesCodec(Codec):
+        ...     name = "lines"
+        ...     def encode(self, value, stream):
+        ...         stream.write("\n".join(value).encode())
+        ...     def decode(self, stream):
+        ...         return stream.read().decode().split("\n")
+        >>> register_codec(LinesCodec())
+        >>> words = OutputDefinition(list, "words", metadata={"codec": "lines"})
     """
     if not isinstance(codec, Codec):
         raise DagsterInvalidDefinitionError(f"{codec!r} is not a codec; register an instance of a subclass of Codec.")
