@@ -66,6 +66,18 @@ def execute_pipeline(
         Exception: where `raise_on_error`, what the user's code raised, or what else failed the run.
         KeyboardInterrupt, DagsterTerminatedError: the run was stopped by Ctrl-C, or by SIGTERM or SIGHUP.
         SystemExit: the user's code called sys.exit. The exit code that it leads to is not 0.
+
+    Example:
+        >>> from core import execute_pipeline, pipeline, solid
+        >>> @solid(config_schema={"rows": int})
+        ... def load(context):
+        ...     return list(range(context.solid_config["rows"]))
+        >>> @pipeline
+        ... def loads():
+        ...     load()
+        >>> result = execute_pipeline(loads, run_config={"solids": {"load": {"config": {"rows": 3}}}})
+        >>> result.output_for_solid("load")
+        [0, 1, 2]
     """
     asked = RunSpec(
         run_config=run_config, mode=mode, tags=tags, solid_selection=solid_selection, memoize=memoize, refresh=refresh
@@ -102,6 +114,16 @@ def execute_run(
             stored as it was.
         DagsterResourceUnavailableError: what a resource needs is not there. The same holds.
         Exception: where `raise_on_error`, what the user's code raised, or what else failed the run.
+
+    Example:
+        >>> from core import DagsterInstance, execute_run, lambda_solid, pipeline
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> count = pipeline(name="count")(lambda: one())
+        >>> with DagsterInstance.ephemeral() as instance:
+        ...     queued = instance.create_run("count")
+        ...     result = execute_run(count, queued, instance)
+        >>> result.success, result.run_id == queued.run_id
+        (True, True)
     """
     stored = instance.get_existing_run(pipeline_run.run_id)
     check_not_begun(stored)
@@ -132,6 +154,20 @@ def plan_pipeline(
     Raises:
         DagsterInvalidConfigError: the run config does not fit; with every fault.
         DagsterResourceFunctionError: an IO manager could not be started, or could not say what it has stored.
+
+    Example:
+        >>> from core import ModeDefinition, execute_pipeline, pipeline, plan_pipeline, solid
+        >>> from core import versioned_filesystem_io_manager
+        >>> one = solid(name="one", version="1")(lambda context: 1)
+        >>> stored = versioned_filesystem_io_manager.configured({"base_dir": "values"})
+        >>> mode = ModeDefinition(resource_defs={"io_manager": stored})
+        >>> count = pipeline(name="count", mode_defs=[mode])(lambda: one())
+        >>> plan_pipeline(count).step_keys_to_execute
+        ('one',)
+        >>> execute_pipeline(count, memoize=True).success
+        True
+        >>> plan_pipeline(count).step_keys_to_execute
+        ()
     """
     asked = RunSpec(run_config=run_config, mode=mode, solid_selection=solid_selection, memoize=True, refresh=refresh)
     spec = with_preset(checked_pipeline(pipeline), preset, asked)
@@ -178,6 +214,20 @@ def reexecute_pipeline(
     Raises:
         DagsterRunNotFoundError: the instance has no such run.
         DagsterInvalidSubsetError: the selection names no step, or no step is left to be executed.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from core import DagsterInstance, ModeDefinition, execute_pipeline, fs_io_manager, pipeline
+        >>> from core import reexecute_pipeline, solid
+        >>> load = solid(name="load")(lambda context: Path("rows.txt").read_text())
+        >>> mode = ModeDefinition(resource_defs={"io_manager": fs_io_manager})
+        >>> loads = pipeline(name="loads", mode_defs=[mode])(lambda: load())
+        >>> with DagsterInstance.ephemeral() as instance:
+        ...     failed = execute_pipeline(loads, instance=instance, raise_on_error=False)
+        ...     written = Path("rows.txt").write_text("a b")
+        ...     again = reexecute_pipeline(loads, failed.run_id, from_failure=True, instance=instance)
+        >>> failed.success, again.success
+        (False, True)
     """
     known = instance_of_parent(instance, "reexecute_pipeline")
     spec = reexecution_of(
@@ -238,8 +288,6 @@ def validate_run_config(
 ) -> dict[str, Any]:
     """Checks a run config without a run.
 
-        validate_run_config(flights, {"solids": {"clean": {"config": {"months": [1, 2]}}}})
-
     Args:
         pipeline_def: the pipeline.
         run_config: as for `execute_pipeline`.
@@ -251,6 +299,14 @@ def validate_run_config(
     Raises:
         DagsterInvalidConfigError: it does not fit; with every fault, each with its path.
         DagsterInvariantViolationError: the pipeline has no such mode.
+
+    Example:
+        >>> from core import Field, pipeline, solid, validate_run_config
+        >>> schema = {"city": str, "days": Field(int, default_value=7)}
+        >>> load = solid(name="load", config_schema=schema)(lambda context: None)
+        >>> loads = pipeline(name="loads")(lambda: load())
+        >>> validate_run_config(loads, {"solids": {"load": {"config": {"city": "Oslo"}}}})["solids"]["load"]["config"]
+        {'city': 'Oslo', 'days': 7}
     """
     complete = complete_mode(checked_pipeline(pipeline_def).get_mode_definition(mode), in_process_executor)
     return build_environment(pipeline_def, complete, run_config).as_run_config()

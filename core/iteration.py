@@ -33,10 +33,6 @@ def execute_pipeline_iterator(
 ) -> Events:
     """Executes a pipeline while its events are iterated.
 
-        for event in execute_pipeline_iterator(flights):
-            if event.is_step_failure:
-                print(event.step_key, event.step_failure_data.error)
-
     The run goes on only when the next event is asked for. The start of a step comes before it is executed, and the
     other events of a step when it has ended. What fails the run is told by events, and not raised. An iterator that is
     closed before its end, or dropped, cancels the run and stops its resources; one that was never begun leaves no run.
@@ -51,6 +47,17 @@ def execute_pipeline_iterator(
         DagsterResourceUnavailableError: when the first event is asked for: what a resource needs is not there. Nothing
             has been recorded.
         KeyboardInterrupt, DagsterTerminatedError: the run was stopped by Ctrl-C, or by SIGTERM or SIGHUP.
+
+    Example:
+        >>> from core import execute_pipeline_iterator, lambda_solid, pipeline
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> for event in execute_pipeline_iterator(pipeline(name="count")(lambda: one())):
+        ...     if event.is_step_event:
+        ...         print(event.event_type_value)
+        STEP_START
+        STEP_OUTPUT
+        HANDLED_OUTPUT
+        STEP_SUCCESS
     """
     asked = RunSpec(
         run_config=run_config, mode=mode, tags=tags, solid_selection=solid_selection, memoize=memoize, refresh=refresh
@@ -73,8 +80,6 @@ def reexecute_pipeline_iterator(
 ) -> Events:
     """Executes a pipeline again, as `reexecute_pipeline` does, while its events are iterated.
 
-        list(reexecute_pipeline_iterator(flights, failed.run_id, step_selection=["clean*"], instance=instance))
-
     Args: as of `reexecute_pipeline`.
 
     Returns:
@@ -83,6 +88,16 @@ def reexecute_pipeline_iterator(
     Raises:
         DagsterRunNotFoundError: the instance has no such run.
         DagsterInvalidSubsetError: the selection names no step.
+
+    Example:
+        >>> from core import DagsterInstance, execute_pipeline, lambda_solid, pipeline, reexecute_pipeline_iterator
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> count = pipeline(name="count")(lambda: one())
+        >>> with DagsterInstance.ephemeral() as instance:
+        ...     first = execute_pipeline(count, instance=instance)
+        ...     events = reexecute_pipeline_iterator(count, first.run_id, step_selection=["one"], instance=instance)
+        ...     list(events)[-1].is_pipeline_success
+        True
     """
     known = instance_of_parent(instance, "reexecute_pipeline_iterator")
     spec = reexecution_of(pipeline, known, parent_run_id, run_config, step_selection, mode, preset, tags, memoize)

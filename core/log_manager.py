@@ -28,6 +28,16 @@ class DagsterLogManager:
         logging_tags: added to every message: `pipeline`, `step_key`, `solid` and the user's own.
         loggers: Python loggers, each with its own level.
         event_sink: stores entries in the run's event log.
+
+    Example:
+        >>> from core import DagsterInstance, execute_pipeline, pipeline, solid
+        >>> @solid
+        ... def load(context):
+        ...     context.log.info("3 rows are empty")
+        >>> with DagsterInstance.ephemeral() as instance:
+        ...     result = execute_pipeline(pipeline(name="loads")(lambda: load()), instance=instance)
+        ...     [entry.user_message for entry in instance.all_logs(result.run_id) if not entry.is_dagster_event]
+        ['3 rows are empty']
     """
 
     def __init__(

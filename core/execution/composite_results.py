@@ -49,8 +49,14 @@ class CompositeSolidExecutionResult:
         handle: its key in the pipeline, as `outer.inner`.
 
     Example:
-        result.result_for_solid("outer").output_value()
-        result.result_for_solid("outer").result_for_solid("inner").success
+        >>> from core import composite_solid, execute_pipeline, lambda_solid, pipeline
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> @composite_solid
+        ... def counting():
+        ...     return one()
+        >>> result = execute_pipeline(pipeline(name="counts")(lambda: counting())).result_for_solid("counting")
+        >>> result.output_value(), result.result_for_solid("one").success
+        (1, True)
     """
 
     def __init__(self, graph: PlacedGraph, has: Callable[[str], bool], result_of: Callable[[str], Any]) -> None:

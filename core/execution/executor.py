@@ -20,7 +20,24 @@ class RetryMode(Enum):
 
 
 class Executor(ABC):
-    """Runs the steps of an execution plan in an order that its dependencies allow."""
+    """Runs the steps of an execution plan in an order that its dependencies allow.
+
+    Example:
+        >>> from core import ModeDefinition, execute_pipeline, executor, lambda_solid, pipeline
+        >>> from core.executors.in_process import InProcessExecutor
+        >>> class Told(InProcessExecutor):  # or of Executor, to run steps in a way of your own
+        ...     def execute(self, pipeline_context, execution_plan):
+        ...         for event in super().execute(pipeline_context, execution_plan):
+        ...             if event.is_step_success:
+        ...                 print(event.step_key, "is done")
+        ...             yield event
+        >>> told = executor(name="told")(lambda init_context: Told())
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> count = pipeline(name="count", mode_defs=[ModeDefinition(executor_defs=[told])])(lambda: one())
+        >>> execute_pipeline(count, {"execution": {"told": {}}}).success
+        one is done
+        True
+    """
 
     @abstractmethod
     def execute(self, pipeline_context: PipelineContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:

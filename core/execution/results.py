@@ -31,6 +31,13 @@ class SolidExecutionResult(SolidEvents):
 
     Attributes:
         step_key: as given.
+
+    Example:
+        >>> from core import execute_pipeline, lambda_solid, pipeline
+        >>> divide = lambda_solid(name="divide")(lambda: 1 / 0)
+        >>> result = execute_pipeline(pipeline(name="sums")(lambda: divide()), raise_on_error=False)
+        >>> result.result_for_solid("divide").failure_data.error.cause.message
+        'ZeroDivisionError: division by zero'
     """
 
     def __init__(self, context: PipelineContext, step_key: str, events: Sequence[DagsterEvent]) -> None:
@@ -101,6 +108,13 @@ class PipelineExecutionResult:
 
     Attributes:
         event_list: the run's events, in order.
+
+    Example:
+        >>> from core import execute_pipeline, lambda_solid, pipeline
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> result = execute_pipeline(pipeline(name="count")(lambda: one()))
+        >>> result.success, result.output_for_solid("one"), result.executed_step_keys
+        (True, 1, ['one'])
     """
 
     def __init__(self, context: PipelineContext, events: Sequence[DagsterEvent]) -> None:

@@ -39,6 +39,15 @@ class InProcessExecutor(Executor):
 
 @executor(name="in_process", config_schema={"retries": RETRIES_FIELD})
 def in_process_executor(init_context: InitExecutorContext) -> InProcessExecutor:
-    """Runs every step in the process of the run; the default executor."""
+    """Runs every step in the process of the run; the default executor.
+
+    Example:
+        >>> from core import ModeDefinition, execute_pipeline, in_process_executor, lambda_solid, pipeline
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> mode = ModeDefinition(executor_defs=[in_process_executor])
+        >>> count = pipeline(name="count", mode_defs=[mode])(lambda: one())
+        >>> execute_pipeline(count, {"execution": {"in_process": {"config": {"retries": {"disabled": {}}}}}}).success
+        True
+    """
     (retries,) = init_context.executor_config["retries"]
     return InProcessExecutor(RetryMode(retries))

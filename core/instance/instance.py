@@ -62,6 +62,14 @@ class DagsterInstance(RunsOfInstance, EventsOfInstance):
 
     Raises:
         DagsterInvariantViolationError: one of its parts is an object of another kind.
+
+    Example:
+        >>> from core import DagsterInstance, execute_pipeline, lambda_solid, pipeline
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> with DagsterInstance.local_temp("my_instance") as instance:  # or DagsterInstance.get()
+        ...     result = execute_pipeline(pipeline(name="count")(lambda: one()), instance=instance)
+        ...     instance.get_run_by_id(result.run_id).status.value
+        'SUCCESS'
     """
 
     def __init__(

@@ -20,6 +20,15 @@ class InstanceRef(msgspec.Struct, frozen=True):
 
     Users get one from `DagsterInstance.get_ref()` and give it to `DagsterInstance.from_ref()`. `repr` names the
     classes and leaves out what they are configured with, which may still hold a password.
+
+    Example:
+        >>> from core import DagsterInstance
+        >>> with DagsterInstance.local_temp("my_instance") as instance:
+        ...     run = instance.create_run("count")
+        ...     ref = instance.get_ref()  # can be pickled, and sent to another process
+        >>> with DagsterInstance.from_ref(ref) as same:
+        ...     same.get_run_by_id(run.run_id).pipeline_name
+        'count'
     """
 
     local_artifact_storage_data: ConfigurableClassData

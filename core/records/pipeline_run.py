@@ -19,7 +19,15 @@ from core.serdes import from_json, to_json
 
 
 class PipelineRunStatus(Enum):
-    """The stage of its life that a run is in."""
+    """The stage of its life that a run is in.
+
+    Example:
+        >>> from core import DagsterInstance, PipelineRunsFilter, PipelineRunStatus
+        >>> with DagsterInstance.ephemeral() as instance:
+        ...     waiting = instance.create_run("count")
+        ...     instance.get_runs_count(PipelineRunsFilter(statuses=[PipelineRunStatus.NOT_STARTED]))
+        1
+    """
 
     NOT_STARTED = "NOT_STARTED"
     MANAGED = "MANAGED"
@@ -99,6 +107,15 @@ class PipelineRun(msgspec.Struct, frozen=True):
 
     Raises:
         DagsterInvariantViolationError: a name or a tag is not text, or the origin is something else.
+
+    Example:
+        >>> from core import DagsterInstance, PipelineRun, execute_pipeline, lambda_solid, pipeline
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> with DagsterInstance.ephemeral() as instance:
+        ...     result = execute_pipeline(pipeline(name="count")(lambda: one()), instance=instance, tags={"team": "a"})
+        ...     run: PipelineRun = instance.get_run_by_id(result.run_id)
+        >>> run.pipeline_name, run.status.value, run.is_success, run.tags["team"]
+        ('count', 'SUCCESS', True, 'a')
     """
 
     pipeline_name: str = ""
@@ -208,6 +225,15 @@ class PipelineRunsFilter(msgspec.Struct, frozen=True):
 
     Raises:
         DagsterInvariantViolationError: a time has no timezone.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> from core import DagsterInstance, PipelineRunsFilter
+        >>> with DagsterInstance.ephemeral() as instance:
+        ...     run = instance.create_run("count", tags={"team": "a"})
+        ...     wanted = PipelineRunsFilter(tags={"team": "a"}, created_after=datetime(2021, 5, 1, tzinfo=UTC))
+        ...     instance.get_runs(wanted) == [run]
+        True
     """
 
     run_ids: tuple[str, ...] | None = None

@@ -21,10 +21,6 @@ def instance_for_test(
 ) -> Iterator[DagsterInstance]:
     """A persistent instance for a block, in a directory that is deleted at its end.
 
-        with instance_for_test() as instance:
-            execute_pipeline(flights, instance=instance)
-            assert len(instance.get_runs()) == 1
-
     Args:
         overrides: sections of `dagster.yaml`.
         set_dagster_home: whether `DAGSTER_HOME` names the directory in the block, so that `DagsterInstance.get()`, and
@@ -34,6 +30,15 @@ def instance_for_test(
     Raises:
         DagsterInvalidConfigError: the sections are not as they must be.
         DagsterInvariantViolationError: there are overrides, and the directory has a `dagster.yaml` already.
+
+    Example:
+        >>> from core import execute_pipeline, instance_for_test, lambda_solid, pipeline
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> with instance_for_test() as instance:
+        ...     execute_pipeline(pipeline(name="count")(lambda: one()), instance=instance).success
+        ...     [run.status.value for run in instance.get_runs()]
+        True
+        ['SUCCESS']
     """
     own = TemporaryArtifactStorage()  # held for the block; makes a directory when it is asked for one
     folder = Path(temp_dir or own.base_dir).absolute()

@@ -27,8 +27,6 @@ def execute_solid(
 ) -> SolidExecutionResult:
     """Executes one solid in a run of its own, with an instance in memory.
 
-        assert execute_solid(double, input_values={"x": 2}).output_value() == 4
-
     Args:
         solid_def: the solid.
         mode_def: has the resources that it requires; one with defaults by default.
@@ -42,6 +40,14 @@ def execute_solid(
         DagsterInvalidDefinitionError: the mode lacks a resource that the solid requires.
         DagsterInvalidConfigError: the run config does not fit, or a value of an input is lacking.
         Exception: where `raise_on_error`, what the solid raised.
+
+    Example:
+        >>> from core import execute_solid, solid
+        >>> @solid
+        ... def double(number: int) -> int:
+        ...     return number * 2
+        >>> execute_solid(double, input_values={"number": 2}).output_value()
+        4
     """
     if not hasattr(solid_def, "with_input_values"):
         raise DagsterInvariantViolationError(
@@ -69,9 +75,6 @@ def execute_solids_within_pipeline(
 ) -> dict[str, SolidExecutionResult]:
     """Executes some solids of a pipeline, with values in the place of what the others feed.
 
-        results = execute_solids_within_pipeline(flights, ["clean", "join"], inputs={"clean": {"rows": [1, 2]}})
-        assert results["join"].success
-
     Args:
         pipeline_def: the pipeline.
         solid_names: the solids, by their names in it. What they feed each other stays as it is.
@@ -90,6 +93,18 @@ def execute_solids_within_pipeline(
         DagsterInvariantViolationError: there is no such solid or input, or nothing gives a value for an input.
         DagsterInvalidConfigError: the run config does not fit; with every fault.
         Exception: where `raise_on_error`, what a solid raised.
+
+    Example:
+        >>> from core import execute_solids_within_pipeline, lambda_solid, pipeline
+        >>> load = lambda_solid(name="load")(lambda: [1, 2, 3])
+        >>> clean = lambda_solid(name="clean")(lambda rows: [row for row in rows if row])
+        >>> count = lambda_solid(name="count")(lambda rows: len(rows))
+        >>> @pipeline
+        ... def counts():
+        ...     count(clean(load()))
+        >>> results = execute_solids_within_pipeline(counts, ["clean", "count"], inputs={"clean": {"rows": [0, 1]}})
+        >>> results["count"].output_value()
+        1
     """
     names = [solid_names] if isinstance(solid_names, str) else list(solid_names)
     asked = with_preset(checked_pipeline(pipeline_def), preset, RunSpec(run_config=run_config, mode=mode, tags=tags))
@@ -118,6 +133,16 @@ def execute_solid_within_pipeline(
         inputs: values of its inputs, by name.
 
     The other arguments, and the errors, are those of `execute_solids_within_pipeline`.
+
+    Example:
+        >>> from core import execute_solid_within_pipeline, lambda_solid, pipeline
+        >>> load = lambda_solid(name="load")(lambda: [1, 2, 3])
+        >>> count = lambda_solid(name="count")(lambda rows: len(rows))
+        >>> @pipeline
+        ... def counts():
+        ...     count(load())
+        >>> execute_solid_within_pipeline(counts, "count", inputs={"rows": ["a", "b"]}).output_value()
+        2
     """
     values = {solid_name: inputs or {}}
     results = execute_solids_within_pipeline(

@@ -47,16 +47,20 @@ class StepEnd(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 class HookContext:
     """What the function of a hook gets as `context`, when a step has ended. In tests, `build_hook_context` makes one.
 
-    Example:
-
-        @failure_hook
-        def tell(context):
-            print(context.step_key, "failed:", context.solid_exception)
-
     Args:
         end: how the step ended.
         scope: gives the resources of a set of keys.
         hook_def: the hook; None before a hook in a test is called with it.
+
+    Example:
+        >>> from core import HookContext, execute_pipeline, failure_hook, lambda_solid, pipeline
+        >>> @failure_hook
+        ... def tell(context: HookContext):
+        ...     print(context.step_key, "failed:", context.solid_exception)
+        >>> divide = lambda_solid(name="divide")(lambda: 1 / 0)
+        >>> execute_pipeline(pipeline(name="sums", hook_defs={tell})(lambda: divide()), raise_on_error=False).success
+        divide failed: division by zero
+        False
     """
 
     def __init__(
@@ -180,10 +184,6 @@ def build_hook_context(
 ) -> BuiltHookContext:
     """A HookContext to call a hook with, outside a run. Its `log` is Python's logger "dagster".
 
-    Example:
-
-        tell_of_failure(build_hook_context(resources={"slack": fake_slack}, solid_exception=ValueError("no rows")))
-
     Args:
         resources: by key: resources themselves, or definitions, which are started with the defaults of their config
             when the hook is called, and stopped at the end of a `with` block.
@@ -197,6 +197,16 @@ def build_hook_context(
         DagsterInvalidConfigError: a resource requires config; give `slack.configured(...)` instead.
         DagsterInvalidInvocationError: `resources` is no mapping.
         DagsterInvariantViolationError: what is given as a solid is a graph.
+
+    Example:
+        >>> from core import build_hook_context, failure_hook
+        >>> @failure_hook(required_resource_keys={"slack"})
+        ... def tell_of_failure(context):
+        ...     context.resources.slack.append(str(context.solid_exception))
+        >>> slack = []
+        >>> tell_of_failure(build_hook_context(resources={"slack": slack}, solid_exception=ValueError("no rows")))
+        >>> slack
+        ['no rows']
     """
     call = CompositionCall(solid) if isinstance(solid, SolidDefinition) else solid
     placed = None

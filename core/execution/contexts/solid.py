@@ -18,7 +18,18 @@ from core.records.pipeline_run import PipelineRun
 
 
 class SolidExecutionContext(AbstractComputeExecutionContext):
-    """What a solid's function gets as `context`."""
+    """What a solid's function gets as `context`.
+
+    Example:
+        >>> from core import SolidExecutionContext, execute_solid, solid
+        >>> @solid(config_schema={"city": str})
+        ... def forecast(context: SolidExecutionContext):
+        ...     context.log.debug("asking for the weather")
+        ...     return context.solid_config["city"], context.get_tag("team"), context.step_key
+        >>> run_config = {"solids": {"forecast": {"config": {"city": "Oslo"}}}}
+        >>> execute_solid(forecast, run_config=run_config, tags={"team": "weather"}).output_value()
+        ('Oslo', 'weather', 'forecast')
+    """
 
     def __init__(self, step_context: StepContext) -> None:
         self._step_context = step_context

@@ -21,6 +21,16 @@ class PlannedRun(msgspec.Struct, frozen=True, eq=False):
         versioned: what the versions of its steps are made of.
         memoized: what was found, for each step that would not be executed.
         step_keys_to_execute: the steps that would be, in order.
+
+    Example:
+        >>> from core import ModeDefinition, pipeline, plan_pipeline, solid, versioned_filesystem_io_manager
+        >>> one = solid(name="one", version="1")(lambda context: 1)
+        >>> stored = versioned_filesystem_io_manager.configured({"base_dir": "values"})
+        >>> mode = ModeDefinition(resource_defs={"io_manager": stored})
+        >>> count = pipeline(name="count", mode_defs=[mode])(lambda: one())
+        >>> planned = plan_pipeline(count)
+        >>> planned.step_keys_to_execute, dict(planned.memoized)
+        (('one',), {})
     """
 
     pipeline_name: str
