@@ -32,7 +32,7 @@ MAX_LOG_BYTES = Field(
 
 
 class LocalComputeLogManager(ComputeLogManager, ConfigurableClass):
-    """The default compute log manager: `{base_dir}/{run_id}/compute_logs/{step_key}.out` and `.err`.
+    r"""The default compute log manager: `{base_dir}/{run_id}/compute_logs/{step_key}.out` and `.err`.
 
     The files of a step's second attempt are `{step_key}(2).out` and `.err`. A file is there where something was
     written to it, from when it was written: a process that is killed loses nothing.
@@ -52,6 +52,17 @@ class LocalComputeLogManager(ComputeLogManager, ConfigurableClass):
         max_log_bytes: how large a log may be; of a larger one half of that is kept from its beginning, and half from
             its end, with a line between them that says how much was dropped. While its step runs, the beginning can be
             read. By default a log may have any size.
+
+    Example:
+        >>> import os
+        >>> from pathlib import Path
+        >>> from core import PipelineRun
+        >>> from core.storage.local_compute_log_manager import LocalComputeLogManager
+        >>> manager, run = LocalComputeLogManager("logs"), PipelineRun("greetings", run_id="a-run")
+        >>> with manager.watch(run, "greet"):
+        ...     written = os.write(2, b"nobody is here\n")
+        >>> Path("logs/a-run/compute_logs/greet.err").read_text()
+        'nobody is here\n'
     """
 
     def __init__(

@@ -22,10 +22,23 @@ from core.serdes import ConfigurableClass, ConfigurableClassData
 
 
 class ComputeLogManager(ABC):
-    """Keeps the stdout and stderr of each attempt at a step under the run's id, a key (the step's) and the attempt.
+    r"""Keeps the stdout and stderr of each attempt at a step under the run's id, a key (the step's) and the attempt.
 
     The capture is done here; an implementation says where the files are and what happens to them afterwards. Run ids
     and keys may be any text and never lead out of the folder of their run. Bytes are kept unchanged.
+
+    Example:
+        >>> import os
+        >>> from core import PipelineRun
+        >>> from core.storage.compute_log_manager import ComputeIOType, ComputeLogManager
+        >>> from core.storage.local_compute_log_manager import LocalComputeLogManager
+        >>> manager: ComputeLogManager = LocalComputeLogManager("logs")
+        >>> with manager.watch(PipelineRun("greetings", run_id="a-run"), "greet"):
+        ...     written = os.write(2, b"nobody is here\n")
+        >>> manager.is_watch_completed("a-run", "greet")
+        True
+        >>> manager.read_logs_file("a-run", "greet", ComputeIOType.STDERR).data
+        'nobody is here\n'
     """
 
     echo: Echo | None = None
@@ -201,6 +214,14 @@ class NoOpComputeLogManager(ComputeLogManager, ConfigurableClass):
 
     Args:
         inst_data: its configuration.
+
+    Example:
+        >>> from core import execute_pipeline, instance_for_test, lambda_solid, pipeline
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> no_logs = {"module": "core.storage.compute_log_manager", "class": "NoOpComputeLogManager"}
+        >>> with instance_for_test({"compute_logs": no_logs}) as instance:
+        ...     execute_pipeline(pipeline(name="count")(lambda: one()), instance=instance).success
+        True
     """
 
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:

@@ -11,7 +11,19 @@ from core.errors import DagsterInvariantViolationError
 
 
 class ComputeIOType(Enum):
-    """Which stream of a step."""
+    r"""Which stream of a step.
+
+    Example:
+        >>> import os
+        >>> from core import execute_pipeline, instance_for_test, lambda_solid, pipeline
+        >>> from core.storage.compute_log_manager import ComputeIOType
+        >>> greet = lambda_solid(name="greet")(lambda: os.system("echo hello >&2"))
+        >>> greetings = pipeline(name="greetings")(lambda: greet())
+        >>> with instance_for_test() as instance:
+        ...     run_id = execute_pipeline(greetings, instance=instance).run_id
+        ...     instance.compute_log_manager.read_logs_file(run_id, "greet", ComputeIOType.STDERR).data
+        'hello\n'
+    """
 
     STDOUT = "stdout"
     STDERR = "stderr"

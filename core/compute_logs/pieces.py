@@ -18,7 +18,7 @@ _LONGEST_CHARACTER_BYTES = 4
 
 
 class ComputeLogFileData(msgspec.Struct, frozen=True):
-    """A piece of a log.
+    r"""A piece of a log.
 
     Attributes:
         path: the log on the local disk; None if it is not there.
@@ -26,6 +26,20 @@ class ComputeLogFileData(msgspec.Struct, frozen=True):
         cursor: where the next piece begins, in bytes; never inside a character.
         size: of the whole log until now, in bytes.
         download_url: a URL where a browser gets the whole log.
+
+    Example:
+        >>> import os
+        >>> from core import PipelineRun
+        >>> from core.storage.compute_log_manager import ComputeIOType
+        >>> from core.storage.local_compute_log_manager import LocalComputeLogManager
+        >>> manager, run = LocalComputeLogManager("logs"), PipelineRun("greetings", run_id="a-run")
+        >>> with manager.watch(run, "greet"):
+        ...     written = os.write(2, b"one\ntwo\n")
+        >>> piece = manager.read_logs_file("a-run", "greet", ComputeIOType.STDERR, max_bytes=4)
+        >>> piece.data, piece.cursor, piece.size
+        ('one\n', 4, 8)
+        >>> manager.read_logs_file("a-run", "greet", ComputeIOType.STDERR, cursor=piece.cursor).data
+        'two\n'
     """
 
     path: str | None

@@ -12,6 +12,17 @@ class RunLauncher(ABC):
     """Starts stored runs somewhere else than in the process that asks for it.
 
     A launcher is made once an instance, which calls it, and is used by many threads.
+
+    Example:
+        >>> from core.launcher import RunLauncher
+        >>> class Printed(RunLauncher):
+        ...     def launch_run(self, run, external_pipeline):
+        ...         print("somebody should execute run", run.run_id)
+        ...         return run
+        ...     def can_terminate(self, run_id):
+        ...         return False
+        ...     def terminate(self, run_id):
+        ...         return False
     """
 
     @abstractmethod

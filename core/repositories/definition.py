@@ -22,6 +22,16 @@ class RepositoryDefinition:
         name: of the repository.
         repository_data: what it holds, or a function that says so, which is called when it is first asked for.
         description: for people.
+
+    Example:
+        >>> from core import RepositoryDefinition, lambda_solid, pipeline, repository
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> count = pipeline(name="count")(lambda: one())
+        >>> @repository
+        ... def numbers():
+        ...     return {"pipelines": {"count": lambda: count}}
+        >>> isinstance(numbers, RepositoryDefinition), numbers.pipeline_names, numbers.get_pipeline("count") is count
+        (True, ['count'], True)
     """
 
     def __init__(

@@ -12,6 +12,18 @@ class RunCoordinator(ABC):
     """Takes submitted runs and has them launched: at once, or in an order and number of its own.
 
     A coordinator is made once an instance, which calls it, and is used by many threads.
+
+    Example:
+        >>> from core.run_coordinator import RunCoordinator
+        >>> class AtOnce(RunCoordinator):
+        ...     def __init__(self, launcher):
+        ...         self._launcher = launcher
+        ...     def submit_run(self, pipeline_run, external_pipeline):
+        ...         return self._launcher.launch_run(pipeline_run, external_pipeline)
+        ...     def can_cancel_run(self, run_id):
+        ...         return self._launcher.can_terminate(run_id)
+        ...     def cancel_run(self, run_id):
+        ...         return self._launcher.terminate(run_id)
     """
 
     @abstractmethod

@@ -39,6 +39,15 @@ class ScheduleEvaluationContext(_EvaluationContext):
     Args:
         instance_ref: the instance.
         scheduled_execution_time: when the schedule was due, with its timezone; None where it is evaluated by hand.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> from core import ScheduleEvaluationContext, build_schedule_context, schedule
+        >>> @schedule("0 6 * * *", pipeline_name="forecast")
+        ... def mornings(context: ScheduleEvaluationContext):
+        ...     return {"solids": {"ask": {"config": {"day": context.scheduled_execution_time.strftime("%Y-%m-%d")}}}}
+        >>> mornings(build_schedule_context(scheduled_execution_time=datetime(2021, 5, 1, 6, tzinfo=UTC)))
+        {'solids': {'ask': {'config': {'day': '2021-05-01'}}}}
     """
 
     def __init__(
@@ -56,6 +65,14 @@ class SensorEvaluationContext(_EvaluationContext):
         last_completion_time: when the sensor was last evaluated; Unix time in seconds.
         last_run_key: the key of the last run it asked for.
         cursor: how far it has looked, as it said itself.
+
+    Example:
+        >>> from core import SensorEvaluationContext, build_sensor_context, sensor
+        >>> @sensor(pipeline_name="orders")
+        ... def new_rows(context: SensorEvaluationContext):
+        ...     context.update_cursor(str(int(context.cursor or 0) + 10))
+        >>> new_rows.evaluate_tick(build_sensor_context(cursor="20")).cursor
+        '30'
     """
 
     _built_by = "build_sensor_context"
@@ -89,7 +106,22 @@ class SensorEvaluationContext(_EvaluationContext):
 
 
 ScheduleExecutionContext = ScheduleEvaluationContext
+"""The same, under its older name.
+
+Example:
+    >>> from core import ScheduleExecutionContext, build_schedule_context
+    >>> isinstance(build_schedule_context(), ScheduleExecutionContext)
+    True
+"""
+
 SensorExecutionContext = SensorEvaluationContext
+"""The same, under its older name.
+
+Example:
+    >>> from core import SensorExecutionContext, build_sensor_context
+    >>> isinstance(build_sensor_context(), SensorExecutionContext)
+    True
+"""
 
 
 def build_schedule_context(

@@ -45,6 +45,14 @@ class ScheduleDefinition(Called):
     Raises:
         DagsterInvalidDefinitionError: a name, the cron expression or the timezone is none, or arguments exclude each
             other.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> from itertools import islice
+        >>> from core import ScheduleDefinition
+        >>> mornings = ScheduleDefinition("mornings", "30 6 * * *", "forecast", execution_timezone="Europe/Berlin")
+        >>> [each.isoformat() for each in islice(mornings.execution_times(datetime(2021, 5, 1, tzinfo=UTC)), 2)]
+        ['2021-05-01T06:30:00+02:00', '2021-05-02T06:30:00+02:00']
     """
 
     def __init__(

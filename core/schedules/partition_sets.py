@@ -44,6 +44,17 @@ class PartitionSetDefinition:
 
     Raises:
         DagsterInvalidDefinitionError: a name is none.
+
+    Example:
+        >>> from core import PartitionSetDefinition
+        >>> cities = PartitionSetDefinition(
+        ...     "cities",
+        ...     "forecast",
+        ...     partition_fn=lambda: ["Oslo", "Rome"],
+        ...     run_config_fn_for_partition=lambda city: {"solids": {"ask": {"config": {"city": city.value}}}},
+        ... )
+        >>> cities.run_config_for_partition(cities.get_partition("Rome"))
+        {'solids': {'ask': {'config': {'city': 'Rome'}}}}
     """
 
     def __init__(
@@ -207,6 +218,18 @@ class PartitionScheduleDefinition(ScheduleDefinition):
     Args:
         partition_set: the set.
         arguments: those of `ScheduleDefinition`.
+
+    Example:
+        >>> from core import PartitionScheduleDefinition, PartitionSetDefinition, RunRequest
+        >>> cities = PartitionSetDefinition("cities", "forecast", lambda: ["Oslo", "Rome"])
+        >>> every_morning = PartitionScheduleDefinition(
+        ...     partition_set=cities,
+        ...     name="every_morning",
+        ...     cron_schedule="0 6 * * *",
+        ...     pipeline_name="forecast",
+        ... )
+        >>> every_morning.get_partition_set().get_partition_names()
+        ['Oslo', 'Rome']
     """
 
     def __init__(self, *, partition_set: PartitionSetDefinition, **arguments: Any) -> None:

@@ -47,6 +47,14 @@ class SkipReason(msgspec.Struct, frozen=True):
 
     Attributes:
         skip_message: for people.
+
+    Example:
+        >>> from core import SkipReason, build_sensor_context, sensor
+        >>> @sensor(pipeline_name="orders")
+        ... def new_files(context):
+        ...     return SkipReason("There is no new file.")
+        >>> new_files.evaluate_tick(build_sensor_context()).skip_message
+        'There is no new file.'
     """
 
     skip_message: str | None = None

@@ -14,7 +14,16 @@ from core.schedules.requests import SkipReason
 def identity_partition_selector(
     context: ScheduleEvaluationContext, partition_set_def: PartitionSetDefinition
 ) -> Partition[datetime] | SkipReason:
-    """Selects the partition that begins when the schedule is due."""
+    """Selects the partition that begins when the schedule is due.
+
+    Example:
+        >>> from datetime import datetime
+        >>> from core import PartitionSetDefinition, date_partition_range, identity_partition_selector
+        >>> days = PartitionSetDefinition("days", "orders", date_partition_range(datetime(2021, 5, 1)))
+        >>> at_midnight = days.create_schedule_definition("at_midnight", "0 0 * * *", identity_partition_selector)
+        >>> at_midnight.cron_schedule
+        '0 0 * * *'
+    """
     return create_offset_partition_selector(lambda due: due)(context, partition_set_def)
 
 

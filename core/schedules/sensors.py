@@ -33,6 +33,17 @@ class SensorDefinition(Called):
 
     Raises:
         DagsterInvalidDefinitionError: the name or the interval is none, or there is nothing to run.
+
+    Example:
+        >>> from core import RunRequest, SensorDefinition, SkipReason, build_sensor_context
+        >>> def new_files(context):
+        ...     new = [name for name in ("a.csv", "b.csv") if name > (context.cursor or "")]
+        ...     yield from (RunRequest(name) for name in new) if new else [SkipReason("There is no new file.")]
+        ...     context.update_cursor("b.csv")
+        >>> sensor = SensorDefinition("new_files", new_files, "orders")
+        >>> evaluation = sensor.evaluate_tick(build_sensor_context(cursor="a.csv"))
+        >>> [request.run_key for request in evaluation.run_requests], evaluation.cursor
+        (['b.csv'], 'b.csv')
     """
 
     def __init__(
@@ -142,6 +153,21 @@ class AssetSensorDefinition(SensorDefinition):
         minimum_interval_seconds: see `SensorDefinition`.
         description: see `SensorDefinition`.
         job: see `SensorDefinition`.
+
+    Example:
+        >>> from core import AssetKey, AssetMaterialization, AssetSensorDefinition, DagsterInstance, Output, RunRequest
+        >>> from core import build_sensor_context, execute_pipeline, pipeline, solid
+        >>> orders_changed = AssetSensorDefinition(
+        ...     "orders_changed", AssetKey("orders"), "report", lambda context, event: RunRequest(run_key=None)
+        ... )
+        >>> @solid
+        ... def load():
+        ...     yield AssetMaterialization("orders")
+        ...     yield Output(None)
+        >>> with DagsterInstance.ephemeral() as instance:
+        ...     result = execute_pipeline(pipeline(name="loads")(lambda: load()), instance=instance)
+        ...     len(orders_changed.evaluate_tick(build_sensor_context(instance)).run_requests)
+        1
     """
 
     def __init__(

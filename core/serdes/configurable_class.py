@@ -22,7 +22,23 @@ _RENAMED = (("dagster_aws.s3", "cloudstore"), ("dagster_cron.cron_scheduler", "c
 
 
 class ConfigurableClass(ABC):
-    """Mixin of classes that can be made from a piece of YAML: `module`, `class` and `config`."""
+    """Mixin of classes that can be made from a piece of YAML: `module`, `class` and `config`.
+
+    Example:
+        >>> from core.serdes import ConfigurableClass
+        >>> class Shelf(ConfigurableClass):
+        ...     def __init__(self, boards, inst_data=None):
+        ...         self.boards, self._inst_data = boards, inst_data
+        ...     @property
+        ...     def inst_data(self):
+        ...         return self._inst_data
+        ...     @classmethod
+        ...     def config_type(cls):
+        ...         return {"boards": int}
+        ...     @staticmethod
+        ...     def from_config_value(inst_data, config_value):
+        ...         return Shelf(config_value["boards"], inst_data)
+    """
 
     @property
     @abstractmethod
@@ -49,6 +65,13 @@ class ConfigurableClassData(msgspec.Struct, frozen=True):
     """Where a class is and the YAML it is configured with. Crosses process boundaries in an InstanceRef.
 
     `{env: NAME}` stays as written here. `repr` leaves the YAML out, which may still hold a password.
+
+    Example:
+        >>> from core.serdes import ConfigurableClassData
+        >>> in_yaml = ConfigurableClassData("core.storage.runs", "SqliteRunStorage", "base_dir: my_runs")
+        >>> storage = in_yaml.rehydrate()
+        >>> type(storage).__name__, storage.inst_data == in_yaml
+        ('SqliteRunStorage', True)
     """
 
     module_name: str

@@ -25,6 +25,15 @@ class SerializableErrorInfo(msgspec.Struct, frozen=True):
         stack: the formatted frames that tell the user where to look, outermost first; may be none.
         cls_name: the class of the exception.
         cause: the exception it was raised from.
+
+    Example:
+        >>> from core.serdes import error_info
+        >>> try:
+        ...     {}["rows"]
+        ... except KeyError as error:
+        ...     info = error_info(error)
+        >>> info.cls_name, info.message
+        ('KeyError', "KeyError: 'rows'")
     """
 
     message: str
@@ -50,7 +59,20 @@ class SerializableErrorInfo(msgspec.Struct, frozen=True):
 
 
 def error_info(error: BaseException) -> SerializableErrorInfo:
-    """`error` as a record. Frames that say nothing to the user are left out: ours, and those of libraries we called."""
+    """`error` as a record. Frames that say nothing to the user are left out: ours, and those of libraries we called.
+
+    Example:
+        >>> from core.serdes import error_info
+        >>> try:
+        ...     try:
+        ...         1 / 0
+        ...     except ZeroDivisionError as error:
+        ...         raise ValueError("no rows") from error
+        ... except ValueError as error:
+        ...     info = error_info(error)
+        >>> info.message, info.cause.message
+        ('ValueError: no rows', 'ZeroDivisionError: division by zero')
+    """
     return _info(error, frozenset(), None)
 
 
@@ -84,7 +106,16 @@ def _telling_frames(error: BaseException, around: DagsterError | None) -> list[t
 
 
 def user_traceback(error: BaseException) -> str:
-    """The traceback of the user's own code alone, as Python would print it."""
+    """The traceback of the user's own code alone, as Python would print it.
+
+    Example:
+        >>> from core.serdes import user_traceback
+        >>> try:
+        ...     1 / 0
+        ... except ZeroDivisionError as error:
+        ...     print(user_traceback(error).splitlines()[-1])
+        ZeroDivisionError: division by zero
+    """
     frames = traceback.format_list(_foreign(traceback.extract_tb(error.__traceback__)))
     return "".join(frames) + "".join(traceback.format_exception_only(error)).rstrip()
 

@@ -49,14 +49,21 @@ def _decoder(record_type: Any) -> msgspec.json.Decoder[Any]:
 
 
 def to_json(record: object, replace_surrogates: bool = False) -> str:
-    """A record or plain value as JSON text.
+    r"""A record or plain value as JSON text.
 
     Args:
         record: what to write.
-        replace_surrogates: writes lone surrogates, which come from file names that are not UTF-8, as `\\udcXX`.
+        replace_surrogates: writes lone surrogates, which come from file names that are not UTF-8, as `\udcXX`.
 
     Raises:
         DagsterInvariantViolationError: it holds something that JSON cannot.
+
+    Example:
+        >>> from core import PipelineRun
+        >>> from core.serdes import from_json, to_json
+        >>> text = to_json(PipelineRun("count", run_id="a-run", tags={"team": "a"}))
+        >>> from_json(PipelineRun, text).tags
+        {'team': 'a'}
     """
     try:
         return _encoder.encode(record).decode("utf-8")
@@ -79,6 +86,11 @@ def from_json(record_type: type[T], text: str | bytes) -> T:
 
     Raises:
         msgspec.ValidationError, msgspec.DecodeError: the text is not such a record.
+
+    Example:
+        >>> from core.serdes import from_json
+        >>> from_json(dict[str, int], '{"rows": 3}')
+        {'rows': 3}
     """
     decoded: T = _decoder(cast(Hashable, record_type)).decode(text)
     return decoded

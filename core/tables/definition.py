@@ -130,4 +130,26 @@ def _described(library: str, rules: TableRules) -> str:
 
 
 PandasDataFrame = table_type("PandasDataFrame", library="pandas")
+"""Any data frame of pandas.
+
+Example:
+    >>> import pandas
+    >>> from core import InputDefinition, execute_solid, solid
+    >>> from core.tables import PandasDataFrame
+    >>> @solid(input_defs=[InputDefinition("orders", PandasDataFrame)])
+    ... def count(orders):
+    ...     return len(orders)
+    >>> execute_solid(count, input_values={"orders": pandas.DataFrame({"id": [17, 42]})}).output_value()
+    2
+"""
+
 PolarsDataFrame = table_type("PolarsDataFrame", library="polars")
+"""Any data frame of Polars.
+
+Example:
+    >>> import polars
+    >>> from core import check_dagster_type
+    >>> from core.tables import PolarsDataFrame
+    >>> check_dagster_type(PolarsDataFrame, polars.DataFrame({"id": [17, 42]})).success
+    True
+"""

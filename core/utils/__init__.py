@@ -28,10 +28,13 @@ __all__ = [
 def file_relative_path(dunderfile: str, relative_path: str) -> str:
     """The path of something that lies beside a Python file, wherever the program runs.
 
-    Example: `file_relative_path(__file__, "config/local.yaml")`
-
     Args:
         dunderfile: `__file__` of the Python file.
         relative_path: from the folder of that file.
+
+    Example:
+        >>> from core import file_relative_path  # most often with __file__ as the first argument
+        >>> file_relative_path("/projects/shop/pipelines.py", "config/local.yaml")
+        '/projects/shop/config/local.yaml'
     """
     return os.path.join(os.path.dirname(dunderfile), relative_path)  # noqa: PTH118, PTH120  "x/../y" stays as it is

@@ -19,10 +19,15 @@ AnyPath = str | os.PathLike[str]
 def load_yaml_from_path(path: AnyPath) -> dict[str, Any]:
     """The mapping in a YAML file; that of an empty file is empty.
 
-    Example: `load_yaml_from_path(file_relative_path(__file__, "local.yaml"))`
-
     Raises:
         DagsterInvalidConfigError: the file cannot be read, is not YAML, or holds something else.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from core.utils import load_yaml_from_path
+        >>> written = Path("local.yaml").write_text("resources: {s3: {config: {region_name: eu-west-1}}}")
+        >>> load_yaml_from_path("local.yaml")["resources"]["s3"]["config"]
+        {'region_name': 'eu-west-1'}
     """
     return read_yaml_mapping(Path(path))
 
@@ -30,10 +35,15 @@ def load_yaml_from_path(path: AnyPath) -> dict[str, Any]:
 def merge_yamls(file_list: Sequence[AnyPath]) -> dict[str, Any]:
     """The mappings of YAML files, merged in this order: mapping by mapping, and a later value wins.
 
-    Example: `merge_yamls(["base.yaml", "local.yaml"])`
-
     Raises:
         DagsterInvalidConfigError: as `load_yaml_from_path`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from core.utils import merge_yamls
+        >>> sizes = [Path("base.yaml").write_text("{rows: 10, city: Oslo}"), Path("small.yaml").write_text("rows: 2")]
+        >>> merge_yamls(["base.yaml", "small.yaml"])
+        {'rows': 2, 'city': 'Oslo'}
     """
     return _merged(map(load_yaml_from_path, file_list))
 
@@ -41,10 +51,13 @@ def merge_yamls(file_list: Sequence[AnyPath]) -> dict[str, Any]:
 def merge_yaml_strings(yaml_strs: Sequence[str]) -> dict[str, Any]:
     """The mappings in YAML texts, merged as by `merge_yamls`.
 
-    Example: `merge_yaml_strings(["solids: {}", "resources: {}"])`
-
     Raises:
         DagsterInvalidConfigError: a text is not YAML, or holds something else.
+
+    Example:
+        >>> from core.utils import merge_yaml_strings
+        >>> merge_yaml_strings(["solids: {load: {config: 3}}", "resources: {}"])
+        {'solids': {'load': {'config': 3}}, 'resources': {}}
     """
     return _merged(_mapping_of(number, text) for number, text in enumerate(yaml_strs, 1))
 
@@ -52,16 +65,35 @@ def merge_yaml_strings(yaml_strs: Sequence[str]) -> dict[str, Any]:
 def load_yaml_from_globs(*globs: AnyPath) -> dict[str, Any]:
     """The mappings of all files that paths or patterns name, merged as by `merge_yamls`.
 
-    Example: `load_yaml_from_globs("config/base.yaml", "config/local/*.yaml")`
-
     Raises:
         DagsterInvalidConfigError: as `load_yaml_from_path`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from core.utils import load_yaml_from_globs
+        >>> sizes = [Path("base.yaml").write_text("rows: 10"), Path("local.a.yaml").write_text("city: Oslo")]
+        >>> load_yaml_from_globs("base.yaml", "local.*.yaml")
+        {'rows': 10, 'city': 'Oslo'}
     """
     return load_yaml_from_glob_list(globs)
 
 
 def load_yaml_from_glob_list(glob_list: Sequence[AnyPath]) -> dict[str, Any]:
-    """As `load_yaml_from_globs`, of a list."""
+    """As `load_yaml_from_globs`, of a list.
+
+    Args:
+        glob_list: paths or patterns.
+
+    Raises:
+        DagsterInvalidConfigError: as `load_yaml_from_path`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from core.utils import load_yaml_from_glob_list
+        >>> written = Path("base.yaml").write_text("rows: 10")
+        >>> load_yaml_from_glob_list(["base.yaml", "missing.*.yaml"])
+        {'rows': 10}
+    """
     return merge_yamls([file for pattern in glob_list for file in files_of(pattern)])
 
 

@@ -25,6 +25,16 @@ class EventLogRecord(msgspec.Struct, frozen=True):
     Attributes:
         storage_id: grows from entry to entry; serves as a cursor.
         event_log_entry: the entry.
+
+    Example:
+        >>> from core import EventLogEntry
+        >>> from core.storage.event_log import InMemoryEventLogStorage
+        >>> storage = InMemoryEventLogStorage()
+        >>> for text in ("one", "two"):
+        ...     storage.store_events([EventLogEntry(None, text, 20, text, "a-run", timestamp=1620000000.0)])
+        >>> (first,) = storage.get_records_for_run("a-run", limit=1)
+        >>> [each.event_log_entry.message for each in storage.get_records_for_run("a-run", cursor=first.storage_id)]
+        ['two']
     """
 
     storage_id: int
@@ -37,6 +47,20 @@ class StepOutputAddress(msgspec.Struct, frozen=True):
     Attributes:
         address: a path or URL.
         run_id: the run that stored it.
+
+    Example:
+        >>> from core import ModeDefinition, StepOutputHandle, execute_pipeline, instance_for_test, pipeline, solid
+        >>> from core import versioned_filesystem_io_manager
+        >>> one = solid(name="one", version="1")(lambda context: 1)
+        >>> mode = ModeDefinition(resource_defs={"io_manager": versioned_filesystem_io_manager})
+        >>> count = pipeline(name="count", mode_defs=[mode])(lambda: one())
+        >>> with instance_for_test() as instance:
+        ...     result = execute_pipeline(count, memoize=True, instance=instance)
+        ...     version = result.result_for_solid("one").get_output_event_for_compute().step_output_data.version
+        ...     output = ("count", StepOutputHandle("one"))
+        ...     found = instance.event_log_storage.get_step_output_addresses({output: version})[output]
+        >>> found.run_id == result.run_id, found.address
+        (True, '...versioned_outputs/one/result/...')
     """
 
     address: str
@@ -48,6 +72,15 @@ class EventLogStorage(ABC):
 
     The entries of a run keep the order in which they were stored. Once a method has returned, its changes are kept
     even if the process is killed immediately afterwards.
+
+    Example:
+        >>> from core import DagsterEvent, DagsterEventType, EventLogEntry
+        >>> from core.storage.event_log import EventLogStorage, InMemoryEventLogStorage
+        >>> storage: EventLogStorage = InMemoryEventLogStorage()
+        >>> event = DagsterEvent("STEP_START", "count", step_key="one")
+        >>> storage.store_events([EventLogEntry(None, "", 10, "", "a-run", 1620000000.0, "one", "count", event)])
+        >>> [record.event_log_entry.step_key for record in storage.get_records_for_run("a-run")]
+        ['one']
     """
 
     @abstractmethod

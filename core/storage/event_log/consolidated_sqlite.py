@@ -26,6 +26,15 @@ class ConsolidatedSqliteEventLogStorage(ConsolidatedEventLogStorage, Configurabl
     Args:
         base_dir: the directory; it is created on the first write.
         inst_data: the config that it was made from.
+
+    Example:
+        >>> from core import EventLogEntry
+        >>> from core.storage.event_log import ConsolidatedSqliteEventLogStorage
+        >>> storage = ConsolidatedSqliteEventLogStorage("my_logs")
+        >>> storage.store_events([EventLogEntry(None, "hello", 20, "hello", run, 1620000000.0) for run in ("a", "b")])
+        >>> len(storage.get_records_for_run("a"))
+        1
+        >>> storage.dispose()
     """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:

@@ -17,7 +17,16 @@ from core.storage.paging import check_limit
 
 
 class InMemoryEventLogStorage(EventLogStorage):
-    """Event logs in the memory of this process, which end with it."""
+    """Event logs in the memory of this process, which end with it.
+
+    Example:
+        >>> from core import EventLogEntry
+        >>> from core.storage.event_log import InMemoryEventLogStorage
+        >>> storage = InMemoryEventLogStorage()
+        >>> storage.store_events([EventLogEntry(None, "hello", 20, "hello", "a-run", timestamp=1620000000.0)])
+        >>> storage.get_records_for_run("a-run")[0].event_log_entry.time.year
+        2021
+    """
 
     def __init__(self) -> None:
         self._lock = fork_safe_lock()

@@ -31,6 +31,15 @@ class SqlEventLogStorage(EventLogStorage):
     """Base of the event log storages on SQL databases.
 
     The log of a run and the index across runs may be in different databases; an implementation says which.
+
+    Example:
+        >>> from core import EventLogEntry
+        >>> from core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
+        >>> storage: SqlEventLogStorage = SqliteEventLogStorage("my_logs")
+        >>> storage.store_events([EventLogEntry(None, "hello", 20, "hello", "a-run", timestamp=1620000000.0)])
+        >>> [record.event_log_entry.message for record in storage.get_records_for_run("a-run")]
+        ['hello']
+        >>> storage.dispose()
     """
 
     @abstractmethod

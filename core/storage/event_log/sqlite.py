@@ -39,6 +39,15 @@ class SqliteEventLogStorage(SqlEventLogStorage, ConfigurableClass):
     Args:
         base_dir: the directory of the databases; it is created on the first write.
         inst_data: the config that it was made from.
+
+    Example:
+        >>> from core import EventLogEntry
+        >>> from core.storage.event_log import SqliteEventLogStorage
+        >>> storage = SqliteEventLogStorage("my_logs")
+        >>> storage.store_events([EventLogEntry(None, "hello", 20, "hello", "a-run", timestamp=1620000000.0)])
+        >>> [record.event_log_entry.message for record in storage.get_records_for_run("a-run")]
+        ['hello']
+        >>> storage.dispose()
     """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:

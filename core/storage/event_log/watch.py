@@ -12,6 +12,21 @@ from core.forks import reset_in_forked_children
 from core.records.pipeline_run import FINISHED_STATUSES, STATUS_AFTER_EVENT
 
 EventCallback = Callable[[EventLogEntry], object]
+"""What is called with each entry of a run, as it is stored.
+
+Example:
+    >>> from threading import Event
+    >>> from core import EventLogEntry
+    >>> from core.storage.event_log import EventCallback, InMemoryEventLogStorage
+    >>> storage, seen = InMemoryEventLogStorage(), Event()
+    >>> callback: EventCallback = lambda entry: seen.set()
+    >>> storage.watch("a-run", None, callback)
+    >>> storage.store_events([EventLogEntry(None, "hello", 20, "hello", "a-run", timestamp=1620000000.0)])
+    >>> seen.wait(timeout=30)
+    True
+    >>> storage.dispose()
+"""
+
 
 POLL_INTERVAL_SECONDS = 0.1
 _PAGE_SIZE = 1000

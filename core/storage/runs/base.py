@@ -15,6 +15,15 @@ class RunStorage(ABC):
     """Keeps the record of every run. Safe for use by many threads and, where persistent, many processes.
 
     Once a method has returned, its changes are kept even if the process is killed immediately afterwards.
+
+    Example:
+        >>> from core import DagsterEvent, PipelineRun, PipelineRunsFilter
+        >>> from core.storage.runs import InMemoryRunStorage, RunStorage
+        >>> storage: RunStorage = InMemoryRunStorage()
+        >>> run = storage.add_run(PipelineRun("count", run_id="a-run", tags={"team": "a"}))
+        >>> storage.handle_run_event("a-run", DagsterEvent("PIPELINE_START", "count"))
+        >>> [each.status.value for each in storage.get_runs(PipelineRunsFilter(tags={"team": "a"}))]
+        ['STARTED']
     """
 
     @abstractmethod

@@ -28,7 +28,16 @@ from core.storage.runs.base import RunStorage
 
 
 class InMemoryRunStorage(RunStorage):
-    """Runs in the memory of this process, which end with it."""
+    """Runs in the memory of this process, which end with it.
+
+    Example:
+        >>> from core import PipelineRun
+        >>> from core.storage.runs import InMemoryRunStorage
+        >>> storage = InMemoryRunStorage()
+        >>> run = storage.add_run(PipelineRun("count", run_id="a-run"))
+        >>> storage.get_run_by_id("a-run") == run
+        True
+    """
 
     def __init__(self) -> None:
         self._lock = fork_safe_lock()

@@ -34,7 +34,17 @@ from core.storage.sql.upsert import insert_or_replace
 
 
 class SqlRunStorage(SqlStorage, RunStorage):
-    """Base of the run storages on SQL databases; an implementation says which database, with the schema `SCHEMA`."""
+    """Base of the run storages on SQL databases; an implementation says which database, with the schema `SCHEMA`.
+
+    Example:
+        >>> from core import PipelineRun
+        >>> from core.storage.runs import SqliteRunStorage, SqlRunStorage
+        >>> storage: SqlRunStorage = SqliteRunStorage.from_local("my_runs")
+        >>> run = storage.add_run(PipelineRun("count", run_id="a-run", tags={"team": "a"}))
+        >>> storage.get_run_tags()
+        [('team', {'a'})]
+        >>> storage.dispose()
+    """
 
     def add_run(self, pipeline_run: PipelineRun) -> PipelineRun:
         check_recordable(pipeline_run)

@@ -15,6 +15,15 @@ class SqliteRunStorage(SqliteStorage, SqlRunStorage):
       class: SqliteRunStorage
       config:
         base_dir: /path/to/dir
+
+    Example:
+        >>> from core import PipelineRun
+        >>> from core.storage.runs import SqliteRunStorage
+        >>> storage = SqliteRunStorage.from_local("my_runs")
+        >>> run = storage.add_run(PipelineRun("count", run_id="a-run"))
+        >>> storage.dispose()
+        >>> SqliteRunStorage.from_local("my_runs").has_run("a-run")
+        True
     """
 
     SCHEMAS = (SCHEMA,)

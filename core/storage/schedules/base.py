@@ -24,6 +24,17 @@ class ScheduleStorage(ABC):
 
     Safe for use by many threads and, where persistent, many processes. A method either makes all its changes or none.
     Once it has returned, they are kept even if the process is killed immediately afterwards. Times are Unix seconds.
+
+    Example:
+        >>> from core.records.job import JobState, JobStatus, JobType, ScheduleJobData
+        >>> from core.records.origin import JobOrigin
+        >>> from core.storage.schedules import InMemoryScheduleStorage, ScheduleStorage
+        >>> storage: ScheduleStorage = InMemoryScheduleStorage()
+        >>> origin = JobOrigin("a-repository", "mornings")
+        >>> running = JobState(origin, JobType.SCHEDULE, JobStatus.RUNNING, ScheduleJobData("0 6 * * *", 1620000000.0))
+        >>> added = storage.add_job_state(running)
+        >>> storage.get_job_state(origin.get_id()).status.value
+        'RUNNING'
     """
 
     @abstractmethod

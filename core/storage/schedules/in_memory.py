@@ -20,7 +20,18 @@ from core.storage.schedules.base import ScheduleStorage, check_page, no_state, n
 
 
 class InMemoryScheduleStorage(ScheduleStorage):
-    """States and ticks in the memory of this process, which end with it."""
+    """States and ticks in the memory of this process, which end with it.
+
+    Example:
+        >>> from core.records.job import JobTickData, JobTickStatus, JobType
+        >>> from core.storage.schedules import InMemoryScheduleStorage
+        >>> storage = InMemoryScheduleStorage()
+        >>> tick = storage.create_job_tick(
+        ...     JobTickData("an-origin", "new_files", JobType.SENSOR, JobTickStatus.SKIPPED, 1620000000.0)
+        ... )
+        >>> storage.get_latest_job_tick("an-origin") == tick
+        True
+    """
 
     def __init__(self) -> None:
         self._lock = fork_safe_lock()

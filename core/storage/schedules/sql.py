@@ -23,7 +23,19 @@ from core.storage.sql.storage import SqlStorage
 
 
 class SqlScheduleStorage(SqlStorage, ScheduleStorage):
-    """Base of the schedule storages on SQL databases; an implementation says which database, with `SCHEMA`."""
+    """Base of the schedule storages on SQL databases; an implementation says which database, with `SCHEMA`.
+
+    Example:
+        >>> from core.records.job import JobTickData, JobTickStatus, JobType
+        >>> from core.storage.schedules import SqliteScheduleStorage, SqlScheduleStorage
+        >>> storage: SqlScheduleStorage = SqliteScheduleStorage.from_local("my_schedules")
+        >>> tick = storage.create_job_tick(
+        ...     JobTickData("an-origin", "new_files", JobType.SENSOR, JobTickStatus.SKIPPED, 1620000000.0)
+        ... )
+        >>> storage.get_job_tick_stats("an-origin").ticks_skipped
+        1
+        >>> storage.dispose()
+    """
 
     def all_stored_job_state(
         self, repository_origin_id: str | None = None, job_type: JobType | None = None

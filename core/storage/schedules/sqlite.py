@@ -15,6 +15,19 @@ class SqliteScheduleStorage(SqliteStorage, SqlScheduleStorage):
       class: SqliteScheduleStorage
       config:
         base_dir: /path/to/dir
+
+    Example:
+        >>> from core.records.job import JobState, JobStatus, JobType, ScheduleJobData
+        >>> from core.records.origin import JobOrigin
+        >>> from core.storage.schedules import SqliteScheduleStorage
+        >>> storage = SqliteScheduleStorage.from_local("my_schedules")
+        >>> mornings = JobState(
+        ...     JobOrigin("a-repository", "mornings"), JobType.SCHEDULE, JobStatus.STOPPED, ScheduleJobData("0 6 * * *")
+        ... )
+        >>> added = storage.add_job_state(mornings)
+        >>> storage.all_stored_job_state() == [mornings]
+        True
+        >>> storage.dispose()
     """
 
     SCHEMAS = (SCHEMA,)
