@@ -49,7 +49,7 @@ _SECRET_OPTIONS = [name for name, option in S3_OPTIONS.items() if option.is_secr
 
 
 class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
-    """Keeps the stdout and stderr of each step at `{prefix}/storage/{run_id}/compute_logs/{step_key}.out` and `.err`.
+    r"""Keeps the stdout and stderr of each step at `{prefix}/storage/{run_id}/compute_logs/{step_key}.out` and `.err`.
 
     Steps write to files on the local disk, which are shipped from there in the background: while a step runs its new
     bytes, as segments, and when the run has ended each log as one object. Then the files are deleted. A log that cannot
@@ -76,6 +76,21 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
     Raises:
         DagsterInvalidConfigError: an option does not exist, or has a wrong value.
         DagsterInvariantViolationError: the default of `local_dir` belongs to another user.
+
+    Example:
+        >>> import os
+        >>> from cloudstore import S3ComputeLogManager
+        >>> from core import PipelineRun
+        >>> from core.storage.compute_log_manager import ComputeIOType
+        >>> manager, run = S3ComputeLogManager("my-bucket", "staging"), PipelineRun("greetings", run_id="a-run")
+        >>> with manager.watch(run, "greet"):
+        ...     written = os.write(2, b"nobody is here\n")
+        >>> waiting = manager.finish_run(run)
+        >>> manager.drain()
+        []
+        >>> manager.read_logs_file("a-run", "greet", ComputeIOType.STDERR).data
+        'nobody is here\n'
+        >>> manager.dispose()
     """
 
     follow_interval_seconds = 1.0

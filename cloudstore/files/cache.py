@@ -26,6 +26,15 @@ class S3FileCache:
         s3_key: where in the bucket, as a path.
         s3_session: a boto3 S3 client.
         overwrite: whether a file is replaced when its key is written again; if not, the file that is there stays.
+
+    Example:
+        >>> import boto3
+        >>> from cloudstore import S3FileCache
+        >>> cache = S3FileCache("my-bucket", "cache", boto3.client("s3"))
+        >>> if not cache.has_file_object("orders.csv"):
+        ...     handle = cache.write_binary_data("orders.csv", b"id,total")
+        >>> cache.get_file_handle("orders.csv").s3_path
+        's3://my-bucket/cache/orders.csv'
     """
 
     def __init__(self, s3_bucket: str, s3_key: str, s3_session: S3Client, overwrite: bool = False) -> None:
@@ -94,6 +103,16 @@ def s3_file_cache(init_context: InitResourceContext) -> S3FileCache:
 
     Raises:
         DagsterResourceUnavailableError: the bucket cannot be used; the run is refused.
+
+    Example:
+        >>> from cloudstore import s3_file_cache
+        >>> from core import ModeDefinition, execute_solid, solid
+        >>> @solid(required_resource_keys={"file_cache"})
+        ... def fetch(context):
+        ...     return context.resources.file_cache.write_binary_data("rates.csv", b"id,rate").s3_path
+        >>> cache = s3_file_cache.configured({"bucket": "my-bucket", "key": "cache"})
+        >>> execute_solid(fetch, ModeDefinition(resource_defs={"file_cache": cache})).output_value()
+        's3://my-bucket/cache/rates.csv'
     """
     config: dict[str, Any] = init_context.resource_config
     client = make_client(config, init_context.usage, init_context.leftovers)

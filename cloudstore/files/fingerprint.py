@@ -23,8 +23,6 @@ class S3ObjectFingerprint(Fingerprint):
 
     The value of the field is an `s3://bucket/key` URL, or a list of them:
 
-        config_schema={"source": Field(str, fingerprint=S3ObjectFingerprint())}
-
     Where there is no object with this key, or it ends with "/", all objects of the folder of this name count, with
     their keys, ETags and sizes, by one listing request for every 1,000. `s3://bucket/key?versionId=ID` is that version
     of the object. What is not there has no fingerprint: it may appear before a step reads it.
@@ -36,6 +34,16 @@ class S3ObjectFingerprint(Fingerprint):
         DagsterInvariantViolationError: the value is not such a URL.
         NoFingerprintError: neither object nor folder is there.
         DagsterObjectStoreError: the store cannot be asked, or refuses to say.
+
+    Example:
+        >>> import boto3
+        >>> from cloudstore import S3ObjectFingerprint
+        >>> from core import Field, build_resources
+        >>> config_schema = {"source": Field(str, fingerprint=S3ObjectFingerprint())}
+        >>> stored = boto3.client("s3").put_object(Bucket="my-bucket", Key="source.csv", Body=b"id,total")
+        >>> with build_resources({"s3": boto3.client("s3")}) as resources:
+        ...     S3ObjectFingerprint().of("s3://my-bucket/source.csv", resources)
+        'etag "bd362fc396b10062acda04f9f5fad1c6" 8'
     """
 
     def __init__(self, resource_key: str = "s3") -> None:

@@ -32,6 +32,11 @@ class S3FileHandle(FileHandle):
     Args:
         s3_bucket: the bucket's name.
         s3_key: the object's exact key.
+
+    Example:
+        >>> from cloudstore import S3FileHandle
+        >>> S3FileHandle("my-bucket", "teams/data/orders.csv").s3_path
+        's3://my-bucket/teams/data/orders.csv'
     """
 
     def __init__(self, s3_bucket: str, s3_key: str) -> None:
@@ -76,6 +81,16 @@ class S3FileManager(FileManager):
         s3_session: a boto3 S3 client.
         s3_bucket: the bucket to write to.
         s3_base_key: where in the bucket; the files' keys are `{s3_base_key}/{random name}{.ext}`.
+
+    Example:
+        >>> import boto3
+        >>> from cloudstore import S3FileHandle, S3FileManager
+        >>> files = S3FileManager(boto3.client("s3"), "my-bucket", "teams/data")
+        >>> handle = files.write_data(b"id,total", ext="csv")
+        >>> handle.s3_key
+        'teams/data/...csv'
+        >>> files.read_data(S3FileHandle("my-bucket", handle.s3_key))
+        b'id,total'
     """
 
     def __init__(self, s3_session: S3Client, s3_bucket: str, s3_base_key: str) -> None:

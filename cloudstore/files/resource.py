@@ -15,6 +15,16 @@ def s3_file_manager(init_context: InitResourceContext) -> S3FileManager:
 
     Raises:
         DagsterResourceUnavailableError: the bucket cannot be used; the run is refused.
+
+    Example:
+        >>> from cloudstore import s3_file_manager
+        >>> from core import ModeDefinition, execute_solid, solid
+        >>> @solid(required_resource_keys={"file_manager"})
+        ... def save(context):
+        ...     return context.resources.file_manager.write_data(b"id,total", ext="csv")
+        >>> files = s3_file_manager.configured({"s3_bucket": "my-bucket", "s3_prefix": "teams/data"})
+        >>> execute_solid(save, ModeDefinition(resource_defs={"file_manager": files})).output_value()
+        S3FileHandle('my-bucket', 'teams/data/...csv')
     """
     config = init_context.resource_config
     client = make_client(config, init_context.usage, init_context.leftovers)

@@ -37,6 +37,18 @@ S3Coordinate = DagsterType(
     typing_type=dict,
     loader=ValueLoader(_COORDINATE),
 )
+"""Where an object is: a dict with the strings `bucket` and `key`. A run config may give one.
+
+Example:
+    >>> from cloudstore import S3Coordinate
+    >>> from core import InputDefinition, execute_solid, solid
+    >>> @solid(input_defs=[InputDefinition("source", S3Coordinate)])
+    ... def name(source):
+    ...     return source["key"].rpartition("/")[2]
+    >>> run_config = {"solids": {"name": {"inputs": {"source": {"bucket": "my-bucket", "key": "data/orders.csv"}}}}}
+    >>> execute_solid(name, run_config=run_config).output_value()
+    'orders.csv'
+"""
 
 
 @solid(
@@ -50,7 +62,24 @@ S3Coordinate = DagsterType(
     version="1",
 )
 def file_handle_to_s3(context: Any, file_handle: Any) -> Iterator[AssetMaterialization | Output]:
-    """Stores a file of the resource `file_manager` in a bucket, with the client `s3`. It is streamed."""
+    """Stores a file of the resource `file_manager` in a bucket, with the client `s3`. It is streamed.
+
+    Example:
+        >>> from cloudstore import file_handle_to_s3, s3_resource
+        >>> from core import ModeDefinition, execute_pipeline, local_file_manager, pipeline, solid
+        >>> @solid(required_resource_keys={"file_manager"})
+        ... def save(context):
+        ...     return context.resources.file_manager.write_data(b"id,total", ext="csv")
+        >>> files = local_file_manager.configured({"base_dir": "files"})
+        >>> mode = ModeDefinition(resource_defs={"s3": s3_resource, "file_manager": files})
+        >>> @pipeline(mode_defs=[mode])
+        ... def report():
+        ...     file_handle_to_s3(save())
+        >>> place = {"Bucket": "my-bucket", "Key": "reports/orders.csv"}
+        >>> result = execute_pipeline(report, {"solids": {"file_handle_to_s3": {"config": place}}})
+        >>> result.output_for_solid("file_handle_to_s3", "s3_file_handle").s3_path
+        's3://my-bucket/reports/orders.csv'
+    """
     bucket, key = context.solid_config["Bucket"], context.solid_config["Key"]
     with context.resources.file_manager.read(file_handle, "rb") as stream:
         transfer.put_stream(context.resources.s3, bucket, key, stream)

@@ -48,6 +48,16 @@ class FaultProxy:
 
     Attributes:
         latency_seconds: as given; may be changed while it runs.
+
+    Example:
+        >>> from cloudstore.testing import Fault, FaultProxy, embedded_s3_server
+        >>> with embedded_s3_server() as server, FaultProxy(server.endpoint_url) as proxy:
+        ...     bucket, client = server.create_bucket(), server.client(endpoint_url=proxy.endpoint_url)
+        ...     proxy.inject(Fault.error("AccessDenied"), operations="PutObject", key="secret/*")
+        ...     stored = client.put_object(Bucket=bucket, Key="orders.csv", Body=b"id,total")
+        ...     print(len(proxy.records), len(proxy.faults))
+        ...     client.close()
+        1 0
     """
 
     def __init__(self, store_url: str, *, seed: int = 0, latency_seconds: float = 0.0) -> None:
@@ -198,6 +208,16 @@ def faulty_s3_server(
 
     Returns:
         Iterator: the server, whose own clients ask it directly, and the proxy.
+
+    Example:
+        >>> from cloudstore.testing import Fault, faulty_s3_server
+        >>> with faulty_s3_server(seed=7) as (server, proxy):
+        ...     bucket, client = server.create_bucket(), server.client(endpoint_url=proxy.endpoint_url)
+        ...     stored = client.put_object(Bucket=bucket, Key="orders.csv", Body=b"id,total")
+        ...     proxy.inject(Fault.stall(seconds=0.01), operations="GetObject")
+        ...     print(client.get_object(Bucket=bucket, Key="orders.csv")["Body"].read())
+        ...     client.close()
+        b'id,total'
     """
     with (
         embedded_s3_server(**options) as server,

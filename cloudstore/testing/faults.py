@@ -34,6 +34,18 @@ class Fault:
         status: the HTTP status, of an "error".
         at_byte: where in the answer it happens, from 0; None for a random place.
         seconds: how long it lasts.
+
+    Example:
+        >>> from cloudstore.testing import Fault, faulty_s3_server
+        >>> with faulty_s3_server() as (server, proxy):
+        ...     bucket, client = server.create_bucket(), server.client(endpoint_url=proxy.endpoint_url)
+        ...     proxy.inject(Fault.error("AccessDenied"), operations="PutObject", key="secret/*")
+        ...     try:
+        ...         client.put_object(Bucket=bucket, Key="secret/orders.csv", Body=b"id,total")
+        ...     except client.exceptions.ClientError as error:
+        ...         print(error.response["Error"]["Code"])
+        ...     client.close()
+        AccessDenied
     """
 
     kind: Literal["refused", "reset", "error", "lost reply", "stall", "cut", "wrong byte"]
@@ -109,6 +121,17 @@ class FaultRecord(NamedTuple):
         bucket: the bucket's name; "" for requests to the store itself.
         key: the object's key; "" for requests to a bucket.
         fault: what was done to it; None when it and its answer were passed on.
+
+    Example:
+        >>> from cloudstore.testing import Fault, faulty_s3_server
+        >>> with faulty_s3_server() as (server, proxy):
+        ...     bucket, client = server.create_bucket(), server.client(endpoint_url=proxy.endpoint_url)
+        ...     proxy.inject(Fault.stall(seconds=0.01), operations="GetObject")
+        ...     stored = client.put_object(Bucket=bucket, Key="orders.csv", Body=b"id,total")
+        ...     found = client.get_object(Bucket=bucket, Key="orders.csv")["Body"].read()
+        ...     print([(record.operation, record.key, str(record.fault)) for record in proxy.records])
+        ...     client.close()
+        [('PutObject', 'orders.csv', 'None'), ('GetObject', 'orders.csv', 'stall')]
     """
 
     operation: str

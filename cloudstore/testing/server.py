@@ -47,6 +47,15 @@ class EmbeddedS3Server:
         secret_key: its secret key.
         directory: where the server keeps its data and its log.
         region: the region that it says it is in.
+
+    Example:
+        >>> from cloudstore.testing import embedded_s3_server
+        >>> with embedded_s3_server() as server:
+        ...     bucket, client = server.create_bucket(), server.client()
+        ...     stored = client.put_object(Bucket=bucket, Key="orders.csv", Body=b"id,total")
+        ...     print(client.get_object(Bucket=bucket, Key="orders.csv")["Body"].read())
+        ...     client.close()
+        b'id,total'
     """
 
     endpoint_url: str
@@ -141,6 +150,22 @@ def embedded_s3_server(
         EmbeddedS3ServerError: the server is not ready in time, or `directory` or `port` is in use.
         OSError: `directory` cannot be written.
         ValueError: only one of the keys is given.
+
+    Example:
+        >>> from cloudstore import s3_pickle_io_manager, s3_resource
+        >>> from cloudstore.testing import embedded_s3_server
+        >>> from core import ModeDefinition, execute_solid, lambda_solid
+        >>> one = lambda_solid(name="one")(lambda: 1)
+        >>> with embedded_s3_server() as server:
+        ...     options = {
+        ...         "endpoint_url": server.endpoint_url,
+        ...         "aws_access_key_id": server.access_key,
+        ...         "aws_secret_access_key": server.secret_key,
+        ...     }
+        ...     io_manager = s3_pickle_io_manager.configured({"s3_bucket": server.create_bucket()})
+        ...     mode = ModeDefinition(resource_defs={"s3": s3_resource.configured(options), "io_manager": io_manager})
+        ...     print(execute_solid(one, mode).output_value())
+        1
     """
     if (access_key is None) != (secret_key is None):
         raise ValueError("Give access_key and secret_key together, or neither.")

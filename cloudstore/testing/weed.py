@@ -43,7 +43,17 @@ STOP_SECONDS: Final = 5.0  # after SIGTERM; it takes 1.0 to 1.5 s
 
 
 class EmbeddedS3ServerError(RuntimeError):
-    """The embedded S3 server could not be started, or ended by itself."""
+    """The embedded S3 server could not be started, or ended by itself.
+
+    Example:
+        >>> import socket
+        >>> from cloudstore.testing import embedded_s3_server
+        >>> with socket.create_server(("127.0.0.1", 0)) as other:
+        ...     with embedded_s3_server(port=other.getsockname()[1]):
+        ...         pass
+        Traceback (most recent call last):
+        cloudstore.testing.weed.EmbeddedS3ServerError: Port ... cannot be used for the S3 server: ...
+    """
 
 
 def find_weed() -> Path:

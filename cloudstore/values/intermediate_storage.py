@@ -31,6 +31,17 @@ class S3IntermediateStorage(ObjectStoreIntermediateStorage):
 
     Raises:
         DagsterInvalidConfigError: a signing key is too short to be one.
+
+    Example:
+        >>> from cloudstore import S3IntermediateStorage
+        >>> from core import StepOutputHandle
+        >>> from core.types import resolve_dagster_type
+        >>> storage = S3IntermediateStorage("my-bucket", run_id="a-run", s3_prefix="teams/data")
+        >>> stored = storage.set_intermediate(None, resolve_dagster_type(list), StepOutputHandle("load"), [17, 42])
+        >>> storage.get_address(StepOutputHandle("load"))
+        's3://my-bucket/teams/data/storage/a-run/intermediates/load/result'
+        >>> storage.get_intermediate(None, resolve_dagster_type(list), StepOutputHandle("load"))
+        [17, 42]
     """
 
     def __init__(
@@ -59,6 +70,18 @@ def s3_intermediate_storage(init_context: InitIntermediateStorageContext) -> S3I
 
     Raises:
         DagsterResourceUnavailableError: the bucket cannot be used; the run is refused.
+
+    Example:
+        >>> from cloudstore import s3_intermediate_storage, s3_resource
+        >>> from core import ModeDefinition, execute_pipeline, lambda_solid, pipeline
+        >>> load = lambda_solid(name="load")(lambda: [17, 42])
+        >>> mode = ModeDefinition(
+        ...     resource_defs={"s3": s3_resource}, intermediate_storage_defs=[s3_intermediate_storage]
+        ... )
+        >>> loads = pipeline(name="loads", mode_defs=[mode])(lambda: load())
+        >>> run_config = {"intermediate_storage": {"s3": {"config": {"s3_bucket": "my-bucket"}}}}
+        >>> execute_pipeline(loads, run_config).output_for_solid("load")
+        [17, 42]
     """
     config, client = init_context.intermediate_storage_config, init_context.resources.s3
     check_bucket(client, config["s3_bucket"], config["s3_prefix"])
@@ -74,3 +97,14 @@ def s3_intermediate_storage(init_context: InitIntermediateStorageContext) -> S3I
 
 
 s3_plus_default_intermediate_storage_defs = [*default_intermediate_storage_defs, s3_intermediate_storage]
+"""Those that every mode offers, and the one in a bucket, for `intermediate_storage_defs`.
+
+Example:
+    >>> from cloudstore import s3_plus_default_intermediate_storage_defs, s3_resource
+    >>> from core import ModeDefinition
+    >>> mode = ModeDefinition(
+    ...     resource_defs={"s3": s3_resource}, intermediate_storage_defs=s3_plus_default_intermediate_storage_defs
+    ... )
+    >>> [each.name for each in s3_plus_default_intermediate_storage_defs]
+    ['in_memory', 'filesystem', 's3']
+"""

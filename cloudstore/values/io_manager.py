@@ -113,6 +113,18 @@ class PickledObjectS3IOManager(_S3IOManager):
         s3_prefix: where in the bucket.
         signing_key: signs values, and refuses those without a signature; by default CLOUDSTORE_SIGNING_KEY's.
         former_signing_key: its signatures are accepted too; by default CLOUDSTORE_FORMER_SIGNING_KEY's.
+
+    Example:
+        >>> import boto3
+        >>> from cloudstore import PickledObjectS3IOManager
+        >>> from core import build_input_context, build_output_context
+        >>> manager = PickledObjectS3IOManager("my-bucket", boto3.client("s3"), "teams/data")
+        >>> stored = build_output_context("load", run_id="a-run")
+        >>> manager.handle_output(stored, [17, 42])
+        >>> manager.get_address(stored)
+        's3://my-bucket/teams/data/storage/a-run/load/result'
+        >>> manager.load_input(build_input_context(upstream_output=stored))
+        [17, 42]
     """
 
     def _names(self, context: OutputContext) -> list[str]:
@@ -141,6 +153,18 @@ class VersionedPickledObjectS3IOManager(_S3IOManager, MemoizableIOManager):
         s3_prefix: where in the bucket.
         signing_key: signs values, and refuses those without a signature; by default CLOUDSTORE_SIGNING_KEY's.
         former_signing_key: its signatures are accepted too; by default CLOUDSTORE_FORMER_SIGNING_KEY's.
+
+    Example:
+        >>> import boto3
+        >>> from cloudstore import VersionedPickledObjectS3IOManager
+        >>> from core import build_output_context
+        >>> manager = VersionedPickledObjectS3IOManager("my-bucket", boto3.client("s3"), "teams/data")
+        >>> output = build_output_context("load", version="1b0e")
+        >>> manager.has_output(output)
+        False
+        >>> manager.handle_output(output, [17, 42])
+        >>> manager.has_output(output)
+        True
     """
 
     def _names(self, context: OutputContext) -> list[str]:
@@ -208,13 +232,33 @@ def s3_pickle_io_manager(init_context: InitResourceContext) -> PickledObjectS3IO
     Raises:
         DagsterResourceUnavailableError: the bucket cannot be used; the run is refused.
         DagsterInvalidConfigError: a signing key is too short to be one.
+
+    Example:
+        >>> from cloudstore import s3_pickle_io_manager, s3_resource
+        >>> from core import ModeDefinition, execute_solid, lambda_solid
+        >>> load = lambda_solid(name="load")(lambda: [17, 42])
+        >>> io_manager = s3_pickle_io_manager.configured({"s3_bucket": "my-bucket", "s3_prefix": "teams/data"})
+        >>> mode = ModeDefinition(resource_defs={"s3": s3_resource, "io_manager": io_manager})
+        >>> execute_solid(load, mode).output_value()
+        [17, 42]
     """
     return PickledObjectS3IOManager(*_settings(init_context))
 
 
 @io_manager(config_schema=VALUE_OPTIONS, required_resource_keys={"s3"}, version="1")
 def versioned_s3_io_manager(init_context: InitResourceContext) -> VersionedPickledObjectS3IOManager:
-    """IO manager that keeps values by version in a bucket, for memoized runs; otherwise as `s3_pickle_io_manager`."""
+    """IO manager that keeps values by version in a bucket, for memoized runs; otherwise as `s3_pickle_io_manager`.
+
+    Example:
+        >>> from cloudstore import s3_resource, versioned_s3_io_manager
+        >>> from core import ModeDefinition, execute_pipeline, pipeline, solid
+        >>> load = solid(name="load", version="1")(lambda context: [17, 42])
+        >>> io_manager = versioned_s3_io_manager.configured({"s3_bucket": "my-bucket", "s3_prefix": "memoized"})
+        >>> mode = ModeDefinition(resource_defs={"s3": s3_resource, "io_manager": io_manager})
+        >>> loads = pipeline(name="loads", mode_defs=[mode])(lambda: load())
+        >>> [execute_pipeline(loads, memoize=True).executed_step_keys for _ in range(2)]
+        [['load'], []]
+    """
     return VersionedPickledObjectS3IOManager(*_settings(init_context))
 
 

@@ -17,7 +17,15 @@ _LONGEST_RUN_ID = 256  # metadata is at most 2 KiB, and this is for people
 
 
 class S3UntrustedValueError(DagsterObjectCorruptError):
-    """Values are signed, and this object has no signature by a known key for its key, codec and content."""
+    """Values are signed, and this object has no signature by a known key for its key, codec and content.
+
+    Example:
+        >>> from cloudstore import S3ObjectStore
+        >>> address = S3ObjectStore("my-bucket").set_object("unsigned", [17, 42])
+        >>> S3ObjectStore("my-bucket", signing_key="a key of sixteen bytes or more").get_object("unsigned")
+        Traceback (most recent call last):
+        cloudstore.values.metadata.S3UntrustedValueError: s3://my-bucket/unsigned is unsigned, so it was not read; ...
+    """
 
 
 def metadata_of(place: Place, codec: str, sha256: str, size_bytes: int, run_id: str | None) -> dict[str, str]:

@@ -38,6 +38,15 @@ class S3ObjectStore(ObjectStore):
 
     Raises:
         DagsterInvalidConfigError: a signing key is too short to be one.
+
+    Example:
+        >>> from cloudstore import S3ObjectStore
+        >>> store = S3ObjectStore("my-bucket")
+        >>> store.set_object("teams/data/orders", [17, 42])
+        's3://my-bucket/teams/data/orders'
+        >>> value, address = store.get_object("teams/data/orders")
+        >>> value
+        [17, 42]
     """
 
     def __init__(
