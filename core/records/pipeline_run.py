@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -206,6 +206,25 @@ class RunRecord(msgspec.Struct, frozen=True):
     update_timestamp: datetime
 
 
+_FILTERED_BY_TEXT = ("pipeline_name", "mode", "root_run_id", "parent_run_id", "run_id_prefix")
+_FILTERED_BY_TIME = ("created_after", "created_before", "updated_after", "updated_before")
+
+
+def _check_filter(name: str, given: object, kind: type, described: str) -> None:
+    if given is not None and not isinstance(given, kind):
+        raise DagsterInvariantViolationError(f"{name} of a PipelineRunsFilter must be {described}; it is {given!r}.")
+
+
+def _check_any_of(name: str, given: object, kind: type) -> None:
+    """A text is a collection of letters, and none of them is a run."""
+    if given is None:
+        return
+    if isinstance(given, str) or not isinstance(given, Collection) or not all(isinstance(each, kind) for each in given):
+        raise DagsterInvariantViolationError(
+            f"{name} of a PipelineRunsFilter must be a tuple or list of {kind.__name__}; it is {given!r}."
+        )
+
+
 class PipelineRunsFilter(msgspec.Struct, frozen=True):
     """Which runs: those that meet every given condition. Times have a timezone and are exclusive.
 
@@ -224,7 +243,7 @@ class PipelineRunsFilter(msgspec.Struct, frozen=True):
         run_id_prefix: its id begins with this.
 
     Raises:
-        DagsterInvariantViolationError: a time has no timezone.
+        DagsterInvariantViolationError: a time has no timezone, or what is given is of another type.
 
     Example:
         >>> from datetime import UTC, datetime
@@ -250,12 +269,19 @@ class PipelineRunsFilter(msgspec.Struct, frozen=True):
     run_id_prefix: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("created_after", "created_before", "updated_after", "updated_before"):
+        for name in _FILTERED_BY_TEXT:
+            _check_filter(name, getattr(self, name), str, "a text")
+        for name in _FILTERED_BY_TIME:
             given = getattr(self, name)
+            _check_filter(name, given, datetime, "a datetime with a timezone")
             if given is not None and given.tzinfo is None:
                 raise DagsterInvariantViolationError(
                     f"{name} has no timezone: {given!r}; write datetime(..., tzinfo=timezone.utc)."
                 )
+        _check_filter("tags", self.tags, Mapping, "a dict of texts")
+        check_tags(self.tags or {})
+        _check_any_of("run_ids", self.run_ids, str)
+        _check_any_of("statuses", self.statuses, PipelineRunStatus)
 
     def matches(self, record: RunRecord) -> bool:
         """Whether a run meets the conditions."""
