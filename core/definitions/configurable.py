@@ -61,6 +61,7 @@ def beginning(described: str) -> str:
 
 
 _Item = TypeVar("_Item")
+_Function = TypeVar("_Function")
 
 
 def items_of(given: Iterable[_Item] | None, kind: type[_Item], described: str) -> tuple[_Item, ...]:
@@ -98,13 +99,34 @@ def mapping_of(given: Any, described: str) -> Mapping[Any, Any]:
     return given or {}
 
 
+def function_of(given: _Function, described: str) -> _Function:
+    """A function that a definition calls; raises DagsterInvalidDefinitionError where it is something else."""
+    if not callable(given):
+        raise DagsterInvalidDefinitionError(f"{described} must be a function; it is {a_kind_of(given)}.")
+    return given
+
+
 def key_set(keys: Iterable[str] | None, described: str) -> frozenset[str]:
-    """Resource keys as a set; raises DagsterInvalidDefinitionError for a string, which is a set of letters."""
+    """Resource keys as a set.
+
+    Raises:
+        DagsterInvalidDefinitionError: they are no set of texts; one text is a set of letters.
+    """
     if isinstance(keys, str):
         raise DagsterInvalidDefinitionError(
             f"required_resource_keys of {described} must be a set of names; write {{{keys!r}}}."
         )
-    return frozenset(keys or ())
+    if not isinstance(keys or (), Iterable):
+        raise DagsterInvalidDefinitionError(
+            f"required_resource_keys of {described} must be a set of names; it is {a_kind_of(keys)}."
+        )
+    names = tuple(keys or ())
+    for each in names:
+        if not isinstance(each, str):
+            raise DagsterInvalidDefinitionError(
+                f"required_resource_keys of {described} holds {a_kind_of(each)}, which is not the name of a resource."
+            )
+    return frozenset(names)
 
 
 def known_as(definition: Any, function: Callable[..., Any]) -> None:

@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from core.definitions.configurable import a_kind_of
 from core.definitions.graphs.node import NodeDefinition
 from core.definitions.hook import HookDefinition, hook_set
 from core.definitions.input_output import NO_VALUE, InputDefinition
 from core.definitions.retry_policy import RetryPolicy, checked_policy
 from core.definitions.solid import SolidDefinition
+from core.errors import DagsterInvalidDefinitionError
 from core.events.user_events import DEFAULT_OUTPUT
 
 
@@ -51,6 +53,9 @@ class MultiDependencyDefinition:
         dependencies: one for each item of the list. In a graph, `MappedInputPlaceholder` stands for an item to which an
             input of the graph is mapped.
 
+    Raises:
+        DagsterInvalidDefinitionError: something else is among them.
+
     Example:
         >>> from core import DependencyDefinition, MultiDependencyDefinition, PipelineDefinition
         >>> from core import execute_pipeline, lambda_solid
@@ -63,7 +68,16 @@ class MultiDependencyDefinition:
     """
 
     def __init__(self, dependencies: Sequence[DependencyDefinition | type[MappedInputPlaceholder]]) -> None:
+        if isinstance(dependencies, str | DependencyDefinition) or not isinstance(dependencies, Iterable):
+            raise DagsterInvalidDefinitionError(
+                f"The dependencies of a MultiDependencyDefinition must be a list; they are {a_kind_of(dependencies)}."
+            )
         self.items = tuple(dependencies)
+        for each in self.items:
+            if not isinstance(each, DependencyDefinition) and each is not MappedInputPlaceholder:
+                raise DagsterInvalidDefinitionError(
+                    f"A MultiDependencyDefinition holds {a_kind_of(each)}; write DependencyDefinition(SOLID)."
+                )
         self.dependencies = tuple(each for each in self.items if isinstance(each, DependencyDefinition))
 
 

@@ -8,7 +8,14 @@ from typing import Any, overload
 
 import msgspec
 
-from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name, key_set
+from core.definitions.configurable import (
+    ConfigSchema,
+    ConfigurableDefinition,
+    check_name,
+    function_of,
+    items_of,
+    key_set,
+)
 from core.definitions.run_configs.environment import IPipeline
 from core.instance import DagsterInstance
 
@@ -91,7 +98,9 @@ class ExecutorDefinition(ConfigurableDefinition):
         required_resource_keys: Iterable[str] | None = None,
     ) -> None:
         super().__init__(check_name(name, "executor"), config_schema, description, "executor")
-        self.requirements = tuple(requirements or ())
+        self.requirements = items_of(requirements, ExecutorRequirement, f"requirements of executor {name!r}")
+        if executor_creation_fn is not None:
+            function_of(executor_creation_fn, f"executor_creation_fn of executor {name!r}")
         self.executor_creation_fn = executor_creation_fn
         self.required_resource_keys = key_set(required_resource_keys, f"executor {name!r}")
 

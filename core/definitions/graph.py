@@ -9,7 +9,7 @@ import msgspec
 
 from core.cached import cached_property
 from core.config import unknown_name
-from core.definitions.configurable import ConfigSchema, beginning, check_name
+from core.definitions.configurable import ConfigSchema, beginning, check_name, function_of
 from core.definitions.graphs.mappings import CheckedMappings, InputPlace
 from core.definitions.graphs.node import NodeDefinition
 from core.definitions.graphs.placing import Dependencies, PlacedNodes
@@ -42,6 +42,9 @@ class ConfigMapping(msgspec.Struct, frozen=True, eq=False):
 
     config_fn: Callable[[Any], Any]
     config_schema: ConfigSchema | None = None
+
+    def __post_init__(self) -> None:
+        function_of(self.config_fn, "config_fn of a ConfigMapping")
 
 
 class GraphDefinition(NodeDefinition):

@@ -7,7 +7,7 @@ from typing import Any, overload
 
 import msgspec
 
-from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name, key_set
+from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name, function_of, key_set
 from core.definitions.run_configs.environment import EnvironmentConfig, IMode, IPipeline
 from core.errors import DagsterInvalidDefinitionError
 from core.instance import DagsterInstance
@@ -90,6 +90,10 @@ class IntermediateStorageDefinition(ConfigurableDefinition):
         super().__init__(check_name(name, "intermediate storage"), config_schema, description, "intermediate storage")
         self.is_persistent = is_persistent
         self.required_resource_keys = key_set(required_resource_keys, f"intermediate storage {name!r}")
+        if intermediate_storage_creation_fn is not None:
+            function_of(
+                intermediate_storage_creation_fn, f"intermediate_storage_creation_fn of intermediate storage {name!r}"
+            )
         self.intermediate_storage_creation_fn = intermediate_storage_creation_fn
 
     def create(self, init_context: InitIntermediateStorageContext) -> IntermediateStorage:

@@ -13,7 +13,7 @@ import msgspec
 
 from core.config import Field
 from core.definitions.calls.context_argument import only_context
-from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, known_as
+from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, function_of, known_as
 from core.definitions.run_configs.environment import IPipeline
 from core.errors import DagsterInvalidDefinitionError
 from core.log_manager import DAGSTER_META_KEY
@@ -78,7 +78,7 @@ class LoggerDefinition(ConfigurableDefinition):
         self, logger_fn: LoggerFn, config_schema: ConfigSchema | None = None, description: str | None = None
     ) -> None:
         super().__init__(getattr(logger_fn, "__name__", None), config_schema, description, "logger")
-        self.logger_fn = logger_fn
+        self.logger_fn = function_of(logger_fn, "logger_fn of a LoggerDefinition")
 
     def create(self, init_context: InitLoggerContext) -> logging.Logger:
         """Makes the logger; raises DagsterInvalidDefinitionError when the function made something else."""

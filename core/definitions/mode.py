@@ -12,7 +12,7 @@ from core.definitions.executor import ExecutorDefinition
 from core.definitions.intermediate_storage import IntermediateStorageDefinition
 from core.definitions.logger import DEFAULT_LOGGERS, LoggerDefinition
 from core.definitions.resource import ResourceDefinition
-from core.definitions.version_strategy import VersionStrategy
+from core.definitions.version_strategy import VersionStrategy, checked_strategy
 from core.errors import DagsterInvalidDefinitionError
 
 DEFAULT_MODE_NAME = "default"
@@ -57,7 +57,7 @@ class ModeDefinition:
     ) -> None:
         self.name = check_name(name or DEFAULT_MODE_NAME, "mode")
         self.description = description
-        self.version_strategy = version_strategy
+        self.version_strategy = checked_strategy(version_strategy, f"mode {self.name!r}")
         self.resource_defs = {
             check_name(key, "resource"): _as_resource(value)
             for key, value in mapping_of(resource_defs, f"resource_defs of mode {self.name!r}").items()
@@ -65,6 +65,7 @@ class ModeDefinition:
         self.logger_defs = dict(
             DEFAULT_LOGGERS if logger_defs is None else mapping_of(logger_defs, f"logger_defs of mode {self.name!r}")
         )
+        items_of(self.logger_defs.values(), LoggerDefinition, f"logger_defs of mode {self.name!r}")
         self.executor_defs = _by_name(self.name, ExecutorDefinition, "executor_defs", executor_defs)
         self.intermediate_storage_defs = _by_name(
             self.name, IntermediateStorageDefinition, "intermediate_storage_defs", intermediate_storage_defs

@@ -21,7 +21,7 @@ from core.definitions.mode import DEFAULT_MODE_NAME, ModeDefinition
 from core.definitions.pipeline_checks import check_resources, check_solids, check_takes_nothing
 from core.definitions.preset import PresetDefinition, presets_by_name
 from core.definitions.retry_policy import RetryPolicy, checked_policy
-from core.definitions.version_strategy import VersionStrategy
+from core.definitions.version_strategy import VersionStrategy, checked_strategy
 from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
 from core.events.user_events import normalize_tags
 from core.records.origin import PipelinePythonOrigin
@@ -87,7 +87,7 @@ class PipelineDefinition:
         self.tags = normalize_tags(tags, f"pipeline {self.name!r}")
         self.hook_defs = hook_set(hook_defs, f"pipeline {self.name!r}")
         self.solid_retry_policy = checked_policy(solid_retry_policy, f"pipeline {self.name!r}")
-        self.version_strategy = version_strategy
+        self.version_strategy = checked_strategy(version_strategy, f"pipeline {self.name!r}")
         modes = items_of(mode_defs, ModeDefinition, f"mode_defs of pipeline {self.name!r}")
         self.mode_defs = modes or (ModeDefinition(),)
         self._modes = {mode.name: mode for mode in self.mode_defs}
