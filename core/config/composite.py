@@ -96,6 +96,10 @@ class Field:
         self._default = own_copy(default_value)
         self.is_required = default_value is _NO_DEFAULT if is_required is None else is_required
 
+    def __repr__(self) -> str:  # without the default, which may be a secret
+        required = "required" if self.is_required else "not required"
+        return f"<{type(self).__name__}: {self.config_type.given_name}, {required}>"
+
     @property
     def has_default(self) -> bool:
         """bool: whether leaving the field out yields a value."""

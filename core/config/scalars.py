@@ -16,6 +16,9 @@ class ConfigType(ABC):
 
     description: str | None = None
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.given_name}>"
+
     @property
     @abstractmethod
     def given_name(self) -> str:

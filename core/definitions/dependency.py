@@ -80,6 +80,9 @@ class MultiDependencyDefinition:
                 )
         self.dependencies = tuple(each for each in self.items if isinstance(each, DependencyDefinition))
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({list(self.items)!r})"
+
 
 Feed = DependencyDefinition | MultiDependencyDefinition
 
@@ -124,6 +127,9 @@ class SolidInvocation:
         self.tags = dict(tags or {})
         self.hook_defs = hook_set(hook_defs, f"solid {name!r}")
         self.retry_policy = checked_policy(retry_policy, f"solid {name!r}")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.name!r}{f' as {self.alias!r}' if self.alias else ''}>"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SolidInvocation) and (other.name, other.alias) == (self.name, self.alias)

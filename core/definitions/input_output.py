@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
-from core.definitions.configurable import check_name
+from core.definitions.configurable import check_name, mapping_of
 from core.errors import DagsterInvalidDefinitionError
 from core.events.user_events import DEFAULT_OUTPUT, AssetKey
 from core.types import resolve_dagster_type
@@ -66,10 +66,13 @@ class InputDefinition:
         self.asset_key, self.asset_partitions = _checked_asset(asset_key, asset_partitions, f"Input {name!r}")
         self.dagster_type = resolve_dagster_type(dagster_type)
         self.description = description
-        self.metadata = dict(metadata or {})
+        self.metadata = dict(mapping_of(metadata, f"metadata of input {name!r}"))
         self._default_value = default_value
         self.is_typed = dagster_type is not None
         self.is_given = False
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}: {self.dagster_type.display_name}>"
 
     @property
     def has_default_value(self) -> bool:
@@ -161,7 +164,10 @@ class OutputDefinition:
         self.is_required = is_required
         self.io_manager_key = io_manager_key or DEFAULT_IO_MANAGER_KEY
         self.asset_key, self.asset_partitions = _checked_asset(asset_key, asset_partitions, f"Output {self.name!r}")
-        self.metadata = dict(metadata or {})
+        self.metadata = dict(mapping_of(metadata, f"metadata of output {self.name!r}"))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}: {self.dagster_type.display_name}>"
 
     def completed_by(self, annotation: Any) -> OutputDefinition:
         """The same, with the type that the function returns where it has none of its own."""

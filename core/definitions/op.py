@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from core.definitions.configurable import a_kind_of, mapping_of
+from core.definitions.configurable import a_kind_of, items_of, mapping_of
 from core.definitions.input_output import NO_VALUE, InputDefinition, OutputDefinition
 from core.definitions.solid import SolidDefinition, solid
 from core.errors import DagsterInvalidDefinitionError
@@ -37,6 +37,9 @@ class In:
         self, dagster_type: Any = None, description: str | None = None, default_value: Any = NO_VALUE, **more: Any
     ) -> None:
         self._unnamed = InputDefinition("unnamed", dagster_type, description, default_value, **more)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self._unnamed.dagster_type.display_name}>"
 
     def definition(self, name: str) -> InputDefinition:
         """The input under a name."""
@@ -79,6 +82,10 @@ class Out:
         self.name = name
         self._unnamed = OutputDefinition(dagster_type, name, description, is_required, io_manager_key, **more)
 
+    def __repr__(self) -> str:
+        named = f" {self.name!r}" if self.name else ""
+        return f"<{type(self).__name__}{named}: {self._unnamed.dagster_type.display_name}>"
+
     def definition(self, name: str | None = None) -> OutputDefinition:
         """The output under a name; its own by default."""
         return _named(self._unnamed, OutputDefinition(name=name or self.name))
@@ -91,7 +98,7 @@ class MultiOut:
         outs: by name; or a list of those that have one.
 
     Raises:
-        DagsterInvalidDefinitionError: one has no name, or another one than its key.
+        DagsterInvalidDefinitionError: one has no name, or another one than its key; or is no Out.
 
     Example:
         >>> from core import MultiOut, Out, Output, execute_solid, op
@@ -103,7 +110,8 @@ class MultiOut:
     """
 
     def __init__(self, outs: Mapping[str, Out] | Sequence[Out]) -> None:
-        named = outs.items() if isinstance(outs, Mapping) else [(each.name, each) for each in outs]
+        listed = () if isinstance(outs, Mapping) else items_of(outs, Out, "The outs of a MultiOut")
+        named = outs.items() if isinstance(outs, Mapping) else [(each.name, each) for each in listed]
         self.outs: dict[str, Out] = {}
         for name, out in named:
             if not isinstance(out, Out):
@@ -116,6 +124,9 @@ class MultiOut:
             if name in self.outs:
                 raise DagsterInvalidDefinitionError(f"A MultiOut has two outputs called {name!r}; rename one.")
             self.outs[name] = out
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {', '.join(self.outs) or 'none'}>"
 
     def definitions(self) -> list[OutputDefinition]:
         """The outputs, in order."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -268,8 +268,15 @@ def as_metadata_entries(
     """The given entries, followed by those made from a dict of label to value.
 
     Raises:
-        DagsterInvalidDefinitionError: a value in the dict has no metadata type.
+        DagsterInvalidDefinitionError: a value in the dict has no metadata type, or what is given is no dict or list.
     """
+    if metadata is not None and not isinstance(metadata, Mapping):
+        raise DagsterInvalidDefinitionError(f"metadata must be a dict by label; it is a {type(metadata).__name__}.")
+    if entries and not (isinstance(entries, Iterable) and all(isinstance(e, EventMetadataEntry) for e in entries)):
+        raise DagsterInvalidDefinitionError(
+            'metadata_entries must be a list of EventMetadataEntry, such as [EventMetadataEntry.int(3, "rows")]; for '
+            "plain values, write metadata={label: value}."
+        )
     return (
         *(entries or ()),
         *(EventMetadataEntry(label, None, _entry_data(label, v)) for label, v in (metadata or {}).items()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
@@ -42,6 +42,9 @@ class Output:
         self.value = value
         self.output_name = output_name
         self.metadata_entries = as_metadata_entries(metadata, metadata_entries)
+
+    def __repr__(self) -> str:  # without the value, which may be large, or secret
+        return f"<{type(self).__name__} {self.output_name!r} of type {type(self.value).__name__}>"
 
 
 class DynamicOutput(Output):
@@ -83,12 +86,18 @@ class DynamicOutput(Output):
             )
         self.mapping_key = mapping_key
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.output_name!r} [{self.mapping_key}] of type {type(self.value).__name__}>"
+
 
 class AssetKey:
     """The name of something that pipelines make outside the system, such as a table.
 
     Args:
         path: one string, or several from the most general to the most specific.
+
+    Raises:
+        DagsterInvalidDefinitionError: the path is something else.
 
     Example:
         >>> AssetKey(["warehouse", "orders"]).to_string()
@@ -98,7 +107,13 @@ class AssetKey:
     __slots__ = ("path",)
 
     def __init__(self, path: str | Sequence[str]) -> None:
-        self.path: tuple[str, ...] = (path,) if isinstance(path, str) else tuple(path)
+        parts = (path,) if isinstance(path, str) else tuple(path) if isinstance(path, Iterable) else (path,)
+        if not all(isinstance(each, str) for each in parts):
+            raise DagsterInvalidDefinitionError(
+                f'The path of an AssetKey must be a text or a list of texts, such as ["warehouse", "orders"]; it is '
+                f"{path!r}."
+            )
+        self.path: tuple[str, ...] = parts
 
     def to_string(self) -> str:
         """The key as JSON."""

@@ -64,6 +64,10 @@ class CompositeSolidExecutionResult:
         self.handle = graph.key
         self.solid_name = graph.key.rpartition(".")[2]
 
+    def __repr__(self) -> str:
+        outcome = "skipped" if self.skipped else "succeeded" if self.success else "did not succeed"
+        return f"<{type(self).__name__} {self.solid_name!r}: {outcome}>"
+
     @property
     def solid_result_list(self) -> list[Any]:
         """The results of the solids and graphs in it that the run has, each after those that feed it."""

@@ -201,6 +201,10 @@ class DagsterInstance(RunsOfInstance, EventsOfInstance):
             )
         return self._ref
 
+    def __repr__(self) -> str:
+        place = "in memory" if self.is_ephemeral else f"at {self.root_directory}"
+        return f"<{type(self).__name__} {place}>"
+
     @property
     def is_ephemeral(self) -> bool:
         """bool: whether it is gone with the process."""

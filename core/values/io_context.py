@@ -112,6 +112,9 @@ class OutputContext:
         self.stamp = stamp
         self.replaces_stored = replaces_stored
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of output {self.name!r} of step {self.step_key!r}>"
+
     def get_run_scoped_output_identifier(self) -> list[str]:
         """Names that together identify this output among all outputs of all runs: run, step, output.
 
@@ -206,3 +209,7 @@ class InputContext:
         self.resource_config = resource_config
         self.resources = resources
         self.step_key = step_key
+
+    def __repr__(self) -> str:
+        fed = f", fed by {self.upstream_output!r}" if self.upstream_output else ""
+        return f"<{type(self).__name__} of input {self.name!r} of step {self.step_key!r}{fed}>"

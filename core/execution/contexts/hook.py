@@ -70,6 +70,9 @@ class HookContext:
         self._scope = scope
         self._hook_def = hook_def
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of step {self._end.step_key!r}>"
+
     @property
     def hook_def(self) -> HookDefinition:
         """HookDefinition: the hook."""

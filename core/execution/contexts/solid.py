@@ -36,6 +36,9 @@ class SolidExecutionContext(AbstractComputeExecutionContext):
         self._pipeline_context = step_context.pipeline_context
         self._resources: Resources | None = None
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of step {self.step_key!r}>"
+
     @property
     def solid_config(self) -> Any:
         """The solid's config, with defaults and environment variables in place."""

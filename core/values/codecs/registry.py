@@ -41,7 +41,7 @@ def register_codec(codec: Codec, *python_types: type) -> None:
             where the output names no codec. The last codec registered for a type has it.
 
     Raises:
-        DagsterInvalidDefinitionError: the name is not valid, or is that of another codec.
+        DagsterInvalidDefinitionError: the name is not valid, or is that of another codec; or a type is not a class.
 
     Example:
         >>> from core import Codec, OutputDefinition, register_codec
@@ -56,11 +56,17 @@ def register_codec(codec: Codec, *python_types: type) -> None:
     """
     if not isinstance(codec, Codec):
         raise DagsterInvalidDefinitionError(f"{codec!r} is not a codec; register an instance of a subclass of Codec.")
-    if not _NAME.fullmatch(codec.name):
+    name = getattr(codec, "name", None)
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise DagsterInvalidDefinitionError(
-            f"{codec.name!r} is not a valid codec name; use up to 64 lower-case letters, digits, '.', '_' and '-', and "
+            f"{name!r} is not a valid codec name; use up to 64 lower-case letters, digits, '.', '_' and '-', and "
             "begin with a letter or digit."
         )
+    for each in python_types:
+        if not isinstance(each, type):
+            raise DagsterInvalidDefinitionError(
+                f"Codec {name!r} is registered for {each!r}, which is not a class; values are of classes such as list."
+            )
     known = _by_name.get(codec.name)
     if known is not None and type(known).__qualname__ != type(codec).__qualname__:
         raise DagsterInvalidDefinitionError(

@@ -21,6 +21,7 @@ from core import (
     LoggerDefinition,
     ModeDefinition,
     MultiDependencyDefinition,
+    MultiOut,
     Out,
     OutputDefinition,
     PipelineDefinition,
@@ -195,3 +196,21 @@ def test_several_dependencies_that_are_none_say_so(given: Any, said: str) -> Non
 def test_resource_keys_that_are_no_names_say_so(make: Any, keys: Any) -> None:
     with pytest.raises(DagsterInvalidDefinitionError, match=r"^required_resource_keys of .* (must be a set|holds a)"):
         make(keys)
+
+
+@pytest.mark.parametrize("outs", [3, "rows", [3], Out(int)], ids=repr)
+def test_outputs_of_a_multi_out_that_are_none_say_so(outs: Any) -> None:
+    with pytest.raises(DagsterInvalidDefinitionError, match=r"^The outs of a MultiOut (must be a list of|holds)"):
+        MultiOut(outs)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: InputDefinition("rows", metadata=["table"]), "metadata of input 'rows' must be a dict by name"),
+        (lambda: OutputDefinition(metadata=3), "metadata of output 'result' must be a dict by name; it is a int"),
+    ],
+)
+def test_metadata_of_inputs_and_outputs_that_is_none_says_so(make: Any, said: str) -> None:
+    with pytest.raises(DagsterInvalidDefinitionError, match=f"^{said}"):
+        make()

@@ -473,8 +473,14 @@ def test_codecs_that_cannot_be_registered() -> None:
     for name in ("", "Big", "with space", "x" * 65, "é"):
         with pytest.raises(DagsterInvalidDefinitionError, match="is not a valid codec name"):
             register_codec(type("Other", (HolderCodec,), {"name": name})())
+    for no_name in (3, None):
+        with pytest.raises(DagsterInvalidDefinitionError, match="is not a valid codec name"):
+            register_codec(type("Other", (HolderCodec,), {"name": no_name})())
     with pytest.raises(DagsterInvalidDefinitionError, match="is not a codec"):
         register_codec(cast("Any", HolderCodec))
+    for no_class in ("list", list[int], None):
+        with pytest.raises(DagsterInvalidDefinitionError, match=r"'test-holder' is registered for .* is not a class"):
+            register_codec(HolderCodec(), cast("Any", no_class))
 
 
 def test_no_heavy_library_is_imported_before_it_is_needed() -> None:
