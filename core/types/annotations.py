@@ -128,7 +128,7 @@ def _plain_function(function: Callable[..., Any]) -> types.FunctionType | None:
     found: Any = inspect.unwrap(function)
     while isinstance(found, functools.partial):
         found = found.func
-    for candidate in (getattr(found, "__func__", found), getattr(type(found), "__call__", None)):  # noqa: B004
+    for candidate in (getattr(found, "__func__", found), getattr(type(found), "__call__", None)):  # noqa: B004  the method itself
         if isinstance(candidate, types.FunctionType):
             return candidate
     return None
@@ -150,10 +150,14 @@ class _Unquoted(ast.NodeTransformer):
         if name == "Literal":
             return node
         if name == "Annotated" and isinstance(node.slice, ast.Tuple) and node.slice.elts:
-            return self.visit(node.slice.elts[0])  # type: ignore[no-any-return]
+            return self._visited(node.slice.elts[0])
         return self.generic_visit(node)
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         if not isinstance(node.value, str):
             return node
-        return self.visit(ast.parse(node.value.strip(), mode="eval").body)  # type: ignore[no-any-return]
+        return self._visited(ast.parse(node.value.strip(), mode="eval").body)
+
+    def _visited(self, node: ast.AST) -> ast.AST:
+        visited: ast.AST = self.visit(node)
+        return visited

@@ -104,7 +104,9 @@ def files_of(pattern: AnyPath) -> list[str]:
         pattern: a path, in which `*`, `?` and `[...]` stand for what they match, and `**` for folders.
     """
     path = os.fspath(pattern)
-    return [path] if os.path.exists(path) else sorted(glob.glob(path, recursive=True))  # noqa: PTH110, PTH207
+    if os.path.exists(path):  # noqa: PTH110  the empty text names no file, and as a Path the working directory
+        return [path]
+    return sorted(glob.glob(path, recursive=True))  # noqa: PTH207  a Path takes no absolute patterns
 
 
 def _merged(mappings: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

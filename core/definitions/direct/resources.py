@@ -80,7 +80,7 @@ class ResourcesOutsideRun(GivenResources):
                     f"A resource has to be stopped after its use; write `with {self._builder}(...) as context:`, and "
                     "use the context in that block."
                 )
-        except BaseException:
+        except BaseException:  # a Ctrl-C too: what was started is stopped, and the same is raised
             self._started.close()
             raise
         return scope
