@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from core.errors import DagsterInvariantViolationError
-from core.values.keys import MAX_KEY_BYTES, decode_name, encode_name, path_fault
+from core.values.keys import MAX_KEY_BYTES, encode_name, path_fault
 
 _URL_SCHEME = "s3://"
 
@@ -34,18 +34,6 @@ def join_key(prefix: str, *names: str, ending: str = "") -> str:
             f"{prefix!r} or the names {names!r}."
         )
     return key
-
-
-def split_key(prefix: str, key: str) -> tuple[str, ...]:
-    """The names that `join_key(prefix, ...)` made `key` from.
-
-    Raises:
-        DagsterInvariantViolationError: for a key that is not below the prefix, or a prefix that `join_key` refuses.
-    """
-    segments, below = tuple(key.split("/")) if key else (), _prefix_segments(prefix)
-    if segments[: len(below)] != below:
-        raise DagsterInvariantViolationError(f"The key {key!r} is not below the prefix {prefix!r}.")
-    return tuple(map(decode_name, segments[len(below) :]))
 
 
 def s3_url(bucket: str, key: str = "") -> str:

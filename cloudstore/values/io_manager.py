@@ -97,8 +97,9 @@ class _S3IOManager(IOManager):
         return s3_url(self._bucket, self._key(context))
 
     def _place(self, context: OutputContext) -> Place:
-        names = self._names(context)
-        return Place(self._client, self._bucket, join_key(self._prefix, *names), self._signer, join_key("", *names))
+        key = self._key(context)
+        name = key.removeprefix(f"{self._prefix.strip('/')}/")
+        return Place(self._client, self._bucket, key, self._signer, name)
 
     def _key(self, context: OutputContext) -> str:
         return join_key(self._prefix, *self._names(context))

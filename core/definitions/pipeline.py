@@ -198,10 +198,6 @@ class PipelineDefinition:
         """list[Solid]: the solids that become steps, also those in graphs; each comes after those that feed it."""
         return list(self._flat.solids.values())
 
-    def leaf(self, key: str) -> Solid:
-        """The solid that becomes the step of that key; raises KeyError when there is none."""
-        return self._flat.solids[key]
-
     @property
     def graphs(self) -> dict[str, PlacedGraph]:
         """dict[str, PlacedGraph]: the graphs in it, also those in graphs, by key; each comes before those in it."""

@@ -194,7 +194,7 @@ class _Run:
             self._accepted = context
         try:
             message = f"Started run {context.run_id} of {context.pipeline_name!r} in mode {context.mode_def.name!r}."
-            self._take(context.record("PIPELINE_START", message))
+            self._events.append(context.record("PIPELINE_START", message))
         finally:
             with deferring_signals():  # a write that a signal cuts off would count as a log that cannot be stored
                 self._log.start()  # also where a logger raised: how the run ends is stored too
@@ -205,10 +205,10 @@ class _Run:
         plan = final.plan
         if final.versioned is not None:
             message = f"{len(plan.memoized)} of {len(final.versioned.steps)} steps are not executed."
-            self._take(context.record("PLAN_VERSIONED", message, final.versioned))
+            self._events.append(context.record("PLAN_VERSIONED", message, final.versioned))
         for key, data in plan.memoized.items():
             message = f"Step {key!r} is not executed: its outputs are stored or not needed."
-            self._take(context.record_step(plan.steps[key], "STEP_MEMOIZED", message, data))
+            self._events.append(context.record_step(plan.steps[key], "STEP_MEMOIZED", message, data))
 
     def _execute_steps(self, context: PipelineContext) -> Iterator[DagsterEvent]:
         if not context.execution_plan.step_keys_to_execute:
@@ -217,7 +217,7 @@ class _Run:
         events = self._executor().execute(context, context.execution_plan)
         try:
             for event in events:
-                self._take(event)
+                self._events.append(event)
                 self._told = len(self._events)
                 yield event
                 raise_if_terminated()
@@ -281,13 +281,12 @@ class _Run:
         with deferring_signals():
             try:
                 for warning in context.instance.compute_log_manager.finish_run(context.pipeline_run):
-                    self._take(context.record("ENGINE_EVENT", warning, EngineEventData(), level=logging.WARNING))
+                    self._events.append(
+                        context.record("ENGINE_EVENT", warning, EngineEventData(), level=logging.WARNING)
+                    )
             finally:  # a logger may raise, each time
                 self._is_end_recorded = True
-                self._take(context.record(event_type, message, data, error))
-
-    def _take(self, event: DagsterEvent) -> None:
-        self._events.append(event)
+                self._events.append(context.record(event_type, message, data, error))
 
     @property
     def _duration_ms(self) -> float:

@@ -242,7 +242,7 @@ def test_composite_solids_are_made_by_hand() -> None:
     result = execute_pipeline(built)
     assert result.output_for_solid("alias", "sum") == 2 + 1 + 2
     assert result.result_for_solid("next").output_values == {"sum": 6 + 2 + 6, "first": 6}
-    assert built.leaf("alias.first").tags == {"kind": "first"}
+    assert next(each for each in built.leaves if each.key == "alias.first").tags == {"kind": "first"}
     assert built.solid_named("alias").tags == {"of": "it", "more": "tags"}
 
     @pipeline
