@@ -11,6 +11,7 @@ from core.definitions.pipeline import PipelineDefinition
 from core.definitions.solid import SolidDefinition
 from core.errors import DagsterInvariantViolationError, DagsterResourceFunctionError, user_code_error_boundary
 from core.events.payloads import StepOutputHandle
+from core.events.step_keys import solid_key_of
 from core.execution.opened_managers import opened_io_managers
 from core.instance import DagsterInstance
 from core.resources.mem_io_manager import InMemoryIOManager
@@ -94,7 +95,7 @@ def encode_output(pipeline: PipelineDefinition, handle: StepOutputHandle, value:
 
 
 def _definitions(pipeline: PipelineDefinition, handle: StepOutputHandle) -> tuple[SolidDefinition, OutputDefinition]:
-    key = handle.step_key.partition("[")[0]  # of a step for a value of a dynamic output, that of its solid
+    key = solid_key_of(handle.step_key)
     solid = next((each for each in pipeline.leaves if each.key == key), None)
     output_def = solid.definition.output_dict.get(handle.output_name) if solid is not None else None
     if solid is None or output_def is None:

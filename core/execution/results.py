@@ -13,6 +13,7 @@ from core.definitions.pipeline import PipelineDefinition
 from core.errors import DagsterInvariantViolationError
 from core.events.payloads import HandledOutputData, StepOutputHandle
 from core.events.records import DagsterEvent
+from core.events.step_keys import solid_key_of
 from core.events.user_events import DEFAULT_OUTPUT
 from core.execution.composite_results import CompositeSolidExecutionResult, NodeResult
 from core.execution.contexts.pipeline import PipelineContext
@@ -41,7 +42,7 @@ class SolidExecutionResult(SolidEvents):
     """
 
     def __init__(self, context: PipelineContext, step_key: str, events: Sequence[DagsterEvent]) -> None:
-        super().__init__(step_key.partition("[")[0].rpartition(".")[2], events)
+        super().__init__(solid_key_of(step_key).rpartition(".")[2], events)
         self._context = context
         self.step_key = step_key
 

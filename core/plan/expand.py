@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from core.events.payloads import StepOutputHandle
+from core.events.step_keys import mapped_key, solid_key_of
 from core.plan.plan import ExecutionPlan
 from core.plan.steps import ExecutionStep, FromCollected, FromStepOutput, FromStepOutputs, StepInput
 
@@ -35,7 +36,7 @@ def expanded(plan: ExecutionPlan, source: StepOutputHandle, mapping_keys: Sequen
     """
     keys = tuple(mapping_keys)
     group = [step for step in plan.steps.values() if step.is_template and step.mapped_over == source]
-    templates = {step.key: tuple(f"{step.solid.key}[{key}]" for key in keys) for step in group}
+    templates = {step.key: tuple(mapped_key(step.solid.key, key) for key in keys) for step in group}
     steps: dict[str, ExecutionStep] = {}
     changed: list[str] = []
     for step in plan.steps.values():
@@ -71,7 +72,7 @@ def _of_value(
     if handle == source:
         handle = StepOutputHandle(handle.step_key, handle.output_name, key)
     elif handle.step_key in templates:
-        handle = StepOutputHandle(f"{handle.step_key.removesuffix('[?]')}[{key}]", handle.output_name)
+        handle = StepOutputHandle(mapped_key(solid_key_of(handle.step_key), key), handle.output_name)
     return StepInput(step_input.definition, FromStepOutput(handle))
 
 

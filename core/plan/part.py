@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from core.config import unknown_name
 from core.errors import DagsterExecutionStepNotFoundError, DagsterInvalidSubsetError
 from core.events.payloads import StepOutputHandle
+from core.events.step_keys import is_template_key, solid_key_of
 from core.plan.expand import expanded
 from core.plan.plan import ExecutionPlan
 from core.plan.steps import ExecutionStep, FromCollected
@@ -66,10 +67,10 @@ def _steps_of(plan: ExecutionPlan, key: str) -> list[str]:
     """The steps that a key means: that of a step for a value may be one of a template now, and the other way round."""
     if key in plan.steps:
         return [key]
-    base = key.partition("[")[0]
+    base = solid_key_of(key)
     found = [each for each, step in plan.steps.items() if step.mapped_over is not None and step.solid.key == base]
     is_of_template = any(plan.steps[each].is_template for each in found)
-    return found if is_of_template or key.endswith("[?]") else []
+    return found if is_of_template or is_template_key(key) else []
 
 
 def _unknown_sources(plan: ExecutionPlan, step: ExecutionStep) -> list[StepOutputHandle]:

@@ -16,6 +16,7 @@ from core.definitions.input_output import NO_VALUE, InputDefinition, OutputDefin
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.run_configs.environment import EnvironmentConfig
 from core.events.payloads import StepMemoizedData, StepOutputHandle
+from core.events.step_keys import template_key
 from core.plan.canonical import digest
 from core.plan.steps import (
     ExecutionStep,
@@ -31,10 +32,20 @@ from core.plan.steps import (
 Over = Mapping[str, DependencyDefinition]
 """Solid key -> the dynamic output that the solid is mapped over."""
 
+Versions = Mapping[StepOutputHandle, str | None]
 
-def version_of_value(version: str, mapping_key: str) -> str:
-    """The version of one of the values of a dynamic output, whose keys have `version`."""
-    return digest(("value", version, mapping_key))
+
+def version_of(versions: Versions, handle: StepOutputHandle) -> str | None:
+    """The version of an output, or of one of the values of a dynamic output; None where it has none.
+
+    Args:
+        versions: of each output; of a dynamic one, that of the list of its mapping keys.
+        handle: the output, or the value.
+    """
+    version = versions.get(StepOutputHandle(handle.step_key, handle.output_name))
+    if version is None or handle.mapping_key is None:
+        return version
+    return digest(("value", version, handle.mapping_key))
 
 
 class ExecutionPlan(msgspec.Struct, frozen=True, eq=False):
@@ -53,7 +64,7 @@ class ExecutionPlan(msgspec.Struct, frozen=True, eq=False):
 
     steps: dict[str, ExecutionStep]
     step_keys_to_execute: tuple[str, ...]
-    versions: Mapping[StepOutputHandle, str | None] = {}
+    versions: Versions = {}
     memoized: Mapping[str, StepMemoizedData] = {}
     lost: Mapping[str, str] = {}
     refreshed: frozenset[str] = frozenset()
@@ -67,10 +78,7 @@ class ExecutionPlan(msgspec.Struct, frozen=True, eq=False):
 
     def version(self, handle: StepOutputHandle) -> str | None:
         """The version of an output, or of one of the values of a dynamic output; None where it has none."""
-        version = self.versions.get(StepOutputHandle(handle.step_key, handle.output_name))
-        if version is None or handle.mapping_key is None:
-            return version
-        return version_of_value(version, handle.mapping_key)
+        return version_of(self.versions, handle)
 
     def handles(self, step: ExecutionStep) -> list[StepOutputHandle]:
         """What is stored of the outputs of a step: of a dynamic one the list of its keys, and, where they are known,
@@ -118,11 +126,6 @@ def build_plan(pipeline: PipelineDefinition, environment: EnvironmentConfig) -> 
         step = _step(pipeline, solid, environment)
         steps[step.key] = step
     return ExecutionPlan(steps, tuple(steps))
-
-
-def template_key(solid_key: str) -> str:
-    """The key of the step that stands for all of a solid that is mapped over a dynamic output."""
-    return f"{solid_key}[?]"
 
 
 def _step(pipeline: PipelineDefinition, solid: Solid, environment: EnvironmentConfig) -> ExecutionStep:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from core.config import unknown_name
 from core.definitions.pipeline import PipelineDefinition
 from core.errors import DagsterInvalidSubsetError
+from core.events.step_keys import is_template_key, solid_key_of
 from core.plan.steps import ExecutionStep
 
 _QUERY = re.compile(r"(?P<up>\*|\+*)(?P<key>[^*+]+)(?P<down>\*|\+*)")
@@ -66,10 +67,10 @@ def _select(kind: str, feeders: Feeders, selection: Iterable[str]) -> list[str]:
 
 def _named(kind: str, name: str, feeders: Feeders) -> set[str]:
     """The keys that a name stands for: its own, those in the graph of that name, or those of a mapped solid."""
-    name = name.removesuffix("[?]") if name not in feeders else name
+    name = solid_key_of(name) if is_template_key(name) and name not in feeders else name
     if name in feeders:
         return {name}
-    inside = {key for key in feeders if key.startswith((f"{name}.", f"{name}["))}
+    inside = {key for key in feeders if solid_key_of(key) == name or key.startswith(f"{name}.")}
     if not inside:
         graphs = {
             ".".join(parts[:count]) for parts in (key.split(".") for key in feeders) for count in range(1, len(parts))

@@ -31,7 +31,7 @@ from core.events.payloads import PlanVersionedData, StepOutputHandle, VersionedS
 from core.plan.canonical import NoDigestError, digest
 from core.plan.expand import Expanded, expanded
 from core.plan.facts import Show, config_facts, input_fact, io_facts, part_facts, shown
-from core.plan.plan import ExecutionPlan, version_of_value
+from core.plan.plan import ExecutionPlan, version_of
 from core.plan.pointers import Pointer, PointerKey, pointers_of_resource, pointers_of_step
 from core.plan.steps import (
     ExecutionStep,
@@ -44,7 +44,6 @@ from core.plan.steps import (
     StepInput,
 )
 
-Versions = dict[StepOutputHandle, str | None]
 Fingerprints = Mapping[PointerKey, str | NoFingerprintError]
 
 
@@ -91,7 +90,7 @@ class Versioning:
         self._code = code or _CodeVersions(_definitions(plan, resource_defs), strategy)
         self._hide, self._show = hide, partial(shown, hide=hide)
         self._resources = _ResourceVersions(resource_defs, resource_config, self._code, self._fingerprints, self._show)
-        self._versions: Versions = {}
+        self._versions: dict[StepOutputHandle, str | None] = {}
         self._unversioned: dict[str, str] = {}
         self._computed: set[str] = set()
         self._waiting: set[str] = set()  # steps whose version depends on mapping keys that are not known
@@ -213,24 +212,19 @@ class Versioning:
     def _known(self, handles: Iterable[StepOutputHandle], step_input: StepInput) -> list[str]:
         known = []
         for handle in handles:
-            version = self._version_of(handle)
+            version = version_of(self._versions, handle)
             if version is None:
                 kind = _Waiting if handle.step_key in self._waiting else _Unversioned
                 raise kind(f"input {step_input.definition.name!r} is fed by {handle}, which has no version")
             known.append(version)
         return known
 
-    def _version_of(self, handle: StepOutputHandle) -> str | None:
-        version = self._versions[StepOutputHandle(handle.step_key, handle.output_name)]
-        if version is None or handle.mapping_key is None:
-            return version
-        return version_of_value(version, handle.mapping_key)
-
     def _described_step(self, step: ExecutionStep) -> VersionedStep:
+        known = partial(version_of, self._versions)
         facts = {
             **config_facts(step.solid.definition.config_schema.without_secrets(step.solid_config.config), self._show),
             **_pointer_facts(pointers_of_step(step), self._fingerprints),
-            **{f"input {each.definition.name}": input_fact(each, self._version_of, self._show) for each in step.inputs},
+            **{f"input {each.definition.name}": input_fact(each, known, self._show) for each in step.inputs},
             **io_facts("loading", step.solid_config.loading, self._show),
             **io_facts("storing", step.solid_config.storing, self._show),
         }

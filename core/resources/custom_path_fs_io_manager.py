@@ -8,6 +8,7 @@ from core.definitions.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
 from core.disk.paths import inside
 from core.errors import DagsterInvariantViolationError
+from core.events.step_keys import mapping_key_of
 from core.resources.fs_io_manager import BASE_DIR_CONFIG, PickledObjectFilesystemIOManager
 from core.values.io_context import OutputContext
 
@@ -31,8 +32,7 @@ class CustomPathPickledObjectFilesystemIOManager(PickledObjectFilesystemIOManage
                 f"{self.base_dir}: OutputDefinition(metadata={{'path': 'folder/name.pickle'}}); its metadata has "
                 f"{path!r} as path."
             )
-        of_step = context.step_key.partition("[")[2].removesuffix("]")  # of a step that is executed for one value
-        mapping_key = context.mapping_key or of_step
+        mapping_key = context.mapping_key or mapping_key_of(context.step_key)
         return inside(self.base_dir, *([path, mapping_key] if mapping_key else [path]))
 
 

@@ -9,6 +9,7 @@ from enum import Enum
 
 import msgspec
 
+from core.events.step_keys import solid_key_of
 from core.instance.instance import DagsterInstance
 from core.records.removal import Removal
 from core.retention.value_users import LONGEST_UNRECORDED, count_users, runs_in_progress
@@ -42,7 +43,7 @@ class VersionFilter(msgspec.Struct, frozen=True):
     def matches(self, stored: StoredVersion) -> bool:
         """Whether a version is selected."""
         key = stored.handle.step_key
-        is_of_step = not self.step_keys or key in self.step_keys or key.partition("[")[0] in self.step_keys
+        is_of_step = not self.step_keys or key in self.step_keys or solid_key_of(key) in self.step_keys
         return is_of_step and (not self.version_prefixes or stored.version.startswith(self.version_prefixes))
 
 

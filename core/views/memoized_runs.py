@@ -13,6 +13,7 @@ from core.events.payloads import (
     VersionedStep,
 )
 from core.events.records import EventLogEntry
+from core.events.step_keys import is_template_key
 from core.instance import DagsterInstance
 from core.records.pipeline_run import PipelineRun, PipelineRunsFilter
 from core.records.tags import EVENTS_PRUNED_TAG, MEMOIZED_RUN_TAG
@@ -140,12 +141,12 @@ def _ended_steps(entries: Iterable[EventLogEntry]) -> tuple[set[str], set[str]]:
 def _with_more(plan: PlanVersionedData, more: PlanVersionedData) -> PlanVersionedData:
     """With what became known while the run went on: the steps in the place of templates, and what follows from them."""
     known = {step.step_key: step for step in more.steps}
-    kept = [step for step in plan.steps if step.step_key not in known and not step.step_key.endswith("[?]")]
+    kept = [step for step in plan.steps if step.step_key not in known and not is_template_key(step.step_key)]
     return PlanVersionedData(
         (*kept, *known.values()),
         {**plan.solids, **more.solids},
         {**plan.resources, **more.resources},
-        tuple(key for key in dict.fromkeys([*plan.refreshed, *more.refreshed]) if not key.endswith("[?]")),
+        tuple(key for key in dict.fromkeys([*plan.refreshed, *more.refreshed]) if not is_template_key(key)),
         {**plan.lost, **more.lost},
     )
 

@@ -10,6 +10,7 @@ import msgspec
 from core.errors import DagsterStorageError
 from core.events.payloads import PipelineFailureData, PipelineSuccessData
 from core.events.records import DagsterEvent
+from core.events.step_keys import solid_key_of
 from core.instance import DagsterInstance
 from core.records.pipeline_run import PipelineRun
 from core.usage import Usage
@@ -74,7 +75,7 @@ def report_run(
     ended = {report.step_key: report for report in map(step_report, listed) if report is not None}
     for key in begun:  # found as memoized before, and executed now
         ended.pop(key, None)
-    mapped = {key.partition("[")[0] for key in [*ended, *begun] if "[" in key}  # each stands for its steps
+    mapped = {solid for key in [*ended, *begun] if (solid := solid_key_of(key)) != key}  # each stands for its steps
     missing = (key for key in dict.fromkeys(step_keys) if key not in ended and key not in mapped)
     others = [begun.get(key) or StepReport(key, "not executed") for key in missing]
     totals = [each for each in map(_totals, listed) if each is not None]
