@@ -49,7 +49,7 @@ class SolidExecutionResult(SolidEvents):
     @property
     def solid(self) -> Solid:
         """Solid: the solid in its place in the pipeline."""
-        return self._context.execution_plan.steps[self.solid_name].solid
+        return self._context.execution_plan.steps[self.step_key].solid
 
     @property
     def output_values(self) -> dict[str, Any]:

@@ -106,6 +106,7 @@ def test_there_is_a_step_for_each_value_and_a_list_of_all(mode: str, count: int)
     if count:
         assert result.result_for_handle("maybe[k0]").output_value() == 10
         assert each.result_for_key("k0").output_values == {"result": 10}
+    assert all(found.solid.key == "maybe" for found in each.results.values())
     with pytest.raises(DagsterInvariantViolationError, match="unknown mapping key 'k99'"):
         each.result_for_key("k99")
 
