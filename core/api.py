@@ -21,7 +21,7 @@ from core.execution.run import execute_prepared
 from core.executors import in_process_executor
 from core.instance import DagsterInstance
 from core.instance.runs import check_not_begun
-from core.plan.part import KnownKeys
+from core.plan.plan import KnownKeys
 from core.records.pipeline_run import PipelineRun, lineage_tags
 from core.records.tags import HIDDEN_TAG_PREFIX, RESUME_RETRY_TAG
 

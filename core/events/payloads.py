@@ -235,6 +235,8 @@ class PlanVersionedData(msgspec.Struct, frozen=True, tag=True):
         resources: resource key -> such facts, and others such as `config host`: `'localhost'`.
         refreshed: keys of the steps that were executed on request.
         lost: step key -> the address of a value of that step which is gone or damaged.
+        expanded: keys of steps that stood for others until mapping keys were known; in an event that tells of what
+            became known while the run went on.
     """
 
     steps: tuple[VersionedStep, ...]
@@ -242,6 +244,7 @@ class PlanVersionedData(msgspec.Struct, frozen=True, tag=True):
     resources: dict[str, dict[str, str]]
     refreshed: tuple[str, ...] = ()
     lost: dict[str, str] = {}
+    expanded: tuple[str, ...] = ()
 
 
 class AssetLineageInfo(msgspec.Struct, frozen=True):

@@ -25,7 +25,7 @@ NAME_FIELDS = frozenset(
         "run_id", "pipeline_name", "event_type_value", "step_key", "step_keys", "solid_name", "log_key", "definition",
         "input_name", "output_name", "mapping_key", "manager_key", "version", "stamp", "outputs", "resources",
         "upstream_step_key", "upstream_output_name", "upstream_mapping_key", "refreshed", "asset_path", "partition",
-        "address", "lost", "hook_name", "partitions", "materialized",
+        "address", "lost", "hook_name", "partitions", "materialized", "expanded",
     }
 )  # fmt: skip
 """Fields by which the engine finds things, as it finds who uses a value by its address. A password may be the same word

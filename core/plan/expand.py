@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
 from core.events.payloads import StepOutputHandle
 from core.events.step_keys import mapped_key, solid_key_of
-from core.plan.plan import ExecutionPlan
+from core.plan.plan import ExecutionPlan, KnownKeys
 from core.plan.steps import ExecutionStep, FromCollected, FromStepOutput, FromStepOutputs, StepInput
+
+Templates = Mapping[str, tuple[str, ...]]
+"""Key of a template -> those of the steps that take its place."""
 
 
 class Expanded(msgspec.Struct, frozen=True, eq=False):
@@ -22,49 +25,67 @@ class Expanded(msgspec.Struct, frozen=True, eq=False):
     """
 
     plan: ExecutionPlan
-    templates: Mapping[str, tuple[str, ...]]
+    templates: Templates
     changed: tuple[str, ...]
 
 
-def expanded(plan: ExecutionPlan, source: StepOutputHandle, mapping_keys: Sequence[str]) -> Expanded:
-    """A plan in which it is known which values a dynamic output has.
+def expanded(plan: ExecutionPlan, known: KnownKeys) -> Expanded:
+    """A plan in which it is known which values dynamic outputs have.
+
+    Steps are made for what follows from these outputs, which the plan tells at once; all others stay as they are.
 
     Args:
         plan: the plan.
-        source: the output.
-        mapping_keys: those of its values, in order.
+        known: the outputs, with the mapping keys of their values, in order.
     """
-    keys = tuple(mapping_keys)
-    group = [step for step in plan.steps.values() if step.is_template and step.mapped_over == source]
-    templates = {step.key: tuple(mapped_key(step.solid.key, key) for key in keys) for step in group}
+    known = {source: tuple(keys) for source, keys in known.items()}
+    followers = dict.fromkeys(key for source in known for key in plan.followers.get(source, ()) if key in plan.steps)
+    following = [plan.steps[key] for key in followers]
+    templates = {
+        step.key: tuple(mapped_key(step.solid.key, key) for key in known[step.mapped_over])
+        for step in following
+        if step.is_template and step.mapped_over is not None
+    }
+    places = {step.key: dict(_in_place_of(step, known, templates)) for step in following}
     steps: dict[str, ExecutionStep] = {}
-    changed: list[str] = []
-    for step in plan.steps.values():
-        if step.key in templates:
-            for mapping_key, step_key in zip(keys, templates[step.key], strict=True):
-                inputs = tuple(_of_value(each, source, templates, mapping_key) for each in step.inputs)
-                steps[step_key] = msgspec.structs.replace(step, key=step_key, inputs=inputs, mapping_key=mapping_key)
-        elif any(_collects(each, source, templates) for each in step.inputs):
-            inputs = tuple(_of_all(each, source, templates, keys) for each in step.inputs)
-            steps[step.key] = msgspec.structs.replace(step, inputs=inputs)
-            changed.append(step.key)
+    for key, step in plan.steps.items():
+        if key in places:
+            steps |= places[key]
         else:
-            steps[step.key] = step
-    to_execute = tuple(each for key in plan.step_keys_to_execute for each in templates.get(key, (key,)))
-    refreshed = frozenset(each for key in plan.refreshed for each in templates.get(key, (key,)))
+            steps[key] = step
     plan = msgspec.structs.replace(
         plan,
         steps=steps,
-        step_keys_to_execute=to_execute,
-        refreshed=refreshed,
-        mapping_keys={**plan.mapping_keys, source: keys},
+        step_keys_to_execute=tuple(_keys_with(templates, plan.step_keys_to_execute)),
+        refreshed=frozenset(_keys_with(templates, plan.refreshed)),
+        mapping_keys={**plan.mapping_keys, **known},
     )
-    return Expanded(plan, templates, tuple(changed))
+    return Expanded(plan, templates, tuple(key for key in places if key not in templates))
 
 
-def _of_value(
-    step_input: StepInput, source: StepOutputHandle, templates: Mapping[str, tuple[str, ...]], key: str
-) -> StepInput:
+def _keys_with(templates: Templates, keys: Iterable[str]) -> list[str]:
+    """Keys of steps, with those that take the place of templates."""
+    found: list[str] = []
+    for key in keys:
+        if key in templates:
+            found += templates[key]
+        else:
+            found.append(key)
+    return found
+
+
+def _in_place_of(step: ExecutionStep, known: KnownKeys, templates: Templates) -> Iterator[tuple[str, ExecutionStep]]:
+    """What stands in the place of a step that follows: for a template steps, by key; else the step with its lists."""
+    if step.key not in templates or step.mapped_over is None:
+        inputs = tuple(_of_all(each, known, templates) for each in step.inputs)
+        yield step.key, msgspec.structs.replace(step, inputs=inputs)
+        return
+    for mapping_key, key in zip(known[step.mapped_over], templates[step.key], strict=True):
+        inputs = tuple(_of_value(each, step.mapped_over, templates, mapping_key) for each in step.inputs)
+        yield key, msgspec.structs.replace(step, key=key, inputs=inputs, mapping_key=mapping_key)
+
+
+def _of_value(step_input: StepInput, source: StepOutputHandle, templates: Templates, key: str) -> StepInput:
     """An input of a template as that of the step for one value."""
     if not isinstance(step_input.value_from, FromStepOutput):
         return step_input
@@ -76,26 +97,15 @@ def _of_value(
     return StepInput(step_input.definition, FromStepOutput(handle))
 
 
-def _collects(step_input: StepInput, source: StepOutputHandle, templates: Mapping[str, tuple[str, ...]]) -> bool:
-    value_from = step_input.value_from
-    if not isinstance(value_from, FromCollected):
-        return False
-    return value_from.handle == source or value_from.handle.step_key in templates
-
-
-def _of_all(
-    step_input: StepInput,
-    source: StepOutputHandle,
-    templates: Mapping[str, tuple[str, ...]],
-    keys: Sequence[str],
-) -> StepInput:
-    """An input that collects, with what it collects."""
-    if not _collects(step_input, source, templates):
+def _of_all(step_input: StepInput, known: KnownKeys, templates: Templates) -> StepInput:
+    """An input with what it collects, where it does and that is known."""
+    if not isinstance(step_input.value_from, FromCollected):
         return step_input
-    assert isinstance(step_input.value_from, FromCollected)
     handle = step_input.value_from.handle
-    if handle == source:
-        handles = [StepOutputHandle(handle.step_key, handle.output_name, key) for key in keys]
-    else:
+    if handle in known:
+        handles = [StepOutputHandle(handle.step_key, handle.output_name, key) for key in known[handle]]
+    elif handle.step_key in templates:
         handles = [StepOutputHandle(step_key, handle.output_name) for step_key in templates[handle.step_key]]
+    else:
+        return step_input
     return StepInput(step_input.definition, FromStepOutputs(tuple(handles)))

@@ -9,11 +9,8 @@ from core.errors import DagsterExecutionStepNotFoundError, DagsterInvalidSubsetE
 from core.events.payloads import StepOutputHandle
 from core.events.step_keys import is_template_key, solid_key_of
 from core.plan.expand import expanded
-from core.plan.plan import ExecutionPlan
+from core.plan.plan import ExecutionPlan, KnownKeys
 from core.plan.steps import ExecutionStep, FromCollected
-
-KnownKeys = Mapping[StepOutputHandle, Sequence[str]]
-"""Dynamic output -> the mapping keys of its values."""
 
 
 def with_keys(plan: ExecutionPlan, known: KnownKeys, but_of: Collection[str] = ()) -> ExecutionPlan:
@@ -24,10 +21,8 @@ def with_keys(plan: ExecutionPlan, known: KnownKeys, but_of: Collection[str] = (
         known: their keys.
         but_of: keys of steps whose outputs are left as they are.
     """
-    for source, mapping_keys in known.items():
-        if source.step_key in plan.steps and source.step_key not in but_of:
-            plan = expanded(plan, source, mapping_keys).plan
-    return plan
+    there = {each: keys for each, keys in known.items() if each.step_key in plan.steps and each.step_key not in but_of}
+    return expanded(plan, there).plan if there else plan
 
 
 def part_of(plan: ExecutionPlan, step_keys: Sequence[str], known: KnownKeys) -> ExecutionPlan:
@@ -47,9 +42,13 @@ def part_of(plan: ExecutionPlan, step_keys: Sequence[str], known: KnownKeys) -> 
             not asked for.
     """
     part = with_keys(plan, known, but_of=set(step_keys))
+    mapped: dict[str, list[ExecutionStep]] = {}
+    for step in part.steps.values():
+        if step.mapped_over is not None:
+            mapped.setdefault(step.solid.key, []).append(step)
     chosen: set[str] = set()
     for key in step_keys:
-        found = _steps_of(part, key)
+        found = [key] if key in part.steps else _steps_of(key, mapped)
         if not found:
             raise DagsterExecutionStepNotFoundError(f"Steps to execute: {unknown_name('step', key, part.steps)}", [key])
         chosen.update(found)
@@ -63,14 +62,16 @@ def part_of(plan: ExecutionPlan, step_keys: Sequence[str], known: KnownKeys) -> 
     return part.restricted_to(chosen)
 
 
-def _steps_of(plan: ExecutionPlan, key: str) -> list[str]:
-    """The steps that a key means: that of a step for a value may be one of a template now, and the other way round."""
-    if key in plan.steps:
-        return [key]
-    base = solid_key_of(key)
-    found = [each for each, step in plan.steps.items() if step.mapped_over is not None and step.solid.key == base]
-    is_of_template = any(plan.steps[each].is_template for each in found)
-    return found if is_of_template or is_template_key(key) else []
+def _steps_of(key: str, mapped: Mapping[str, list[ExecutionStep]]) -> list[str]:
+    """The steps that a key means: that of a step for a value may be one of a template now, and the other way round.
+
+    Args:
+        key: of no step of the plan.
+        mapped: the steps of each solid that is mapped over a dynamic output.
+    """
+    found = mapped.get(solid_key_of(key), [])
+    is_of_template = any(step.is_template for step in found)
+    return [step.key for step in found] if is_of_template or is_template_key(key) else []
 
 
 def _unknown_sources(plan: ExecutionPlan, step: ExecutionStep) -> list[StepOutputHandle]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -34,6 +34,9 @@ Over = Mapping[str, DependencyDefinition]
 
 Versions = Mapping[StepOutputHandle, str | None]
 
+KnownKeys = Mapping[StepOutputHandle, Sequence[str]]
+"""Dynamic output -> the mapping keys of its values."""
+
 
 def version_of(versions: Versions, handle: StepOutputHandle) -> str | None:
     """The version of an output, or of one of the values of a dynamic output; None where it has none.
@@ -60,6 +63,8 @@ class ExecutionPlan(msgspec.Struct, frozen=True, eq=False):
         refreshed: keys of steps whose new values replace those that are stored.
         is_memoized: whether values that are stored stand for their steps, in a memoized run.
         mapping_keys: of each dynamic output whose values are known, their keys, in order.
+        followers: of each dynamic output, the keys of the templates that are mapped over it, and of the steps that
+            collect its values or theirs, in order; those whose mapping keys became known included.
     """
 
     steps: dict[str, ExecutionStep]
@@ -69,7 +74,8 @@ class ExecutionPlan(msgspec.Struct, frozen=True, eq=False):
     lost: Mapping[str, str] = {}
     refreshed: frozenset[str] = frozenset()
     is_memoized: bool = False
-    mapping_keys: Mapping[StepOutputHandle, tuple[str, ...]] = {}
+    mapping_keys: Mapping[StepOutputHandle, Sequence[str]] = {}
+    followers: Mapping[StepOutputHandle, Sequence[str]] = {}
 
     @property
     def steps_to_execute(self) -> list[ExecutionStep]:
@@ -125,7 +131,18 @@ def build_plan(pipeline: PipelineDefinition, environment: EnvironmentConfig) -> 
     for solid in pipeline.leaves:
         step = _step(pipeline, solid, environment)
         steps[step.key] = step
-    return ExecutionPlan(steps, tuple(steps))
+    return ExecutionPlan(steps, tuple(steps), followers=_followers(steps))
+
+
+def _followers(steps: Mapping[str, ExecutionStep]) -> dict[StepOutputHandle, list[str]]:
+    followers: dict[StepOutputHandle, list[str]] = {}
+    for key, step in steps.items():
+        collected = [each.value_from.handle for each in step.inputs if isinstance(each.value_from, FromCollected)]
+        sources = [steps[handle.step_key].mapped_over or handle for handle in collected]
+        for source in dict.fromkeys([step.mapped_over, *sources]):
+            if source is not None:
+                followers.setdefault(source, []).append(key)
+    return followers
 
 
 def _step(pipeline: PipelineDefinition, solid: Solid, environment: EnvironmentConfig) -> ExecutionStep:

@@ -14,12 +14,12 @@ import msgspec
 from core.errors import DagsterInvariantViolationError
 from core.events.payloads import StepOutputHandle
 from core.plan.expand import Expanded, expanded
-from core.plan.plan import ExecutionPlan
+from core.plan.plan import ExecutionPlan, KnownKeys
 
 Rank = tuple[int, int]
 """Which step comes first: the place in the plan, and that of the mapping key."""
 
-Expand = Callable[[ExecutionPlan, StepOutputHandle, Sequence[str]], Expanded]
+Expand = Callable[[ExecutionPlan, KnownKeys], Expanded]
 
 
 class StepState(Enum):
@@ -105,10 +105,10 @@ class Progress:
         self._states = dict.fromkeys(plan.memoized, StepState.MEMOIZED)
         self._states.update(dict.fromkeys(plan.step_keys_to_execute, StepState.WAITING))
         self._feeders = {key: self._feeders_of(key) for key in self._states}
-        self._fed: dict[str, list[str]] = {key: [] for key in self._states}
+        self._fed: dict[str, dict[str, None]] = {key: {} for key in self._states}
         for key, feeders in self._feeders.items():
             for feeder in feeders:
-                self._fed[feeder].append(key)
+                self._fed[feeder][key] = None
         self._not_given = {*not_given, *plan.not_given}
         self._pending_feeders: dict[str, int] = {}  # of each waiting step, how many are not settled
         self._unsettled_count = len(plan.step_keys_to_execute)
@@ -185,10 +185,13 @@ class Progress:
         """
         self._check_running(step_key)
         step = self.plan.steps[step_key]
-        for output in step.outputs:
-            handle = step.handle(output.name)
-            if output.is_dynamic and handle not in self.plan.mapping_keys:
-                self._take_keys(handle, (mapping_keys or {}).get(output.name, ()))
+        told = mapping_keys or {}
+        dynamic = [
+            (step.handle(output.name), told.get(output.name, ())) for output in step.outputs if output.is_dynamic
+        ]
+        known = {handle: keys for handle, keys in dynamic if handle not in self.plan.mapping_keys}
+        if known:
+            self._take_keys(known)
         self._not_given.update(step.handle(output.name) for output in step.outputs if output.name not in given)
         self._settle(step_key, StepState.SUCCEEDED)
 
@@ -242,30 +245,29 @@ class Progress:
 
     # How states follow from each other
 
-    def _take_keys(self, source: StepOutputHandle, mapping_keys: Sequence[str]) -> None:
-        """Steps take the place of the templates that are mapped over an output, while its step still counts as running;
+    def _take_keys(self, known: KnownKeys) -> None:
+        """Steps take the place of the templates that are mapped over outputs, while their step still counts as running;
         steps that collect wait for them.
         """
-        found = self._expand(self.plan, source, mapping_keys)
+        found = self._expand(self.plan, known)
         self.plan = found.plan
         templates = {key: new for key, new in found.templates.items() if key in self._states}
         changed = [key for key in found.changed if key in self._states]
-        feeders = dict.fromkeys(feeder for key in (*templates, *changed) for feeder in self._feeders[key])
-        gone = {*templates, *changed}
-        for feeder in feeders:
-            self._fed[feeder] = [key for key in self._fed[feeder] if key not in gone]
+        for key in (*templates, *changed):
+            for feeder in self._feeders[key]:
+                del self._fed[feeder][key]
         for template, new in templates.items():
             del self._states[template], self._feeders[template], self._fed[template], self._pending_feeders[template]
             rank, _ = self._ranks[template]
             self._ranks |= {key: (rank, place) for place, key in enumerate(new)}
             self._states.update(dict.fromkeys(new, StepState.WAITING))
-            self._fed |= {key: [] for key in new}
+            self._fed |= {key: {} for key in new}
             self._unsettled_count += len(new) - 1
         waiting = [*(key for new in templates.values() for key in new), *changed]
         for key in waiting:
             self._feeders[key] = self._feeders_of(key)
             for feeder in self._feeders[key]:
-                self._fed[feeder].append(key)
+                self._fed[feeder][key] = None
         for key in waiting:
             if self._states[key] is StepState.WAITING:
                 self._pending_feeders[key] = self._count_pending(key)

@@ -14,9 +14,9 @@ and the key. What depends on keys that are not known has no version until they a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -31,7 +31,7 @@ from core.events.payloads import PlanVersionedData, StepOutputHandle, VersionedS
 from core.plan.canonical import NoDigestError, digest
 from core.plan.expand import Expanded, expanded
 from core.plan.facts import Show, config_facts, input_fact, io_facts, part_facts, shown
-from core.plan.plan import ExecutionPlan, version_of
+from core.plan.plan import ExecutionPlan, KnownKeys, version_of
 from core.plan.pointers import Pointer, PointerKey, pointers_of_resource, pointers_of_step
 from core.plan.steps import (
     ExecutionStep,
@@ -57,7 +57,28 @@ class _Unversioned(Exception):
 
 
 class _Waiting(_Unversioned):
-    """Something that goes into a version follows from mapping keys that are not known yet."""
+    """Something that goes into a version follows from mapping keys that are not known yet.
+
+    Args:
+        why: as a sentence.
+        step_key: of the step that waits too, where it is the output of one.
+    """
+
+    def __init__(self, why: str, step_key: str | None = None) -> None:
+        super().__init__(why)
+        self.step_key = step_key
+
+
+class News(NamedTuple):
+    """What became known while a run went on.
+
+    Attributes:
+        computed: the keys of the steps whose versions were worked out.
+        expanded: those of the templates that are gone.
+    """
+
+    computed: frozenset[str]
+    expanded: tuple[str, ...]
 
 
 class Versioning:
@@ -92,8 +113,10 @@ class Versioning:
         self._resources = _ResourceVersions(resource_defs, resource_config, self._code, self._fingerprints, self._show)
         self._versions: dict[StepOutputHandle, str | None] = {}
         self._unversioned: dict[str, str] = {}
-        self._computed: set[str] = set()
         self._waiting: set[str] = set()  # steps whose version depends on mapping keys that are not known
+        self._waiting_for: dict[str, list[str]] = {}  # one of these -> those of which it is the first that they lack
+        self._computed: set[str] = set()
+        self._expanded: list[str] = []
 
     def with_fingerprints(self, fingerprints: Fingerprints) -> Versioning:
         """The same, for when it is known what the config points at."""
@@ -101,51 +124,72 @@ class Versioning:
 
     def versioned_plan(self) -> ExecutionPlan:
         """The plan with the version of every output, computed in one pass."""
-        self._compute(self._plan.steps.values() if not self._versions else ())
+        if not self._versions:
+            self._compute(self._plan, self._plan.steps)
         return msgspec.structs.replace(self._plan, versions=self._versions)
 
-    def expand(self, plan: ExecutionPlan, source: StepOutputHandle, mapping_keys: Sequence[str]) -> Expanded:
+    def expand(self, plan: ExecutionPlan, known: KnownKeys) -> Expanded:
         """As `expanded`, with the versions that follow.
 
         Args:
             plan: what `versioned_plan` or this has made, or one that was made of it.
-            source: the dynamic output.
-            mapping_keys: those of its values, in order.
+            known: dynamic outputs, with the mapping keys of their values, in order.
         """
-        found = expanded(plan, source, mapping_keys)
-        new = {key for keys in found.templates.values() for key in keys}
-        waiting, self._waiting = self._waiting, set()
-        self._compute(step for step in found.plan.steps.values() if step.key in new or step.key in waiting)
+        found = expanded(plan, known)
+        for key in found.templates:
+            self._forget(plan.steps[key])
+        new = (key for keys in found.templates.values() for key in keys)
+        self._compute(found.plan, [*new, *found.changed])
         return found
 
-    def take_computed(self) -> set[str]:
-        """The keys of the steps whose versions were worked out since this was last asked."""
-        taken, self._computed = self._computed, set()
-        return taken
+    def take_news(self) -> News:
+        """What became known since this was last asked."""
+        news = News(frozenset(self._computed), tuple(self._expanded))
+        self._computed, self._expanded = set(), []
+        return news
 
-    def _compute(self, steps: Iterable[ExecutionStep]) -> None:
-        for step in steps:
-            self._computed.add(step.key)
-            self._unversioned.pop(step.key, None)
+    def _forget(self, template: ExecutionStep) -> None:
+        self._expanded.append(template.key)
+        self._waiting.discard(template.key)
+        self._unversioned.pop(template.key, None)
+        for output in template.outputs:
+            self._versions.pop(template.handle(output.name), None)
+
+    def _compute(self, plan: ExecutionPlan, step_keys: Iterable[str]) -> None:
+        """Works out versions: of steps, and of those that waited for one of them. A step that waits for several is
+        looked at again when the first of them has its version, so this is done at most once for each of its inputs.
+        """
+        keys = list(step_keys)
+        for key in keys:  # grows while it is walked
+            step = plan.steps[key]
+            self._computed.add(key)
+            self._unversioned.pop(key, None)
+            self._waiting.discard(key)
             step_version = self._step_version(step)
             for output in step.outputs:
                 self._versions[step.handle(output.name)] = self._output_version(step, step_version, output.name)
+            if key not in self._waiting:
+                keys += self._waiting_for.pop(key, ())
 
-    def described(self, plan: ExecutionPlan, step_keys: Collection[str] | None = None) -> PlanVersionedData:
+    def described(self, plan: ExecutionPlan, news: News | None = None) -> PlanVersionedData:
         """What the versions of steps are made of; after `versioned_plan`.
 
         Args:
             plan: the plan, in which all that it is about are to be executed.
-            step_keys: some of its steps; by default all that are to be executed.
+            news: only what became known of them; by default all.
         """
-        steps = [step for step in plan.steps_to_execute if step_keys is None or step.key in step_keys]
+        keys = plan.step_keys_to_execute
+        if news is not None:
+            keys = tuple(filter(news.computed.__contains__, keys))
+        steps = [plan.steps[key] for key in keys]
         definitions = {step.solid.definition.name: step.solid.definition for step in steps}
-        keys = dict.fromkeys(key for step in steps for key in self._resources.reached(step))
+        resource_keys = dict.fromkeys(key for step in steps for key in self._resources.reached(step))
         return PlanVersionedData(
             tuple(map(self._described_step, steps)),
             {name: self._code.facts(definition) for name, definition in definitions.items()},
-            {key: self._resources.facts(key) for key in keys},
-            tuple(step.key for step in steps if step.key in plan.refreshed),
+            {key: self._resources.facts(key) for key in resource_keys},
+            tuple(key for key in keys if key in plan.refreshed),
+            expanded=() if news is None else news.expanded,
         )
 
     def _step_version(self, step: ExecutionStep) -> str | None:
@@ -168,6 +212,8 @@ class Versioning:
             self._unversioned[step.key] = str(error)
             if isinstance(error, _Waiting):
                 self._waiting.add(step.key)
+                if error.step_key is not None:
+                    self._waiting_for.setdefault(error.step_key, []).append(step.key)
         except NoDigestError as error:
             self._unversioned[step.key] = f"its config, or that of its inputs, holds {error}"
         return None
@@ -214,8 +260,8 @@ class Versioning:
         for handle in handles:
             version = version_of(self._versions, handle)
             if version is None:
-                kind = _Waiting if handle.step_key in self._waiting else _Unversioned
-                raise kind(f"input {step_input.definition.name!r} is fed by {handle}, which has no version")
+                why = f"input {step_input.definition.name!r} is fed by {handle}, which has no version"
+                raise _Waiting(why, handle.step_key) if handle.step_key in self._waiting else _Unversioned(why)
             known.append(version)
         return known
 

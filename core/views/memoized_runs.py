@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from core.events.event_types import DagsterEventType
 from core.events.payloads import (
@@ -13,7 +13,7 @@ from core.events.payloads import (
     VersionedStep,
 )
 from core.events.records import EventLogEntry
-from core.events.step_keys import is_template_key
+from core.events.step_keys import solid_key_of, template_key
 from core.instance import DagsterInstance
 from core.records.pipeline_run import PipelineRun, PipelineRunsFilter
 from core.records.tags import EVENTS_PRUNED_TAG, MEMOIZED_RUN_TAG
@@ -138,21 +138,27 @@ def _ended_steps(entries: Iterable[EventLogEntry]) -> tuple[set[str], set[str]]:
     return found, succeeded
 
 
-def _with_more(plan: PlanVersionedData, more: PlanVersionedData) -> PlanVersionedData:
-    """With what became known while the run went on: the steps in the place of templates, and what follows from them."""
-    known = {step.step_key: step for step in more.steps}
-    kept = [step for step in plan.steps if step.step_key not in known and not is_template_key(step.step_key)]
+def _whole(plans: Sequence[PlanVersionedData]) -> PlanVersionedData:
+    """What a run was planned to do, with what became known while it went on: steps have taken the place of templates,
+    and others have other facts.
+    """
+    latest = {step.step_key: step for plan in plans for step in plan.steps}
+    expanded = {key for plan in plans for key in plan.expanded}
+    steps_of: dict[str, list[VersionedStep]] = {key: [] for key in expanded}
+    for key, step in latest.items():
+        if key not in expanded and (template := template_key(solid_key_of(key))) in expanded:
+            steps_of[template].append(step)
     return PlanVersionedData(
-        (*kept, *known.values()),
-        {**plan.solids, **more.solids},
-        {**plan.resources, **more.resources},
-        tuple(key for key in dict.fromkeys([*plan.refreshed, *more.refreshed]) if not is_template_key(key)),
-        {**plan.lost, **more.lost},
+        tuple(each for step in plans[0].steps for each in steps_of.get(step.step_key, [latest[step.step_key]])),
+        {name: facts for plan in plans for name, facts in plan.solids.items()},
+        {key: facts for plan in plans for key, facts in plan.resources.items()},
+        tuple(key for key in dict.fromkeys(key for plan in plans for key in plan.refreshed) if key not in expanded),
+        {key: address for plan in plans for key, address in plan.lost.items()},
     )
 
 
 def _from_log(run: PipelineRun, entries: Iterable[EventLogEntry]) -> MemoizedRun | None:
-    plan: PlanVersionedData | None = None
+    plans: list[PlanVersionedData] = []
     outcomes: dict[str, Outcome] = {}
     found: dict[str, StepMemoizedData] = {}
     stored: dict[StepOutputHandle, str | None] = {}
@@ -160,7 +166,7 @@ def _from_log(run: PipelineRun, entries: Iterable[EventLogEntry]) -> MemoizedRun
         event = entry.dagster_event
         data = event.event_specific_data if event is not None else None
         if isinstance(data, PlanVersionedData):
-            plan = data if plan is None else _with_more(plan, data)
+            plans.append(data)
         elif event is not None and event.step_key is not None:
             if event.event_type_value in _OUTCOMES:
                 outcomes[event.step_key] = _OUTCOMES[event.event_type_value]
@@ -168,7 +174,8 @@ def _from_log(run: PipelineRun, entries: Iterable[EventLogEntry]) -> MemoizedRun
                 found[event.step_key] = data
             elif isinstance(data, HandledOutputData):
                 stored[data.handle(event.step_key)] = data.address
-    if plan is None:
+    if not plans:
         return None
+    plan = _whole(plans)
     outcomes |= {key: "refreshed" for key in plan.refreshed if outcomes.get(key) == "executed"}
     return MemoizedRun(run.run_id, plan, outcomes, found, stored, run.is_finished)

@@ -54,10 +54,9 @@ def decide(run: OpenRun, plan: ExecutionPlan, versioning: Versioning) -> Decided
             question.ask()
         questions += new
         keys = {source: found for question in new for source, found in question.mapping_keys().items()}
-        for source, mapping_keys in keys.items():
-            plan = versioning.expand(plan, source, mapping_keys).plan
         if not keys:
             break
+        plan = versioning.expand(plan, keys).plan
     while True:
         stored = {handle: found for question in questions for handle, found in question.stored.items()}
         decided = without_memoized(plan, stored)

@@ -37,6 +37,6 @@ def final_plan(run: OpenRun) -> FinalPlan:
     if not prepared.is_memoized:
         return FinalPlan(plan, versioning)
     decided = decide(run, plan, versioning)
-    versioning.take_computed()
+    versioning.take_news()
     described = versioning.described(decided.whole)
     return FinalPlan(decided.plan, versioning, msgspec.structs.replace(described, lost=dict(decided.plan.lost)))

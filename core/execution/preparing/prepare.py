@@ -22,7 +22,8 @@ from core.execution.preparing.intermediate import as_io_manager
 from core.execution.preparing.spec import RunSpec
 from core.execution.recorded import starring
 from core.plan import ExecutionPlan, Versioning, build_plan
-from core.plan.part import KnownKeys, part_of, with_keys
+from core.plan.part import part_of, with_keys
+from core.plan.plan import KnownKeys
 from core.plan.selection import select_solids, select_steps
 from core.records.pipeline_run import PipelineRun, make_new_run_id
 from core.records.tags import MEMOIZED_RUN_TAG

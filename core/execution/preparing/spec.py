@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from core.definitions.run_configs.run_config import check_is_mapping
-from core.plan.part import KnownKeys
+from core.plan.plan import KnownKeys
 
 
 class RunSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -61,7 +61,7 @@ def take_plan(pipeline_context: PipelineContext, plan: ExecutionPlan) -> Iterato
     if pipeline_context.is_memoized:
         known = {handle: keys for handle, keys in plan.mapping_keys.items() if handle not in before.mapping_keys}
         message = "; ".join(f"{len(keys)} values of {handle}" for handle, keys in known.items())
-        described = pipeline_context.versioning.described(plan, pipeline_context.versioning.take_computed())
+        described = pipeline_context.versioning.described(plan, pipeline_context.versioning.take_news())
         yield pipeline_context.record("PLAN_VERSIONED", f"There are {message}.", described)
 
 
