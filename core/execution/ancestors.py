@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from core.definitions.pipeline import PipelineDefinition
-from core.events.payloads import StepMemoizedData, StepOutputData, StepOutputHandle
+from core.events.payloads import HandledOutputData, StepMemoizedData, StepOutputData, StepOutputHandle
 from core.instance import DagsterInstance
 from core.plan import ExecutionPlan
 from core.records.pipeline_run import PipelineRun
@@ -19,10 +19,12 @@ class Ancestors(msgspec.Struct, frozen=True):
     Attributes:
         run_ids: step key -> the run whose values are used for that step.
         not_given: outputs of such steps that were not given in that run.
+        addresses: where that run stored outputs of such steps, of those that it says it of.
     """
 
     run_ids: Mapping[str, str] = {}
     not_given: frozenset[StepOutputHandle] = frozenset()
+    addresses: Mapping[StepOutputHandle, str] = {}
 
 
 def find_ancestors(instance: DagsterInstance, run: PipelineRun, plan: ExecutionPlan) -> Ancestors:
@@ -40,18 +42,20 @@ def find_ancestors(instance: DagsterInstance, run: PipelineRun, plan: ExecutionP
     wanted = {handle.step_key for step in plan.steps_to_execute for handle in step.upstream_handles} - executed_now
     run_ids: dict[str, str] = {}
     not_given: set[StepOutputHandle] = set()
+    addresses: dict[StepOutputHandle, str] = {}
     ancestor = _parent(instance, run)
     while wanted and ancestor is not None:
         ended, given = _ended_steps(instance, ancestor.run_id)
         for key in wanted & ended:
             run_ids[key] = ancestor.run_id
-            step = plan.steps[key]
+            step, gave = plan.steps[key], given.get(key, {})
             not_given.update(
-                {step.handle(output.name) for output in step.outputs if not output.is_dynamic} - set(given.get(key, ()))
+                {step.handle(output.name) for output in step.outputs if not output.is_dynamic} - gave.keys()
             )
+            addresses |= {handle: address for handle, address in gave.items() if address is not None}
         wanted -= ended
         ancestor = _parent(instance, ancestor)
-    return Ancestors(run_ids, frozenset(not_given))
+    return Ancestors(run_ids, frozenset(not_given), addresses)
 
 
 class EarlierRun(msgspec.Struct, frozen=True):
@@ -109,8 +113,9 @@ def _parent(instance: DagsterInstance, run: PipelineRun) -> PipelineRun | None:
 
 def _ended_steps(
     instance: DagsterInstance, run_id: str, memoized: bool = False
-) -> tuple[set[str], dict[str, list[StepOutputHandle]]]:
-    """The steps of a run that succeeded or were skipped, and the outputs that were given; the last attempt counts.
+) -> tuple[set[str], dict[str, dict[StepOutputHandle, str | None]]]:
+    """The steps of a run that succeeded or were skipped, and the outputs that were given, with the addresses that are
+    known; the last attempt counts.
 
     Args:
         instance: where it is recorded.
@@ -118,18 +123,24 @@ def _ended_steps(
         memoized: whether steps that did not need to be executed count too, with the outputs that were found.
     """
     ended: set[str] = set()
-    given: dict[str, list[StepOutputHandle]] = {}
+    given: dict[str, dict[StepOutputHandle, str | None]] = {}
     for event in (entry.dagster_event for entry in instance.all_logs(run_id)):
         if event is None or event.step_key is None:
             continue
         if event.event_type_value in ("STEP_START", "STEP_RESTARTED"):
             ended.discard(event.step_key)
-            given[event.step_key] = []
+            given[event.step_key] = {}
         elif event.event_type_value in ("STEP_SUCCESS", "STEP_SKIPPED"):
             ended.add(event.step_key)
         elif isinstance(event.event_specific_data, StepOutputData):
-            given.setdefault(event.step_key, []).append(event.event_specific_data.step_output_handle)
+            given.setdefault(event.step_key, {})[event.event_specific_data.step_output_handle] = None
+        elif isinstance(event.event_specific_data, HandledOutputData):
+            stored = event.event_specific_data
+            if (handle := stored.handle(event.step_key)) in given.get(event.step_key, ()):
+                given[event.step_key][handle] = stored.address
         elif memoized and isinstance(event.event_specific_data, StepMemoizedData):
             ended.add(event.step_key)
-            given[event.step_key] = [each.handle(event.step_key) for each in event.event_specific_data.outputs]
+            given[event.step_key] = {
+                each.handle(event.step_key): each.address for each in event.event_specific_data.outputs
+            }
     return ended, given

@@ -73,10 +73,15 @@ def load_file(path: Path, context: InputContext) -> Any:
         with open_regular(path) as stream, told_where(str(path)):
             return read_value(stream)
     except FileNotFoundError as error:
-        raise DagsterObjectNotFoundError(
-            f"No value at {path} for output {upstream.name!r} of step {upstream.step_key!r}; it was never stored, "
-            "was deleted, or is on another machine. Execute that step again."
-        ) from error
+        raise no_value_at(path, upstream) from error
+
+
+def no_value_at(path: Path, output: OutputContext) -> DagsterObjectNotFoundError:
+    """What is raised where there is no value of an output."""
+    return DagsterObjectNotFoundError(
+        f"No value at {path} for output {output.name!r} of step {output.step_key!r}; it was never stored, was deleted, "
+        "or is on another machine. Execute that step again."
+    )
 
 
 @io_manager(config_schema=BASE_DIR_CONFIG, version="1")

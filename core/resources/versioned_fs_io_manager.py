@@ -17,8 +17,8 @@ from core.disk.file_slice import FileSlice
 from core.disk.hashing import HashingWriter
 from core.disk.regular_file import open_regular, status_of
 from core.disk.spool import Spool
-from core.errors import DagsterObjectCorruptError, DagsterObjectNotFoundError
-from core.resources.fs_io_manager import BASE_DIR_CONFIG, path_under
+from core.errors import DagsterObjectCorruptError
+from core.resources.fs_io_manager import BASE_DIR_CONFIG, no_value_at, path_under
 from core.values.codecs.files import read_value, write_output
 from core.values.io_context import InputContext, OutputContext
 from core.values.io_manager import MemoizableIOManager, warn_of_damaged_value, warn_of_dropped_value
@@ -94,9 +94,7 @@ class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
                 with told_where(str(path)):
                     return read_value(without_digest(stream))
         except FileNotFoundError as error:
-            raise DagsterObjectNotFoundError(
-                f"No value at {path}; it was deleted after this run was planned. Run again to compute it."
-            ) from error
+            raise no_value_at(path, context.upstream_output) from error
 
     def has_output(self, context: OutputContext) -> bool:
         path = self._path(context)

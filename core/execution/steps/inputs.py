@@ -18,6 +18,7 @@ from core.errors import (
 )
 from core.events.payloads import LoadedInputData, StepInputData, StepOutputHandle, as_recorded
 from core.events.records import DagsterEvent
+from core.execution.contexts.pipeline import PipelineContext
 from core.execution.contexts.solid import TypeContext
 from core.execution.contexts.step import StepContext
 from core.execution.steps.root_inputs import RootLoad
@@ -156,6 +157,9 @@ class _Load:
                 value = answer()
             except Exception as error:  # of the IO manager, which may raise anything; raised again, or told as a loss
                 _raise_if_lost(self._step_context.attempt, handle, self._io_manager, self._context, error)
+                if isinstance(error, DagsterObjectNotFoundError):
+                    run = self._step_context.pipeline_context
+                    _raise_if_left_out(run, handle, self._io_manager, self._context, error)
                 raise
         data = LoadedInputData(name, self._key, handle.output_name, handle.step_key, handle.mapping_key)
         events.append(self._step_context.record("LOADED_INPUT", f"Loaded input {name!r} with {self._key!r}.", data))
@@ -177,6 +181,30 @@ def _raise_if_lost(
         f"The value of output {handle.name_in_step!r} of step {handle.step_key!r} was computed again {MOST_LOSSES} "
         f"times, and was gone or damaged each time before step {attempt.step_key!r} could load it ({error}). Find out "
         "what deletes or changes values while they are used, and run again."
+    ) from error
+
+
+def _raise_if_left_out(
+    run: PipelineContext, handle: StepOutputHandle, io_manager: IOManager, context: InputContext, error: Exception
+) -> None:
+    """Raises what is to be said when a value is not there, and the run does not execute the step that gives it."""
+    key, upstream = handle.step_key, context.upstream_output
+    if upstream is None or key in run.execution_plan.step_keys_to_execute or key in run.execution_plan.memoized:
+        return
+    here = io_manager.get_address(upstream)
+    if here is None:  # what the IO manager says of it is all that there is to say
+        return
+    earlier, stored_at = run.ancestors.run_ids.get(key), run.ancestors.addresses.get(handle)
+    why, advice = "", f"Execute step {key!r} too"
+    if earlier is not None and stored_at is not None and stored_at != here:
+        why = (
+            f" Run {earlier}, which executed it, stored it at {stored_at}; by the config or the code of this run it is "
+            "another value, or in another place."
+        )
+        advice = f"{advice}, or give the run config of that run"
+    raise DagsterObjectNotFoundError(
+        f"The value of output {handle.name_in_step!r} of step {key!r}, which this run leaves out, is not at "
+        f"{here}.{why} {advice}."
     ) from error
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from core import (
     OutputDefinition,
     PipelineDefinition,
     RetryRequested,
+    custom_path_fs_io_manager,
     execute_pipeline,
     fs_io_manager,
     pipeline,
@@ -25,6 +28,7 @@ from core import (
 )
 from core.errors import DagsterInvalidSubsetError
 from core.records.tags import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG
+from core.resources.versioned_fs_io_manager import versioned_filesystem_io_manager
 
 ON_DISK = ModeDefinition("disk", resource_defs={"io_manager": fs_io_manager})
 IN_MEMORY = ModeDefinition("memory")
@@ -165,6 +169,52 @@ def optional_outputs() -> PipelineDefinition:
         double(not_given)
 
     return optional
+
+
+@pytest.mark.parametrize("memoize", [False, True])
+@pytest.mark.parametrize("manager", [fs_io_manager, versioned_filesystem_io_manager, custom_path_fs_io_manager])
+def test_where_a_value_of_the_parent_is_not_there_it_is_told_why_and_what_to_do(
+    manager: Any, memoize: bool, instance: DagsterInstance, tmp_path: Path
+) -> None:
+    @solid(config_schema=int, version="1", output_defs=[OutputDefinition(metadata={"path": "numbers"})])
+    def first(context: Any) -> Any:
+        return context.solid_config
+
+    @solid(version="1", output_defs=[OutputDefinition(metadata={"path": "next"})])
+    def after(number: int) -> Any:
+        return number + 1
+
+    @pipeline(mode_defs=[ModeDefinition(resource_defs={"io_manager": manager})])
+    def two() -> None:
+        after(first())
+
+    def told(run_config: dict[str, Any]) -> str:
+        with pytest.raises(DagsterObjectNotFoundError) as raised:
+            reexecute_pipeline(two, parent.run_id, run_config, ["after"], instance=instance)
+        return str(raised.value)
+
+    def kept_in(folder: str, number: int = 1) -> dict[str, Any]:
+        resources = {"io_manager": {"config": {"base_dir": str(tmp_path / folder)}}}
+        return {"solids": {"first": {"config": number}}, "resources": resources}
+
+    parent = execute_pipeline(two, kept_in("here"), instance=instance, memoize=memoize)
+    (stored,) = (
+        event.event_specific_data.address
+        for event in parent.event_list
+        if event.step_key == "first" and event.event_type_value == "HANDLED_OUTPUT"
+    )
+    others = [kept_in("elsewhere"), *([kept_in("here", 2)] if manager is versioned_filesystem_io_manager else [])]
+    for run_config in others:
+        message = told(run_config)
+        assert message.startswith("The value of output 'result' of step 'first', which this run leaves out, is not at ")
+        assert f" Run {parent.run_id}, which executed it, stored it at {stored}; by the config" in message
+        assert message.endswith(" Execute step 'first' too, or give the run config of that run.")
+        assert reexecute_pipeline(two, parent.run_id, run_config, ["*after"], instance=instance).success
+    shutil.rmtree(tmp_path / "here")
+    assert told(kept_in("here")) == (
+        f"The value of output 'result' of step 'first', which this run leaves out, is not at {stored}. Execute step "
+        "'first' too."
+    )
 
 
 def test_outputs_that_the_parent_did_not_give_are_not_given(instance: DagsterInstance) -> None:
