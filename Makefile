@@ -19,6 +19,7 @@ FAULT_TESTS := tests/cloudstore/test_under_faults.py \
 	tests/core/execution/memo/test_stored_when_succeeded.py \
 	tests/core/execution/memo/test_healing_own_values.py \
 	tests/core/values/test_random_values.py \
+	tests/core/graphs/test_mapping_properties.py \
 	tests/cli/test_hostile_texts.py
 
 .DEFAULT_GOAL := help

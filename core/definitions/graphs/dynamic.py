@@ -15,21 +15,16 @@ def mapped_over(solids: Mapping[str, Solid]) -> dict[str, DependencyDefinition]:
         solids: of a pipeline, by key, each after those that feed it.
 
     Raises:
-        DagsterInvalidDefinitionError: more than one dynamic output is upstream of a solid, or one is not mapped or
+        DagsterInvalidDefinitionError: a solid is mapped over more than one dynamic output, or one is not mapped or
             collected as it has to be.
     """
     if not any(output.is_dynamic for solid in solids.values() for output in solid.definition.output_defs):
         return {}
     over: dict[str, DependencyDefinition] = {}
-    upstream: dict[str, dict[DependencyDefinition, None]] = {}  # the dynamic outputs before each solid, in order
     for key, solid in solids.items():
         fed_by = [each for name in solid.feeds for each in solid.upstream_of(name)]
         mapped = dict.fromkeys(found for each in fed_by if (found := _mapped(each, solids, over)) is not None)
-        before = dict.fromkeys(mapped)
-        for each in fed_by:
-            before |= upstream[each.solid] | dict.fromkeys(_own(each, solids))
-        upstream[key] = before
-        _check(solid, solids, over, list(mapped), list(before))
+        _check(solid, solids, over, list(mapped))
         if mapped:
             (over[key],) = mapped
     return over
@@ -55,7 +50,6 @@ def _check(
     solids: Mapping[str, Solid],
     over: Mapping[str, DependencyDefinition],
     mapped: list[DependencyDefinition],
-    before: list[DependencyDefinition],
 ) -> None:
     collected = [
         each
@@ -70,29 +64,37 @@ def _check(
                 f"collects output {each.output!r} of solid {each.solid!r}, which is neither dynamic nor mapped over a "
                 "dynamic output. Give it without collect().",
             )
-    if len(before) > 1:
+    if len(mapped) > 1:
         raise _refused(
             solid,
-            f"is downstream of more than one dynamic output: {_named(before)}. At most one may be before a solid.",
+            f"is downstream of more than one dynamic output: {_named(mapped)}. Collect all but one before it.",
         )
     if mapped and collected:
         raise _refused(
-            solid, f"is mapped over {_named(mapped)} and collects it too. Collect it for a solid that is not mapped."
+            solid,
+            f"is mapped over {_named(mapped)}, and collects too. Collect for a solid that is not mapped, and give what "
+            "that returns.",
         )
-    own = [DependencyDefinition(solid.key, each.name) for each in solid.definition.output_defs if each.is_dynamic]
-    if own and before:
+    if mapped and any(each.is_dynamic for each in solid.definition.output_defs):
         raise _refused(
             solid,
-            f"has a dynamic output and is downstream of another one, {_named(before)}. At most one may be before a "
-            "solid.",
+            f"has a dynamic output and is downstream of another one, {_named(mapped)}, which must be collected before "
+            "it.",
         )
-    for name in solid.feeds:
+    for name in filter(solid.is_fan_in, solid.feeds):
         sources = solid.upstream_of(name)
-        if solid.is_fan_in(name) and any(_mapped(each, solids, over) for each in sources):
+        if any(_mapped(each, solids, over) for each in sources):
             raise _refused(
                 solid,
                 f"takes a list for input {name!r}, with an item that is mapped over {_named(mapped)}. A list of all is "
                 "what collect() gives.",
+            )
+        lists = [each for each in sources if isinstance(each, DynamicCollectDependencyDefinition)]
+        if lists:
+            raise _refused(
+                solid,
+                f"takes a list for input {name!r}, with an item that is a list of all of {_named(lists)}. Give that to "
+                "an input of its own.",
             )
 
 

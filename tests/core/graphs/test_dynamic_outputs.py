@@ -17,6 +17,7 @@ from core import (
     Field,
     List,
     ModeDefinition,
+    MultiDependencyDefinition,
     Output,
     OutputDefinition,
     PipelineDefinition,
@@ -60,6 +61,9 @@ def maybe(context: Any, number: int) -> Iterator[Output]:
 @solid
 def total(numbers: List[int]) -> int:
     return sum(numbers)
+
+
+ADD = solid("add")(lambda left, right: left + right)
 
 
 @solid
@@ -270,6 +274,33 @@ def test_dependencies_on_dynamic_outputs_are_made_by_hand() -> None:
     assert execute_pipeline(by_hand).output_for_solid("total") == 6
 
 
+def test_what_is_collected_is_a_list_as_any_other() -> None:
+    @solid(output_defs=[DynamicOutputDefinition(int)])
+    def down_from(number: int) -> Iterator[DynamicOutput]:
+        for each in range(number, 0, -1):
+            yield DynamicOutput(each, mapping_key=f"n{each}")
+
+    @composite_solid
+    def both(left: List[int], right: List[int]):
+        return ADD(left, right)
+
+    @pipeline(mode_defs=MODES)
+    def joined() -> None:
+        first = emit().map(add_one)  # 1, 2, 3
+        second = down_from(total(first.collect()))  # 6, 5, 4, 3, 2, 1
+        both(first.collect(), second.collect())
+        last = emit.alias("last")()
+        summed = total.alias("summed")(second.map(maybe).collect())  # 210
+        listed(last.map(lambda number: ADD.alias("with_sum")(number, summed)).collect())
+
+    for mode in ("disk", "memory"):
+        result = execute_pipeline(joined, mode=mode)
+        assert result.output_for_solid("both") == [1, 2, 3, 6, 5, 4, 3, 2, 1]
+        assert result.output_for_solid("maybe") == {f"n{each}": 10 * each for each in range(6, 0, -1)}
+        assert result.output_for_solid("listed") == [210, 211, 212]
+        assert "both.add" in result.executed_step_keys
+
+
 def test_a_step_for_a_value_may_be_retried() -> None:
     tries: list[str] = []
 
@@ -288,9 +319,6 @@ def test_a_step_for_a_value_may_be_retried() -> None:
     assert len(tries) == 6
 
 
-ADD = solid("add")(lambda left, right: left + right)
-
-
 def two_maps() -> None:
     emit().map(lambda x: emit.alias("other")().map(lambda y: ADD(x, y)))
 
@@ -305,18 +333,14 @@ def map_in_map() -> None:
     emit().map(each)
 
 
-def map_after_collect() -> None:
-    each = solid("each", output_defs=[DynamicOutputDefinition()])(lambda numbers: [])
-    each(emit().collect()).map(add_one)
-
-
-def two_lists() -> None:
-    ADD(emit().collect(), emit.alias("other")().collect())
-
-
 def list_and_map() -> None:
     numbers = emit()
     numbers.map(lambda number: ADD(number, numbers.collect()))
+
+
+def list_of_another_and_map() -> None:
+    other = emit.alias("other")().map(add_one)
+    emit().map(lambda number: ADD(number, other.collect()))
 
 
 def list_of_mapped() -> None:
@@ -331,9 +355,8 @@ def list_of_mapped() -> None:
         (two_maps, "add", "is downstream of more than one dynamic output: 'result' of 'emit' and 'result' of 'other'"),
         (two_maps_further_down, "add", "is downstream of more than one dynamic output"),
         (map_in_map, "each", "has a dynamic output and is downstream of another one, 'result' of 'emit'"),
-        (map_after_collect, "each", "has a dynamic output and is downstream of another one"),
-        (two_lists, "add", "is downstream of more than one dynamic output"),
-        (list_and_map, "add", "is mapped over 'result' of 'emit' and collects it too"),
+        (list_and_map, "add", "is mapped over 'result' of 'emit', and collects too"),
+        (list_of_another_and_map, "add", "is mapped over 'result' of 'emit', and collects too"),
         (
             list_of_mapped,
             "total",
@@ -391,6 +414,9 @@ def test_only_what_is_dynamic_is_collected() -> None:
             [emit, add_one, total],
             dependencies={"total": {"numbers": DynamicCollectDependencyDefinition("add_one")}},
         )
+    both = MultiDependencyDefinition([DynamicCollectDependencyDefinition("emit")])
+    with pytest.raises(DagsterInvalidDefinitionError, match="an item that is a list of all of 'result' of 'emit'"):
+        PipelineDefinition([emit, total], dependencies={"total": {"numbers": both}})
     with pytest.raises(
         DagsterInvariantViolationError, match="cannot be iterated over in the body of pipeline 'unpacks'"
     ):
