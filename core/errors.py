@@ -311,10 +311,14 @@ class DagsterUnknownResourceError(DagsterError, AttributeError):
 
     def __init__(self, resource_name: str, available: Sequence[str] = ()) -> None:
         self.resource_name = resource_name
+        import difflib  # only an error needs it
+
         known = ", ".join(sorted(available)) or "none"
+        close = difflib.get_close_matches(resource_name, available, n=1)
         super().__init__(
             f"Unknown resource {resource_name!r}; available here: {known}. "
-            f"Add {resource_name!r} to required_resource_keys of the definition that uses it."
+            + (f"Did you mean {close[0]!r}? If not, add" if close else "Add")
+            + f" {resource_name!r} to required_resource_keys of the definition that uses it."
         )
 
 

@@ -65,7 +65,7 @@ def value(
     Values on the disk of this machine need nothing else. For others, and for values of your own classes, name the code
     of the pipeline with -f or -m. The config of its IO manager is that of the run; -c and --set add to it.
 
-    \\b
+    \b
     Examples:
       cloudstore value 5c1f report
       cloudstore value 5c1f clean --to clean.parquet

@@ -268,10 +268,14 @@ def as_metadata_entries(
     """The given entries, followed by those made from a dict of label to value.
 
     Raises:
-        DagsterInvalidDefinitionError: a value in the dict has no metadata type, or what is given is no dict or list.
+        DagsterInvalidDefinitionError: what should be a dict or a list is none, or a value in the dict has no metadata
+            type.
     """
-    if metadata is not None and not isinstance(metadata, Mapping):
-        raise DagsterInvalidDefinitionError(f"metadata must be a dict by label; it is a {type(metadata).__name__}.")
+    if not isinstance(metadata, Mapping | None):
+        raise DagsterInvalidDefinitionError(
+            f"Metadata is a dict of labels to values, not of type {type(metadata).__name__}; "
+            'write metadata={"rows": 3}.'
+        )
     if entries and not (isinstance(entries, Iterable) and all(isinstance(e, EventMetadataEntry) for e in entries)):
         raise DagsterInvalidDefinitionError(
             'metadata_entries must be a list of EventMetadataEntry, such as [EventMetadataEntry.int(3, "rows")]; for '

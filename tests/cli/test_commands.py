@@ -6,11 +6,15 @@ import os
 import pty
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import pytest
+from click.testing import CliRunner
 
+from cloudstore.cli import main
 from cloudstore.testing import EmbeddedS3Server
 
 if TYPE_CHECKING:
@@ -33,6 +37,20 @@ def test_help_names_every_option(project: Project, command: tuple[str, ...]) -> 
     for option in HELP[command]:
         assert option in done.stdout
     assert done.stderr == ""
+
+
+def commands_below(group: click.Group, *names: str) -> Iterator[tuple[str, ...]]:
+    for name, command in group.commands.items():
+        yield (*names, name)
+        if isinstance(command, click.Group):
+            yield from commands_below(command, *names, name)
+
+
+def test_help_keeps_its_lines_and_shows_no_mark_of_them() -> None:
+    for command in commands_below(main):
+        shown = CliRunner().invoke(main, [*command, "--help"]).output
+        assert "\\b" not in shown, command
+        assert "\b" not in shown, command
 
 
 def outcomes(table: str) -> dict[str, str]:

@@ -157,3 +157,6 @@ def test_an_unknown_resource_says_what_there_is_and_what_to_do() -> None:
         "Add 'db' to required_resource_keys of the definition that uses it."
     )
     assert "none" in str(DagsterUnknownResourceError("db"))
+    assert "Did you mean 'database'? If not, add 'databse' to" in str(
+        DagsterUnknownResourceError("databse", ["database"])
+    )

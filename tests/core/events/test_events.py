@@ -69,6 +69,13 @@ def test_metadata_of_no_kind_is_refused_by_its_label(bad: Any) -> None:
         Output(1, metadata={"label": bad})
 
 
+@pytest.mark.parametrize("make", [AssetMaterialization, ExpectationResult, TypeCheck, Output, Failure])
+def test_metadata_that_is_no_dict_is_refused(make: Any) -> None:
+    for bad in (3, ["rows"], "rows", {"rows"}):
+        with pytest.raises(DagsterInvalidDefinitionError, match=rf"dict of labels.*type {type(bad).__name__};"):
+            make("a", metadata=bad)
+
+
 @pytest.mark.parametrize(
     "make", [lambda **given: Output(1, **given), lambda **given: AssetMaterialization("k", **given), Failure]
 )
