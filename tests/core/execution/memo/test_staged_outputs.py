@@ -175,7 +175,7 @@ def test_an_earlier_value_stays_when_the_step_that_is_refreshed_fails(lab: Lab) 
 
 
 def test_the_example_of_an_io_manager_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = (Path(__file__).parents[4] / "docs" / "values.md").read_text("utf-8")
+    page = (Path(__file__).parents[4] / "docs" / "io-managers.md").read_text("utf-8")
     [example] = [each for each in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "class TextFiles" in each]
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, Any] = {}
