@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -160,6 +160,26 @@ class AssetMaterialization:
         self.partition = partition
         self.tags = dict(tags or {})
 
+    @classmethod
+    def file(
+        cls, path: str, description: str | None = None, asset_key: AssetKey | str | Sequence[str] | None = None
+    ) -> Self:
+        """Records that a file was made.
+
+        Args:
+            path: of the file; it is the asset where no key is given, and a labelled value.
+            description: a description for people.
+            asset_key: the asset.
+
+        >>> AssetMaterialization.file("/tmp/rows.csv").metadata_entries[0].label
+        'rows.csv'
+        """
+        return cls._of_file(asset_key or path, description, EventMetadataEntry.fspath(path))
+
+    @classmethod
+    def _of_file(cls, key: Any, description: str | None, entry: EventMetadataEntry) -> Self:
+        return cls(key, description, [entry])
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, AssetMaterialization) and vars(other) == vars(self)
 
@@ -206,6 +226,10 @@ class Materialization(AssetMaterialization):
             warnings.warn(message, DeprecationWarning, stacklevel=2)
         super().__init__(asset_key or str(label), description, metadata_entries, partition, tags)
         self.label = label
+
+    @classmethod
+    def _of_file(cls, key: Any, description: str | None, entry: EventMetadataEntry) -> Self:
+        return cls(entry.label, description, [entry], key)
 
 
 class ExpectationResult:

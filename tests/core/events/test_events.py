@@ -84,6 +84,20 @@ def test_entries_come_before_metadata(make: Any) -> None:
     assert [entry.label for entry in made.metadata_entries] == ["one", "two"]
 
 
+def test_a_file_that_was_made_is_an_asset_with_its_path() -> None:
+    made = AssetMaterialization.file("/data/rows.csv", "The rows.")
+    assert (type(made), made.asset_key, made.description) == (
+        AssetMaterialization,
+        AssetKey("/data/rows.csv"),
+        "The rows.",
+    )
+    assert made.metadata_entries == (EventMetadataEntry.fspath("/data/rows.csv"),)
+    assert AssetMaterialization.file("/data/rows.csv", asset_key=["db", "rows"]).asset_key == AssetKey(["db", "rows"])
+    with pytest.warns(DeprecationWarning, match="older form"):
+        older = Materialization.file("/data/rows.csv", asset_key="rows")
+    assert (type(older), older.label, older.asset_key) == (Materialization, "rows.csv", AssetKey("rows"))
+
+
 def test_a_file_path_is_labelled_by_its_name() -> None:
     assert EventMetadataEntry.fspath("/data/in/table.csv").label == "table.csv"
     assert EventMetadataEntry.fspath("/data/in/table.csv", "input", "of today").label == "input"
