@@ -18,6 +18,7 @@ from libcst.metadata import (
 from cloudstore.port.imports import dotted, dotted_name, import_line, kept_aliases, module_line, renamed
 from cloudstore.port.names import (
     first_place,
+    has_below,
     home_of_advice,
     home_of_module,
     home_of_name,
@@ -27,7 +28,7 @@ from cloudstore.port.names import (
     may_be_module,
     name_here,
 )
-from cloudstore.port.notes import Note, note_on, note_on_text
+from cloudstore.port.notes import Note, note_on, note_on_alias, note_on_text
 from core.absent import advice_on_name
 
 _MODULE_AS_TEXT = re.compile(r"dagster\w*(?:\.\w+)+|dagster_\w+")
@@ -74,6 +75,7 @@ class _Rewriter(cst.CSTTransformer):
         self._is_taken = is_taken
         self._following: list[cst.SimpleStatementLine] = []
         self._parts_of_chains: set[cst.CSTNode] = set()
+        self._modules: dict[str, str] = {}  # that were imported so far, and what they are here
 
     def leave_SimpleStatementLine(
         self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
@@ -101,10 +103,13 @@ class _Rewriter(cst.CSTTransformer):
         for alias in updated_node.names:
             name = dotted(alias.name) or ""
             if home_of_name(old, name) is None and is_known_module(f"{old}.{name}"):
-                self._following.append(module_line(home_of_module(f"{old}.{name}") or old, alias))
+                self._modules[f"{old}.{name}"] = home = home_of_module(f"{old}.{name}") or old
+                self._following.append(module_line(home, alias))
             else:
                 aliases.append(renamed(alias, name_here(old, name)))
                 homes.append(self._home(original_node, old, name))
+                if is_module(here := f"{homes[-1]}.{name}"):
+                    self._modules[f"{old}.{name}"] = here
         if not aliases:
             return cst.RemoveFromParent()
         most = max(dict.fromkeys(homes), key=homes.count)
@@ -119,7 +124,7 @@ class _Rewriter(cst.CSTTransformer):
         for alias in updated_node.names:
             old = dotted(alias.name) or ""
             if is_of_dagster(old):
-                home = self._module(original_node, old)
+                self._modules[old] = home = self._module(original_node, old)
                 alias = alias.with_changes(name=dotted_name(home))
                 if self._is_taken and alias.asname is None and home == "core":
                     alias = alias.with_changes(asname=cst.AsName(cst.Name("dagster")))
@@ -137,13 +142,13 @@ class _Rewriter(cst.CSTTransformer):
         qualified = self.get_metadata(QualifiedNameProvider, original_node, set())
         imported = {each.name for each in qualified if each.source is QualifiedNameSource.IMPORT}
         meant = next((each for each in sorted(imported) if is_of_dagster(each)), None)
-        if meant is None or not _begins_with_module(meant, chain):
+        if meant is None or not self._begins_with_module(meant, chain):
             return updated_node
         found = self._found(meant)
         if found is None:
             self._note(original_node, *_split(meant))
-        if chain != meant:  # by an alias of the module, which stays
-            return updated_node
+        if chain != meant:  # by an alias of a module, which stays
+            return updated_node if found is None else self._by_alias(original_node, meant, chain, found) or updated_node
         if found is None:
             if not _is_public(meant):
                 return updated_node
@@ -167,6 +172,23 @@ class _Rewriter(cst.CSTTransformer):
             if home is None and not may_be_module(module, name):
                 return None  # what follows is asked of something that is not here, and is no name of a module
         return None
+
+    def _by_alias(self, node: cst.CSTNode, meant: str, chain: str, found: str) -> cst.BaseExpression | None:
+        """What is written by an alias of a module, as it is now; None where it stays as it is."""
+        alias, *names = chain.split(".")
+        home = self._modules[_imported(meant, chain)]
+        if found.startswith(f"{home}."):
+            return dotted_name(f"{alias}{found.removeprefix(home)}")
+        if not has_below(home, names):
+            self.notes.append(note_on_alias(self._line(node), meant, found))
+        return None
+
+    def _begins_with_module(self, meant: str, chain: str) -> bool:
+        """Whether what is written begins with a module; what is not here of an imported name is told at its import."""
+        if chain != meant:
+            return _imported(meant, chain) in self._modules
+        parts = meant.split(".")
+        return any(is_known_module(".".join(parts[:end])) for end in range(1, len(parts)))
 
     def _shown(self, name: str) -> str:
         return f"dagster{name.removeprefix('core')}" if self._is_taken and name.startswith("core.") else name
@@ -193,12 +215,9 @@ class _Rewriter(cst.CSTTransformer):
         return line
 
 
-def _begins_with_module(meant: str, chain: str) -> bool:
-    """Whether what is written begins with a module; what is not here of an imported name is told at its import."""
-    parts = meant.split(".")
-    if chain == meant:
-        return any(is_known_module(".".join(parts[:end])) for end in range(1, len(parts)))
-    return is_known_module(".".join(parts[: len(parts) - chain.count(".")]))
+def _imported(meant: str, chain: str) -> str:
+    """What the first name of a chain stands for, of which the whole chain means something."""
+    return ".".join(meant.split(".")[: -chain.count(".")])
 
 
 def _is_public(meant: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from types import ModuleType
 
@@ -104,6 +104,17 @@ def is_module(name: str) -> bool:
     return _module(name) is not None
 
 
+def has_below(module: str, names: Sequence[str]) -> bool:
+    """Whether a module here has what dotted names say, as far as these are names of modules and of what is in them."""
+    for name in names:
+        if not _has(module, name):
+            return False
+        module = f"{module}.{name}"
+        if not is_module(module):
+            return True
+    return True
+
+
 def advice_on(module: str, name: str = "") -> str:
     """What to use in the place of something that is not here.
 
@@ -114,7 +125,7 @@ def advice_on(module: str, name: str = "") -> str:
     package, *below = module.split(".")
     of_module = advice_on_name(package, below[0]) if below else None  # of dagster.check, for what is in it
     known = advice_on_name(module, name) or of_module or advice_on_package(package)
-    if known is None and module == "dagster":
+    if known is None and module == "dagster" and name not in _TOP_MODULES:
         return "Dagster 0.11 had no such name; see docs/coming-from-dagster.md."
     return known or "It was no public name of Dagster 0.11; see docs/coming-from-dagster.md."
 

@@ -24,6 +24,11 @@ def note_on(line: int, module: str, name: str = "") -> Note:
     return Note(line, f"{f'{module}.{name}' if name else module} has no counterpart. {advice_on(module, name)}")
 
 
+def note_on_alias(line: int, meant: str, found: str) -> Note:
+    """The note on a name that is here, and not in what the module has become by which it is written."""
+    return Note(line, f"{meant} is {found} now, which that module does not have: import it from there.")
+
+
 def note_on_text(line: int, text: str) -> Note | None:
     """The note on a text, which was left as it is and may name a module; None where nothing says that it does."""
     module, _, name = text.rpartition(".")

@@ -7,7 +7,7 @@ import re
 
 import libcst
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cloudstore
@@ -22,6 +22,10 @@ CASES = {
     "a word": ('dagster = "dagster"\ndef f(dagster):\n    return dagster.solid, dagster_aws.s3\n',) * 2,
     "a module": ("import dagster\n@dagster.solid\ndef f(_): pass\n", "import core\n@core.solid\ndef f(_): pass\n"),
     "a module by another name": ("import dagster as d\nd.Field(d.Int)\n", "import core as d\nd.Field(d.Int)\n"),
+    "a name that is another here, of a module by another name": (
+        "import dagster_pandas as pd_types\npd_types.DataFrame.key, pd_types.DataFrame\n",
+        "import core.tables as pd_types\npd_types.PandasDataFrame.key, pd_types.PandasDataFrame\n",
+    ),
     "what follows a name": ("import dagster\ndagster.AssetKey.path.x()\n", "import core\ncore.AssetKey.path.x()\n"),
     "a call's attribute": ("import dagster\ndagster.Field(int).x.y\n", "import core\ncore.Field(int).x.y\n"),
     "a module inside": (
@@ -69,6 +73,51 @@ CASES = {
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import core\ndef f(x: 'dagster.Field'): ...\n",
     ),
 }  # fmt: skip
+
+
+BELOW = {
+    "dagster": ("Field.x", "core.definitions.solid.SolidDefinition", "core.storage.runs.SqliteRunStorage"),
+    "dagster.core": ("definitions.pipeline.PipelineDefinition", "storage.runs.SqliteRunStorage", "errors.DagsterError"),
+    "dagster.core.definitions": ("solid.SolidDefinition",),
+    "dagster.utils": ("merge_dicts", "file_relative_path"),
+    "dagster.experimental": ("DynamicOutput.x",),
+    "dagster_aws.s3": ("s3_resource", "S3FileManager"),
+    "dagster_pandas": ("DataFrame", "DataFrame.key"),
+    "dagster_postgres": ("PostgresRunStorage",),
+}
+
+
+@pytest.mark.parametrize(("module", "name"), [(module, name) for module, names in BELOW.items() for name in names])
+def test_a_module_by_another_name_has_what_it_has_by_its_own(module: str, name: str) -> None:
+    got = []
+    for text in (f"import {module}\ngot = {module}.{name}\n", f"import {module} as other\ngot = other.{name}\n"):
+        names: dict[str, object] = {}
+        exec(port_code(text.encode()).content.removesuffix(b".x\n"), names)
+        got.append(names["got"])
+    assert got[0] is got[1]
+
+
+MODULES = (
+    *("dagster", "dagster.core", "dagster.core.definitions", "dagster.core.definitions.pipeline", "dagster.core.types"),
+    *("dagster.core.execution.api", "dagster.core.storage.runs", "dagster.experimental", "dagster.utils"),
+    *("dagster_aws.s3", "dagster_pandas"),
+)
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from(MODULES),
+    st.sampled_from([*sorted({*core.__all__, *cloudstore.__all__}), "mkdir_p", "utils.mkdir_p", "DataFrame", "nope"]),
+)
+def test_what_is_asked_of_a_module_by_another_name_is_there_or_is_told(module: str, name: str) -> None:
+    package, _, last = module.rpartition(".")
+    is_module = package and last not in core.__all__  # `from dagster.core.definitions import pipeline` is the decorator
+    for line in [f"import {module} as other", *([f"from {package} import {last} as other"] if is_module else [])]:
+        ported = port_code(f"{line}\ngot = other.{name}\n".encode())
+        if not ported.notes:
+            names: dict[str, object] = {}
+            exec(ported.content, names)
+            assert "got" in names
 
 
 OF_WHAT_IS_NOT_HERE = {
