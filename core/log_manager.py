@@ -134,7 +134,7 @@ class DagsterLogManager:
         for logger in self.loggers:
             if logger.isEnabledFor(level):
                 shown = f"{message}\n\n{error.traceback}" if error and error.traceback else message
-                logger.log(level, "%s", shown, extra={DAGSTER_META_KEY: self._meta(user_message, extra, event, now)})
+                logger.log(level, shown, extra={DAGSTER_META_KEY: self._meta(user_message, extra, event, now)})
 
     def _in_context(self, user_message: str, event: DagsterEvent | None) -> str:
         tags = self.logging_tags

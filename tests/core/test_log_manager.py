@@ -90,6 +90,7 @@ def test_messages_are_taken_as_they_are(message: object, collected: Collected) -
     log.info(message)
     assert stored[0].user_message == str(message)
     assert collector.records[0].getMessage().endswith(str(message))
+    assert collector.records[0].msg == collector.records[0].getMessage()  # what handlers of users look at
 
 
 def test_with_tags_makes_another_log_manager(collected: Collected) -> None:
