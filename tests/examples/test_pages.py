@@ -52,6 +52,10 @@ ONLY_DEFINED = {"docs/hooks.md", "docs/presets.md"}
 CHECKER, FLAGS = doctest.OutputChecker(), doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
+def short(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
 class Example(NamedTuple):
     language: str
     text: str
@@ -170,9 +174,9 @@ def fault_of(command: str) -> str | None:
     return f"no option {', '.join(sorted(given - known))}" if given - known else None
 
 
-@pytest.mark.parametrize("page", sorted(PAGES))
-def test_commands_that_a_page_names_are_there(page: str) -> None:
-    assert {command: told for command in commands_in(PAGES[page]) if (told := fault_of(command))} == {}
+@pytest.mark.parametrize("page", sorted(MARKDOWN), ids=short)
+def test_commands_that_a_page_names_are_there(page: Path) -> None:
+    assert {each: told for each in commands_in(page.read_text("utf-8")) if (told := fault_of(each))} == {}
 
 
 def test_what_is_no_command_is_told() -> None:
@@ -191,7 +195,7 @@ def headings(text: str) -> set[str]:
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("page", sorted(MARKDOWN), ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", sorted(MARKDOWN), ids=short)
 def test_links_lead_somewhere(page: Path) -> None:
     text = page.read_text("utf-8")
     for link in re.findall(r"\]\(([^)\s]+)\)", FENCED.sub("", text)):
