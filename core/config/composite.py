@@ -229,7 +229,8 @@ class Array(ConfigType):
 
     @property
     def given_name(self) -> str:
-        return f"list of {self.inner_type.given_name}"
+        inner = self.inner_type.given_name
+        return f"list of ({inner})" if " or " in inner else f"list of {inner}"
 
     def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
         if not isinstance(value, Sequence) or isinstance(value, str | bytes):

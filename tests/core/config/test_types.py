@@ -124,6 +124,7 @@ def test_takes_and_resolves(schema: Any, given: Any, resolved: Any) -> None:
     [
         (int, "missing required config of type Int"),
         ([int], "missing required config of type list of Int"),
+        ([Noneable(int)], "missing required config of type list of (Int or null)"),
         (Selector({"a": int, "b": str}), "missing required config, exactly one of a, b"),
         (BUCKET, "missing required config, the name of a bucket alone, such as my-bucket, or the"),
     ],
