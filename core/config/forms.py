@@ -90,18 +90,16 @@ class MappingForm(msgspec.Struct, frozen=True):
         fields: by name.
         others: the form of other fields; None where there can be none.
         description: for people; may be empty.
-        needs_one: whether at least one field must be given.
     """
 
     fields: Mapping[str, FieldForm]
     others: Form | None = None
     description: str = ""
-    needs_one: bool = False
 
     @property
     def may_be_empty(self) -> bool:
         """bool: whether every field can be left out."""
-        return not self.needs_one and not any(each.is_required for each in self.fields.values())
+        return not any(each.is_required for each in self.fields.values())
 
 
 class ChoiceForm(msgspec.Struct, frozen=True):

@@ -109,5 +109,4 @@ def _of_mapping(form: MappingForm | ChoiceForm) -> dict[str, Any]:
         said["additionalProperties"] = False if form.others is None else _of(form.others)
         required = [name for name, each in form.fields.items() if each.is_required]
         said |= {"required": required} if required else {}
-        said |= {"minProperties": 1} if form.needs_one else {}
     return said | ({"description": form.description} if form.description else {})

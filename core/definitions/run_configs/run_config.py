@@ -166,7 +166,7 @@ def _used_resources(pipeline: PipelineDefinition, mode: CompleteMode, has_materi
 
 
 class _Loggers(ConfigType):
-    """Config by logger; a run config that names loggers chooses those, one that names none gets them all."""
+    """Config by logger; a run config that names loggers chooses those, one that names none gets all that need none."""
 
     given_name = "mapping of loggers"
 
@@ -174,16 +174,17 @@ class _Loggers(ConfigType):
         self._fields = {key: _config_only(each.config_schema) for key, each in mode.logger_defs.items()}
 
     def resolve(self, value: object, path: tuple[str | int, ...], faults: list[ConfigFault]) -> Any:
-        named = value if isinstance(value, Mapping) and value else {key: {} for key in self._fields}
-        is_known = set(named) <= set(self._fields)
-        chosen = {key: field for key, field in self._fields.items() if key in named or not is_known}
-        return Shape(chosen).resolve(named, path, faults)
+        if value is None or value == {}:
+            value = {key: {} for key, field in self._fields.items() if not field.is_required}
+        named = value if isinstance(value, Mapping) else {}
+        resolved = Shape(
+            {key: field if key in named else _optional(field) for key, field in self._fields.items()}
+        ).resolve(value, path, faults)
+        return {key: config for key, config in resolved.items() if key in named} if named else resolved
 
     def form(self) -> Form:
         fields = {key: field.form() for key, field in self._fields.items()}
-        needs_one = any(each.is_required for each in fields.values())
-        optional = {key: msgspec.structs.replace(each, is_required=False) for key, each in fields.items()}
-        return MappingForm(optional, needs_one=needs_one)
+        return MappingForm({key: msgspec.structs.replace(each, is_required=False) for key, each in fields.items()})
 
 
 def _config_only(config: DefinitionConfig) -> Field:
@@ -192,4 +193,8 @@ def _config_only(config: DefinitionConfig) -> Field:
 
 def _resource_field(resource: ResourceDefinition, is_used: bool) -> Field:
     field = _config_only(resource.config_schema)
-    return field if is_used or not field.is_required else Field(field.config_type, is_required=False)
+    return field if is_used else _optional(field)
+
+
+def _optional(field: Field) -> Field:
+    return Field(field.config_type, is_required=False) if field.is_required else field

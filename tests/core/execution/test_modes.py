@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
+import jsonschema
 import pytest
 
 from core import (
@@ -34,8 +36,11 @@ from core import (
     logger,
     resource,
 )
+from core.config import json_schema
+from core.definitions.run_configs.run_config import run_config_schema
 from core.events import DagsterEvent
 from core.execution.executor import RetryMode
+from core.execution.preparing.defaults import complete_mode
 from core.execution.steps.in_turn import execute_steps
 
 
@@ -115,6 +120,43 @@ def test_loggers_get_what_solids_log_at_their_level(capsys: pytest.CaptureFixtur
     seen = [each["dagster_event"].event_type_value for each in debugged if each["dagster_event"]]
     assert seen == [event.event_type_value for event in result.event_list]
     assert capsys.readouterr().err == ""  # the console logger is one of the default mode's
+
+
+STRICT_AND_FREE = ModeDefinition(
+    logger_defs={
+        "strict": logger({"level": str})(lambda context: logging.Logger("strict", context.logger_config["level"])),
+        "free": logger({"level": Field(str, default_value="INFO")})(lambda _: logging.Logger("free")),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("loggers", "message"),
+    [
+        ({"strict": {"config": {"level": "INFO"}}}, None),
+        ({"free": {}}, None),
+        ({}, None),
+        (None, None),
+        ({"strict": {}}, "loggers.strict.config.level: missing required"),
+        ({"free": {"config": {"level": 1}}}, "loggers.free.config.level: expected String, got 1"),
+        ({"other": {}}, "loggers.other: unknown key 'other'. Known: free, strict."),
+        *(
+            (bad, "loggers: expected a mapping with keys free, strict, got")
+            for bad in (3, 0, False, "free", ["free"], [])
+        ),
+    ],
+)
+def test_a_logger_that_must_be_configured_is_left_out_where_none_is_named(loggers: Any, message: str | None) -> None:
+    built, config = chain(STRICT_AND_FREE), {"loggers": loggers}
+    schema = run_config_schema(built, complete_mode(STRICT_AND_FREE, in_process_executor))
+    says = jsonschema.Draft202012Validator(json_schema(schema))
+    assert says.is_valid(config) == (message is None)
+    if message is None:
+        assert execute_pipeline(built, config).success
+        return
+    with pytest.raises(DagsterInvalidConfigError, match=re.escape(message)) as caught:
+        execute_pipeline(built, config)
+    assert len(caught.value.errors) == 1
 
 
 def test_a_run_config_chooses_loggers_by_naming_them() -> None:
