@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -57,6 +58,12 @@ def pytest_configure() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ.setdefault("PYTHONPYCACHEPREFIX", str(BYTECODE))
     sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Refuses names of tests that say where an object is in memory: workers would have different tests."""
+    if re.search(r" at 0x[0-9a-f]+", item.nodeid):
+        raise pytest.UsageError(f"{item.nodeid}: give the parameter an id that is the same in each process.")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

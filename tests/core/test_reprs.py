@@ -59,7 +59,7 @@ LOADED = build_output_context("load", "rows")
         ),
         (Field(str, default_value="hunter2"), "<Field: String, not required>"),
         (Field(Int), "<Field: Int, required>"),
-        (Array(Noneable(int)), "<Array: list of Int or null>"),
+        (Array(Noneable(int)), "<Array: list of (Int or null)>"),
         (Selector({"file": str, "memory": {}}), "<Selector: exactly one of file, memory>"),
         (LOADED, "<OutputContextOutsideRun of output 'rows' of step 'load'>"),
         (

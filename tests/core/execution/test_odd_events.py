@@ -76,8 +76,6 @@ REFUSED: dict[str, Callable[[], Any]] = {
     "description": made(description=object()),
     "partition": made(partition=3),
     "tag": made(tags={"a": 3}),
-    "no entry": made(metadata_entries=[None]),
-    "asset key": lambda: AssetMaterialization(AssetKey([1, "a"])),  # type: ignore[list-item]
     "expectation that says neither": lambda: ExpectationResult(None),  # type: ignore[arg-type]
     "expectation label": lambda: ExpectationResult(True, label=3),  # type: ignore[arg-type]
     "metadata of an output": lambda: Output(1, metadata={"a": [object()]}),
@@ -85,6 +83,11 @@ REFUSED: dict[str, Callable[[], Any]] = {
     "description of a failure": raising(Failure(object())),  # type: ignore[arg-type]
     "metadata of a failure": raising(Failure("a", metadata={"b": [object()]})),
 }
+NOT_MADE: dict[str, Callable[[], Any]] = {
+    "no entry": made(metadata_entries=[None]),
+    "asset key": lambda: AssetMaterialization(AssetKey([1, "a"])),  # type: ignore[list-item]
+}
+"""These are refused where the function of the solid makes them."""
 
 
 def run(give: Callable[[], Any], check: Callable[[Any, Any], Any] = lambda *_: True) -> tuple[bool, list[Any]]:
@@ -151,6 +154,14 @@ def test_what_cannot_be_recorded_fails_the_step_and_is_named(name: str) -> None:
     failure = next(event for event in events if event.is_step_failure)
     told = failure.message + str(failure.event_specific_data.user_failure_description)
     assert "cannot be recorded" in told
+
+
+@pytest.mark.parametrize("name", NOT_MADE)
+def test_what_cannot_be_made_fails_the_step(name: str) -> None:
+    success, events = run(NOT_MADE[name])
+    assert not success
+    (failure,) = (event for event in events if event.is_step_failure)
+    assert "must be a" in str(failure.step_failure_data.error)
 
 
 @pytest.mark.parametrize("check", [TypeCheck(None), TypeCheck(True, description=5), TypeCheck(False, object())])  # type: ignore[arg-type]

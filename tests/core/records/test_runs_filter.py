@@ -29,7 +29,7 @@ NO_FILTERS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("given", NO_FILTERS, ids=str)
+@pytest.mark.parametrize("given", NO_FILTERS)
 def test_what_is_no_condition_is_refused_by_its_name(given: dict[str, Any]) -> None:
     (name,) = given
     with pytest.raises(DagsterInvariantViolationError, match=name.removesuffix("s")):
