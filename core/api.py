@@ -24,6 +24,7 @@ from core.instance.runs import check_not_begun
 from core.plan.plan import KnownKeys
 from core.records.pipeline_run import PipelineRun, lineage_tags
 from core.records.tags import HIDDEN_TAG_PREFIX, RESUME_RETRY_TAG
+from core.wording import a_kind_of
 
 
 def execute_pipeline(
@@ -260,7 +261,7 @@ def reexecution_of(
     """What is asked of a run that executes an earlier one again; see `reexecute_pipeline`."""
     if not isinstance(parent_run_id, str):
         raise DagsterInvariantViolationError(
-            f"The id of the parent run is text; it was given a {type(parent_run_id).__name__}."
+            f"The id of the parent run is text; it was given {a_kind_of(parent_run_id)}."
         )
     parent = instance.get_existing_run(parent_run_id)
     root_run_id = parent.root_run_id or parent.run_id
@@ -321,7 +322,7 @@ def _execute(
 ) -> PipelineExecutionResult:
     if not isinstance(instance, DagsterInstance):
         raise DagsterInvariantViolationError(
-            f"Expected instance= to be a DagsterInstance, got a {type(instance).__name__}; DagsterInstance.get() is "
+            f"Expected instance= to be a DagsterInstance, got {a_kind_of(instance)}; DagsterInstance.get() is "
             "the one in $DAGSTER_HOME."
         )
     with exits_fail():
@@ -344,6 +345,6 @@ def checked_pipeline(pipeline: PipelineDefinition) -> PipelineDefinition:
     """The pipeline; raises DagsterInvariantViolationError where it is something else."""
     if not isinstance(pipeline, PipelineDefinition):
         raise DagsterInvariantViolationError(
-            f"Expected a pipeline, got a {type(pipeline).__name__}. Decorate the function with @pipeline."
+            f"Expected a pipeline, got {a_kind_of(pipeline)}. Decorate the function with @pipeline."
         )
     return pipeline

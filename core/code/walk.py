@@ -12,6 +12,7 @@ from core.code.graph import Graph, sha
 from core.code.look import Look
 from core.code.node import Node
 from core.code.sources import Sources
+from core.wording import a_kind_of
 
 _DESCRIPTORS = (types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType)
 _ITERATORS = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
@@ -29,7 +30,7 @@ def _descriptor(look: Look, node: Node, value: Any) -> None:
 
 
 def _iterator(_look: Look, node: Node, value: Any) -> None:
-    node.hide(f"a {type(value).__name__}, of which it cannot be told what is left")
+    node.hide(f"{a_kind_of(value)}, of which it cannot be told what is left")
 
 
 _EXPAND: dict[type, Callable[[Look, Node, Any], None]] = {

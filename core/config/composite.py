@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from core.arguments import checked_arguments
 from core.builtins import BuiltinEnum
 from core.config.faults import ConfigFault, Path, names_secret, show_value, unknown_name
 from core.config.fingerprint import Fingerprint
@@ -59,6 +60,7 @@ class Field:
         [1, 2]
     """
 
+    @checked_arguments("a Field", DagsterInvalidConfigDefinitionError)
     def __init__(
         self,
         config: Any,
@@ -245,6 +247,7 @@ class Array(ConfigType):
 class WithFields(ConfigType):
     """What `Shape`, `Permissive` and `Selector` share: named fields."""
 
+    @checked_arguments("a Shape, Permissive or Selector", DagsterInvalidConfigDefinitionError)
     def __init__(self, fields: Mapping[Any, object] | None = None, description: str | None = None) -> None:
         bad = [name for name in fields or {} if not isinstance(name, str)]
         if bad:

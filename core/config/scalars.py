@@ -7,8 +7,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
+from core.arguments import checked_arguments
 from core.config.faults import ConfigFault, Path, show_value
 from core.config.forms import AnyForm, Form, NamesForm, ScalarForm
+from core.errors import DagsterInvalidConfigDefinitionError
 
 
 class ConfigType(ABC):
@@ -107,6 +109,7 @@ class EnumValue:
         16711680
     """
 
+    @checked_arguments("an EnumValue", DagsterInvalidConfigDefinitionError)
     def __init__(self, config_value: str, python_value: object = None, description: str | None = None) -> None:
         self.config_value = config_value
         self.python_value = config_value if python_value is None else python_value
@@ -125,6 +128,7 @@ class Enum(ConfigType):
         'blue'
     """
 
+    @checked_arguments("Enum", DagsterInvalidConfigDefinitionError)
     def __init__(self, name: str, enum_values: Sequence[EnumValue]) -> None:
         self._name = name
         self.values = {value.config_value: value.python_value for value in enum_values}

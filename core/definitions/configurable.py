@@ -28,6 +28,7 @@ from core.errors import (
     DagsterInvalidDefinitionError,
     user_code_error_boundary,
 )
+from core.wording import a_kind_of, with_article
 
 ConfigSchema = Any
 """What users may give as `config_schema`: a dict of fields, a type, a Field, or a pydantic model.
@@ -83,13 +84,10 @@ def items_of(given: Iterable[_Item] | None, kind: type[_Item], described: str) -
     items = tuple(given or ())
     for each in items:
         if not isinstance(each, kind):
-            raise DagsterInvalidDefinitionError(f"{described} holds {a_kind_of(each)}, which is not a {kind.__name__}.")
+            raise DagsterInvalidDefinitionError(
+                f"{described} holds {a_kind_of(each)}, which is not {with_article(kind.__name__)}."
+            )
     return items
-
-
-def a_kind_of(value: object) -> str:
-    """What something is, for messages that must not show what it holds."""
-    return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
 
 
 def mapping_of(given: Any, described: str) -> Mapping[Any, Any]:
@@ -97,36 +95,6 @@ def mapping_of(given: Any, described: str) -> Mapping[Any, Any]:
     if given is not None and not isinstance(given, Mapping):
         raise DagsterInvalidDefinitionError(f"{described} must be a dict by name; it is {a_kind_of(given)}.")
     return given or {}
-
-
-def function_of(given: _Function, described: str) -> _Function:
-    """A function that a definition calls; raises DagsterInvalidDefinitionError where it is something else."""
-    if not callable(given):
-        raise DagsterInvalidDefinitionError(f"{described} must be a function; it is {a_kind_of(given)}.")
-    return given
-
-
-def key_set(keys: Iterable[str] | None, described: str) -> frozenset[str]:
-    """Resource keys as a set.
-
-    Raises:
-        DagsterInvalidDefinitionError: they are no set of texts; one text is a set of letters.
-    """
-    if isinstance(keys, str):
-        raise DagsterInvalidDefinitionError(
-            f"required_resource_keys of {described} must be a set of names; write {{{keys!r}}}."
-        )
-    if not isinstance(keys or (), Iterable):
-        raise DagsterInvalidDefinitionError(
-            f"required_resource_keys of {described} must be a set of names; it is {a_kind_of(keys)}."
-        )
-    names = tuple(keys or ())
-    for each in names:
-        if not isinstance(each, str):
-            raise DagsterInvalidDefinitionError(
-                f"required_resource_keys of {described} holds {a_kind_of(each)}, which is not the name of a resource."
-            )
-    return frozenset(names)
 
 
 def known_as(definition: Any, function: Callable[..., Any]) -> None:

@@ -7,13 +7,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from core.definitions.configurable import a_kind_of
+from core.arguments import check_fields, checked_arguments
 from core.definitions.graphs.node import NodeDefinition
 from core.definitions.hook import HookDefinition, hook_set
 from core.definitions.input_output import NO_VALUE, InputDefinition
-from core.definitions.retry_policy import RetryPolicy, checked_policy
+from core.definitions.retry_policy import RetryPolicy
 from core.definitions.solid import SolidDefinition
-from core.errors import DagsterInvalidDefinitionError
 from core.events.user_events import DEFAULT_OUTPUT
 
 
@@ -36,6 +35,9 @@ class DependencyDefinition(msgspec.Struct, frozen=True):
     solid: str
     output: str = DEFAULT_OUTPUT
     description: str | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self, "a DependencyDefinition")
 
 
 class DynamicCollectDependencyDefinition(DependencyDefinition, frozen=True):
@@ -67,17 +69,9 @@ class MultiDependencyDefinition:
         3
     """
 
+    @checked_arguments("a MultiDependencyDefinition")
     def __init__(self, dependencies: Sequence[DependencyDefinition | type[MappedInputPlaceholder]]) -> None:
-        if isinstance(dependencies, str | DependencyDefinition) or not isinstance(dependencies, Iterable):
-            raise DagsterInvalidDefinitionError(
-                f"The dependencies of a MultiDependencyDefinition must be a list; they are {a_kind_of(dependencies)}."
-            )
         self.items = tuple(dependencies)
-        for each in self.items:
-            if not isinstance(each, DependencyDefinition) and each is not MappedInputPlaceholder:
-                raise DagsterInvalidDefinitionError(
-                    f"A MultiDependencyDefinition holds {a_kind_of(each)}; write DependencyDefinition(SOLID)."
-                )
         self.dependencies = tuple(each for each in self.items if isinstance(each, DependencyDefinition))
 
     def __repr__(self) -> str:
@@ -114,6 +108,7 @@ class SolidInvocation:
 
     place = ""
 
+    @checked_arguments("solid")
     def __init__(
         self,
         name: str,
@@ -126,7 +121,7 @@ class SolidInvocation:
         self.alias = alias
         self.tags = dict(tags or {})
         self.hook_defs = hook_set(hook_defs, f"solid {name!r}")
-        self.retry_policy = checked_policy(retry_policy, f"solid {name!r}")
+        self.retry_policy = retry_policy
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.name!r}{f' as {self.alias!r}' if self.alias else ''}>"

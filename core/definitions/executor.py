@@ -8,14 +8,8 @@ from typing import Any, overload
 
 import msgspec
 
-from core.definitions.configurable import (
-    ConfigSchema,
-    ConfigurableDefinition,
-    check_name,
-    function_of,
-    items_of,
-    key_set,
-)
+from core.arguments import checked_arguments
+from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name
 from core.definitions.run_configs.environment import IPipeline
 from core.instance import DagsterInstance
 
@@ -88,6 +82,7 @@ class ExecutorDefinition(ConfigurableDefinition):
         True
     """
 
+    @checked_arguments("executor")
     def __init__(
         self,
         name: str,
@@ -98,11 +93,9 @@ class ExecutorDefinition(ConfigurableDefinition):
         required_resource_keys: Iterable[str] | None = None,
     ) -> None:
         super().__init__(check_name(name, "executor"), config_schema, description, "executor")
-        self.requirements = items_of(requirements, ExecutorRequirement, f"requirements of executor {name!r}")
-        if executor_creation_fn is not None:
-            function_of(executor_creation_fn, f"executor_creation_fn of executor {name!r}")
+        self.requirements = tuple(requirements or ())
         self.executor_creation_fn = executor_creation_fn
-        self.required_resource_keys = key_set(required_resource_keys, f"executor {name!r}")
+        self.required_resource_keys = frozenset(required_resource_keys or ())
 
 
 @overload

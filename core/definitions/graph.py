@@ -7,9 +7,10 @@ from typing import Any, Self
 
 import msgspec
 
+from core.arguments import check_fields, checked_arguments
 from core.cached import cached_property
 from core.config import unknown_name
-from core.definitions.configurable import ConfigSchema, beginning, check_name, function_of
+from core.definitions.configurable import ConfigSchema, beginning, check_name
 from core.definitions.graphs.mappings import CheckedMappings, InputPlace
 from core.definitions.graphs.node import NodeDefinition
 from core.definitions.graphs.placing import Dependencies, PlacedNodes
@@ -44,7 +45,7 @@ class ConfigMapping(msgspec.Struct, frozen=True, eq=False):
     config_schema: ConfigSchema | None = None
 
     def __post_init__(self) -> None:
-        function_of(self.config_fn, "config_fn of a ConfigMapping")
+        check_fields(self, "a ConfigMapping")
 
 
 class GraphDefinition(NodeDefinition):
@@ -74,6 +75,7 @@ class GraphDefinition(NodeDefinition):
 
     _default_kind = "graph"
 
+    @checked_arguments("graph")
     def __init__(
         self,
         name: str,
@@ -202,6 +204,7 @@ class CompositeSolidDefinition(GraphDefinition):
 
     _default_kind = "composite solid"
 
+    @checked_arguments("composite solid")
     def __init__(
         self,
         name: str,

@@ -10,7 +10,8 @@ from typing import Any, overload
 
 import msgspec
 
-from core.definitions.configurable import check_name, key_set
+from core.arguments import checked_arguments
+from core.definitions.configurable import check_name
 from core.errors import DagsterInvalidDefinitionError, DagsterInvalidInvocationError
 from core.events.records import DagsterEvent
 
@@ -54,6 +55,7 @@ class HookDefinition:
         (True, ['one'])
     """
 
+    @checked_arguments("hook")
     def __init__(
         self,
         *,
@@ -64,7 +66,7 @@ class HookDefinition:
     ) -> None:
         self.name = check_name(name, "hook")
         self.hook_fn = hook_fn
-        self.required_resource_keys = key_set(required_resource_keys, f"hook {name!r}")
+        self.required_resource_keys = frozenset(required_resource_keys or ())
         self.decorated_fn = decorated_fn
         self._defined = next(_order)
         _check_function(decorated_fn or hook_fn, name)
@@ -200,7 +202,7 @@ def failure_hook(name: Any = None, required_resource_keys: Iterable[str] | None 
 
 def _decorator(name: Any, required_resource_keys: Iterable[str] | None, is_for: Callable[[DagsterEvent], bool]) -> Any:
     def make(decorated_fn: Callable[[Any], object]) -> HookDefinition:
-        own_name = name if isinstance(name, str) else getattr(decorated_fn, "__name__", "hook")
+        own_name = getattr(decorated_fn, "__name__", "hook") if name is None or callable(name) else name
         _check_function(decorated_fn, own_name)
         try:
             inspect.signature(decorated_fn).bind("context")

@@ -6,7 +6,8 @@ import copy
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
-from core.definitions.configurable import check_name, mapping_of
+from core.arguments import checked_arguments
+from core.definitions.configurable import check_name
 from core.errors import DagsterInvalidDefinitionError
 from core.events.user_events import DEFAULT_OUTPUT, AssetKey
 from core.types import resolve_dagster_type
@@ -45,6 +46,7 @@ class InputDefinition:
         10
     """
 
+    @checked_arguments("input")
     def __init__(
         self,
         name: str,
@@ -66,7 +68,7 @@ class InputDefinition:
         self.asset_key, self.asset_partitions = _checked_asset(asset_key, asset_partitions, f"Input {name!r}")
         self.dagster_type = resolve_dagster_type(dagster_type)
         self.description = description
-        self.metadata = dict(mapping_of(metadata, f"metadata of input {name!r}"))
+        self.metadata = dict(metadata or {})
         self._default_value = default_value
         self.is_typed = dagster_type is not None
         self.is_given = False
@@ -146,6 +148,7 @@ class OutputDefinition:
 
     is_dynamic = False
 
+    @checked_arguments("output")
     def __init__(
         self,
         dagster_type: Any = None,
@@ -164,7 +167,7 @@ class OutputDefinition:
         self.is_required = is_required
         self.io_manager_key = io_manager_key or DEFAULT_IO_MANAGER_KEY
         self.asset_key, self.asset_partitions = _checked_asset(asset_key, asset_partitions, f"Output {self.name!r}")
-        self.metadata = dict(mapping_of(metadata, f"metadata of output {self.name!r}"))
+        self.metadata = dict(metadata or {})
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}: {self.dagster_type.display_name}>"
@@ -282,16 +285,8 @@ DEFAULT_IO_MANAGER_KEY = "io_manager"
 
 
 def _checked_asset(key: Any, partitions: Any, described: str) -> tuple[Any, Any]:
-    if key is not None and not callable(key) and not isinstance(key, AssetKey):
-        raise DagsterInvalidDefinitionError(
-            f"{described} has {key!r} as asset_key; give an AssetKey, or a function that returns one."
-        )
     if partitions is not None and key is None:
         raise DagsterInvalidDefinitionError(
             f"{described} has asset_partitions and no asset_key; say which asset it is."
-        )
-    if isinstance(partitions, str):
-        raise DagsterInvalidDefinitionError(
-            f"asset_partitions of {described} must be a set of names: {{{partitions!r}}}."
         )
     return key, partitions

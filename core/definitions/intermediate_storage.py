@@ -7,7 +7,8 @@ from typing import Any, overload
 
 import msgspec
 
-from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name, function_of, key_set
+from core.arguments import checked_arguments
+from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name
 from core.definitions.run_configs.environment import EnvironmentConfig, IMode, IPipeline
 from core.errors import DagsterInvalidDefinitionError
 from core.instance import DagsterInstance
@@ -78,6 +79,7 @@ class IntermediateStorageDefinition(ConfigurableDefinition):
         >>> mode = ModeDefinition(intermediate_storage_defs=[mine])  # chosen by {"intermediate_storage": {"mine": {}}}
     """
 
+    @checked_arguments("intermediate storage")
     def __init__(
         self,
         name: str,
@@ -89,11 +91,7 @@ class IntermediateStorageDefinition(ConfigurableDefinition):
     ) -> None:
         super().__init__(check_name(name, "intermediate storage"), config_schema, description, "intermediate storage")
         self.is_persistent = is_persistent
-        self.required_resource_keys = key_set(required_resource_keys, f"intermediate storage {name!r}")
-        if intermediate_storage_creation_fn is not None:
-            function_of(
-                intermediate_storage_creation_fn, f"intermediate_storage_creation_fn of intermediate storage {name!r}"
-            )
+        self.required_resource_keys = frozenset(required_resource_keys or ())
         self.intermediate_storage_creation_fn = intermediate_storage_creation_fn
 
     def create(self, init_context: InitIntermediateStorageContext) -> IntermediateStorage:

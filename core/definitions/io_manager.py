@@ -7,6 +7,7 @@ from typing import Any, overload
 
 import msgspec
 
+from core.arguments import checked_arguments
 from core.config import ABSENT, AnyForm, ConfigFault, Field, FieldForm, Fingerprint, MappingForm
 from core.definitions.configurable import ConfigSchema, DefinitionConfig, DefinitionField, known_as
 from core.definitions.resource import ResourceDefinition, ResourceFn
@@ -124,6 +125,7 @@ class IOManagerDefinition(ResourceDefinition):
         >>> mode = ModeDefinition(resource_defs={"io_manager": shelf})
     """
 
+    @checked_arguments("an IO manager")
     def __init__(
         self,
         resource_fn: ResourceFn,

@@ -11,11 +11,12 @@ from typing import Any, ClassVar, overload
 
 import msgspec
 
+from core.arguments import checked_arguments
 from core.config import Field
 from core.definitions.calls.context_argument import only_context
-from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, function_of, known_as
+from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, known_as
 from core.definitions.run_configs.environment import IPipeline
-from core.errors import DagsterInvalidDefinitionError
+from core.errors import DagsterInvalidDefinitionError, DagsterInvalidInvocationError
 from core.log_manager import DAGSTER_META_KEY
 from core.printable import printable_lines
 
@@ -74,11 +75,12 @@ class LoggerDefinition(ConfigurableDefinition):
 
     is_named = False
 
+    @checked_arguments("a logger")
     def __init__(
         self, logger_fn: LoggerFn, config_schema: ConfigSchema | None = None, description: str | None = None
     ) -> None:
         super().__init__(getattr(logger_fn, "__name__", None), config_schema, description, "logger")
-        self.logger_fn = function_of(logger_fn, "logger_fn of a LoggerDefinition")
+        self.logger_fn = logger_fn
 
     def create(self, init_context: InitLoggerContext) -> logging.Logger:
         """Makes the logger; raises DagsterInvalidDefinitionError when the function made something else."""
@@ -103,6 +105,7 @@ class LoggerDefinition(ConfigurableDefinition):
         return self.create(InitLoggerContext(config, self, context.pipeline_def, context.run_id))
 
 
+@checked_arguments("build_init_logger_context", DagsterInvalidInvocationError)
 def build_init_logger_context(logger_config: Any = None, pipeline_def: IPipeline | None = None) -> InitLoggerContext:
     """An InitLoggerContext to call a logger definition with, outside a run.
 

@@ -7,12 +7,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from core.definitions.configurable import check_name, items_of, mapping_of
+from core.arguments import checked_arguments
+from core.definitions.configurable import check_name, items_of
 from core.definitions.executor import ExecutorDefinition
 from core.definitions.intermediate_storage import IntermediateStorageDefinition
 from core.definitions.logger import DEFAULT_LOGGERS, LoggerDefinition
 from core.definitions.resource import ResourceDefinition
-from core.definitions.version_strategy import VersionStrategy, checked_strategy
+from core.definitions.version_strategy import VersionStrategy
 from core.errors import DagsterInvalidDefinitionError
 
 DEFAULT_MODE_NAME = "default"
@@ -45,6 +46,7 @@ class ModeDefinition:
         'hallo'
     """
 
+    @checked_arguments("mode")
     def __init__(
         self,
         name: str | None = None,
@@ -57,15 +59,11 @@ class ModeDefinition:
     ) -> None:
         self.name = check_name(name or DEFAULT_MODE_NAME, "mode")
         self.description = description
-        self.version_strategy = checked_strategy(version_strategy, f"mode {self.name!r}")
+        self.version_strategy = version_strategy
         self.resource_defs = {
-            check_name(key, "resource"): _as_resource(value)
-            for key, value in mapping_of(resource_defs, f"resource_defs of mode {self.name!r}").items()
+            check_name(key, "resource"): _as_resource(value) for key, value in (resource_defs or {}).items()
         }
-        self.logger_defs = dict(
-            DEFAULT_LOGGERS if logger_defs is None else mapping_of(logger_defs, f"logger_defs of mode {self.name!r}")
-        )
-        items_of(self.logger_defs.values(), LoggerDefinition, f"logger_defs of mode {self.name!r}")
+        self.logger_defs = dict(DEFAULT_LOGGERS if logger_defs is None else logger_defs)
         self.executor_defs = _by_name(self.name, ExecutorDefinition, "executor_defs", executor_defs)
         self.intermediate_storage_defs = _by_name(
             self.name, IntermediateStorageDefinition, "intermediate_storage_defs", intermediate_storage_defs

@@ -6,10 +6,12 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from core.definitions.configurable import a_kind_of, items_of, mapping_of
+from core.arguments import checked_arguments
+from core.definitions.configurable import mapping_of
 from core.definitions.input_output import NO_VALUE, InputDefinition, OutputDefinition
 from core.definitions.solid import SolidDefinition, solid
 from core.errors import DagsterInvalidDefinitionError
+from core.wording import a_kind_of
 
 
 class In:
@@ -109,13 +111,11 @@ class MultiOut:
         {'odd': 3}
     """
 
+    @checked_arguments("a MultiOut")
     def __init__(self, outs: Mapping[str, Out] | Sequence[Out]) -> None:
-        listed = () if isinstance(outs, Mapping) else items_of(outs, Out, "The outs of a MultiOut")
-        named = outs.items() if isinstance(outs, Mapping) else [(each.name, each) for each in listed]
+        named = outs.items() if isinstance(outs, Mapping) else [(each.name, each) for each in outs]
         self.outs: dict[str, Out] = {}
         for name, out in named:
-            if not isinstance(out, Out):
-                raise DagsterInvalidDefinitionError(f"Output {name!r} of a MultiOut is {out!r}; write Out(...).")
             if name is None or out.name not in (None, name):
                 raise DagsterInvalidDefinitionError(
                     "Each output of a MultiOut needs a name: MultiOut({'rows': Out(...)}), or Out(..., name='rows') in "

@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NoReturn, overload
 
+from core.arguments import checked_arguments
 from core.config import unknown_name
 from core.definitions.configurable import check_name, items_of
 from core.definitions.dependency import Node, Solid
@@ -20,8 +21,8 @@ from core.definitions.hook import HookDefinition, hook_set
 from core.definitions.mode import DEFAULT_MODE_NAME, ModeDefinition
 from core.definitions.pipeline_checks import check_resources, check_solids, check_takes_nothing
 from core.definitions.preset import PresetDefinition, presets_by_name
-from core.definitions.retry_policy import RetryPolicy, checked_policy
-from core.definitions.version_strategy import VersionStrategy, checked_strategy
+from core.definitions.retry_policy import RetryPolicy
+from core.definitions.version_strategy import VersionStrategy
 from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
 from core.events.user_events import normalize_tags
 from core.records.origin import PipelinePythonOrigin
@@ -67,6 +68,7 @@ class PipelineDefinition:
 
     python_origin: PipelinePythonOrigin | None = None
 
+    @checked_arguments("pipeline")
     def __init__(
         self,
         solid_defs: Sequence[NodeDefinition] = (),
@@ -86,8 +88,8 @@ class PipelineDefinition:
         self.description = description
         self.tags = normalize_tags(tags, f"pipeline {self.name!r}")
         self.hook_defs = hook_set(hook_defs, f"pipeline {self.name!r}")
-        self.solid_retry_policy = checked_policy(solid_retry_policy, f"pipeline {self.name!r}")
-        self.version_strategy = checked_strategy(version_strategy, f"pipeline {self.name!r}")
+        self.solid_retry_policy = solid_retry_policy
+        self.version_strategy = version_strategy
         modes = items_of(mode_defs, ModeDefinition, f"mode_defs of pipeline {self.name!r}")
         self.mode_defs = modes or (ModeDefinition(),)
         self._modes = {mode.name: mode for mode in self.mode_defs}

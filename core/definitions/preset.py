@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from os import PathLike
 from typing import Any
 
+from core.arguments import checked_arguments
 from core.config import own_copy, unknown_name
 from core.definitions.configurable import items_of
 from core.errors import DagsterInvalidConfigError, DagsterInvalidDefinitionError, DagsterInvariantViolationError
@@ -39,6 +40,7 @@ class PresetDefinition:
         10
     """
 
+    @checked_arguments("preset", run_config="From files, make the preset by PresetDefinition.from_files.")
     def __init__(
         self,
         name: str,
@@ -47,17 +49,8 @@ class PresetDefinition:
         mode: str | None = None,
         tags: Mapping[str, Any] | None = None,
     ) -> None:
-        if not isinstance(name, str) or not name:
-            raise DagsterInvalidDefinitionError(f"The name of a preset must be a text; it was {name!r}.")
-        if run_config is not None and not isinstance(run_config, Mapping):
-            raise DagsterInvalidDefinitionError(
-                f"run_config of preset {name!r} must be a dict; it was a {type(run_config).__name__}. From files, "
-                "make the preset by PresetDefinition.from_files."
-            )
-        if isinstance(solid_selection, str):
-            raise DagsterInvalidDefinitionError(
-                f"solid_selection of preset {name!r} must be a list; write [{solid_selection!r}]."
-            )
+        if not name:
+            raise DagsterInvalidDefinitionError("name of a preset must not be empty.")
         self.name = name
         self.run_config: dict[str, Any] = own_copy(dict(run_config or {}))
         self.solid_selection = None if solid_selection is None else list(solid_selection)

@@ -9,9 +9,10 @@ from typing import Any, overload
 
 import msgspec
 
+from core.arguments import checked_arguments
 from core.definitions.calls.context_argument import only_context
 from core.definitions.calls.given_resources import resources_for
-from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, key_set, known_as
+from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, known_as
 from core.errors import (
     DagsterInvalidDefinitionError,
     DagsterInvariantViolationError,
@@ -112,6 +113,7 @@ class ResourceDefinition(ConfigurableDefinition):
 
     is_named = False
 
+    @checked_arguments("a resource", resource_fn="For a value, write ResourceDefinition.hardcoded_resource(value).")
     def __init__(
         self,
         resource_fn: ResourceFn,
@@ -122,13 +124,8 @@ class ResourceDefinition(ConfigurableDefinition):
     ) -> None:
         name = getattr(resource_fn, "__name__", None)
         super().__init__(name, config_schema, description, "resource")
-        if not callable(resource_fn):
-            raise DagsterInvalidDefinitionError(
-                f"ResourceDefinition needs a function that makes the resource; it was given {resource_fn!r}. "
-                "For a value, write ResourceDefinition.hardcoded_resource(value)."
-            )
         self.resource_fn = resource_fn
-        self.required_resource_keys = key_set(required_resource_keys, f"resource {name!r}")
+        self.required_resource_keys = frozenset(required_resource_keys or ())
         self.version = version
         self._context_parameter = next(iter(inspect.signature(resource_fn).parameters), None)
 

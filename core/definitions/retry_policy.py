@@ -9,6 +9,7 @@ import msgspec
 
 from core.errors import DagsterInvalidDefinitionError
 from core.events.user_events import LONGEST_WAIT_SECONDS, is_wait
+from core.wording import a_kind_of
 
 # As many retries, or doublings, of any delay but the tiniest are more than the longest wait, and yet a finite number.
 _MOST_RETRIES, _MOST_DOUBLINGS = 1 << 64, 64
@@ -114,7 +115,7 @@ def checked_policy(policy: object, described: str) -> RetryPolicy | None:
     if policy is None or isinstance(policy, RetryPolicy):
         return policy
     raise DagsterInvalidDefinitionError(
-        f"The retry policy of {described} must be a RetryPolicy, as RetryPolicy(max_retries=3); it was {policy!r}."
+        f"retry_policy of {described} must be a RetryPolicy, as RetryPolicy(max_retries=3); it is {a_kind_of(policy)}."
     )
 
 

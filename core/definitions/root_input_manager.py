@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, overload
 
+from core.arguments import checked_arguments
 from core.definitions.configurable import ConfigSchema, DefinitionConfig, known_as
 from core.definitions.resource import ResourceDefinition, ResourceFn
 from core.values.io_context import InputContext
@@ -40,6 +41,7 @@ class RootInputManagerDefinition(ResourceDefinition):
         2
     """
 
+    @checked_arguments("a root input manager")
     def __init__(
         self,
         resource_fn: ResourceFn,

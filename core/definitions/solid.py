@@ -8,12 +8,13 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self, overload
 
+from core.arguments import checked_arguments
 from core.config import Fingerprint, unknown_name
-from core.definitions.configurable import ConfigSchema, items_of, key_set, known_as
+from core.definitions.configurable import ConfigSchema, items_of, known_as
 from core.definitions.direct.solid_call import call_solid
 from core.definitions.graphs.node import NodeDefinition
 from core.definitions.input_output import NO_VALUE, InputDefinition, OutputDefinition
-from core.definitions.retry_policy import RetryPolicy, checked_policy
+from core.definitions.retry_policy import RetryPolicy
 from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
 from core.types.annotations import evaluated
 
@@ -55,6 +56,7 @@ class SolidDefinition(NodeDefinition):
 
     context_parameter: str | None = "context"
 
+    @checked_arguments("solid")
     def __init__(
         self,
         name: str,
@@ -72,10 +74,10 @@ class SolidDefinition(NodeDefinition):
         outputs = [OutputDefinition()] if output_defs is None else output_defs
         super().__init__(name, "solid", input_defs, outputs, config_schema, description, tags)
         self.compute_fn = compute_fn
-        self.required_resource_keys = key_set(required_resource_keys, f"solid {name!r}")
+        self.required_resource_keys = frozenset(required_resource_keys or ())
         self.version = version
         self.fingerprint = fingerprint
-        self.retry_policy = checked_policy(retry_policy, f"solid {name!r}")
+        self.retry_policy = retry_policy
 
     def with_input_values(self, values: Mapping[str, Any]) -> Self:
         """The same with values for some of its inputs, for a test.

@@ -7,10 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from core.definitions.configurable import a_kind_of
 from core.definitions.resource import ResourceDefinition
 from core.definitions.solid import SolidDefinition
-from core.errors import DagsterInvalidDefinitionError
 
 Definition = SolidDefinition | ResourceDefinition
 
@@ -74,13 +72,3 @@ class VersionStrategy(ABC):
         if isinstance(definition, SolidDefinition):
             return CodeVersion(self.get_solid_version(definition), lambda: self.solid_parts(definition))
         return CodeVersion(self.get_resource_version(definition), lambda: self.resource_parts(definition))
-
-
-def checked_strategy(given: VersionStrategy | None, described: str) -> VersionStrategy | None:
-    """A strategy as given; raises DagsterInvalidDefinitionError where it is none, or the class of one."""
-    if given is not None and not isinstance(given, VersionStrategy):
-        hint = f"; write {given.__name__}()" if isinstance(given, type) else ""
-        raise DagsterInvalidDefinitionError(
-            f"version_strategy of {described} must be a VersionStrategy; it is {a_kind_of(given)}{hint}."
-        )
-    return given

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from core.arguments import check_fields
 from core.errors import DagsterInvalidDefinitionError
 
 
@@ -215,6 +216,9 @@ class EventMetadataEntry(msgspec.Struct, frozen=True):
     label: str
     description: str | None
     entry_data: MetadataEntryData
+
+    def __post_init__(self) -> None:
+        check_fields(self, "an EventMetadataEntry")
 
     @staticmethod
     def text(text: str | None, label: str, description: str | None = None) -> EventMetadataEntry:

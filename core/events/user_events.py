@@ -10,9 +10,11 @@ from typing import Any, Self
 
 import msgspec
 
+from core.arguments import checked_arguments
 from core.config import not_recordable
 from core.errors import DagsterInvalidDefinitionError
 from core.events.metadata import EventMetadataEntry, as_metadata_entries
+from core.wording import a_kind_of
 
 DEFAULT_OUTPUT = "result"
 _MAPPING_KEY = re.compile(r"[A-Za-z0-9_]+")
@@ -32,11 +34,12 @@ class Output:
         'count'
     """
 
+    @checked_arguments("an Output")
     def __init__(
         self,
         value: Any,
         output_name: str = DEFAULT_OUTPUT,
-        metadata_entries: list[EventMetadataEntry] | None = None,
+        metadata_entries: Sequence[EventMetadataEntry] | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
         self.value = value
@@ -71,16 +74,17 @@ class DynamicOutput(Output):
         {'one': 3, 'three': 5}
     """
 
+    @checked_arguments("a DynamicOutput")
     def __init__(
         self,
         value: Any,
         mapping_key: str,
         output_name: str = DEFAULT_OUTPUT,
-        metadata_entries: list[EventMetadataEntry] | None = None,
+        metadata_entries: Sequence[EventMetadataEntry] | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(value, output_name, metadata_entries, metadata)
-        if not isinstance(mapping_key, str) or not _MAPPING_KEY.fullmatch(mapping_key):
+        if not _MAPPING_KEY.fullmatch(mapping_key):
             raise DagsterInvalidDefinitionError(
                 f"{mapping_key!r} is not a mapping key; use only the letters A-Z and a-z, digits and underscores."
             )
@@ -106,6 +110,7 @@ class AssetKey:
 
     __slots__ = ("path",)
 
+    @checked_arguments("an AssetKey")
     def __init__(self, path: str | Sequence[str]) -> None:
         parts = (path,) if isinstance(path, str) else tuple(path) if isinstance(path, Iterable) else (path,)
         if not all(isinstance(each, str) for each in parts):
@@ -145,6 +150,7 @@ class AssetMaterialization:
         AssetKey(['orders'])
     """
 
+    @checked_arguments("an AssetMaterialization")
     def __init__(
         self,
         asset_key: AssetKey | str | Sequence[str],
@@ -207,6 +213,7 @@ class Materialization(AssetMaterialization):
         (AssetKey(['orders']), "Materialization is the older form of ...; write AssetMaterialization('orders').")
     """
 
+    @checked_arguments("a Materialization")
     def __init__(
         self,
         label: str | None = None,
@@ -223,7 +230,7 @@ class Materialization(AssetMaterialization):
             message = (
                 f"Materialization is the older form of AssetMaterialization; write AssetMaterialization({label!r})."
             )
-            warnings.warn(message, DeprecationWarning, stacklevel=2)
+            warnings.warn(message, DeprecationWarning, stacklevel=3)
         super().__init__(asset_key or str(label), description, metadata_entries, partition, tags)
         self.label = label
 
@@ -248,6 +255,7 @@ class ExpectationResult:
         True
     """
 
+    @checked_arguments("an ExpectationResult")
     def __init__(
         self,
         success: bool,
@@ -284,6 +292,7 @@ class TypeCheck:
         False
     """
 
+    @checked_arguments("a TypeCheck")
     def __init__(
         self,
         success: bool,
@@ -317,10 +326,11 @@ class Failure(Exception):
         'There are no rows.'
     """
 
+    @checked_arguments("a Failure")
     def __init__(
         self,
         description: str | None = None,
-        metadata_entries: list[EventMetadataEntry] | None = None,
+        metadata_entries: Sequence[EventMetadataEntry] | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
         self.description = description
@@ -394,7 +404,7 @@ def normalize_tags(tags: Mapping[str, Any] | None, what: str) -> dict[str, str]:
         DagsterInvalidDefinitionError: they are no dict, a key is not a string, or JSON would not say what a value is.
     """
     if not isinstance(tags, Mapping | None):
-        raise DagsterInvalidDefinitionError(f"The tags of {what} must be a dict; they are a {type(tags).__name__}.")
+        raise DagsterInvalidDefinitionError(f"The tags of {what} must be a dict; they are {a_kind_of(tags)}.")
     normal: dict[str, str] = {}
     for key, value in (tags or {}).items():
         try:

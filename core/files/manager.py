@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from typing import IO, Any, TypeVar
 
 from core.errors import DagsterInvariantViolationError
+from core.wording import a_kind_of
 
 READ_MODES = ("r", "rb")
 WRITE_MODES = ("w", "wb")
@@ -131,8 +132,7 @@ def checked_handle(given: object, kind: type[_Handle], manager: str, how_to_make
         return given
     if isinstance(given, FileHandle):
         raise DagsterInvariantViolationError(
-            f"{manager} was given a {type(given).__name__} ({given.path_desc}); read it with the file manager that "
-            "wrote it."
+            f"{manager} was given {a_kind_of(given)} ({given.path_desc}); read it with the file manager that wrote it."
         )
     hint = f" For a file that something else wrote, give {how_to_make}." if how_to_make else ""
     raise DagsterInvariantViolationError(
@@ -209,7 +209,7 @@ class _CheckedBinary(io.RawIOBase):
 def as_binary(file_obj: IO[Any], mode: str) -> IO[bytes]:
     """`file_obj` as a stream of bytes, for a write in `mode`; raises when it is of the other kind."""
     if not hasattr(file_obj, "read"):
-        raise DagsterInvariantViolationError(f"Expected a readable file object, got a {type(file_obj).__name__}.")
+        raise DagsterInvariantViolationError(f"Expected a readable file object, got {a_kind_of(file_obj)}.")
     if "b" in mode and isinstance(file_obj, io.BufferedReader | io.FileIO):
         return file_obj
     if "b" in mode:
@@ -225,5 +225,5 @@ def stream_of(data: object) -> IO[bytes]:
     """
     if not isinstance(data, bytes | bytearray | memoryview):
         hint = ' Encode it, or write(io.StringIO(text), mode="w").' if isinstance(data, str) else ""
-        raise DagsterInvariantViolationError(f"Expected bytes to write, got a {type(data).__name__}.{hint}")
+        raise DagsterInvariantViolationError(f"Expected bytes to write, got {a_kind_of(data)}.{hint}")
     return io.BytesIO(data)

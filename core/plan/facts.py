@@ -18,6 +18,7 @@ from core.plan.steps import (
     FromStepOutputs,
     StepInput,
 )
+from core.wording import a_kind_of
 
 _LONGEST_TEXT = 200
 
@@ -117,4 +118,4 @@ def _written(value: Any) -> str:
     try:
         return repr(value)
     except Exception as error:  # noqa: BLE001  a type of the user's can raise anything; so do numbers of 4,300 digits
-        return f"a {type(value).__name__}, which cannot be shown ({type(error).__name__})"
+        return f"{a_kind_of(value)}, which cannot be shown ({type(error).__name__})"

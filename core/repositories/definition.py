@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, overload
 
+from core.arguments import checked_arguments
 from core.cached import cached_property
 from core.definitions.configurable import check_name
 from core.definitions.pipeline import PipelineDefinition
@@ -34,6 +35,7 @@ class RepositoryDefinition:
         (True, ['count'], True)
     """
 
+    @checked_arguments("repository")
     def __init__(
         self,
         name: str,

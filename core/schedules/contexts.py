@@ -7,8 +7,9 @@ from datetime import datetime
 from inspect import signature
 from typing import Any
 
+from core.arguments import checked_arguments
 from core.cached import cached_property
-from core.errors import DagsterInvariantViolationError
+from core.errors import DagsterInvalidInvocationError, DagsterInvariantViolationError
 from core.instance import DagsterInstance, InstanceRef
 from core.schedules.requests import gathered
 
@@ -124,6 +125,7 @@ Example:
 """
 
 
+@checked_arguments("build_schedule_context", DagsterInvalidInvocationError)
 def build_schedule_context(
     instance: DagsterInstance | None = None, scheduled_execution_time: datetime | None = None
 ) -> ScheduleEvaluationContext:
@@ -138,6 +140,7 @@ def build_schedule_context(
     return context
 
 
+@checked_arguments("build_sensor_context", DagsterInvalidInvocationError)
 def build_sensor_context(instance: DagsterInstance | None = None, cursor: str | None = None) -> SensorEvaluationContext:
     """A context to evaluate a sensor with, in a test, say.
 

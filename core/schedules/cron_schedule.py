@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
+from core.arguments import checked_arguments
 from core.definitions.configurable import check_name
 from core.errors import DagsterInvalidDefinitionError, ScheduleExecutionError, user_code_error_boundary
 from core.events.user_events import normalize_tags
@@ -16,6 +16,7 @@ from core.schedules.called import Called, made_of
 from core.schedules.contexts import ScheduleEvaluationContext, call_with
 from core.schedules.requests import Evaluation, RunRequest, SkipReason, as_evaluation
 from core.schedules.zones import check_cron_schedule, due_times, zone
+from core.wording import a_kind_of
 
 RunConfigFn = Callable[..., Mapping[str, Any]]
 TagsFn = Callable[..., Mapping[str, Any] | None]
@@ -55,6 +56,7 @@ class ScheduleDefinition(Called):
         ['2021-05-01T06:30:00+02:00', '2021-05-02T06:30:00+02:00']
     """
 
+    @checked_arguments("schedule")
     def __init__(
         self,
         name: str | None = None,
@@ -141,6 +143,7 @@ class ScheduleDefinition(Called):
         return f"{type(self).__name__}({self.name!r}, {self.cron_schedule!r}, {self.pipeline_name!r})"
 
 
+@checked_arguments("schedule")
 def schedule(
     cron_schedule: str,
     pipeline_name: str | None = None,
@@ -165,11 +168,6 @@ def schedule(
     >>> every_morning.name
     'every_morning'
     """
-
-    if inspect.isroutine(cron_schedule):
-        raise DagsterInvalidDefinitionError(
-            '@schedule needs when it is due and what it runs, in parentheses: @schedule("0 6 * * *", "orders").'
-        )
 
     def make(function: RunConfigFn) -> ScheduleDefinition:
         own_name = name or function.__name__
@@ -206,17 +204,18 @@ def target_name(pipeline_name: str | None, job: Any, described: str) -> str:
     """The name of what a schedule or sensor runs.
 
     Raises:
-        DagsterInvalidDefinitionError: none is given, or two, or the name is no text.
+        DagsterInvalidDefinitionError: none is given, or two, or the job has no name.
     """
     if (pipeline_name is None) == (job is None):
         raise DagsterInvalidDefinitionError(
             f"{described[:1].upper()}{described[1:]} needs what it runs: give pipeline_name, or job, and not both."
         )
-    if pipeline_name is not None and not isinstance(pipeline_name, str):
+    name = getattr(job, "name", None) if pipeline_name is None else pipeline_name
+    if not isinstance(name, str):
         raise DagsterInvalidDefinitionError(
-            f"pipeline_name of {described} is {pipeline_name!r}; give the name of the pipeline, as text."
+            f"job of {described} must be a job or a pipeline, with a name; it is {a_kind_of(job)}."
         )
-    return str(job.name) if pipeline_name is None else pipeline_name
+    return name
 
 
 def tagged(request: RunRequest, key: str, value: str) -> RunRequest:

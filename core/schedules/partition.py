@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
+from core.arguments import checked_arguments
 from core.errors import DagsterInvalidDefinitionError
 
 T = TypeVar("T")
@@ -20,6 +21,7 @@ class Partition(Generic[T]):
     '2021'
     """
 
+    @checked_arguments("partition")
     def __init__(self, value: T, name: str | None = None) -> None:
         self.value = value
         self.name = str(value) if name is None else name

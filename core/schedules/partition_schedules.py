@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, NamedTuple
 
+from core.arguments import checked_arguments
 from core.errors import DagsterInvalidDefinitionError
 from core.schedules.called import made_of
 from core.schedules.cron_schedule import target_name
@@ -23,6 +24,7 @@ _MOST_DAYS_IN_A_MONTH = 31
 _MINUTES_IN_AN_HOUR = 60
 
 
+@checked_arguments("hourly schedule")
 def hourly_schedule(
     pipeline_name: str | None,
     start_date: datetime,
@@ -66,7 +68,6 @@ def hourly_schedule(
     >>> orders_of_the_hour.cron_schedule
     '10 * * * *'
     """
-    _check_times(start_date, execution_time)
     _check_start(start_date, is_whole="minute", fits=not (start_date.second or start_date.microsecond))
     minutes = (execution_time.minute - start_date.minute) % _MINUTES_IN_AN_HOUR
     return _PartitionSchedule(
@@ -80,6 +81,7 @@ def hourly_schedule(
     )
 
 
+@checked_arguments("daily schedule")
 def daily_schedule(
     pipeline_name: str | None,
     start_date: datetime,
@@ -123,7 +125,6 @@ def daily_schedule(
     >>> orders_of_the_day.get_partition_set().get_partition_names(datetime(2021, 5, 3))
     ['2021-05-01', '2021-05-02']
     """
-    _check_times(start_date, execution_time)
     _check_start(start_date, is_whole="day", fits=start_date.time() == _MIDNIGHT)
     return _PartitionSchedule(
         pipeline_name, name, tags_fn_for_date, solid_selection, mode, should_execute, environment_vars, description, job
@@ -136,6 +137,7 @@ def daily_schedule(
     )
 
 
+@checked_arguments("weekly schedule")
 def weekly_schedule(
     pipeline_name: str | None,
     start_date: datetime,
@@ -181,7 +183,6 @@ def weekly_schedule(
     >>> orders_of_the_week.cron_schedule
     '0 0 * * 1'
     """
-    _check_times(start_date, execution_time)
     _check_start(start_date, is_whole="day", fits=start_date.time() == _MIDNIGHT)
     _check_day("execution_day_of_week", execution_day_of_week, 0, _DAYS_IN_A_WEEK - 1)
     first_weekday = start_date.weekday()
@@ -196,6 +197,7 @@ def weekly_schedule(
     )
 
 
+@checked_arguments("monthly schedule")
 def monthly_schedule(
     pipeline_name: str | None,
     start_date: datetime,
@@ -241,7 +243,6 @@ def monthly_schedule(
     >>> orders_of_the_month.cron_schedule
     '0 0 3 * *'
     """
-    _check_times(start_date, execution_time)
     _check_start(start_date, is_whole="month", fits=start_date.day == 1 and start_date.time() == _MIDNIGHT)
     _check_day("execution_day_of_month", execution_day_of_month, 1, _MOST_DAYS_IN_A_MONTH)
     return _PartitionSchedule(
@@ -330,14 +331,6 @@ class _PartitionSchedule(NamedTuple):
 def _midnight(due: datetime, days_before: int = 0) -> datetime:
     """What clocks showed at the beginning of the day of `due`, or of one before it."""
     return datetime.combine(due.date() - timedelta(days=days_before), _MIDNIGHT)
-
-
-def _check_times(start_date: object, execution_time: object) -> None:
-    for argument, value, kind in (("start_date", start_date, datetime), ("execution_time", execution_time, time)):
-        if not isinstance(value, kind):
-            raise DagsterInvalidDefinitionError(
-                f"{argument} of the schedule is {value!r}; give a datetime.{kind.__name__}."
-            )
 
 
 def _check_start(start_date: datetime, *, is_whole: str, fits: bool) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from inspect import signature
 from typing import Any
 
+from core.arguments import checked_arguments
 from core.definitions.configurable import check_name
 from core.errors import (
     DagsterInvariantViolationError,
@@ -57,6 +58,7 @@ class PartitionSetDefinition:
         {'solids': {'ask': {'config': {'city': 'Rome'}}}}
     """
 
+    @checked_arguments("partition set")
     def __init__(
         self,
         name: str,
@@ -151,6 +153,7 @@ class PartitionSetDefinition:
             tags = normalize_tags(self._tags_fn(partition), f"partition {partition.name!r}")
         return {**tags, PARTITION_SET_TAG: self.name, PARTITION_NAME_TAG: partition.name}
 
+    @checked_arguments("a schedule of a partition set")
     def create_schedule_definition(
         self,
         schedule_name: str,
@@ -232,6 +235,7 @@ class PartitionScheduleDefinition(ScheduleDefinition):
         ['Oslo', 'Rome']
     """
 
+    @checked_arguments("schedule")
     def __init__(self, *, partition_set: PartitionSetDefinition, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._partition_set = partition_set

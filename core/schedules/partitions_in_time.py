@@ -6,6 +6,7 @@ from calendar import monthrange
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import count, groupby, takewhile
 
+from core.arguments import checked_arguments
 from core.errors import DagsterInvalidDefinitionError
 from core.schedules.partition import Partition
 from core.schedules.zones import in_zone, zone
@@ -24,6 +25,7 @@ _MONTHS_IN_A_YEAR = 12
 _DAYS_IN_A_WEEK = 7
 
 
+@checked_arguments("date_partition_range")
 def date_partition_range(
     start: datetime,
     end: datetime | None = None,

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from core.arguments import check_fields
 from core.errors import DagsterInvariantViolationError
 from core.events.user_events import normalize_tags
 
@@ -30,16 +31,11 @@ class RunRequest(msgspec.Struct, frozen=True):
     job_name: str | None = None
 
     def __post_init__(self) -> None:
-        if self.run_key is not None and not isinstance(self.run_key, str):
-            raise DagsterInvariantViolationError(
-                f"The run_key of a RunRequest must be text or None; it is {self.run_key!r}."
-            )
-        if not isinstance(self.run_config, Mapping | None):
-            raise DagsterInvariantViolationError(
-                f"The run_config of a RunRequest must be a dict; it is a {type(self.run_config).__name__}."
-            )
-        msgspec.structs.force_setattr(self, "run_config", dict(self.run_config or {}))
         msgspec.structs.force_setattr(self, "tags", normalize_tags(self.tags, "a RunRequest"))
+        if self.run_config is None:
+            msgspec.structs.force_setattr(self, "run_config", {})
+        check_fields(self, "a RunRequest", DagsterInvariantViolationError)
+        msgspec.structs.force_setattr(self, "run_config", dict(self.run_config))
 
 
 class SkipReason(msgspec.Struct, frozen=True):
@@ -58,6 +54,9 @@ class SkipReason(msgspec.Struct, frozen=True):
     """
 
     skip_message: str | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self, "a SkipReason", DagsterInvariantViolationError)
 
 
 class Evaluation(msgspec.Struct, frozen=True):

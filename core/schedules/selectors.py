@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from core.arguments import checked_arguments
 from core.schedules.contexts import ScheduleEvaluationContext
 from core.schedules.partition import Partition
 from core.schedules.partition_sets import PartitionSetDefinition
@@ -27,6 +28,7 @@ def identity_partition_selector(
     return create_offset_partition_selector(lambda due: due)(context, partition_set_def)
 
 
+@checked_arguments("create_offset_partition_selector")
 def create_offset_partition_selector(
     execution_time_to_partition_fn: Callable[[datetime], datetime],
 ) -> Callable[[ScheduleEvaluationContext, PartitionSetDefinition], Partition[datetime] | SkipReason]:

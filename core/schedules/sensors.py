@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from core.arguments import checked_arguments
 from core.definitions.configurable import check_name
 from core.errors import DagsterInvalidDefinitionError, SensorExecutionError, user_code_error_boundary
 from core.events.user_events import AssetKey
@@ -46,6 +46,7 @@ class SensorDefinition(Called):
         (['b.csv'], 'b.csv')
     """
 
+    @checked_arguments("sensor")
     def __init__(
         self,
         name: str,
@@ -53,7 +54,7 @@ class SensorDefinition(Called):
         pipeline_name: str | None = None,
         solid_selection: Sequence[str] | None = None,
         mode: str | None = None,
-        minimum_interval_seconds: int | None = None,
+        minimum_interval_seconds: float | None = None,
         description: str | None = None,
         job: Any = None,
     ) -> None:
@@ -65,8 +66,7 @@ class SensorDefinition(Called):
         self.minimum_interval_seconds = (
             DEFAULT_SENSOR_SECONDS if minimum_interval_seconds is None else minimum_interval_seconds
         )
-        seconds: object = self.minimum_interval_seconds
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
+        if not self.minimum_interval_seconds >= 0:
             raise DagsterInvalidDefinitionError(
                 f"minimum_interval_seconds of sensor {name!r} is {minimum_interval_seconds!r}; give seconds, 0 or more."
             )
@@ -98,12 +98,13 @@ class SensorDefinition(Called):
         return f"{type(self).__name__}({self.name!r}, {self.pipeline_name!r})"
 
 
+@checked_arguments("sensor")
 def sensor(
     pipeline_name: str | None = None,
     name: str | None = None,
     solid_selection: Sequence[str] | None = None,
     mode: str | None = None,
-    minimum_interval_seconds: int | None = None,
+    minimum_interval_seconds: float | None = None,
     description: str | None = None,
     job: Any = None,
 ) -> Callable[[Callable[..., Any]], SensorDefinition]:
@@ -116,11 +117,6 @@ def sensor(
     >>> new_files.minimum_interval_seconds
     30
     """
-
-    if inspect.isroutine(pipeline_name):
-        raise DagsterInvalidDefinitionError(
-            '@sensor needs what it runs, in parentheses: @sensor(pipeline_name="orders").'
-        )
 
     def make(function: Callable[..., Any]) -> SensorDefinition:
         made = SensorDefinition(
@@ -170,6 +166,7 @@ class AssetSensorDefinition(SensorDefinition):
         1
     """
 
+    @checked_arguments("sensor")
     def __init__(
         self,
         name: str,
@@ -178,7 +175,7 @@ class AssetSensorDefinition(SensorDefinition):
         asset_materialization_fn: Callable[[SensorEvaluationContext, Any], Any],
         solid_selection: Sequence[str] | None = None,
         mode: str | None = None,
-        minimum_interval_seconds: int | None = None,
+        minimum_interval_seconds: float | None = None,
         description: str | None = None,
         job: Any = None,
     ) -> None:
@@ -199,13 +196,14 @@ class AssetSensorDefinition(SensorDefinition):
         )
 
 
+@checked_arguments("sensor")
 def asset_sensor(
     asset_key: AssetKey,
     pipeline_name: str | None = None,
     name: str | None = None,
     solid_selection: Sequence[str] | None = None,
     mode: str | None = None,
-    minimum_interval_seconds: int | None = None,
+    minimum_interval_seconds: float | None = None,
     description: str | None = None,
     job: Any = None,
 ) -> Callable[[Callable[[SensorEvaluationContext, Any], Any]], AssetSensorDefinition]:

@@ -16,6 +16,7 @@ from core.config import ConfigFault, raise_faults
 from core.errors import DagsterInvalidConfigError
 from core.printable import printable
 from core.serdes.yaml_bounds import MAX_BYTES
+from core.wording import a_kind_of
 
 if TYPE_CHECKING:
     import yaml
@@ -107,7 +108,7 @@ def read_yaml_file(path: Path, may_be_absent: bool = False) -> YamlFile:
         raise DagsterInvalidConfigError(f"Cannot read {name}: {error.strerror}.") from error
     if content is not None and not isinstance(content, dict):
         line = root.start_mark.line + 1
-        raise DagsterInvalidConfigError(f"{name} must hold a mapping, not a {type(content).__name__} (line {line}).")
+        raise DagsterInvalidConfigError(f"{name} must hold a mapping, not {a_kind_of(content)} (line {line}).")
     faults = [
         ConfigFault(key, f"this key is in line {first} already; keep one", file=str(path), line=line)
         for key, first, line in repeated

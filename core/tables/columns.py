@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from core.errors import DagsterInvalidDefinitionError
+from core.arguments import check_fields, checked_arguments
 
 KINDS = ("bool", "int", "float", "number", "string", "datetime", "date", "duration", "category")
 _OF_PYTHON: dict[Any, str] = {
@@ -38,6 +38,9 @@ class Check(msgspec.Struct, frozen=True):
     name: str
     holds: Callable[[Any], Any]
 
+    def __post_init__(self) -> None:
+        check_fields(self, f"check {self.name!r}" if isinstance(self.name, str) else "a Check")
+
 
 class Column:
     """A column of a table, and the rules that its values keep.
@@ -64,6 +67,7 @@ class Column:
         'int'
     """
 
+    @checked_arguments("column")
     def __init__(
         self,
         name: str,
@@ -78,12 +82,6 @@ class Column:
         checks: Sequence[Check | Callable[[Any], Any]] = (),
         description: str | None = None,
     ) -> None:
-        if not isinstance(name, str):
-            raise DagsterInvalidDefinitionError(f"The name of a Column must be text; it is {name!r}.")
-        if isinstance(one_of, str):
-            raise DagsterInvalidDefinitionError(
-                f"one_of of column {name!r} must be a list of values; write [{one_of!r}]."
-            )
         self.name = name
         kind = _OF_PYTHON.get(dtype) if isinstance(dtype, type) else dtype
         self.kind: str | None = kind if isinstance(kind, str) and kind in KINDS else None
@@ -92,7 +90,7 @@ class Column:
         self.at_least, self.at_most = at_least, at_most
         self.one_of = None if one_of is None else list(one_of)
         self.is_required = is_required
-        self.checks = as_checks(checks, f"column {name!r}")
+        self.checks = as_checks(checks)
         self.description = description
 
     @property
@@ -101,13 +99,8 @@ class Column:
         return self.kind or str(getattr(self.exact_dtype, "__name__", self.exact_dtype))
 
 
-def as_checks(given: Sequence[Check | Callable[[Any], Any]], whose: str) -> tuple[Check, ...]:
-    """Checks, of which functions have their own name; raises DagsterInvalidDefinitionError for anything else."""
-    if callable(given) or isinstance(given, Check):
-        raise DagsterInvalidDefinitionError(f"checks of {whose} must be a list; write [CHECK].")
-    checks = []
-    for each in given:
-        if not isinstance(each, Check) and not callable(each):
-            raise DagsterInvalidDefinitionError(f"A check of {whose} must be a Check or a function; it is {each!r}.")
-        checks.append(each if isinstance(each, Check) else Check(getattr(each, "__name__", repr(each)), each))
-    return tuple(checks)
+def as_checks(given: Sequence[Check | Callable[[Any], Any]]) -> tuple[Check, ...]:
+    """Checks, of which functions have their own name."""
+    return tuple(
+        each if isinstance(each, Check) else Check(getattr(each, "__name__", repr(each)), each) for each in given
+    )

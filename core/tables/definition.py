@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
+from core.arguments import checked_arguments
 from core.errors import DagsterInvalidDefinitionError
 from core.events.metadata import EventMetadataEntry, as_metadata_entries
 from core.events.user_events import TypeCheck
@@ -25,11 +26,12 @@ _MOST_BROKEN = 10
 _TIMES = ("datetime", "date")
 
 
+@checked_arguments("table type")
 def table_type(
     name: str,
     columns: Sequence[Column] = (),
     *,
-    library: str = "pandas",
+    library: Literal["pandas", "polars"] = "pandas",
     min_rows: int = 0,
     max_rows: int | None = None,
     other_columns: bool = True,
@@ -69,18 +71,11 @@ def table_type(
         >>> Orders.type_check(None, pandas.DataFrame({"id": [1, 2], "paid": [0.5, -1.0]})).description
         "not kept: column 'paid' is at least 0: not in 1 of 2 rows (row 1: -1.0)"
     """
-    if library not in ("pandas", "polars"):
-        raise DagsterInvalidDefinitionError(
-            f"library of table type {name!r} must be 'pandas' or 'polars', not {library!r}."
-        )
-    for each in columns:
-        if not isinstance(each, Column):
-            raise DagsterInvalidDefinitionError(f"columns of table type {name!r} must be Columns; one is {each!r}.")
     names = [each.name for each in columns]
     repeated = next((each for each in names if names.count(each) > 1), None)
     if repeated is not None:
         raise DagsterInvalidDefinitionError(f"Table type {name!r} says of the column {repeated!r} twice what it is.")
-    own = as_checks(checks, f"table type {name!r}")
+    own = as_checks(checks)
     rules = TableRules(tuple(columns), own, min_rows, max_rows, other_columns, in_order)
     frames, times = frames_of(library), {each.name: each.kind for each in columns if each.kind in _TIMES}
     return DagsterType(

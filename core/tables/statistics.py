@@ -9,6 +9,7 @@ from core.config import names_secret
 from core.printable import printable
 from core.tables.frames import Frames
 from core.tables.libraries import LIBRARIES
+from core.wording import a_kind_of
 
 _MOST_COLUMNS = 100
 _LONGEST_TEXT = 60
@@ -33,9 +34,7 @@ def table_statistics(frame: Any) -> dict[str, Any]:
     """
     frames = next((each for each in LIBRARIES.values() if each.owns(frame)), None)
     if frames is None:
-        raise TypeError(
-            f"table_statistics takes a data frame of pandas or Polars; it was given a {type(frame).__name__}"
-        )
+        raise TypeError(f"table_statistics takes a data frame of pandas or Polars; it was given {a_kind_of(frame)}")
     names = frames.names(frame)
     known = [name for name in names if isinstance(name, str) and names.count(name) == 1][:_MOST_COLUMNS]
     columns = {name: _of_column(frames, frames.column(frame, name), not names_secret((name,))) for name in known}

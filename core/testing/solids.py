@@ -15,6 +15,7 @@ from core.execution.preparing.spec import RunSpec
 from core.execution.results import SolidExecutionResult
 from core.instance import DagsterInstance
 from core.testing.part_of_pipeline import Values, part_of_pipeline
+from core.wording import a_kind_of
 
 
 def execute_solid(
@@ -51,8 +52,7 @@ def execute_solid(
     """
     if not hasattr(solid_def, "with_input_values"):
         raise DagsterInvariantViolationError(
-            f"execute_solid executes a solid, and was given a {type(solid_def).__name__}. Decorate the function with "
-            "@solid."
+            f"execute_solid executes a solid, and was given {a_kind_of(solid_def)}. Decorate the function with @solid."
         )
     modes = None if mode_def is None else [mode_def]
     definition = solid_def.with_input_values(input_values or {})

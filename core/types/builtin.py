@@ -11,6 +11,7 @@ from core.events.user_events import TypeCheck
 from core.types.annotations import Unevaluated
 from core.types.dagster_type import DagsterType
 from core.types.value_loaders import FileMaterializer, MappingLoader, OptionalLoader, ValueLoader, loader_of_items
+from core.wording import a_kind_of
 
 
 class NothingType(DagsterType):
@@ -82,7 +83,7 @@ def collection_of(container: type, inner: DagsterType, label: str) -> DagsterTyp
 
     def check(context: Any, value: object) -> TypeCheck:
         if not isinstance(value, container):
-            return TypeCheck(False, f"expected a {label}, got a {type(value).__name__}")
+            return TypeCheck(False, f"expected a {label}, got {a_kind_of(value)}")
         assert isinstance(value, Iterable)
         return _check_all(inner, context, value, label)
 
@@ -123,7 +124,7 @@ def dict_of(key_type: DagsterType, value_type: DagsterType) -> DagsterType:
 
     def check(context: Any, value: object) -> TypeCheck:
         if not isinstance(value, dict):
-            return TypeCheck(False, f"expected a Dict, got a {type(value).__name__}")
+            return TypeCheck(False, f"expected a Dict, got {a_kind_of(value)}")
         keys = _check_all(key_type, context, value, "keys")
         if not keys.success or value_type is ANY:
             return keys

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
+from core.arguments import checked_arguments
 from core.config import show_value
 from core.errors import (
     DagsterInvalidDefinitionError,
@@ -19,6 +20,11 @@ from core.types.serialization import PickleSerializationStrategy, SerializationS
 
 TypeCheckFn = Callable[..., "bool | TypeCheck"]
 T = TypeVar("T", bound=type)
+
+_ADVICE = {
+    "loader": "Make it of a function by @dagster_type_loader(SCHEMA).",
+    "materializer": "Make it of a function by @dagster_type_materializer(SCHEMA).",
+}
 
 
 class TypeCheckContext:
@@ -76,6 +82,7 @@ class DagsterType:
         'expected a value of type Even, got 3 (int)'
     """
 
+    @checked_arguments("type", DagsterInvalidDefinitionError, **_ADVICE)
     def __init__(
         self,
         type_check_fn: TypeCheckFn,
@@ -90,12 +97,8 @@ class DagsterType:
         key: str | None = None,
     ) -> None:
         name = name or key
-        if not name or not isinstance(name, str):
+        if not name:
             raise DagsterInvalidDefinitionError(f"A DagsterType needs a name that is text; it was given {name!r}.")
-        if not callable(type_check_fn):
-            raise DagsterInvalidDefinitionError(f"type_check_fn of DagsterType {name!r} must be callable.")
-        _check_made_by(loader, DagsterTypeLoader, "dagster_type_loader", name)
-        _check_made_by(materializer, DagsterTypeMaterializer, "dagster_type_materializer", name)
         if isinstance(required_resource_keys, str):
             raise DagsterInvalidDefinitionError(
                 f"required_resource_keys of DagsterType {name!r} must be a set of names; write "
@@ -153,14 +156,6 @@ class DagsterType:
         return f"DagsterType({self.display_name})"
 
 
-def _check_made_by(given: Any, expected: type, decorator: str, type_name: str) -> None:
-    if given is not None and not isinstance(given, expected):
-        raise DagsterInvalidDefinitionError(
-            f"The {decorator.rpartition('_')[2]} of DagsterType {type_name!r} must be a {expected.__name__}, as "
-            f"@{decorator}(SCHEMA) makes one of a function; it is {show_value(given)}."
-        )
-
-
 class PythonObjectDagsterType(DagsterType):
     """Instances of a Python class, or of one of several.
 
@@ -175,6 +170,7 @@ class PythonObjectDagsterType(DagsterType):
         True
     """
 
+    @checked_arguments("type", DagsterInvalidDefinitionError, **_ADVICE)
     def __init__(
         self,
         python_type: type | tuple[type, ...],

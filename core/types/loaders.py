@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from core.arguments import checked_arguments
 from core.config import Field, Fingerprint, as_field, fingerprinted_fields, without_secret_fields
 from core.errors import (
     DagsterInvalidDefinitionError,
@@ -19,6 +20,7 @@ from core.errors import (
     user_code_error_boundary,
 )
 from core.events.user_events import AssetMaterialization
+from core.wording import a_kind_of
 
 LoadFn = Callable[[Any, Any], Any]
 MaterializeFn = Callable[[Any, Any, Any], Any]
@@ -171,6 +173,7 @@ class _MaterializerOfFunction(DagsterTypeMaterializer):
         return self._keys
 
 
+@checked_arguments("@dagster_type_loader")
 def dagster_type_loader(
     config_schema: Any,
     required_resource_keys: Iterable[str] | None = None,
@@ -207,6 +210,7 @@ def dagster_type_loader(
     return make
 
 
+@checked_arguments("@dagster_type_materializer")
 def dagster_type_materializer(
     config_schema: Any, required_resource_keys: Iterable[str] | None = None
 ) -> Callable[[MaterializeFn], DagsterTypeMaterializer]:
@@ -256,7 +260,7 @@ def materialized(
     for each in made:
         if not isinstance(each, AssetMaterialization):
             raise DagsterInvariantViolationError(
-                f"The materializer of {what} gave a {type(each).__name__}; it must return an AssetMaterialization, or "
+                f"The materializer of {what} gave {a_kind_of(each)}; it must return an AssetMaterialization, or "
                 "return or yield several."
             )
         yield each
@@ -266,10 +270,6 @@ def _schema_and_keys(decorator: str, schema: Any, keys: Iterable[str] | None) ->
     if inspect.isfunction(schema):
         raise DagsterInvalidDefinitionError(
             f"@{decorator} needs a config schema, in parentheses: @{decorator}({{'path': str}})."
-        )
-    if isinstance(keys, str):
-        raise DagsterInvalidDefinitionError(
-            f"required_resource_keys of @{decorator} must be a set of names; write {{{keys!r}}}."
         )
     return as_field(schema), frozenset(keys or ())
 

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import IO, Any
 
+from core.arguments import checked_arguments
 from core.types import pickles
 
 
@@ -34,6 +35,7 @@ class SerializationStrategy(ABC):
         [1, 2]
     """
 
+    @checked_arguments("serialization strategy")
     def __init__(self, name: str, write_mode: str = "wb", read_mode: str = "rb") -> None:
         self._name = name
         self._write_mode = write_mode

@@ -12,6 +12,7 @@ from typing import Any
 from core.errors import DagsterInvalidConfigError
 from core.serdes.yaml_file import load_yaml, read_yaml_mapping
 from core.utils.merger import deep_merge_dicts
+from core.wording import a_kind_of
 
 AnyPath = str | os.PathLike[str]
 
@@ -115,8 +116,8 @@ def _merged(mappings: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _mapping_of(number: int, text: str) -> dict[str, Any]:
     if not isinstance(text, str):
-        raise DagsterInvalidConfigError(f"YAML text {number} must be a text, not a {type(text).__name__}.")
+        raise DagsterInvalidConfigError(f"YAML text {number} must be a text, not {a_kind_of(text)}.")
     value = load_yaml(text, f"YAML text {number}")
     if value is not None and not isinstance(value, dict):
-        raise DagsterInvalidConfigError(f"YAML text {number} must hold a mapping, not a {type(value).__name__}.")
+        raise DagsterInvalidConfigError(f"YAML text {number} must hold a mapping, not {a_kind_of(value)}.")
     return value or {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 
 from core.errors import ValueNotKeptError
+from core.wording import a_kind_of
 
 
 def refuse_unfinished(value: object, what: str) -> None:
@@ -22,6 +23,6 @@ def refuse_unfinished(value: object, what: str) -> None:
     elif not inspect.isgenerator(value) and not inspect.isasyncgen(value):
         return
     raise ValueNotKeptError(
-        f"{what} is a {type(value).__name__}, which is used up when it is read once. Give what it makes: a list of "
+        f"{what} is {a_kind_of(value)}, which is used up when it is read once. Give what it makes: a list of "
         "what a generator yields, what a coroutine returns when it is awaited."
     )

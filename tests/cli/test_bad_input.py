@@ -279,7 +279,7 @@ def test_a_pipeline_that_contradicts_itself(project: Project) -> None:
     project.write("loop.py", "from flights import *\n\n@pipeline\ndef p():\n    report(1)\n")
     said = project.command("run", "-f", "loop.py")
     assert said.returncode == 1
-    assert "Input 'rows' of solid 'report' was given a int" in said.stderr
+    assert "Input 'rows' of solid 'report' was given an int" in said.stderr
 
 
 # ---- config files and settings ----

@@ -9,6 +9,7 @@ from typing import Any
 from core.definitions.input_output import OutputDefinition
 from core.errors import DagsterInvariantViolationError
 from core.events.user_events import USER_EVENT_TYPES, DynamicOutput, Output, UserEvent
+from core.wording import a_kind_of
 
 
 def yielded_events(solid_name: str, generator: Generator[Any, Any, Any]) -> Generator[UserEvent, None, None]:
@@ -27,7 +28,7 @@ def checked_event(solid_name: str, event: Any) -> UserEvent:
     if isinstance(event, USER_EVENT_TYPES):
         return event
     raise DagsterInvariantViolationError(
-        f"Solid {solid_name!r} yielded a {type(event).__name__}; a solid yields Output, AssetMaterialization or "
+        f"Solid {solid_name!r} yielded {a_kind_of(event)}; a solid yields Output, AssetMaterialization or "
         "ExpectationResult. Wrap the value: yield Output(value)."
     )
 

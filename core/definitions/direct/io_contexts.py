@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
+from core.arguments import checked_arguments
 from core.definitions.direct.resources import begin_block, end_block, given_resources
+from core.errors import DagsterInvalidInvocationError
 from core.log_manager import log_outside_run
 from core.types import DagsterType
 from core.values.io_context import InputContext, OutputContext
@@ -33,6 +35,7 @@ class InputContextOutsideRun(InputContext):
         end_block(self.resources)
 
 
+@checked_arguments("build_output_context", DagsterInvalidInvocationError)
 def build_output_context(
     step_key: str = "none",
     name: str = "result",
@@ -79,6 +82,7 @@ def build_output_context(
     )
 
 
+@checked_arguments("build_input_context", DagsterInvalidInvocationError)
 def build_input_context(
     name: str | None = None,
     config: Any = None,

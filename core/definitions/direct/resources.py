@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
 
+from core.arguments import checked_arguments
 from core.config import ABSENT, ConfigFault, Field, Shape, raise_faults
 from core.definitions.calls.given_resources import GivenResources, Resources, check_given
 from core.definitions.calls.starting import RunResources
@@ -42,11 +43,6 @@ class ResourcesOutsideRun(GivenResources):
         pipeline_run: PipelineRun | None = None,
         log: DagsterLogManager | None = None,
     ) -> None:
-        if not isinstance(given, Mapping | None):
-            raise DagsterInvalidInvocationError(
-                f"resources of {builder} must be a mapping of keys to resources, as {{'database': database}}; it was "
-                f"given a {type(given).__name__}."
-            )
         self._builder = builder
         self._is_in_block = False
         definitions = {key: _as_definition(each) for key, each in (given or {}).items()}
@@ -131,6 +127,7 @@ class InitResourceContextOutsideRun(InitResourceContext, frozen=True):
         end_block(self.resources)
 
 
+@checked_arguments("build_init_resource_context", DagsterInvalidInvocationError)
 def build_init_resource_context(
     config: Any = None, resources: Any = None, instance: DagsterInstance | None = None
 ) -> InitResourceContextOutsideRun:
@@ -158,6 +155,7 @@ def build_init_resource_context(
 
 
 @contextmanager
+@checked_arguments("build_resources", DagsterInvalidInvocationError)
 def build_resources(
     resources: Mapping[str, Any],
     instance: DagsterInstance | None = None,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NoReturn, Self
 
+from core.arguments import checked_arguments
 from core.config import unknown_name
 from core.definitions.calls.compute_context import AbstractComputeExecutionContext
 from core.definitions.calls.given_resources import Resources
 from core.definitions.direct.called_solid import CalledSolid
 from core.definitions.direct.resources import ResourcesOutsideRun
-from core.errors import DagsterInvalidPropertyError
+from core.errors import DagsterInvalidInvocationError, DagsterInvalidPropertyError
 from core.events.user_events import TypeCheck
 from core.instance import DagsterInstance
 from core.log_manager import DagsterLogManager, log_outside_run
@@ -160,6 +161,7 @@ class SolidContextOutsideRun(AbstractComputeExecutionContext):
         raise AttributeError(f"`context`: {unknown_name('attribute', name, known)}")
 
 
+@checked_arguments("build_solid_context", DagsterInvalidInvocationError)
 def build_solid_context(
     resources: Mapping[str, Any] | None = None, config: Any = None, instance: DagsterInstance | None = None
 ) -> SolidContextOutsideRun:

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, overload
 
+from core.arguments import checked_arguments
 from core.config import unknown_name
 from core.definitions.configurable import ConfigSchema, beginning, check_name, items_of
 from core.definitions.graph import CompositeSolidDefinition, ConfigMapping
@@ -21,6 +22,7 @@ from core.definitions.input_output import (
 from core.definitions.solid import Annotations, inputs_of
 from core.errors import DagsterInvalidDefinitionError
 from core.events.user_events import DEFAULT_OUTPUT
+from core.wording import a_kind_of
 
 Body = Callable[..., Any]
 Placed = PlacedOutput | PlacedDynamicOutput
@@ -37,6 +39,7 @@ def composite_solid(
     config_schema: ConfigSchema | None = None,
     config_fn: Callable[[Any], Any] | None = None,
 ) -> Callable[[Body], CompositeSolidDefinition]: ...
+@checked_arguments("composite solid")
 def composite_solid(
     name: Any = None,
     input_defs: Sequence[InputDefinition] | None = None,
@@ -98,15 +101,20 @@ def composite_solid(
 def config_mapping(
     described: str, config_schema: ConfigSchema | None, config_fn: Callable[[Any], Any] | None
 ) -> ConfigMapping | None:
-    """The config mapping of a graph, where it has one; raises DagsterInvalidDefinitionError for a schema alone."""
-    if config_fn is not None:
-        return ConfigMapping(config_fn, config_schema)
-    if config_schema is not None:
+    """The config mapping of a graph, where it has one; raises DagsterInvalidDefinitionError for a half of one."""
+    if config_fn is None and config_schema is None:
+        return None
+    if config_fn is None:
         raise DagsterInvalidDefinitionError(
-            f"{beginning(described)} has a config_schema and no config_fn, which makes config for the "
-            "solids in it; give both, or neither."
+            f"{beginning(described)} has a config_schema and no config_fn, which makes config for the solids in it; "
+            "give both, or neither."
         )
-    return None
+    if config_schema is None:
+        raise DagsterInvalidDefinitionError(
+            f"{beginning(described)} has a config_fn and no config_schema, which says what config it takes; give both, "
+            "or neither. A schema of {} takes none."
+        )
+    return ConfigMapping(config_fn, config_schema)
 
 
 class GraphParts:
@@ -223,7 +231,7 @@ class GraphParts:
             by_name = {each.output_name: each for each in returned}
             if len(by_name) == len(returned):
                 return by_name
-        what = f"a {type(returned).__name__}"
+        what = a_kind_of(returned)
         if isinstance(returned, GivenInput):
             what = f"its input {returned.name!r}, which no solid gives"
         raise DagsterInvalidDefinitionError(

@@ -26,6 +26,7 @@ from core.definitions.graphs.placed import (
 )
 from core.definitions.input_output import FanInInputPointer, InputPointer
 from core.errors import DagsterInvalidDefinitionError
+from core.wording import a_kind_of
 
 
 class Composition(SolidComposer):
@@ -96,7 +97,7 @@ class Composition(SolidComposer):
             return MultiDependencyDefinition(
                 [each if isinstance(each, DependencyDefinition) else MappedInputPlaceholder for each in items]
             )
-        what = f"a {type(value).__name__}"
+        what = a_kind_of(value)
         if isinstance(value, NodeDefinition):
             what = f"{value.described[0].lower()}{value.described[1:]} itself; call it: {value.name}(...)"
         if isinstance(value, PlacedOutputs):

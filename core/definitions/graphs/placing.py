@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.config import unknown_name
-from core.definitions.configurable import a_kind_of, beginning, mapping_of
+from core.definitions.configurable import beginning, mapping_of
 from core.definitions.dependency import DependencyDefinition, Feed, MultiDependencyDefinition, Node, SolidInvocation
 from core.definitions.graphs.node import NodeDefinition
 from core.errors import DagsterInvalidDefinitionError
+from core.wording import a_kind_of
 
 Dependencies = Mapping[Any, Mapping[str, Feed]]
 """Solid name or SolidInvocation -> input name -> what feeds it."""
@@ -34,11 +35,6 @@ class PlacedNodes:
 
     def __init__(self, kind: str, name: str, definitions: Sequence[NodeDefinition], dependencies: Dependencies) -> None:
         self._inside = f"{kind} {name!r}"
-        if isinstance(definitions, str | Mapping | NodeDefinition) or not isinstance(definitions, Iterable):
-            raise DagsterInvalidDefinitionError(
-                f"The solids of {self._inside} must be a list; they are {a_kind_of(definitions)}."
-            )
-        mapping_of(dependencies, f"dependencies of {self._inside}")
         self.by_name = self._place(definitions, dependencies)
         self._check_feeds()
         self.ordered = self._topological_order()
@@ -52,8 +48,7 @@ class PlacedNodes:
         for definition in given:
             if not isinstance(definition, NodeDefinition):
                 raise DagsterInvalidDefinitionError(
-                    f"{self._where} was given a {type(definition).__name__} as a solid. Decorate the function with "
-                    "@solid."
+                    f"{self._where} was given {a_kind_of(definition)} as a solid. Decorate the function with @solid."
                 )
             if definitions.setdefault(definition.name, definition) is not definition:
                 raise DagsterInvalidDefinitionError(

@@ -23,7 +23,7 @@ from core.config import (
     raise_faults,
 )
 from core.config.recordable import MOST_LEVELS
-from core.definitions.configurable import ConfigurableDefinition, DefinitionConfig, DefinitionField, a_kind_of
+from core.definitions.configurable import ConfigurableDefinition, DefinitionConfig, DefinitionField
 from core.definitions.graph import ConfigMapping
 from core.definitions.mode import CompleteMode, ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
@@ -33,6 +33,7 @@ from core.definitions.run_configs.resource_config import with_required
 from core.definitions.run_configs.solids_section import SolidsSection, faults_of_mapped
 from core.definitions.run_configs.type_config import materializes, type_resources
 from core.errors import DagsterConfigMappingFunctionError, DagsterInvariantViolationError, user_code_error_boundary
+from core.wording import a_kind_of
 
 
 def check_is_mapping(run_config: object) -> None:

@@ -7,6 +7,7 @@ from typing import Any, NoReturn, Self
 
 import msgspec
 
+from core.arguments import checked_arguments
 from core.config import unknown_name
 from core.definitions.dependency import Solid
 from core.definitions.direct.resources import ResourcesOutsideRun
@@ -14,7 +15,7 @@ from core.definitions.graphs.node import CompositionCall
 from core.definitions.hook import HookDefinition
 from core.definitions.mode import ModeDefinition
 from core.definitions.solid import SolidDefinition
-from core.errors import DagsterInvariantViolationError
+from core.errors import DagsterInvalidInvocationError, DagsterInvariantViolationError
 from core.log_manager import DagsterLogManager, log_outside_run
 
 
@@ -176,6 +177,7 @@ class BuiltHookContext(HookContext):
         self._given.__exit__()
 
 
+@checked_arguments("build_hook_context", DagsterInvalidInvocationError)
 def build_hook_context(
     resources: Mapping[str, Any] | None = None,
     mode_def: ModeDefinition | None = None,

@@ -78,7 +78,7 @@ def test_one_that_is_not_in_a_list_says_so(kind: str, argument: str, item: Any) 
     what = type(item).__name__
     with pytest.raises(DagsterInvalidDefinitionError, match=f"^{argument} of .* must be a list of {what}"):
         _made(kind, **{argument: item})
-    with pytest.raises(DagsterInvalidDefinitionError, match=f"^{argument} of .* must be a list of .*; it is a int"):
+    with pytest.raises(DagsterInvalidDefinitionError, match=f"^{argument} of .* must be a list of .*; it is an int"):
         _made(kind, **{argument: 1})
 
 
@@ -87,7 +87,7 @@ def test_one_that_is_not_in_a_list_says_so(kind: str, argument: str, item: Any) 
     ("other", "shown"), [("value", "a str"), (int, "the class int"), ({"password": "hunter2"}, "a dict")]
 )
 def test_what_is_something_else_in_a_list_says_so(kind: str, argument: str, item: Any, other: Any, shown: str) -> None:
-    with pytest.raises(DagsterInvalidDefinitionError, match=f"^{argument} of .* holds {shown}, which is not a") as told:
+    with pytest.raises(DagsterInvalidDefinitionError, match=f"^{argument} of .* holds {shown}, which is") as told:
         _made(kind, **{argument: [other]})
     assert "hunter2" not in str(told.value)
 
@@ -115,8 +115,11 @@ def test_inputs_and_outputs_of_an_op_that_are_none_say_so(given: dict[str, Any],
 @pytest.mark.parametrize(
     ("dependencies", "said"),
     [
-        (["_inner"], "dependencies of pipeline 'by_hand' must be a dict by name; it is a list"),
-        ({"_inner": DependencyDefinition("a")}, "dependencies of solid '_inner' .* must be a dict by name"),
+        (["_inner"], "dependencies of pipeline 'by_hand' must be a dict; it is a list"),
+        (
+            {"_inner": DependencyDefinition("a")},
+            "dependencies of .* holds a DependencyDefinition for '_inner', which is not a dict",
+        ),
         ({"_inner": {"value": "a"}}, "Input 'value' of solid '_inner' .* is fed by a str; write DependencyDefinition"),
         ({"_inner": {"value": _inner}}, "Input 'value' of solid '_inner' .* is fed by a SolidDefinition; write"),
     ],
@@ -124,7 +127,10 @@ def test_inputs_and_outputs_of_an_op_that_are_none_say_so(given: dict[str, Any],
 def test_dependencies_that_are_none_say_so(dependencies: Any, said: str) -> None:
     with pytest.raises(DagsterInvalidDefinitionError, match=f"^{said}"):
         PipelineDefinition([_inner], "by_hand", dependencies=dependencies)
-    with pytest.raises(DagsterInvalidDefinitionError, match="solids of pipeline 'by_hand' must be a list; they are a"):
+    with pytest.raises(
+        DagsterInvalidDefinitionError,
+        match=r"solid_defs of .* must be a list of NodeDefinition; it is a Solid",
+    ):
         PipelineDefinition(_inner, "by_hand")  # type: ignore[arg-type]
 
 

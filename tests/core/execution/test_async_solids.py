@@ -133,7 +133,7 @@ def test_an_error_of_an_async_solid_is_its_own(run: Callable[..., Any]) -> None:
         (raising, ValueError, "no rows"),
         (after_an_output, ValueError, "negative"),
         (incomplete, DagsterStepOutputNotFoundError, "did not give its required output 'b'"),
-        (wrong, DagsterInvariantViolationError, "yielded a int"),
+        (wrong, DagsterInvariantViolationError, "yielded an int"),
     ):
         with pytest.raises(error, match=what):
             run(only(solid_def))

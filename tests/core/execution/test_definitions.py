@@ -56,7 +56,7 @@ def test_a_pipeline_drops_no_solid() -> None:
 def test_inputs_of_one_name_and_a_string_of_resource_keys_are_refused() -> None:
     with pytest.raises(DagsterInvalidDefinitionError, match="two inputs of the same name"):
         solid(input_defs=[InputDefinition("x"), InputDefinition("x")])(lambda x: x)
-    with pytest.raises(DagsterInvalidDefinitionError, match=r"write \{'db'\}"):
+    with pytest.raises(DagsterInvalidDefinitionError, match=r"write \['db'\]"):
         solid("wants_db", required_resource_keys="db")(lambda: None)
 
 

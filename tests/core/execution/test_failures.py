@@ -323,7 +323,7 @@ def test_what_is_no_event_is_not_yielded() -> None:
     def yields_value(_context: Any) -> Iterator[int]:
         yield 5
 
-    with pytest.raises(DagsterInvariantViolationError, match=r"'alone' yielded a int.*yield Output\(value\)"):
+    with pytest.raises(DagsterInvariantViolationError, match=r"'alone' yielded an int.*yield Output\(value\)"):
         execute_pipeline(alone(yields_value))
 
 

@@ -772,7 +772,7 @@ def test_resources_of_a_test_may_be_definitions() -> None:
         assert lived == ["started", "stopped"]
     with pytest.raises(DagsterInvalidConfigError, match="config of the resources given to build_hook_context"):
         build_hook_context({"slack": slack, "token": "secret"})
-    with pytest.raises(DagsterInvalidInvocationError, match="resources of build_hook_context must be a mapping"):
+    with pytest.raises(DagsterInvalidInvocationError, match="resources of build_hook_context must be a dict"):
         build_hook_context(["slack"])  # type: ignore[arg-type]
 
 
@@ -813,12 +813,18 @@ def _generates(_context: Any) -> Iterator[int]:
         (lambda: failure_hook(_is_async), "needs a function that is neither async nor a generator"),
         (lambda: success_hook(_generates), "neither async nor a generator"),
         (lambda: success_hook("a")(3), "it was given 3"),
-        (lambda: HookDefinition(name="a", hook_fn=None), "it was given None"),
-        (lambda: success_hook(required_resource_keys="slack")(print_it), "must be a set of names"),
+        (lambda: HookDefinition(name="a", hook_fn=None), "hook_fn of hook 'a' must be a function; it is None."),
+        (
+            lambda: success_hook(required_resource_keys="slack")(print_it),
+            "a set or list of str; it is a str; write ['slack']",
+        ),
         (lambda: gives.with_hooks(print_hook), "hook_defs of solid 'gives' must be a set of hooks; write {hook}"),
         (lambda: gives.with_hooks({print_it}), "hook_defs of solid 'gives' holds <function print_it"),
-        (lambda: SolidInvocation("x", hook_defs=[1]), "hook_defs of solid 'x' holds 1, which is not a hook"),
-        (lambda: PipelineDefinition([gives], "p", hook_defs=[1]), "hook_defs of pipeline 'p' holds 1"),
+        (
+            lambda: SolidInvocation("x", hook_defs=[1]),
+            "holds an int, which is not a HookDefinition",
+        ),
+        (lambda: PipelineDefinition([gives], "p", hook_defs=[1]), "hook_defs of pipeline 'p' holds an int"),
         (lambda: PipelineDefinition([gives], "p").with_hooks([1]), "hook_defs of pipeline 'p' holds 1"),
     ],
 )

@@ -218,11 +218,14 @@ def test_the_run_config_of_a_preset_is_its_own() -> None:
             "Preset 'a' of pipeline 'p': unknown mode 'defalt'; did you mean 'default'? Known: default.",
         ),
         (lambda: built([{"name": "a"}]), "preset_defs of pipeline 'p' holds a dict, which is not a PresetDefinition"),
-        (lambda: PresetDefinition(""), "The name of a preset must be a text; it was ''."),
-        (lambda: PresetDefinition(None), "The name of a preset must be a text; it was None."),
-        (lambda: PresetDefinition("a", "a.yaml"), "run_config of preset 'a' must be a dict; it was a str. From files,"),
-        (lambda: PresetDefinition("a", solid_selection="loads"), "must be a list; write ['loads']."),
-        (lambda: PresetDefinition("a", tags={1: "x"}), "Invalid tags of preset 'a', tag 1"),
+        (lambda: PresetDefinition(""), "name of a preset must not be empty."),
+        (lambda: PresetDefinition(None), "name of a preset must be a str; it is None."),
+        (lambda: PresetDefinition("a", "a.yaml"), "run_config of preset 'a' must be a dict; it is a str. From files,"),
+        (
+            lambda: PresetDefinition("a", solid_selection="loads"),
+            "a list of str; it is a str; write ['loads']",
+        ),
+        (lambda: PresetDefinition("a", tags={1: "x"}), "tags of preset 'a' has a key that is an int"),
     ],
 )
 def test_what_is_no_preset_is_refused(make: Callable[[], Any], said: str) -> None:

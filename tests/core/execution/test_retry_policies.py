@@ -190,10 +190,10 @@ def test_what_is_no_policy_is_refused_wherever_it_is_given() -> None:
     for what, give in {
         "solid 'gives'": lambda: solid(name="gives", retry_policy=not_one)(lambda: 1),
         "solid 'compute'": lambda: attempt.with_retry_policy(not_one),
-        "pipeline 'pipeline'": lambda: PipelineDefinition([attempt], solid_retry_policy=not_one),
+        "a pipeline": lambda: PipelineDefinition([attempt], solid_retry_policy=not_one),
         "solid 'x'": lambda: SolidInvocation("x", retry_policy=not_one),
     }.items():
-        with pytest.raises(DagsterInvalidDefinitionError, match=f"The retry policy of {what} must be a RetryPolicy"):
+        with pytest.raises(DagsterInvalidDefinitionError, match=f"retry_policy of {what} must be a RetryPolicy"):
             give()
 
 

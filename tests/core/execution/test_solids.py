@@ -348,7 +348,7 @@ def test_a_pipeline_that_contradicts_itself_is_refused() -> None:
 
 
 def test_in_the_body_of_a_pipeline_solids_take_outputs_and_no_constants() -> None:
-    with pytest.raises(DagsterInvalidDefinitionError, match="'left' of solid 'subtract' was given a int"):
+    with pytest.raises(DagsterInvalidDefinitionError, match="'left' of solid 'subtract' was given an int"):
 
         @pipeline
         def constants() -> None:

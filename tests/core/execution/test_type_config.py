@@ -430,11 +430,20 @@ def test_classes_that_name_their_type_have_loaders_too(
             lambda: dagster_type_materializer(str)(lambda a, b: a),
             r"must take the parameters \(context, config, value\)",
         ),
-        (lambda: dagster_type_loader(str, required_resource_keys="db"), "must be a set of names; write {'db'}"),
+        (
+            lambda: dagster_type_loader(str, required_resource_keys="db"),
+            "a set or list of str; it is a str; write",
+        ),
         (lambda: dagster_type_loader(3), "3 .* is not a config type"),
-        (lambda: DagsterType(lambda _, __: True, "T", loader=print), "The loader of DagsterType 'T' must be a"),
-        (lambda: DagsterType(lambda _, __: True, "T", materializer=print), "The materializer of DagsterType 'T' must"),
-        (lambda: DagsterType(lambda _, __: True, "T", required_resource_keys="db"), "must be a set of names"),
+        (
+            lambda: DagsterType(lambda _, __: True, "T", loader=print),
+            "loader of type 'T' must be a Dagster",
+        ),
+        (
+            lambda: DagsterType(lambda _, __: True, "T", materializer=print),
+            "materializer of type 'T' must be",
+        ),
+        (lambda: DagsterType(lambda _, __: True, "T", required_resource_keys="db"), "must be a set or list of str"),
         (lambda: DagsterType(lambda _, __: True), "A DagsterType needs a name"),
     ],
 )

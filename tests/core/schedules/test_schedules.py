@@ -124,7 +124,7 @@ def test_what_is_neither_run_nor_reason_is_refused(given: Any) -> None:
         ({"tags": {}, "tags_fn": boom}, "both tags and tags_fn"),
         ({"execution_fn": boom, "should_execute": boom}, "both execution_fn and should_execute"),
         ({"execution_fn": boom, "run_config": {}}, "both execution_fn and run_config"),
-        ({"tags": {1: "a"}}, "Invalid tags of schedule 'morning'"),
+        ({"tags": {1: "a"}}, "tags of schedule 'morning' has a key that is an int"),
     ],
 )
 def test_what_contradicts_itself_is_refused(arguments: dict[str, Any], message: str) -> None:
@@ -230,14 +230,32 @@ def test_a_schedule_is_called_as_its_function() -> None:
 @pytest.mark.parametrize(
     ("define", "said"),
     [
-        (lambda: daily_schedule("orders", "2021-05-01"), "start_date .* is '2021-05-01'; give a datetime.datetime"),
-        (lambda: weekly_schedule("orders", date(2021, 5, 1)), "start_date .*; give a datetime.datetime"),
-        (lambda: monthly_schedule("orders", None), "start_date .* is None; give a datetime.datetime"),
-        (lambda: hourly_schedule("orders", datetime(2021, 5, 1), execution_time="5:00"), "execution_time .* '5:00'"),
-        (lambda: ScheduleDefinition("s", "0 6 * * *", a_pipeline), "pipeline_name of schedule 's' .* as text"),
-        (lambda: sensor(a_pipeline)(one_day), "pipeline_name of sensor 'one_day' .* as text"),
-        (lambda: SensorDefinition("s", lambda: None, a_pipeline), "pipeline_name of sensor 's' .* as text"),
-        (lambda: SensorDefinition("s", lambda: None, "orders", minimum_interval_seconds="9"), "'9'; give seconds"),
+        (
+            lambda: daily_schedule("orders", "2021-05-01"),
+            "start_date of a daily .* must be a datetime; it is a str",
+        ),
+        (
+            lambda: weekly_schedule("orders", date(2021, 5, 1)),
+            "start_date .* must be a datetime; it is a date",
+        ),
+        (lambda: monthly_schedule("orders", None), "start_date of a monthly schedule must be a datetime; it is None"),
+        (
+            lambda: hourly_schedule("orders", datetime(2021, 5, 1), execution_time="5:00"),
+            "an hourly .* be a time; it is a str",
+        ),
+        (
+            lambda: ScheduleDefinition("s", "0 6 * * *", a_pipeline),
+            "schedule 's' must be a str; it is a Pipe",
+        ),
+        (lambda: sensor(a_pipeline)(one_day), "pipeline_name of a sensor must be a str"),
+        (
+            lambda: SensorDefinition("s", lambda: None, a_pipeline),
+            "sensor 's' must be a str; it is a Pipe",
+        ),
+        (
+            lambda: SensorDefinition("s", lambda: None, "orders", minimum_interval_seconds="9"),
+            "must be a number; it is a str",
+        ),
     ],
 )
 def test_arguments_of_another_type_are_refused(define: Callable[[], Any], said: str) -> None:

@@ -76,7 +76,7 @@ def test_errors_name_the_sensor() -> None:
         SensorDefinition("odd", lambda: None, "orders", minimum_interval_seconds=-1)
     with pytest.raises(DagsterInvalidDefinitionError, match="Sensor 'odd' needs what it runs"):
         SensorDefinition("odd", lambda: None)
-    with pytest.raises(DagsterInvariantViolationError, match="run_key of a RunRequest must be text"):
+    with pytest.raises(DagsterInvariantViolationError, match="run_key of a RunRequest must be a str"):
         RunRequest(3)  # type: ignore[arg-type]
     with pytest.raises(DagsterInvariantViolationError, match="cursor of a sensor must be text"):
         build_sensor_context().update_cursor(3)  # type: ignore[arg-type]

@@ -270,13 +270,13 @@ def test_what_is_no_table_of_the_library() -> None:
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
-        (lambda: table_type("T", library="arrow"), "must be 'pandas' or 'polars', not 'arrow'"),
-        (lambda: table_type("T", ["x"]), "columns of table type 'T' must be Columns; one is 'x'"),  # type: ignore[list-item]
+        (lambda: table_type("T", library="arrow"), "must be 'pandas' or 'polars'; it is a str"),
+        (lambda: table_type("T", ["x"]), "columns of table type 'T' holds a str, which is not a Column"),  # type: ignore[list-item]
         (lambda: table_type("T", [Column("x"), Column("x")]), "says of the column 'x' twice"),
-        (lambda: Column(1), "The name of a Column must be text; it is 1"),  # type: ignore[arg-type]
-        (lambda: Column("x", one_of="ab"), r"must be a list of values; write \['ab'\]"),
-        (lambda: Column("x", checks=[3]), "must be a Check or a function; it is 3"),  # type: ignore[list-item]
-        (lambda: Column("x", checks=len), r"must be a list; write \[CHECK\]"),  # type: ignore[arg-type]
+        (lambda: Column(1), "name of a column must be a str; it is an int"),  # type: ignore[arg-type]
+        (lambda: Column("x", one_of="ab"), r"must be a set or list; it is a str; write \['ab'\]"),
+        (lambda: Column("x", checks=[3]), "holds an int, which is not a Check or a function"),  # type: ignore[list-item]
+        (lambda: Column("x", checks=len), r"must be a list of Check or function; it is a function"),  # type: ignore[arg-type]
     ],
 )
 def test_definitions_that_are_wrong(make: Any, expected: str) -> None:

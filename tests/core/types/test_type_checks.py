@@ -92,7 +92,7 @@ def test_a_check_that_answers_something_else(answer: Any) -> None:
 
 
 def test_a_check_is_a_function() -> None:
-    with pytest.raises(DagsterInvalidDefinitionError, match="type_check_fn of DagsterType 'Odd' must be callable"):
+    with pytest.raises(DagsterInvalidDefinitionError, match="type_check_fn of type 'Odd' must be a function"):
         DagsterType(True, "Odd")  # type: ignore[arg-type]
 
 

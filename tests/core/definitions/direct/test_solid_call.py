@@ -138,7 +138,7 @@ def test_a_resource_that_a_solid_requires_has_to_be_given() -> None:
             DagsterInvalidInvocationError, match=r"'ask' requires the resource 'store'.*resources=\{'store'"
         ):
             ask(context, "a")
-    with pytest.raises(DagsterInvalidInvocationError, match=r"must be a mapping.*given a list"):
+    with pytest.raises(DagsterInvalidInvocationError, match=r"must be a dict; it is a list"):
         build_solid_context(resources=["store"])  # type: ignore[arg-type]
 
     @solid
@@ -336,7 +336,7 @@ def test_what_a_solid_yields_comes_as_it_is_yielded() -> None:
         ([Output("b", "two")], DagsterStepOutputNotFoundError, "did not give its required output 'one'"),
         ([Output(1, "one"), Output(2, "one")], DagsterInvariantViolationError, "gave its output 'one' twice"),
         ([Output(1, "three")], DagsterInvariantViolationError, "unknown output 'three'"),
-        ([1], DagsterInvariantViolationError, r"yielded a int.*yield Output\(value\)"),
+        ([1], DagsterInvariantViolationError, r"yielded an int.*yield Output\(value\)"),
         ([Output("1", "one")], DagsterTypeCheckDidNotPass, "Output 'one' of solid 'gives'"),
     ],
 )

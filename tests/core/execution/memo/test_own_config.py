@@ -49,7 +49,7 @@ def change(context, items):  # type: ignore[no-untyped-def]
 configured_once = change.configured(CONFIG, "configured_once")
 
 
-@composite_solid(config_fn=lambda _: {"change": {"config": CONFIG}})
+@composite_solid(config_schema={}, config_fn=lambda _: {"change": {"config": CONFIG}})
 def mapped():  # type: ignore[no-untyped-def]
     return change()
 
