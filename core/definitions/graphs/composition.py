@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -23,6 +22,7 @@ from core.definitions.graphs.placed import (
     PlacedDynamicOutput,
     PlacedOutput,
     PlacedOutputs,
+    caller,
 )
 from core.definitions.input_output import FanInInputPointer, InputPointer
 from core.errors import DagsterInvalidDefinitionError
@@ -74,7 +74,7 @@ class Composition(SolidComposer):
         self._names[name] = 1
         alias = None if name == definition.name else name
         invocation = SolidInvocation(definition.name, alias, call.tags, call.hook_defs, call.retry_policy)
-        invocation.place = _caller()
+        invocation.place = caller()
         self.dependencies[invocation] = inputs
         return name
 
@@ -108,7 +108,7 @@ class Composition(SolidComposer):
         if dynamic is not None:
             raise DagsterInvalidDefinitionError(
                 f"Input {input_name!r} of solid {solid_name!r} was given the dynamic output {dynamic.output_name!r} of "
-                f"solid {dynamic.solid_name!r} as it is, at {_caller()}. Use map(), for each value, or collect(), for "
+                f"solid {dynamic.solid_name!r} as it is, at {caller()}. Use map(), for each value, or collect(), for "
                 "a list of all."
             )
         raise DagsterInvalidDefinitionError(
@@ -180,14 +180,6 @@ def _given_inputs(definition: NodeDefinition, args: Sequence[Any], kwargs: Mappi
 
 def _items(value: Any) -> Sequence[Any]:
     return value if isinstance(value, list | tuple) else (value,)
-
-
-def _caller() -> str:
-    """The file and line of the user's code that calls a solid."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("core.definitions."):
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def _is_fan_in(value: Any) -> bool:

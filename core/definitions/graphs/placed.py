@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
@@ -16,8 +17,80 @@ class Home(Protocol):
 
 _SAID_BEFORE_THE_CALL = ("alias", "tag", "with_hooks", "with_retry_policy")
 
+_OPERATORS = (
+    *("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod"),
+    *("divmod", "pow", "lshift", "rshift", "and", "or", "xor"),
+)
+_ASKED = {
+    **{f"{side}{each}": "reckons with" for each in _OPERATORS for side in ("", "r", "i")},
+    **dict.fromkeys(
+        ["neg", "pos", "abs", "invert", "round", "trunc", "floor", "ceil", "int", "float", "complex", "index"],
+        "reckons with",
+    ),
+    **dict.fromkeys(["lt", "le", "gt", "ge", "eq", "ne"], "compares"),
+    **dict.fromkeys(["getitem", "setitem", "delitem", "contains"], "asks for an item of"),
+    **dict.fromkeys(["iter", "reversed", "aiter"], "unpacks or goes through"),
+    **dict.fromkeys(["enter", "aenter"], "enters"),
+    "len": "asks for the length of",
+    "call": "calls",
+    "format": "writes into a text",
+    "await": "awaits",
+}
+"""What a body does that uses such a method of what stands for a value."""
 
-class _OfPlaced:
+
+class _NotKnownYet:
+    """What stands for a value in a body: whatever asks for the value itself is refused, with the place in the body."""
+
+    home: Home
+
+    @property
+    def which(self) -> str:
+        """What it is, for messages: "output 'result' of solid 'clean'"."""
+        raise NotImplementedError
+
+    def refused(self, does: str, advice: str = "Do that in a solid that takes it.") -> DagsterInvariantViolationError:
+        """The error for what a body does with it.
+
+        Args:
+            does: what it does, before what it does it with.
+            advice: what to do instead.
+        """
+        return DagsterInvariantViolationError(
+            f"The body of {self.home.described} {does} {self.which}, at {caller()}, whose value is known only when the "
+            f"pipeline runs: a body only says which solid feeds which. {advice}"
+        )
+
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> bool:
+        raise self.refused(
+            "asks for the truth of",
+            "To run a solid only sometimes, give the solid before it an output with is_required=False, and yield that "
+            "output only then.",
+        )
+
+
+def _asking(does: str) -> Callable[..., Any]:
+    def ask(self: _NotKnownYet, *_: object) -> Any:
+        raise self.refused(does)
+
+    return ask
+
+
+for _name, _does in _ASKED.items():
+    setattr(_NotKnownYet, f"__{_name}__", _asking(_does))
+
+
+def caller() -> str:
+    """The file and line of the user's code that is executed."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("core.definitions."):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+class _OfPlaced(_NotKnownYet):
     """What stands for an output of a placed solid: tells what is asked of it that only values or solids have.
 
     Args:
@@ -29,35 +102,26 @@ class _OfPlaced:
     def __init__(self, home: Home, solid_name: str, output_name: str) -> None:
         self.home, self.solid_name, self.output_name = home, solid_name, output_name
 
+    @property
+    def which(self) -> str:
+        return f"output {self.output_name!r} of solid {self.solid_name!r}"
+
     def __repr__(self) -> str:
-        return f"<output {self.output_name!r} of solid {self.solid_name!r} in the body of {self.home.described}>"
+        return f"<{self.which} in the body of {self.home.described}>"
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         if name in _SAID_BEFORE_THE_CALL:
             raise _said_too_late(self.solid_name, name)
-        which = f"output {self.output_name!r} of solid {self.solid_name!r}"
         if name in ("map", "collect"):
             raise DagsterInvalidDefinitionError(
-                f"The {which} is not dynamic, so there is no {name}() of it; declare it with DynamicOutputDefinition."
+                f"The {self.which} is not dynamic, so there is no {name}() of it; declare it with "
+                "DynamicOutputDefinition."
             )
         raise AttributeError(
-            f"The {which} has no {name!r} in the body of {self.home.described}, where its value is not known yet; "
-            "ask for that in a solid that takes it."
-        )
-
-    def __getitem__(self, key: object) -> Any:
-        raise DagsterInvariantViolationError(
-            f"The body of {self.home.described} asks for {key!r} in output {self.output_name!r} of solid "
-            f"{self.solid_name!r}, whose value is known only when the pipeline runs. Do that in a solid that takes it."
-        )
-
-    def __bool__(self) -> bool:
-        raise DagsterInvariantViolationError(
-            f"The body of {self.home.described} asks whether output {self.output_name!r} of solid {self.solid_name!r} "
-            "is true, but its value is known only when the pipeline runs. To run a solid only sometimes, give the "
-            "solid before it an output with is_required=False, and yield that output only then."
+            f"The {self.which} has no {name!r} in the body of {self.home.described}, at {caller()}, where its value is "
+            "not known yet; ask for that in a solid that takes it."
         )
 
 
@@ -70,12 +134,6 @@ def _said_too_late(solid_name: str, method: str) -> DagsterInvariantViolationErr
 
 class PlacedOutput(_OfPlaced):
     """What a call of a solid returns in the body of a pipeline or graph: one output of the placed solid."""
-
-    def __iter__(self) -> Iterator[Any]:
-        raise DagsterInvariantViolationError(
-            f"Output {self.output_name!r} of solid {self.solid_name!r} is a single output and cannot be unpacked "
-            f"in the body of {self.home.described}, because its value is known only when the pipeline runs."
-        )
 
 
 class PlacedDynamicOutput(_OfPlaced):
@@ -118,22 +176,27 @@ class PlacedDynamicOutput(_OfPlaced):
         return PlacedCollection(self.home, self.solid_name, self.output_name)
 
     def __iter__(self) -> Iterator[Any]:
-        raise DagsterInvariantViolationError(
-            f"Output {self.output_name!r} of solid {self.solid_name!r} cannot be iterated over in the body of "
-            f"{self.home.described}, because its values are known only when the pipeline runs. Use map() or collect()."
-        )
+        raise self.refused("unpacks or goes through", "Use map(), for each value, or collect(), for a list of all.")
 
 
 class PlacedCollection(PlacedOutput):
     """What stands for the list of all values of a dynamic output in a body."""
 
 
-class PlacedOutputs:
+class PlacedOutputs(_NotKnownYet):
     """What a call of a solid with several outputs returns: unpacked in their order, or by name as attributes."""
 
     def __init__(self, solid_name: str, outputs: Mapping[str, PlacedOutput | PlacedDynamicOutput]) -> None:
         self._solid_name = solid_name
         self._outputs = outputs
+
+    @property
+    def home(self) -> Home:  # type: ignore[override]
+        return next(iter(self._outputs.values())).home
+
+    @property
+    def which(self) -> str:
+        return f"the outputs of solid {self._solid_name!r}"
 
     def for_each_value(self) -> PlacedOutputs:
         """The same, for each value of what they were mapped over."""
@@ -164,7 +227,7 @@ class PlacedOutputs:
             raise AttributeError(f"Solid {self._solid_name!r} has no output {name!r}; it has {known}.") from None
 
 
-class GivenInput:
+class GivenInput(_NotKnownYet):
     """What a parameter is in the body of a graph: one of its inputs.
 
     Args:
@@ -175,14 +238,17 @@ class GivenInput:
     def __init__(self, home: Home, name: str) -> None:
         self.home, self.name = home, name
 
-    def __bool__(self) -> bool:
-        raise DagsterInvariantViolationError(
-            f"The body of {self.home.described} asks whether its input {self.name!r} is true, but its value is known "
-            "only when the pipeline runs."
-        )
+    @property
+    def which(self) -> str:
+        return f"its input {self.name!r}"
 
-    def __iter__(self) -> Iterator[Any]:
-        raise DagsterInvariantViolationError(
-            f"Input {self.name!r} cannot be unpacked in the body of {self.home.described}, because its value is known "
-            "only when the pipeline runs."
+    def __repr__(self) -> str:
+        return f"<input {self.name!r} of {self.home.described}>"
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name in ("home", "name"):
+            raise AttributeError(name)
+        raise AttributeError(
+            f"The input {self.name!r} has no {name!r} in the body of {self.home.described}, at {caller()}, where its "
+            "value is not known yet; ask for that in a solid that takes it."
         )

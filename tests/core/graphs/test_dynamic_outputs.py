@@ -417,9 +417,7 @@ def test_only_what_is_dynamic_is_collected() -> None:
     both = MultiDependencyDefinition([DynamicCollectDependencyDefinition("emit")])
     with pytest.raises(DagsterInvalidDefinitionError, match="an item that is a list of all of 'result' of 'emit'"):
         PipelineDefinition([emit, total], dependencies={"total": {"numbers": both}})
-    with pytest.raises(
-        DagsterInvariantViolationError, match="cannot be iterated over in the body of pipeline 'unpacks'"
-    ):
+    with pytest.raises(DagsterInvariantViolationError, match="The body of pipeline 'unpacks' unpacks or goes through"):
 
         @pipeline
         def unpacks() -> None:
@@ -434,7 +432,7 @@ def test_whether_there_are_values_is_not_known_in_a_body(of: Callable[[], Any]) 
             add_one()
 
     with pytest.raises(
-        DagsterInvariantViolationError, match="The body of pipeline 'asks' asks whether output 'result'"
+        DagsterInvariantViolationError, match="The body of pipeline 'asks' asks for the truth of output 'result'"
     ):
         pipeline(asks)
 
