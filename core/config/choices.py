@@ -9,7 +9,7 @@ import msgspec
 from core.config.composite import WithFields, as_config_type
 from core.config.faults import ConfigFault, Path, unknown_name
 from core.config.forms import ChoiceForm, EitherForm, Form
-from core.config.scalars import ConfigType
+from core.config.scalars import ConfigType, resolve_left_out
 
 
 class ScalarUnion(ConfigType):
@@ -55,6 +55,8 @@ class Selector(WithFields):
         return f"exactly one of {', '.join(sorted(self.fields))}"
 
     def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
+        if value is None:  # so YAML writes a mapping whose entries are all commented out
+            return resolve_left_out(self, path, faults)
         given = self._as_mapping(value, path, faults)
         if given is None:
             return value

@@ -9,12 +9,12 @@ import msgspec
 
 from core.arguments import checked_arguments
 from core.builtins import BuiltinEnum
-from core.config.faults import ConfigFault, Path, names_secret, show_value, unknown_name
+from core.config.faults import MISSING, ConfigFault, Path, names_secret, show_value, unknown_name
 from core.config.fingerprint import Fingerprint
 from core.config.forms import NULL, AnyForm, FieldForm, Form, ListForm, MappingForm, OneOfForm
 from core.config.models import ModelType, is_model
 from core.config.recordable import not_recordable, own_copy
-from core.config.scalars import ANY, BOOL, FLOAT, INT, STRING, AnyType, ConfigType
+from core.config.scalars import ANY, BOOL, FLOAT, INT, STRING, AnyType, ConfigType, resolve_left_out
 from core.config.secrets import note_named_secrets, note_secret
 from core.errors import DagsterInvalidConfigDefinitionError, DagsterUserCodeExecutionError
 
@@ -134,12 +134,12 @@ class Field:
         if self.has_default:
             return self.resolve(self.default_value, path, faults)
         if self.is_required and isinstance(self.config_type, Shape | ModelType):
-            return self.config_type.resolve({}, path, faults)  # names the fields inside it that are missing
+            return resolve_left_out(self.config_type, path, faults)
         if self.is_required:
             about = f" ({self.description})" if self.description else ""
             name = self.config_type.given_name
             of_name = f", {name}" if name.startswith(_SAY_WHAT) else f" of type {name}"
-            faults.append(ConfigFault(path, f"missing required config{of_name}{about}"))
+            faults.append(ConfigFault(path, f"{MISSING}{of_name}{about}"))
         return ABSENT
 
     def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
@@ -256,8 +256,6 @@ class WithFields(ConfigType):
         self.description = description
 
     def _as_mapping(self, value: object, path: Path, faults: list[ConfigFault]) -> Mapping[str, Any] | None:
-        if value is None:
-            return {}  # YAML writes a mapping whose entries are all commented out as null
         if not isinstance(value, Mapping):
             faults.append(ConfigFault(path, f"expected a mapping with {self._expects()}, got {show_value(value)}"))
             return None
@@ -305,6 +303,8 @@ class Shape(WithFields):
         return "mapping"
 
     def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
+        if value is None:  # so YAML writes a mapping whose entries are all commented out
+            return resolve_left_out(self, path, faults)
         given = self._as_mapping(value, path, faults)
         if given is None:
             return value
@@ -333,6 +333,8 @@ class Permissive(WithFields):
         return "any keys"
 
     def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
+        if value is None:  # so YAML writes a mapping whose entries are all commented out
+            return resolve_left_out(self, path, faults)
         given = self._as_mapping(value, path, faults)
         if given is None:
             return value

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 
 from core.printable import printable
 
 Path = tuple[str | int, ...]
+MISSING = "missing required config"
+"""How the message of a fault begins where something is left out."""
 
 # To the last @, because a password may hold one.
 _IN_URL = re.compile(r"(://[^:/@\s]*):.*@")
@@ -29,6 +32,8 @@ class ConfigFault(msgspec.Struct, frozen=True):
         is_of_environment: it is about an environment variable: of here and now, and with nothing of a value in it.
         file: where the config was written, as far as that is known.
         line: the line in that file, counted from 1; 0 where there is none.
+        lacking: where a mapping is left out, the faults for what is required in it.
+        left_out: the config type of that mapping, from which the least to write is told.
     """
 
     path: Path
@@ -36,6 +41,8 @@ class ConfigFault(msgspec.Struct, frozen=True):
     is_of_environment: bool = False
     file: str = ""
     line: int = 0
+    lacking: tuple[ConfigFault, ...] = ()
+    left_out: Any = None
 
     def __str__(self) -> str:
         line = f", line {self.line}" if self.line else ""

@@ -10,11 +10,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from core.config.faults import ConfigFault, Path, names_secret, show_value
+from core.config.faults import MISSING, ConfigFault, Path, names_secret, show_value
 from core.config.forms import AnyForm, FieldForm, ForeignForm, Form, MappingForm
 from core.config.model_values import plain_value, secrets_in
 from core.config.recordable import not_recordable, own_copy
-from core.config.scalars import ConfigType
+from core.config.scalars import ConfigType, resolve_left_out
 from core.config.secrets import SHORTEST_SECRET, note_secret
 from core.errors import DagsterInvalidConfigDefinitionError
 
@@ -50,7 +50,9 @@ class ModelType(ConfigType):
         return self.model.__name__
 
     def resolve(self, value: object, path: Path, faults: list[ConfigFault]) -> Any:
-        given: Any = {} if value is None else value
+        if value is None:
+            return resolve_left_out(self, path, faults)
+        given: Any = value
         instance, errors = self._validated(given)
         variables = _variables_at(given, errors)
         if variables:
@@ -129,7 +131,7 @@ class ModelType(ConfigType):
 
 def _message(error: Mapping[str, Any], is_secret: bool) -> str:
     if error["type"] == "missing":
-        return "missing required config"
+        return MISSING
     if error["type"] == "extra_forbidden":
         return "unknown key; leave it out"
     if is_secret:

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.arguments import checked_arguments
-from core.config.faults import ConfigFault, Path, show_value
+from core.config.faults import MISSING, ConfigFault, Path, format_path, show_value
 from core.config.forms import AnyForm, Form, NamesForm, ScalarForm
 from core.errors import DagsterInvalidConfigDefinitionError
+
+_MOST_MISSING = 5
 
 
 class ConfigType(ABC):
@@ -37,6 +39,26 @@ class ConfigType(ABC):
     def form(self) -> Form:
         """The values that it takes, as far as that can be said."""
         return AnyForm(self.given_name)
+
+
+def resolve_left_out(config_type: ConfigType, path: Path, faults: list[ConfigFault]) -> Any:
+    """What a mapping comes to that is not there; where something in it is required, that is one fault, of the whole.
+
+    What cannot be given at all is told where it is, and so is what the environment lacks, where that is all.
+    """
+    found: list[ConfigFault] = []
+    resolved = config_type.resolve({}, path, found)
+    missing = [fault for fault in found if fault.message.startswith(MISSING)]
+    if not missing:
+        faults.extend(found)
+        return resolved
+    faults.extend(fault for fault in found if fault not in missing and not fault.is_of_environment)
+    parts = [part for fault in missing for part in fault.lacking or [fault]]
+    said = [format_path(part.path[len(path) :]) + part.message.removeprefix(MISSING) for part in parts[:_MOST_MISSING]]
+    more = ", ..." if len(parts) > _MOST_MISSING else ""
+    message = f"{MISSING}: {', '.join(said)}{more}"
+    faults.append(ConfigFault(path, message, lacking=tuple(parts), left_out=config_type))
+    return resolved
 
 
 class AnyType(ConfigType):

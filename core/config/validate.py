@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from core.config.composite import as_field
 from core.config.faults import ConfigFault
 from core.errors import DagsterInvalidConfigError
@@ -32,5 +34,19 @@ def resolve_config(schema: Any, value: object, what: str) -> Any:
 def raise_faults(faults: list[ConfigFault], value: object, what: str) -> None:
     """Raises one DagsterInvalidConfigError for all `faults`, or returns when there are none."""
     if faults:
+        faults = [_with_least(fault) for fault in faults]
         count = "1 error" if len(faults) == 1 else f"{len(faults)} errors"
         raise DagsterInvalidConfigError(f"Invalid {what}, {count}:", faults, value)
+
+
+def _with_least(fault: ConfigFault) -> ConfigFault:
+    """The fault, where something is left out with the least to write in its place."""
+    if fault.left_out is None:
+        return fault
+    from core.config.scaffolds import smallest  # only a fault needs them
+    from core.config.schema_texts import value_text
+
+    least = value_text(smallest(fault.left_out.form()))
+    return msgspec.structs.replace(
+        fault, message=f"{fault.message}; the least to write is {least}", lacking=(), left_out=None
+    )

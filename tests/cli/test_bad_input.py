@@ -77,7 +77,7 @@ def test_an_unknown_key(project: Project) -> None:
 
 def test_a_missing_required_config(project: Project) -> None:
     done = project.command("run", "-f", "flights.py")
-    refusal(done, "solids.clean.config.months: missing required config of type list of Int")
+    refusal(done, "solids: missing required config: clean.config.months of type list of Int")
 
 
 def test_a_wrong_type(project: Project) -> None:

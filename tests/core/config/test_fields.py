@@ -79,15 +79,22 @@ def test_keys_that_are_no_strings_are_unknown_keys(key: Any) -> None:
     ]
 
 
-def test_missing_fields_are_named_where_they_are_missing() -> None:
+def test_a_mapping_that_is_left_out_is_one_fault_which_names_what_is_missing_in_it() -> None:
     schema = {
         "a": {"b": {"c": int, "d": Field(str, description="the name")}},
         "e": {"f": Field(int, is_required=False)},
     }
     assert faults_of(schema, {}) == {
+        "a": "missing required config: b.c of type Int, b.d of type String (the name); the least to write is "
+        '{"b":{"c":0,"d":"..."}}'
+    }
+    assert faults_of(schema, {"a": {"b": {}}}) == {
         "a.b.c": "missing required config of type Int",
         "a.b.d": "missing required config of type String (the name)",
     }
+    many = faults_of({"a": {f"f{number}": int for number in range(9)}}, {})["a"]
+    assert many.startswith("missing required config: f0 of type Int, f1 of type Int, f2")
+    assert "f4 of type Int, ...; the least to write is" in many
 
 
 def test_what_is_required() -> None:

@@ -128,7 +128,9 @@ def test_each_fault_is_told_at_its_path(change: dict[str, Any], path: tuple[str 
 
 
 def test_a_missing_model_names_its_missing_fields() -> None:
-    assert faults_of({"a": Settings}, {}) == [(("a", "months"), "missing required config")]
+    assert faults_of({"a": Settings}, {}) == [
+        (("a",), 'missing required config: months; the least to write is {"months":[]}')
+    ]
     assert faults_of({"a": Settings}, {"a": 3}) == [
         (("a",), "input should be a valid dictionary or instance of Settings, got 3 (int)")
     ]

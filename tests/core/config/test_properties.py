@@ -151,3 +151,63 @@ def test_a_required_field_that_is_left_out_gives_one_fault_at_its_path(case: Cas
         assert [fault.path for fault in error.errors] == [("outer", name)]  # noqa: PT017
     else:
         raise AssertionError("the field that is left out was not missed")
+
+
+def _keys_of(value: Any, path: Path = ()) -> list[Path]:
+    """Where a key stands in a mapping, at any depth."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    below = [place for key, item in items for place in _keys_of(item, (*path, key))]
+    return [*([(*path, key) for key in value] if isinstance(value, dict) else []), *below]
+
+
+def _without(value: Any, place: Path) -> Any:
+    head, rest = place[0], place[1:]
+    if isinstance(value, list):
+        assert isinstance(head, int)
+        return [*value[:head], _without(value[head], rest), *value[head + 1 :]]
+    return {key: _without(item, rest) if key == head else item for key, item in value.items() if rest or key != head}
+
+
+def _told(schema: Any, value: Any) -> list[Path]:
+    try:
+        resolve_config(schema, value, "config")
+    except DagsterInvalidConfigError as error:
+        return [fault.path for fault in error.errors]
+    return []
+
+
+@given(st.dictionaries(NAMES, CASES, min_size=1, max_size=3), st.data())
+@settings(max_examples=200)
+def test_one_thing_that_is_left_out_at_any_depth_is_one_fault_at_its_path(
+    cases: dict[str, Case], data: st.DataObject
+) -> None:
+    whole = _mapped(cases, lambda fields: fields, {})
+    place = data.draw(st.sampled_from(_keys_of(whole.value)))
+    told = _told(whole.schema, _without(whole.value, place))
+    # what was the only choice of a selector leaves the selector without one
+    assert told in ([], [place], [place[:-1]])
+
+
+@given(CASES, st.data())
+@settings(max_examples=200)
+def test_one_none_at_any_depth_is_one_fault_at_its_path(case: Case, data: st.DataObject) -> None:
+    place = data.draw(st.sampled_from(case.places))
+    told = _told(case.schema, _with_none(case.value, place))
+    assert told in ([], [place])
+
+
+def _with_none(value: Any, place: Path) -> Any:
+    if not place:
+        return None
+    if isinstance(value, list):
+        return [_with_none(item, place[1:]) if index == place[0] else item for index, item in enumerate(value)]
+    return {key: _with_none(item, place[1:]) if key == place[0] else item for key, item in value.items()}
+
+
+def test_a_required_mapping_that_is_left_out_shows_the_least_to_write() -> None:
+    try:
+        resolve_config({"db": {"host": str, "port": Field(int, default_value=1), "keys": [str]}}, {}, "config")
+    except DagsterInvalidConfigError as error:
+        [fault] = error.errors
+        assert fault.path == ("db",)
+        assert fault.message.endswith('the least to write is {"host":"...","keys":[]}')

@@ -208,8 +208,9 @@ def test_required_config_that_is_left_out_refuses_the_run() -> None:
     manager = scaling(mem_io_manager, {"factor": int}, {"first": int})
     with pytest.raises(DagsterInvalidConfigError) as caught:
         execute_pipeline(summing(manager))
-    assert "solids.numbers.outputs.result.factor: missing required config of type Int" in str(caught.value)
-    assert "solids.total.inputs.items.first: missing required config of type Int" in str(caught.value)
+    assert "solids: missing required config: " in str(caught.value)
+    assert "numbers.outputs.result.factor of type Int" in str(caught.value)
+    assert "total.inputs.items.first of type Int" in str(caught.value)
 
 
 class Seen:
@@ -400,7 +401,7 @@ def test_a_configured_io_manager_takes_the_same_config() -> None:
     solids = {"numbers": {"outputs": {"result": {"a": 1}}}, "total": {"inputs": {"items": {"b": 1}}}}
     assert run(summing(configured), solids).success
     assert made == [{"base": 7}]
-    with pytest.raises(DagsterInvalidConfigError, match=r"solids\.numbers\.outputs\.result\.a: missing"):
+    with pytest.raises(DagsterInvalidConfigError, match=r"numbers: missing required config: outputs\.result\.a of"):
         run(summing(configured))
 
 

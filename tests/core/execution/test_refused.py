@@ -57,7 +57,7 @@ def _nothing_is_written(instance: DagsterInstance, tmp_path: Path) -> Iterator[N
     [
         ({"solids": {"cleen": {}, **RIGHT}}, {"solids.cleen": "unknown key 'cleen'; did you mean 'clean'?"}),
         ({"solids": {"clean": {"config": {}}}}, {"solids.clean.config.months": "missing required config"}),
-        ({}, {"solids.clean.config.months": "missing required config"}),
+        ({}, {"solids": "missing required config: clean.config.months of type list of Int; the least to write is {"}),
         ({"solids": {"clean": {"config": {"months": ["a"]}}}}, {"solids.clean.config.months[0]": "expected Int"}),
         ({"solids": RIGHT, "resource": {}}, {"resource": "did you mean 'resources'?"}),
         ({"solids": RIGHT, "execution": {"none": {}}}, {"execution.none": "unknown choice 'none'"}),

@@ -210,7 +210,7 @@ def test_the_resources_of_loaders_and_materializers(instance: DagsterInstance, t
         PipelineDefinition([take])
     placed = PipelineDefinition([take], mode_defs=[ModeDefinition(resource_defs={"naming": naming})])
     solids = {"take": {"inputs": {"x": "a"}, "outputs": [{"result": {"path": str(path)}}]}}
-    with pytest.raises(DagsterInvalidConfigError, match=r"resources\.naming\.config\.prefix: missing"):
+    with pytest.raises(DagsterInvalidConfigError, match=r"missing required config: naming\.config\.prefix of"):
         execute_pipeline(placed, {"solids": solids}, instance=instance)
     config = {"solids": solids, "resources": {"naming": {"config": {"prefix": "p-"}}}}
     result = execute_pipeline(placed, config, instance=instance)

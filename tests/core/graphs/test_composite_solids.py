@@ -272,7 +272,9 @@ def test_inputs_that_nothing_feeds_come_from_run_config_or_defaults() -> None:
     assert result.result_for_handle("outermost.fixed").output_values == {"a": 6, "b": 8}
     del given["solids"]["outermost"]["inputs"]["other"]  # type: ignore[attr-defined]
     assert execute_pipeline(unfed, given).output_for_solid("outermost.outer.with_default") == 8
-    with pytest.raises(DagsterInvalidConfigError, match=r"1 error:\n  solids\.outermost\.inputs\.number: missing"):
+    with pytest.raises(
+        DagsterInvalidConfigError, match=r"1 error:\n  solids: missing required config: outermost\.inputs\.number"
+    ):
         execute_pipeline(unfed)
     there = {"solids": {"outermost": {"solids": {"outer": {"inputs": {"number": 3}}}, "inputs": {"number": 1}}}}
     with pytest.raises(DagsterInvalidConfigError, match=r"given by input 'number' of 'outermost'"):
@@ -372,7 +374,8 @@ def test_what_does_not_fit_is_refused_by_name(body: Callable[..., Any], more: di
 
 
 @pytest.mark.parametrize(
-    ("body", "message"), [(asks, "asks whether its input 'number'"), (unpacks, "cannot be unpacked")]
+    ("body", "message"),
+    [(asks, "asks for the truth of its input 'number'"), (unpacks, "unpacks or goes through its input")],
 )
 def test_values_are_not_known_in_a_body(body: Callable[..., Any], message: str) -> None:
     with pytest.raises(DagsterInvariantViolationError, match=message):

@@ -144,7 +144,7 @@ def test_a_graph_is_executed_on_its_own() -> None:
     assert result.run.executed_step_keys == ["add", "add_2"]
     with pytest.raises(DagsterInvariantViolationError, match="Graph 'add_two': unknown output 'other'"):
         result.output_value("other")
-    with pytest.raises(DagsterInvalidConfigError, match=r"1 error:\n  inputs\.number: missing"):
+    with pytest.raises(DagsterInvalidConfigError, match=r"1 error:\n  inputs: missing required config: number"):
         add_two.execute_in_process()
 
 

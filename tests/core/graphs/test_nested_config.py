@@ -68,7 +68,7 @@ def test_config_stands_within_that_of_the_graph_or_is_made_from_it() -> None:
 @pytest.mark.parametrize(
     ("given", "faults"),
     [
-        ({}, ["solids.both.solids.times.config: missing", "solids.mapped.config.factor: missing"]),
+        ({}, ["solids: missing required config: both.solids.times.config of type Int, mapped.config.factor of type"]),
         (
             config({"times": {"config": "x"}, "ad": {}}, {"config": {"factor": 1}}),
             ["both.solids.ad: unknown key 'ad'; did you mean 'add'", "both.solids.times.config: expected Int"],

@@ -98,7 +98,7 @@ def test_solids_and_steps_are_chosen_by_the_same_queries(
 
 
 def test_inputs_of_chosen_solids_that_others_feed_come_from_run_config(instance: DagsterInstance) -> None:
-    with pytest.raises(DagsterInvalidConfigError, match=r"solids\.outer\.inputs\.number: missing"):
+    with pytest.raises(DagsterInvalidConfigError, match=r"solids\.outer: missing required config: inputs\.number"):
         execute_pipeline(chain, START, solid_selection=["outer"], instance=instance)
     given = {"solids": {"outer": {"inputs": {"number": 5}}}}
     result = execute_pipeline(chain, given, solid_selection=["outer"], instance=instance)

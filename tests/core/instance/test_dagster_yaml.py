@@ -123,7 +123,7 @@ BAD = {
     "number for a section": ("3: {}", ["unknown key 3"]),
     "section is no mapping": ("run_storage: core.storage.runs", ["run_storage: expected a mapping with keys class"]),
     "no class": ("run_storage: {module: core.storage.runs}", ["run_storage.class: missing required config"]),
-    "empty section": ("run_storage:", ["run_storage.module: missing", "run_storage.class: missing"]),
+    "empty section": ("run_storage:", ["run_storage: missing required config: module of type", "class of type"]),
     "unknown key": (
         "run_storage: {module: core.storage.runs, klass: X}",
         ["run_storage.klass: unknown key 'klass'; did you mean 'class'?"],

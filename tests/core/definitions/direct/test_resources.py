@@ -125,7 +125,7 @@ def test_wrong_arguments_are_told_in_one_sentence(call: Callable[[], Any], told:
 def test_config_that_does_not_fit_is_told_with_its_path() -> None:
     with pytest.raises(DagsterInvalidConfigError, match=r"config of resource address.*\n  port: expected"):
         address(build_init_resource_context(config={"port": "one"}))
-    with pytest.raises(DagsterInvalidConfigError, match="port: missing required config"):
+    with pytest.raises(DagsterInvalidConfigError, match="missing required config: port of type Int"):
         address(None)
     with pytest.raises(DagsterInvalidConfigError, match="log_levl"):
         colored_console_logger(build_init_logger_context({"log_levl": "INFO"}))
@@ -222,7 +222,7 @@ def test_resources_of_a_block_get_config_instance_and_log(tmp_path: Any, caplog:
     for wrong, told in (
         ({"address": {"config": {"port": "a"}}}, r"address\.config\.port: expected"),
         ({"adress": {"config": {"port": 1}}}, "unknown key 'adress'; did you mean 'address'"),
-        (None, r"address\.config\.port: missing"),
+        (None, r"address: missing required config: config\.port of type Int"),
     ):
         with pytest.raises(DagsterInvalidConfigError, match=told), build_resources({"address": address}, None, wrong):
             pass

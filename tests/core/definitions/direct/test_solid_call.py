@@ -95,7 +95,8 @@ def test_config_is_checked_and_completed() -> None:
     assert {error.path for error in raised.value.errors} == {("factor",), ("units",)}
     for context in (None, build_solid_context()):
         with pytest.raises(
-            DagsterInvalidConfigError, match=r"build_solid_context\(config=\.\.\.\).*\n  factor: missing"
+            DagsterInvalidConfigError,
+            match=r"build_solid_context\(config=\.\.\.\).*\n  \(top level\): missing required config: factor of",
         ):
             scaled(context, 3)
 
@@ -127,7 +128,8 @@ def test_resources_are_values_or_definitions_that_are_started() -> None:
     assert [ask(context, "a"), ask(context, "a")] == [2, 2]
     assert started == ["store"]
     with pytest.raises(
-        DagsterInvalidConfigError, match=r"resources given to build_solid_context.*\n  store\.config\.a"
+        DagsterInvalidConfigError,
+        match=r"resources given to build_solid_context.*\n  store: missing required config: config\.a",
     ):
         build_solid_context(resources={"store": store})
 
