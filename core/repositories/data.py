@@ -24,7 +24,13 @@ KINDS = {
 
 
 class RepositoryData(ABC):
-    """What a repository holds. Subclass it to find pipelines in a way of your own, in a database, say."""
+    """What a repository holds. Subclass it to find pipelines in a way of your own, in a database, say.
+
+    Attributes:
+        described: the repository, as it begins a message: "Repository 'shop'" when it is known whose data this is.
+    """
+
+    described = "The repository"
 
     @abstractmethod
     def get_all_pipelines(self) -> list[PipelineDefinition]:
@@ -44,7 +50,7 @@ class RepositoryData(ABC):
         Raises:
             DagsterInvariantViolationError: there is none.
         """
-        return _named("pipeline", pipeline_name, self.get_all_pipelines())
+        return self._named("pipeline", pipeline_name, self.get_all_pipelines())
 
     def get_all_partition_sets(self) -> list[PartitionSetDefinition]:
         """All partition sets, by name; those of schedules too."""
@@ -60,15 +66,22 @@ class RepositoryData(ABC):
 
     def get_partition_set(self, name: str) -> PartitionSetDefinition:
         """The partition set of that name; raises DagsterInvariantViolationError if there is none."""
-        return _named("partition set", name, self.get_all_partition_sets())
+        return self._named("partition set", name, self.get_all_partition_sets())
 
     def get_schedule(self, name: str) -> ScheduleDefinition:
         """The schedule of that name; raises DagsterInvariantViolationError if there is none."""
-        return _named("schedule", name, self.get_all_schedules())
+        return self._named("schedule", name, self.get_all_schedules())
 
     def get_sensor(self, name: str) -> SensorDefinition:
         """The sensor of that name; raises DagsterInvariantViolationError if there is none."""
-        return _named("sensor", name, self.get_all_sensors())
+        return self._named("sensor", name, self.get_all_sensors())
+
+    def _named(self, what: str, name: str, definitions: Sequence[T]) -> T:
+        for each in definitions:
+            if each.name == name:
+                return each
+        names = [each.name for each in definitions]
+        raise DagsterInvariantViolationError(f"{self.described}: {unknown_name(what, name, names)}")
 
 
 class CachingRepositoryData(RepositoryData):
@@ -79,6 +92,7 @@ class CachingRepositoryData(RepositoryData):
         partition_sets: by name.
         schedules: by name.
         sensors: by name.
+        described: the repository, as it begins a message.
     """
 
     def __init__(
@@ -87,15 +101,17 @@ class CachingRepositoryData(RepositoryData):
         partition_sets: Mapping[str, Any],
         schedules: Mapping[str, Any],
         sensors: Mapping[str, Any],
+        described: str = RepositoryData.described,
     ) -> None:
-        self._pipelines = _Lazily("pipeline", PipelineDefinition, pipelines)
-        self._partition_sets = _Lazily("partition set", PartitionSetDefinition, partition_sets)
-        self._schedules = _Lazily("schedule", ScheduleDefinition, schedules)
-        self._sensors = _Lazily("sensor", SensorDefinition, sensors)
+        self.described = described
+        self._pipelines = _Lazily(self, "pipeline", PipelineDefinition, pipelines)
+        self._partition_sets = _Lazily(self, "partition set", PartitionSetDefinition, partition_sets)
+        self._schedules = _Lazily(self, "schedule", ScheduleDefinition, schedules)
+        self._sensors = _Lazily(self, "sensor", SensorDefinition, sensors)
 
     @classmethod
-    def from_list(cls, definitions: Sequence[Any]) -> CachingRepositoryData:
-        """Of definitions.
+    def from_list(cls, definitions: Sequence[Any], described: str = RepositoryData.described) -> CachingRepositoryData:
+        """Of definitions; `described` is the repository, as it begins a message.
 
         Raises:
             DagsterInvalidDefinitionError: two of a kind have one name, something is not a definition of a kind that a
@@ -106,28 +122,30 @@ class CachingRepositoryData(RepositoryData):
             kind = next((kind for kind, cls_ in KINDS.items() if isinstance(each, cls_)), None)
             if kind is None:
                 raise DagsterInvalidDefinitionError(
-                    f"A repository holds pipelines, partition sets, schedules and sensors; it was given {each!r}."
+                    f"{described} holds pipelines, partition sets, schedules and sensors; it was given {each!r}."
                 )
             if each.name in by_kind[kind]:
                 what = kind.replace("_", " ")
-                raise DagsterInvalidDefinitionError(f"The repository has two {what} called {each.name!r}; rename one.")
+                raise DagsterInvalidDefinitionError(f"{described} has two {what} called {each.name!r}; rename one.")
             by_kind[kind][each.name] = each
-        data = cls(**by_kind)
+        data = cls(**by_kind, described=described)
         data.check_targets()
         return data
 
     @classmethod
-    def from_dict(cls, definitions: Mapping[str, Mapping[str, Any]]) -> CachingRepositoryData:
-        """Of definitions, or functions that make them, by kind and name.
+    def from_dict(
+        cls, definitions: Mapping[str, Mapping[str, Any]], described: str = RepositoryData.described
+    ) -> CachingRepositoryData:
+        """Of definitions, or functions that make them, by kind and name; `described` begins messages.
 
         Raises:
             DagsterInvalidDefinitionError: a key is no kind, or a value is neither a definition nor a function.
         """
         for key in definitions:
             if key not in KINDS:
-                raise DagsterInvalidDefinitionError(f"A repository: {unknown_name('key', key, KINDS)}")
-            mapping_of(definitions[key], f"{key} of a repository")
-        return cls(**{kind: definitions.get(kind, {}) for kind in KINDS})
+                raise DagsterInvalidDefinitionError(f"{described}: {unknown_name('key', key, KINDS)}")
+            mapping_of(definitions[key], f"{described}: {key}")
+        return cls(**{kind: definitions.get(kind, {}) for kind in KINDS}, described=described)
 
     def check_targets(self) -> None:
         """Checks that what runs pipelines runs those of this repository.
@@ -141,13 +159,13 @@ class CachingRepositoryData(RepositoryData):
         for user in users:
             if user.pipeline_name not in known:
                 raise DagsterInvalidDefinitionError(
-                    f"{user!r} runs a pipeline that the repository does not have: "
+                    f"{self.described}: {user!r} runs a pipeline that it does not have: "
                     f"{unknown_name('pipeline', user.pipeline_name, known)}"
                 )
 
     def get_all_pipelines(self) -> list[PipelineDefinition]:
         pipelines = self._pipelines.all
-        _check_solids(pipelines)
+        _check_solids(self.described, pipelines)
         return pipelines
 
     def get_pipeline_names(self) -> list[str]:
@@ -166,7 +184,7 @@ class CachingRepositoryData(RepositoryData):
                 own = schedule.get_partition_set()
                 if by_name.setdefault(own.name, own) is not own:
                     raise DagsterInvalidDefinitionError(
-                        f"The repository has two partition sets called {own.name!r}, one of them that of schedule "
+                        f"{self.described} has two partition sets called {own.name!r}, one of them that of schedule "
                         f"{schedule.name!r}; rename one."
                     )
         return [by_name[name] for name in sorted(by_name)]
@@ -187,7 +205,10 @@ class CachingRepositoryData(RepositoryData):
 class _Lazily(Generic[T]):
     """Definitions by name, each made when it is first asked for."""
 
-    def __init__(self, what: str, cls: type[T], given: Mapping[str, T | Callable[[], T]]) -> None:
+    def __init__(
+        self, owner: RepositoryData, what: str, cls: type[T], given: Mapping[str, T | Callable[[], T]]
+    ) -> None:
+        self._owner = owner
         self._what = what
         self._cls = cls
         self._given = dict(given)
@@ -195,7 +216,7 @@ class _Lazily(Generic[T]):
         for name, each in self._given.items():
             if not isinstance(each, cls) and (not callable(each) or isinstance(each, tuple(KINDS.values()))):
                 raise DagsterInvalidDefinitionError(
-                    f"The repository has {each!r} as {what} {name!r}; give a {what}, or a function that returns one."
+                    f"{owner.described} has {each!r} as {what} {name!r}; give a {what}, or a function that returns one."
                 )
 
     @property
@@ -208,29 +229,23 @@ class _Lazily(Generic[T]):
 
     def get(self, name: str) -> T:
         if name not in self._given:
-            raise DagsterInvariantViolationError(f"The repository: {unknown_name(self._what, name, self._given)}")
+            raise DagsterInvariantViolationError(
+                f"{self._owner.described}: {unknown_name(self._what, name, self._given)}"
+            )
         if name not in self._made:
             given = self._given[name]
             made = given if isinstance(given, self._cls) else given()  # type: ignore[operator]  # it is a function
             own_name = getattr(made, "name", None)
             if not isinstance(made, self._cls) or own_name != name:
                 raise DagsterInvariantViolationError(
-                    f"The repository has {self._what} {name!r}, and the function for it made {made!r}; the key and the "
-                    "name must be the same."
+                    f"{self._owner.described} has {self._what} {name!r}, and the function for it made {made!r}; the "
+                    "key and the name must be the same."
                 )
             self._made[name] = made
         return self._made[name]
 
 
-def _named(what: str, name: str, definitions: Sequence[T]) -> T:
-    for each in definitions:
-        if each.name == name:
-            return each
-    names = [each.name for each in definitions]
-    raise DagsterInvariantViolationError(f"The repository: {unknown_name(what, name, names)}")
-
-
-def _check_solids(pipelines: Sequence[PipelineDefinition]) -> None:
+def _check_solids(described: str, pipelines: Sequence[PipelineDefinition]) -> None:
     """Two pipelines of a repository may not mean different solids by one name."""
     homes: dict[str, tuple[Any, str]] = {}
     for pipeline in pipelines:
@@ -238,6 +253,6 @@ def _check_solids(pipelines: Sequence[PipelineDefinition]) -> None:
             definition, home = homes.setdefault(solid.definition.name, (solid.definition, pipeline.name))
             if definition is not solid.definition:
                 raise DagsterInvalidDefinitionError(
-                    f"Pipelines {home!r} and {pipeline.name!r} use two different solids called "
+                    f"{described}: pipelines {home!r} and {pipeline.name!r} use two different solids called "
                     f"{solid.definition.name!r}; rename one."
                 )

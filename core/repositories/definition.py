@@ -14,6 +14,7 @@ from core.repositories.data import CachingRepositoryData, RepositoryData
 from core.schedules.cron_schedule import ScheduleDefinition
 from core.schedules.partition_sets import PartitionSetDefinition
 from core.schedules.sensors import SensorDefinition
+from core.wording import a_kind_of
 
 
 class RepositoryDefinition:
@@ -48,7 +49,13 @@ class RepositoryDefinition:
 
     @cached_property
     def _data(self) -> RepositoryData:
-        return self._given if isinstance(self._given, RepositoryData) else self._given()
+        data = self._given if isinstance(self._given, RepositoryData) else self._given()
+        if not isinstance(data, RepositoryData):
+            raise DagsterInvalidDefinitionError(
+                f"The function of repository {self.name!r} must return a RepositoryData; it returned {a_kind_of(data)}."
+            )
+        data.described = f"Repository {self.name!r}"
+        return data
 
     @property
     def pipeline_names(self) -> list[str]:
@@ -143,9 +150,9 @@ def _repository_from(function: Callable[[], Any], name: str | None, description:
     if isinstance(given, RepositoryData):
         data = given
     elif isinstance(given, Mapping):
-        data = CachingRepositoryData.from_dict(given)
+        data = CachingRepositoryData.from_dict(given, f"Repository {own_name!r}")
     elif isinstance(given, list):
-        data = CachingRepositoryData.from_list(given)
+        data = CachingRepositoryData.from_list(given, f"Repository {own_name!r}")
     else:
         raise DagsterInvalidDefinitionError(
             f"The function of repository {own_name!r} returned {given!r}; return a list of definitions, or a dict of "

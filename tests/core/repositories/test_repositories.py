@@ -145,28 +145,29 @@ def repeated(definition: Any) -> Callable[[], Any]:
     ],
 )
 def test_what_is_no_repository_is_refused(function: Callable[[], Any], message: str) -> None:
-    with pytest.raises(DagsterInvalidDefinitionError, match=message):
+    with pytest.raises(DagsterInvalidDefinitionError, match=message) as told:
         repository(name="shop")(function)
+    assert "repository 'shop'" in str(told.value).lower()
 
 
 def test_what_is_wrong_inside_is_told_when_it_is_asked_for() -> None:
     shop = repository(name="shop")(
         lambda: {"pipelines": {"orders": lambda: report, "others": other_read, "report": report}}
     )
-    with pytest.raises(DagsterInvariantViolationError, match="key and the name must be the same"):
+    with pytest.raises(DagsterInvariantViolationError, match=r"^Repository 'shop' has .*name must be the same"):
         shop.get_pipeline("orders")
-    with pytest.raises(DagsterInvariantViolationError, match="unknown pipeline 'order'; did you mean 'orders'"):
+    with pytest.raises(DagsterInvariantViolationError, match=r"^Repository 'shop': unknown pipeline 'order'; did you"):
         shop.get_pipeline("order")
     two = repository(name="shop")(lambda: [report, other_read()])
-    with pytest.raises(DagsterInvalidDefinitionError, match="'others' and 'report' use two different solids"):
+    with pytest.raises(DagsterInvalidDefinitionError, match=r"^Repository 'shop': .* use two different solids"):
         two.get_all_pipelines()
     for asked in (two.get_schedule_def, two.get_sensor_def, two.get_partition_set_def):
-        with pytest.raises(DagsterInvariantViolationError, match="'nothing'"):
+        with pytest.raises(DagsterInvariantViolationError, match=r"^Repository 'shop': .*'nothing'"):
             asked("nothing")
 
 
 def test_a_kind_that_is_no_dict_is_refused() -> None:
-    with pytest.raises(DagsterInvalidDefinitionError, match="pipelines of a repository must be a dict by name"):
+    with pytest.raises(DagsterInvalidDefinitionError, match=r"^Repository 'shop': pipelines must be a dict by name"):
 
         @repository
         def shop() -> Any:
