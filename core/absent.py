@@ -5,6 +5,8 @@ What is here is asked of the packages themselves: a name that appears there need
 
 from __future__ import annotations
 
+import importlib
+
 _EXECUTION = "A run executes its steps one after another in its process. Leave it out; start several runs for more."
 _LAUNCHING = "Runs are executed where they are started. Leave it out, and start runs with `cloudstore run`."
 
@@ -24,6 +26,46 @@ _OF_DAGSTER = {
     "pipeline_failure_sensor": "Ask the instance for runs that failed, in a @sensor.",
 }
 
+_ERRORS = {
+    "DagsterBackfillFailedError": _LAUNCHING,
+    "DagsterImportError": "Catch ImportError, or DagsterError of what loads files.",
+    "DagsterInstanceMigrationRequired": "Catch DagsterSchemaError.",
+    "DagsterInvalidAssetKey": "Catch DagsterInvalidDefinitionError.",
+    "DagsterLaunchFailedError": _LAUNCHING,
+    "DagsterMaxRetriesExceededError": "A step that fails after its last retry raises the error of its function.",
+    "DagsterScheduleWipeRequired": _LAUNCHING,
+    "DagsterSnapshotDoesNotExist": "A run is executed from its pipeline, so no snapshot is asked for.",
+    "DagsterSubprocessError": _EXECUTION,
+    "DagsterTypeLoadingError": "Catch DagsterExecutionLoadInputError.",
+    "DagsterUserCodeProcessError": _LAUNCHING,
+    "DagsterUserCodeUnreachableError": _LAUNCHING,
+    "DagsterUnknownStepStateError": "Ask the PipelineExecutionResult how a step ended.",
+    "JobError": "Catch ScheduleExecutionError or SensorExecutionError.",
+    "PartitionScheduleExecutionError": "Catch ScheduleExecutionError.",
+    "RunStatusSensorExecutionError": "Catch SensorExecutionError.",
+}
+_LATER = {
+    "AssetIn": "Say which assets an output is by OutputDefinition(asset_key=...).",
+    "AssetOut": "Say which assets an output is by OutputDefinition(asset_key=...).",
+    "Config": "Give a dict of fields, or a pydantic model, as config_schema.",
+    "ConfigurableResource": "Use @resource, with a config_schema.",
+    "Definitions": "Use @repository.",
+    "DynamicOut": "Use DynamicOutputDefinition of core.experimental.",
+    "GraphIn": "Use InputDefinition.",
+    "GraphOut": "Use OutputDefinition.",
+    "MetadataValue": "Use EventMetadata.",
+    "OpExecutionContext": "Use SolidExecutionContext.",
+    "asset": "Say which assets an output is by OutputDefinition(asset_key=...).",
+    "build_asset_context": "Use build_solid_context.",
+    "define_asset_job": "Use @pipeline.",
+    "get_dagster_logger": "Use context.log, or logging.getLogger.",
+    "job": "Use @pipeline, or @graph and its to_job.",
+    "load_assets_from_modules": "Use @repository.",
+    "materialize": "Use execute_pipeline.",
+    "multi_asset": "Say which assets an output is by OutputDefinition(asset_key=...).",
+    "multiprocess_executor": _EXECUTION,
+    "run_status_sensor": "Ask the instance for runs of that status, in a @sensor.",
+}
 _FAKE = "Test with cloudstore.testing.embedded_s3_server(), which is a real one on this machine."
 _OF_S3 = {
     "S3Callback": "Give boto3's own Callback a function.",
@@ -63,7 +105,31 @@ def advice_on_name(module: str, name: str) -> str | None:
     >>> advice_on_name("dagster", "check")
     'Use assert, or raise an error of your own.'
     """
-    return _OF_S3.get(name) if module.startswith("dagster_aws.s3") else _OF_DAGSTER.get(name)
+    if module.startswith("dagster_aws.s3"):
+        return _OF_S3.get(name)
+    return _OF_DAGSTER.get(name) or _ERRORS.get(name)
+
+
+def advice_on_import(package: str, name: str, stands_for: str) -> str | None:
+    """Why a name cannot be imported from a package of ours, and what to do instead; None for one that nobody knows.
+
+    Args:
+        package: ours.
+        name: the name.
+        stands_for: the module of Dagster 0.11 whose names are there.
+
+    >>> advice_on_import("core", "job", "dagster")
+    "'job' of a later Dagster is not in 'core'. Use @pipeline, or @graph and its to_job."
+    """
+    instead = advice_on_name(stands_for, name)
+    if instead is not None:
+        return f"{name!r} of Dagster 0.11 is not in {package!r}. {instead}"
+    if not stands_for.startswith("dagster_") and name in _LATER:
+        return f"{name!r} of a later Dagster is not in {package!r}. {_LATER[name]}"
+    for module in ("core.errors", "core.experimental", "core.tables"):
+        if module != package and name in vars(importlib.import_module(module)) and not name.startswith("_"):
+            return f"{name!r} is not in {package!r}. Write: from {module} import {name}."
+    return None
 
 
 def advice_on_package(package: str) -> str | None:

@@ -52,9 +52,10 @@ import signal
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.forks import end_if_forked
+from core.lazy import lazy_names
 
 _MOST_TOLD = 100  # faults; a file of 1 MB can have 100,000
 
@@ -685,3 +686,7 @@ class _UserCodeErrorBoundary:
         message = self._msg_fn if isinstance(self._msg_fn, str) else self._msg_fn()
         exc_info = (type(error), error, trace)
         raise self._error_cls(message, user_exception=error, original_exc_info=exc_info, **self._kwargs) from error
+
+
+if not TYPE_CHECKING:
+    __getattr__ = lazy_names(__name__, {}, stands_for="dagster.core.errors")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import opcode
 import sys
 from collections.abc import Callable, Mapping
 from types import FrameType
@@ -23,10 +24,11 @@ def lazy_names(package: str, homes: Mapping[str, str], stands_for: str = "") -> 
     def __getattr__(name: str) -> Any:
         if name in homes:
             return getattr(importlib.import_module(homes[name]), name)
-        instead = importlib.import_module("core.absent").advice_on_name(stands_for, name) if stands_for else None
-        if instead is None:
+        message = None
+        if stands_for and not name.startswith("__"):
+            message = importlib.import_module("core.absent").advice_on_import(package, name, stands_for)
+        if message is None:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        message = f"{name!r} of Dagster 0.11 is not in {package!r}. {instead}"
         if _is_import_from(sys._getframe(1)):
             raise ImportError(message, name=package)
         raise AttributeError(message)
@@ -36,4 +38,6 @@ def lazy_names(package: str, homes: Mapping[str, str], stands_for: str = "") -> 
 
 def _is_import_from(caller: FrameType) -> bool:
     """Whether `from package import name` asks, which would say of an AttributeError no more than that it happened."""
-    return caller.f_code.co_name == "_handle_fromlist" and caller.f_globals.get("__name__") == "importlib._bootstrap"
+    if caller.f_code.co_name == "_handle_fromlist":  # it asks for names of packages, before the statement does
+        return caller.f_globals.get("__name__") == "importlib._bootstrap"
+    return caller.f_code.co_code[caller.f_lasti] == opcode.opmap["IMPORT_FROM"]
