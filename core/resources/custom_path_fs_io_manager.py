@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from core.definitions.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
@@ -23,6 +24,20 @@ class CustomPathPickledObjectFilesystemIOManager(PickledObjectFilesystemIOManage
     Args:
         base_dir: the directory; made when first written to.
     """
+
+    def __init__(self, base_dir: str | None = None) -> None:
+        super().__init__(base_dir)
+        self._taken: dict[Path, tuple[str, str]] = {}
+
+    def handle_output(self, context: OutputContext, obj: Any) -> None:
+        path, output = self._path(context), (context.step_key, context.name)
+        step_key, name = self._taken.setdefault(path, output)
+        if (step_key, name) != output:
+            raise DagsterInvariantViolationError(
+                f"Output {context.name!r} of step {context.step_key!r} would be written over output {name!r} of step "
+                f"{step_key!r}, at {path}; give each a path of its own in its metadata."
+            )
+        super().handle_output(context, obj)
 
     def _path(self, context: OutputContext) -> Path:
         path = context.metadata.get("path")

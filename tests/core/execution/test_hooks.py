@@ -796,6 +796,34 @@ def test_a_context_of_a_test_says_what_it_was_not_told() -> None:
             getattr(build_hook_context(), name)
 
 
+def test_a_value_that_a_hook_replaces_is_replaced_for_it_alone(instance: DagsterInstance) -> None:
+    seen: list[Any] = []
+
+    @success_hook(name="a_first")
+    def replaces(context: HookContext) -> None:
+        context.solid_output_values["result"] = "another"
+        context.solid_output_values.clear()
+
+    @success_hook(name="b_second")
+    def sees(context: HookContext) -> None:
+        seen.append(context.solid_output_values)
+
+    @solid
+    def makes() -> list[int]:
+        return [1]
+
+    @solid
+    def takes(rows: list[int]) -> list[int]:
+        return rows
+
+    @pipeline(hook_defs={replaces, sees})
+    def hooked() -> None:
+        takes(makes())
+
+    assert execute_pipeline(hooked, instance=instance).output_for_solid("takes") == [1]
+    assert seen == [{"result": [1]}, {"result": [1]}]
+
+
 async def _is_async(_context: Any) -> None: ...
 
 

@@ -134,3 +134,27 @@ def test_its_config_and_resources_are_those_of_the_storage(tmp_path: Path) -> No
 def test_outside_a_run_it_has_no_values() -> None:
     with pytest.raises(DagsterInvariantViolationError, match="'filesystem' keeps the values of a run"):
         io_manager_from_intermediate_storage(fs_intermediate_storage)(None)
+
+
+def test_one_path_is_not_written_by_two_outputs_of_a_run(tmp_path: Path) -> None:
+    @solid(output_defs=[OutputDefinition(metadata={"path": "folder/rows.pickle"})])
+    def others() -> list[int]:
+        return [2]
+
+    def twice() -> None:
+        rows()
+        rows.alias("again")()
+
+    def two_solids() -> None:
+        rows()
+        others()
+
+    config = {"resources": {"io_manager": {"config": {"base_dir": str(tmp_path)}}}}
+    mode = ModeDefinition(resource_defs={"io_manager": custom_path_fs_io_manager})
+    for body, second in ((twice, "again"), (two_solids, "others")):
+        made = pipeline(mode_defs=[mode])(body)
+        for _ in range(2):  # the path is the same in each run
+            with pytest.raises(DagsterInvariantViolationError) as told:
+                execute_pipeline(made, config)
+            assert f"step '{second}' would be written over output 'result' of step 'rows'" in str(told.value)
+        assert pickle.loads((tmp_path / "folder" / "rows.pickle").read_bytes()) == rows()
