@@ -12,7 +12,7 @@ from inspect import get_annotations
 from numbers import Integral, Real
 from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar
 
-from core.errors import DagsterError, DagsterInvalidDefinitionError
+from core.errors import DagsterError, DagsterInvalidDefinitionError, DagsterInvariantViolationError
 from core.wording import a_kind_of, with_article
 
 _P = ParamSpec("_P")
@@ -83,6 +83,28 @@ def check_fields(record: Any, described: str, error: type[DagsterError] = Dagste
         why = None if isinstance(value, known.plain) else _misfit(value, known.choices)
         if why is not None:
             raise error(f"{name} of {described} {why}.")
+
+
+def check_returned(
+    value: Any, hint: Any, function: str, error: type[DagsterError] = DagsterInvariantViolationError
+) -> None:
+    """Holds what a user's function returned against what it must be.
+
+    Args:
+        value: what it returned.
+        hint: as in an annotation.
+        function: what messages call the function: "should_execute of schedule 'morning'".
+        error: what is raised.
+
+    >>> check_returned("no", bool, "should_execute of schedule 'morning'")
+    Traceback (most recent call last):
+    core.errors.DagsterInvariantViolationError: should_execute of schedule 'morning' must return a bool; it gave a str.
+    """
+    choices = tuple(_choices(hint))
+    why = _misfit(value, choices)
+    if why is not None:
+        items = f", and {why}" if why.startswith("h") else ""
+        raise error(f"{function} must return {_in_words(choices)}; it gave {a_kind_of(value)}{items}.")
 
 
 def _called(described: str, given: Mapping[str, Any]) -> str:

@@ -7,9 +7,14 @@ from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
-from core.arguments import checked_arguments
+from core.arguments import check_returned, checked_arguments
 from core.definitions.configurable import check_name
-from core.errors import DagsterInvalidDefinitionError, ScheduleExecutionError, user_code_error_boundary
+from core.errors import (
+    DagsterInvalidDefinitionError,
+    DagsterInvalidInvocationError,
+    ScheduleExecutionError,
+    user_code_error_boundary,
+)
 from core.events.user_events import normalize_tags
 from core.records.tags import SCHEDULE_NAME_TAG
 from core.schedules.called import Called, made_of
@@ -103,6 +108,9 @@ class ScheduleDefinition(Called):
         self._should_execute = should_execute
         self._execution_fn = execution_fn
 
+    @checked_arguments(
+        "evaluate_tick", DagsterInvalidInvocationError, context="Make one by build_schedule_context(...)."
+    )
     def evaluate_tick(self, context: ScheduleEvaluationContext) -> Evaluation:
         """What the schedule asks for at a time.
 
@@ -125,10 +133,15 @@ class ScheduleDefinition(Called):
     def _evaluate(self, context: ScheduleEvaluationContext) -> Any:
         if self._execution_fn is not None:
             return call_with(self._execution_fn, context)
-        if self._should_execute is not None and not call_with(self._should_execute, context):
-            return SkipReason(f"should_execute of schedule {self.name!r} said no.")
+        if self._should_execute is not None:
+            answer = call_with(self._should_execute, context)
+            check_returned(answer, bool, f"should_execute of schedule {self.name!r}")
+            if not answer:
+                return SkipReason(f"should_execute of schedule {self.name!r} said no.")
         config = self._run_config if self._run_config_fn is None else call_with(self._run_config_fn, context)
+        check_returned(config, Mapping | None, f"run_config_fn of schedule {self.name!r}")
         tags = self._tags if self._tags_fn is None else call_with(self._tags_fn, context)
+        check_returned(tags, Mapping | None, f"tags_fn of schedule {self.name!r}")
         return RunRequest(run_config=deepcopy(config or {}), tags=tags or {})
 
     def execution_times(self, after: datetime | None = None) -> Iterator[datetime]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from datetime import UTC, datetime
 from inspect import signature
 from typing import Any
 
-from core.arguments import checked_arguments
+from core.arguments import check_returned, checked_arguments
 from core.definitions.configurable import check_name
 from core.errors import (
     DagsterInvariantViolationError,
@@ -90,6 +90,7 @@ class PartitionSetDefinition:
         with user_code_error_boundary(PartitionExecutionError, f"The partition function of {self.name!r} raised"):
             takes_time = bool(signature(self._partition_fn).parameters)
             given = self._partition_fn(current_time) if takes_time else self._partition_fn()
+            check_returned(given, Iterable[Any], f"partition_fn of partition set {self.name!r}")
             partitions = [each if isinstance(each, Partition) else Partition(each) for each in given]
         names: set[str] = set()
         for each in partitions:
@@ -140,7 +141,9 @@ class PartitionSetDefinition:
         """
         message = f"The run config function of partition set {self.name!r} raised for {partition.name!r}"
         with user_code_error_boundary(PartitionExecutionError, message):
-            return deepcopy(dict(self._run_config_fn(partition) or {}))
+            given = self._run_config_fn(partition)
+            check_returned(given, Mapping | None, f"run_config_fn_for_partition of partition set {self.name!r}")
+            return deepcopy(dict(given or {}))
 
     def tags_for_partition(self, partition: Partition[Any]) -> dict[str, str]:
         """The tags of the run for a partition.
@@ -150,7 +153,9 @@ class PartitionSetDefinition:
         """
         message = f"The tags function of partition set {self.name!r} raised for {partition.name!r}"
         with user_code_error_boundary(PartitionExecutionError, message):
-            tags = normalize_tags(self._tags_fn(partition), f"partition {partition.name!r}")
+            given = self._tags_fn(partition)
+            check_returned(given, Mapping | None, f"tags_fn_for_partition of partition set {self.name!r}")
+            tags = normalize_tags(given, f"partition {partition.name!r}")
         return {**tags, PARTITION_SET_TAG: self.name, PARTITION_NAME_TAG: partition.name}
 
     @checked_arguments("a schedule of a partition set")

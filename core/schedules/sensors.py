@@ -7,7 +7,12 @@ from typing import Any
 
 from core.arguments import checked_arguments
 from core.definitions.configurable import check_name
-from core.errors import DagsterInvalidDefinitionError, SensorExecutionError, user_code_error_boundary
+from core.errors import (
+    DagsterInvalidDefinitionError,
+    DagsterInvalidInvocationError,
+    SensorExecutionError,
+    user_code_error_boundary,
+)
 from core.events.user_events import AssetKey
 from core.records.tags import RUN_KEY_TAG, SENSOR_NAME_TAG
 from core.schedules.called import Called, made_of
@@ -73,6 +78,7 @@ class SensorDefinition(Called):
         self.description = description
         self._evaluation_fn = evaluation_fn
 
+    @checked_arguments("evaluate_tick", DagsterInvalidInvocationError, context="Make one by build_sensor_context().")
     def evaluate_tick(self, context: SensorEvaluationContext) -> Evaluation:
         """What the sensor asks for now.
 

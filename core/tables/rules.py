@@ -11,6 +11,7 @@ from core.config import hide_passwords, names_secret
 from core.printable import printable
 from core.tables.columns import Check, Column
 from core.tables.frames import Frames
+from core.wording import a_kind_of
 
 MOST_ROWS = 5
 """Rows that a failing rule names."""
@@ -150,7 +151,11 @@ def _of_check(frames: Frames, checked: Any, check: Check, column: str | None) ->
     answer = check.holds(checked)
     holds = frames.as_mask(checked, answer)
     if holds is None:
-        if not answer:
+        is_truth = type(answer).__name__ in ("bool", "bool_") or (isinstance(answer, int) and answer in (0, 1))
+        if not is_truth:
+            why = f"it gave {a_kind_of(answer)} and must give True or False, or one for each row"
+            yield Broken(rule, column, found=f"it cannot be checked ({why})")
+        elif not answer:
             yield Broken(rule, column)
     elif len(holds) != len(checked):
         yield Broken(

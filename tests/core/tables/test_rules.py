@@ -182,7 +182,7 @@ def test_what_a_check_may_answer(library: str) -> None:
 
     for right in (True, 1, np.True_, [True, True], np.array([True, True]), frame(library, x=[True, True])["x"]):
         assert told(right) is None
-    for wrong in (False, None, np.False_):
+    for wrong in (False, 0, np.False_):
         assert told(wrong) == "not kept: column 'x' keeps the rule 'c'"
     for by_row in ([True, False], (True, False), np.array([True, False]), frame(library, x=[True, False])["x"]):
         assert told(by_row) == "not kept: column 'x' keeps the rule 'c': not in 1 of 2 rows (row 1: 2)"
@@ -334,3 +334,13 @@ def test_both_libraries_break_the_rules_that_the_values_break(
         told = {each["rule"]: each["count"] for entry in entries for each in entry.entry_data.data}  # type: ignore[union-attr]
         counts = {rule: next((count for each, count in told.items() if each.startswith(rule)), 0) for rule in expected}
         assert counts == expected
+
+
+@pytest.mark.parametrize("answer", ["no", "", 3, None, object(), {"a": 1}])
+@pytest.mark.parametrize("of", ["column", "table"])
+def test_a_check_that_gives_no_truth_is_told_and_not_kept(answer: Any, of: str) -> None:
+    ok = Check("ok", lambda _: answer)
+    rows = table_type("T", [Column("x", checks=[ok])]) if of == "column" else table_type("T", checks=[ok])
+    told = str(said(rows, pd.DataFrame({"x": [1]})))
+    assert "keeps the rule 'ok'" in told
+    assert "must give True or False, or one for each row" in told
