@@ -10,6 +10,8 @@ import click
 
 from core.cli.output.terminal import say
 from core.config import ConfigFault
+from core.config.faults import MISSING
+from core.definitions.pipeline import PipelineDefinition
 from core.errors import (
     DagsterError,
     DagsterInvalidConfigError,
@@ -36,7 +38,8 @@ def clear_failures(
         say(user_traceback(error.user_exception), err=True)
         raise click.ClickException(str(error)) from error
     except DagsterInvalidConfigError as error:
-        raise click.ClickException(error.told(placed) if error.errors else str(error)) from error
+        told = error.told(placed) if error.errors else str(error)
+        raise click.ClickException("\n".join([told, *getattr(error, "__notes__", ())])) from error
     except DagsterError as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
@@ -47,6 +50,18 @@ def clear_failures(
         called = error.__cause__ if isinstance(error.__cause__, SystemExit) else error
         say(user_traceback(called), err=True)
         raise click.ClickException(f"Code of yours called {what_ended(called)}.") from error
+
+
+@contextmanager
+def advising_presets(pipeline: PipelineDefinition, preset: str | None) -> Iterator[None]:
+    """Within the block, config that is missing in a run without a preset is told with the presets that there are."""
+    try:
+        yield
+    except DagsterInvalidConfigError as error:
+        names = [each.name for each in pipeline.preset_defs]
+        if names and preset is None and any(MISSING in fault.message for fault in error.errors):
+            error.add_note(f"Pipeline {pipeline.name!r} has presets of config: {', '.join(names)}. Add -p {names[0]}.")
+        raise
 
 
 def _end(message: str, code: int) -> NoReturn:

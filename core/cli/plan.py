@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from core.api import plan_pipeline
-from core.cli.failures import clear_failures
+from core.cli.failures import advising_presets, clear_failures
 from core.cli.options import (
     ChosenPipeline,
     json_option,
@@ -76,7 +76,7 @@ def plan_of(
     """
     tags = {**pipeline.tags, **(pipeline.get_preset(preset).tags if preset else {})}
     is_memoized = tags.get(MEMOIZED_RUN_TAG, "").lower() == "true" if memoize is None else memoize
-    with DagsterInstance.get() as instance:
+    with advising_presets(pipeline, preset), DagsterInstance.get() as instance:
         planned = plan_pipeline(
             pipeline, run_config, mode, preset, solid_selection=select, instance=instance, refresh=refresh
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from core.api import execute_pipeline
-from core.cli.failures import clear_failures
+from core.cli.failures import advising_presets, clear_failures
 from core.cli.options import (
     ChosenPipeline,
     json_option,
@@ -61,7 +61,7 @@ def run(
             return
         solids = select or (pipeline.get_preset(chosen.preset).solid_selection if chosen.preset else None)
         step_keys = select_solids(pipeline, solids) if solids else [solid.key for solid in pipeline.leaves]
-        with DagsterInstance.get() as instance:
+        with advising_presets(pipeline, chosen.preset), DagsterInstance.get() as instance:
             with show_progress(instance, len(step_keys)) as progress:
                 result = execute_pipeline(
                     pipeline,

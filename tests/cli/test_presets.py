@@ -98,3 +98,18 @@ def test_a_preset_that_cannot_be_read_is_told_with_its_name(report: Project) -> 
     assert done.returncode == 1
     assert "The run config of preset 'small': " in done.stderr.splitlines()[-1]
     assert "small.yaml is not YAML: line 1" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("command", [("run",), ("run", "--dry-run"), ("plan",)])
+def test_config_that_is_missing_is_told_with_the_presets_that_there_are(
+    report: Project, command: tuple[str, ...]
+) -> None:
+    done = report.command(*command, "-f", "report.py")
+    assert done.returncode == 1
+    assert "solids: missing required config" in done.stderr
+    assert done.stderr.rstrip().endswith(
+        "Pipeline 'report' has presets of config: small, memoized, none. Add -p small."
+    )
+    for arguments in (("-p", "memoized"), ("--set", "solids.loads.config.rows=x", "--set", NAME)):
+        done = report.command(*command, "-f", "report.py", *arguments)
+        assert (done.returncode, "has presets of config" in done.stderr) == (1, False)
