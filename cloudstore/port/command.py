@@ -15,6 +15,7 @@ from core.cli.failures import clear_failures
 from core.cli.output.terminal import say
 from core.errors import DagsterInvariantViolationError, DagsterMissingExtraError
 from core.printable import printable
+from core.wording import counted
 
 if TYPE_CHECKING:
     from cloudstore.port.code import Ported
@@ -100,4 +101,4 @@ def _sum_up(files: Sequence[Path], changed: Sequence[Path], notes: Sequence[str]
         say(printable(note), err=as_diff)
     verb = "would be changed" if as_diff else "changed"
     left = "1 place is" if len(notes) == 1 else f"{len(notes)} places are"
-    say(f"{len(changed)} of {len(files)} files {verb}; {left} left to do by hand.", err=True)
+    say(f"{len(changed)} of {counted(len(files), 'file')} {verb}; {left} left to do by hand.", err=True)

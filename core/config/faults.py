@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from core.printable import printable
+from core.wording import counted
 
 Path = tuple[str | int, ...]
 MISSING = "missing required config"
@@ -87,7 +88,7 @@ def show_value(value: object, limit: int = 60) -> str:
     if isinstance(value, Mapping):
         text = f"{{{', '.join(f'{printable(str(key))}: …' for key in value)}}}"
     elif isinstance(value, list | tuple | set | frozenset):
-        text = "1 item" if len(value) == 1 else f"{len(value)} items"
+        text = counted(len(value), "item")
     else:
         text = repr(value) if isinstance(value, str) else " ".join(repr(value).split())  # of tables, it has many lines
     return f"{_cut(hide_passwords(text), limit)} ({type(value).__name__})"

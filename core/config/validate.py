@@ -9,6 +9,7 @@ import msgspec
 from core.config.composite import as_field
 from core.config.faults import ConfigFault
 from core.errors import DagsterInvalidConfigError
+from core.wording import counted
 
 
 def resolve_config(schema: Any, value: object, what: str) -> Any:
@@ -35,7 +36,7 @@ def raise_faults(faults: list[ConfigFault], value: object, what: str) -> None:
     """Raises one DagsterInvalidConfigError for all `faults`, or returns when there are none."""
     if faults:
         faults = [_with_least(fault) for fault in faults]
-        count = "1 error" if len(faults) == 1 else f"{len(faults)} errors"
+        count = counted(len(faults), "error")
         raise DagsterInvalidConfigError(f"Invalid {what}, {count}:", faults, value)
 
 

@@ -26,6 +26,7 @@ from core.definitions.version_strategy import VersionStrategy
 from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
 from core.events.user_events import normalize_tags
 from core.records.origin import PipelinePythonOrigin
+from core.wording import counted
 
 _MOST_SHOWN = 5
 
@@ -156,7 +157,7 @@ class PipelineDefinition:
     def __repr__(self) -> str:
         names = [node.name for node in self.nodes.ordered]
         shown = ", ".join(names[:_MOST_SHOWN]) + (", …" if len(names) > _MOST_SHOWN else "")
-        return f"<{type(self).__name__} {self.name!r} of {len(names)} solids: {shown or 'none'}>"
+        return f"<{type(self).__name__} {self.name!r} of {counted(len(names), 'solid')}: {shown or 'none'}>"
 
     def selected(self, keys: Collection[str]) -> PipelineDefinition:
         """The same pipeline with only some of its solids; inputs that others feed are given by run config.

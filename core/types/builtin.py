@@ -11,7 +11,7 @@ from core.events.user_events import TypeCheck
 from core.types.annotations import Unevaluated
 from core.types.dagster_type import DagsterType
 from core.types.value_loaders import FileMaterializer, MappingLoader, OptionalLoader, ValueLoader, loader_of_items
-from core.wording import a_kind_of
+from core.wording import a_kind_of, counted
 
 
 class NothingType(DagsterType):
@@ -102,7 +102,7 @@ def tuple_of(inners: list[DagsterType]) -> DagsterType:
 
     def check(context: Any, value: object) -> TypeCheck:
         if not isinstance(value, tuple) or len(value) != len(inners):
-            return TypeCheck(False, f"expected a tuple of {len(inners)} items, got {show_value(value)}")
+            return TypeCheck(False, f"expected a tuple of {counted(len(inners), 'item')}, got {show_value(value)}")
         for index, (inner, item) in enumerate(zip(inners, value, strict=True)):
             answer = inner.type_check(context, item)
             if not answer.success:

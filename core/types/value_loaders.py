@@ -36,6 +36,7 @@ from core.events.metadata import EventMetadataEntry
 from core.events.user_events import AssetMaterialization
 from core.types import pickles
 from core.types.loaders import DagsterTypeLoader, DagsterTypeMaterializer
+from core.wording import counted
 
 _ConfigPath = tuple[str | int, ...]
 _FILE = "{json: {path: PATH}} or {pickle: {path: PATH}}"
@@ -168,7 +169,7 @@ class _Items(ConfigType):
 
     @property
     def given_name(self) -> str:
-        return f"list of {len(self.items)} items"
+        return f"list of {counted(len(self.items), 'item')}"
 
     def resolve(self, value: object, path: _ConfigPath, faults: list[ConfigFault]) -> Any:
         if not isinstance(value, list | tuple) or len(value) != len(self.items):

@@ -58,7 +58,7 @@ def test_an_unknown_solid(project: Project) -> None:
 
 def test_a_long_list_of_the_wrong_type(project: Project) -> None:
     path = project.write("long.yaml", f"solids: {{clean: {{config: {{months: [{', '.join(['a'] * 4000)}]}}}}}}")
-    said = refusal(project.run("-c", str(path)), "4000 errors", f"{path}, line 1: solids.clean.config.months[99]: ")
+    said = refusal(project.run("-c", str(path)), "4,000 errors", f"{path}, line 1: solids.clean.config.months[99]: ")
     assert said.endswith("  and 3,900 more\n")
 
 

@@ -20,6 +20,7 @@ from core.errors import (
     DagsterTypeCheckDidNotPass,
 )
 from core.events.user_events import Output, UserEvent
+from core.wording import counted
 
 
 def call_solid(solid: CalledSolid, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -60,7 +61,8 @@ def _inputs(solid: CalledSolid, args: Sequence[Any], kwargs: Mapping[str, Any]) 
     taken = {each.name: each for each in solid.input_defs if not each.dagster_type.is_nothing}
     if len(args) > len(taken):
         raise DagsterInvalidInvocationError(
-            f"{described} takes {len(taken)} inputs ({', '.join(taken) or 'none'}), and was given {len(args)}."
+            f"{described} takes {counted(len(taken), 'input')} ({', '.join(taken) or 'none'}), and was given "
+            f"{len(args)}."
         )
     given = dict(zip(taken, args, strict=False))
     for name, value in kwargs.items():

@@ -26,7 +26,7 @@ from core.definitions.graphs.placed import (
 )
 from core.definitions.input_output import FanInInputPointer, InputPointer
 from core.errors import DagsterInvalidDefinitionError
-from core.wording import a_kind_of
+from core.wording import a_kind_of, counted
 
 
 class Composition(SolidComposer):
@@ -161,7 +161,7 @@ def _given_inputs(definition: NodeDefinition, args: Sequence[Any], kwargs: Mappi
     names = [each.name for each in definition.input_defs]
     if len(args) > len(names):
         raise DagsterInvalidDefinitionError(
-            f"{definition.described} has {len(names)} inputs and was given {len(args)} arguments."
+            f"{definition.described} has {counted(len(names), 'input')} and was given {counted(len(args), 'argument')}."
         )
     given = dict(zip(names, args, strict=False))
     for name, value in kwargs.items():

@@ -14,6 +14,7 @@ from core.execution.executor import RetryMode
 from core.execution.steps.step import begin_step, execute_step, give_up_step
 from core.plan.plan import ExecutionPlan
 from core.plan.progress import Attempt, NotRun, Progress
+from core.wording import counted
 
 
 def execute_steps(
@@ -60,7 +61,7 @@ def take_plan(pipeline_context: PipelineContext, plan: ExecutionPlan) -> Iterato
     pipeline_context.use_plan(plan)
     if pipeline_context.is_memoized:
         known = {handle: keys for handle, keys in plan.mapping_keys.items() if handle not in before.mapping_keys}
-        message = "; ".join(f"{len(keys)} values of {handle}" for handle, keys in known.items())
+        message = "; ".join(f"{counted(len(keys), 'value')} of {handle}" for handle, keys in known.items())
         described = pipeline_context.versioning.described(plan, pipeline_context.versioning.take_news())
         yield pipeline_context.record("PLAN_VERSIONED", f"There are {message}.", described)
 

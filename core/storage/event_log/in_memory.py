@@ -14,6 +14,7 @@ from core.records.removal import Removal
 from core.storage.event_log.base import EventLogRecord, EventLogStorage, StepOutputAddress, StepOutputKey
 from core.storage.event_log.index import AssetEvent, StoredOutput, entries_from_log
 from core.storage.paging import check_limit
+from core.wording import counted
 
 
 class InMemoryEventLogStorage(EventLogStorage):
@@ -125,7 +126,7 @@ class InMemoryEventLogStorage(EventLogStorage):
     def delete_log(self, run_id: str, dry_run: bool = False) -> list[Removal]:
         with self._lock:
             log = self._logs.get(run_id) if dry_run else self._logs.pop(run_id, None)
-        return [] if log is None else [Removal("events", f"{len(log)} events of run {run_id} in memory")]
+        return [] if log is None else [Removal("events", f"{counted(len(log), 'event')} of run {run_id} in memory")]
 
     def forget_index_entries(self, run_id: str) -> None:
         with self._lock:
