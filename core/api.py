@@ -57,11 +57,13 @@ def execute_pipeline(
         memoize: whether steps whose outputs are stored in the version that they would be computed in are skipped;
             by default as the tag `dagster/is_memoized_run` says.
         refresh: steps that are executed whatever is stored, with all that they feed, and whose new values take the
-            place of those that are stored; for changes that versions cannot tell.
+            place of those that are stored; for changes that versions cannot tell. `clean[key]` is the step for one
+            value of a dynamic output.
         on_event: called with each event of the run.
 
     Raises:
-        DagsterInvalidSubsetError: `solid_selection` names no solid, or `refresh` no step. Nothing has been recorded.
+        DagsterInvalidSubsetError: `solid_selection` names no solid, or `refresh` no step, or none for a value that a
+            dynamic output is known to have. Nothing has been recorded.
         DagsterInvalidConfigError: the run config does not fit; with every fault. Nothing has been recorded.
         DagsterResourceUnavailableError: what a resource needs is not there. Nothing has been recorded.
         Exception: where `raise_on_error`, what the user's code raised, or what else failed the run.

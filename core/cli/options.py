@@ -150,7 +150,8 @@ verbose_option = click.option(
 
 refresh_option = click.option(
     "--refresh", multiple=True, metavar="STEP",
-    help="Execute this step even if its value is stored, and replace that value. May be given several times.",
+    help="Execute this step even if its value is stored, with all that it feeds, and replace their values: `clean`, or "
+    "`clean[key]` for one value of a dynamic output. May be given several times.",
 )  # fmt: skip
 
 select_option = click.option(

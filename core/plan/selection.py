@@ -28,8 +28,19 @@ def select_steps(steps: Mapping[str, ExecutionStep], selection: Sequence[str]) -
     Raises:
         DagsterInvalidSubsetError: a query is malformed, or names no step.
     """
-    feeders = {key: {handle.step_key for handle in step.upstream_handles} for key, step in steps.items()}
-    return _select("step", feeders, selection)
+    return _select("step", _feeders(steps), selection)
+
+
+def with_followers(steps: Mapping[str, ExecutionStep], step_keys: Iterable[str]) -> list[str]:
+    """Keys of steps, and of all that those feed, in the order of `steps`."""
+    reached = _reach(set(step_keys), "*", _fed(_feeders(steps)))
+    return [key for key in steps if key in reached]
+
+
+def key_in(query: object) -> str:
+    """The name in a query, without what is said around it; nothing where it is none."""
+    match = _QUERY.fullmatch(query.strip()) if isinstance(query, str) else None
+    return match["key"].strip() if match else ""
 
 
 def select_solids(pipeline: PipelineDefinition, selection: Iterable[str]) -> list[str]:
@@ -44,10 +55,7 @@ def select_solids(pipeline: PipelineDefinition, selection: Iterable[str]) -> lis
 
 def _select(kind: str, feeders: Feeders, selection: Iterable[str]) -> list[str]:
     queries = [selection] if isinstance(selection, str) else selection
-    fed: dict[str, set[str]] = {key: set() for key in feeders}
-    for key, sources in feeders.items():
-        for source in sources:
-            fed[source].add(key)
+    fed = _fed(feeders)
     chosen: set[str] = set()
     for query in queries:
         if not isinstance(query, str):
@@ -63,6 +71,18 @@ def _select(kind: str, feeders: Feeders, selection: Iterable[str]) -> list[str]:
         named = _named(kind, match["key"].strip(), feeders)
         chosen |= _reach(named, match["up"], feeders) | _reach(named, match["down"], fed)
     return [key for key in feeders if key in chosen]
+
+
+def _feeders(steps: Mapping[str, ExecutionStep]) -> Feeders:
+    return {key: {handle.step_key for handle in step.upstream_handles} for key, step in steps.items()}
+
+
+def _fed(feeders: Feeders) -> Feeders:
+    fed: dict[str, set[str]] = {key: set() for key in feeders}
+    for key, sources in feeders.items():
+        for source in sources:
+            fed[source].add(key)
+    return fed
 
 
 def _named(kind: str, name: str, feeders: Feeders) -> set[str]:

@@ -91,6 +91,31 @@ def test_refreshed_steps_would_run_and_do(project: Project) -> None:
     assert "reprot" in refused.stderr
 
 
+def test_one_step_of_many_for_the_values_of_a_dynamic_output_is_refreshed(project: Project) -> None:
+    project.write(
+        "pages.py",
+        "from core import pipeline, solid\n"
+        "from core.experimental import DynamicOutput, DynamicOutputDefinition\n"
+        "from flights import local\n\n"
+        "@solid(version='1', output_defs=[DynamicOutputDefinition()])\n"
+        "def pages():\n    yield DynamicOutput(1, 'a')\n    yield DynamicOutput(2, 'b')\n\n"
+        "@solid(version='1')\ndef draw(page):\n    return page\n\n"
+        "@solid(version='1')\ndef bind(drawn):\n    return drawn\n\n"
+        "@pipeline(mode_defs=[local])\ndef book():\n    bind(pages().map(draw).collect())\n",
+    )
+    command = ("-f", "pages.py", "-a", "book")
+    assert project.command("run", *command, "--memoize").returncode == 0
+    lines = project.command("plan", *command, "--refresh", "draw[b]").stdout.splitlines()
+    outcomes = {"pages": "hit", "draw[a]": "hit", "draw[b]": "would run", "bind": "would run"}
+    assert dict(line.split("\t")[:2] for line in lines) == outcomes
+    assert "asked for by --refresh" in lines[2]
+    assert project.command("run", *command, "--refresh", "draw[b]").returncode == 0
+    refused = project.command("run", *command, "--memoize", "--refresh", "draw[c]")
+    assert refused.returncode == 1
+    assert "There is no 'draw[c]' to refresh, since pages.result has no such value" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 def test_what_would_be_skipped_is_said(project: Project) -> None:
     project.write(
         "optional.py",

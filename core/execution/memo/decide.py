@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 import msgspec
 
 from core.errors import (
+    DagsterInvalidSubsetError,
     DagsterObjectCorruptError,
     DagsterObjectNotFoundError,
     DagsterResourceFunctionError,
@@ -18,6 +19,7 @@ from core.execution.contexts.io import IOContexts
 from core.execution.opening import OpenRun
 from core.execution.steps.mapping_keys import stored_keys
 from core.plan import ExecutionPlan, Versioning, without_memoized
+from core.plan.refresh import missing_refreshed
 from core.storage.event_log.base import StepOutputAddress, StepOutputKey
 from core.values.io_context import OutputContext
 from core.values.io_manager import MemoizableIOManager
@@ -45,6 +47,10 @@ def decide(run: OpenRun, plan: ExecutionPlan, versioning: Versioning) -> Decided
     stored. Of an optional output it may be stored that the solid did not give it. Where the mapping keys of a dynamic
     output are stored, its values and the steps for them are asked for next. What the run needs is verified: its
     results, and what its steps will load. A warning names each value that this instance knows and that is gone.
+
+    Raises:
+        DagsterInvalidSubsetError: a step is to be refreshed for a value that a dynamic output does not have.
+        DagsterResourceFunctionError: an IO manager could not say what it has stored.
     """
     questions: list[_Question] = []
     asked: set[StepOutputHandle] = set()
@@ -57,6 +63,8 @@ def decide(run: OpenRun, plan: ExecutionPlan, versioning: Versioning) -> Decided
         if not keys:
             break
         plan = versioning.expand(plan, keys).plan
+        if missing := list(missing_refreshed(plan, keys)):
+            raise DagsterInvalidSubsetError(" ".join(missing))
     while True:
         stored = {handle: found for question in questions for handle, found in question.stored.items()}
         decided = without_memoized(plan, stored)

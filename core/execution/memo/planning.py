@@ -29,6 +29,7 @@ def final_plan(run: OpenRun) -> FinalPlan:
     """Finds out what the prepared plan lacks: what config points at outside and, in a memoized run, what is stored.
 
     Raises:
+        DagsterInvalidSubsetError: a step is to be refreshed for a value that a dynamic output does not have.
         DagsterResourceFunctionError: an IO manager, or what gives a fingerprint, could not be started or could not say.
     """
     prepared = run.prepared

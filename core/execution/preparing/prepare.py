@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -24,6 +24,7 @@ from core.execution.recorded import starring
 from core.plan import ExecutionPlan, Versioning, build_plan
 from core.plan.part import part_of, with_keys
 from core.plan.plan import KnownKeys
+from core.plan.refresh import refreshed_steps
 from core.plan.selection import select_solids, select_steps
 from core.records.pipeline_run import PipelineRun, make_new_run_id
 from core.records.tags import MEMOIZED_RUN_TAG
@@ -131,7 +132,7 @@ def _new_run(
 ) -> tuple[PipelineRun, ExecutionPlan]:
     plan = build_plan(pipeline, environment)
     step_keys = None
-    plan = msgspec.structs.replace(plan, refreshed=_refreshed(plan, spec.refresh))
+    plan = msgspec.structs.replace(plan, refreshed=refreshed_steps(plan, spec.refresh))
     if spec.step_selection is not None or spec.ended is not None:
         known = with_keys(plan, spec.mapping_keys)
         chosen = select_steps(known.steps, ["*"] if spec.step_selection is None else spec.step_selection)
@@ -153,12 +154,6 @@ def _new_run(
         parent_run_id=spec.parent_run_id,
     )
     return run, plan
-
-
-def _refreshed(plan: ExecutionPlan, refresh: Sequence[str]) -> frozenset[str]:
-    """The steps that are named and all that they feed, since a new value does not change the versions of those."""
-    queries = [refresh] if isinstance(refresh, str) else refresh
-    return frozenset(select_steps(plan.steps, [query if query.endswith("*") else f"{query}*" for query in queries]))
 
 
 def _run_tags(pipeline: PipelineDefinition, tags: Mapping[str, Any] | None, memoize: bool | None) -> dict[str, str]:

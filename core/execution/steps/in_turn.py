@@ -14,6 +14,7 @@ from core.execution.executor import RetryMode
 from core.execution.steps.step import begin_step, execute_step, give_up_step
 from core.plan.plan import ExecutionPlan
 from core.plan.progress import Attempt, NotRun, Progress
+from core.plan.refresh import missing_refreshed
 from core.wording import counted
 
 
@@ -59,8 +60,10 @@ def take_plan(pipeline_context: PipelineContext, plan: ExecutionPlan) -> Iterato
     if plan is before:
         return
     pipeline_context.use_plan(plan)
+    known = {handle: keys for handle, keys in plan.mapping_keys.items() if handle not in before.mapping_keys}
+    for sentence in missing_refreshed(plan, known):
+        pipeline_context.log.warning(sentence)
     if pipeline_context.is_memoized:
-        known = {handle: keys for handle, keys in plan.mapping_keys.items() if handle not in before.mapping_keys}
         message = "; ".join(f"{counted(len(keys), 'value')} of {handle}" for handle, keys in known.items())
         described = pipeline_context.versioning.described(plan, pipeline_context.versioning.take_news())
         yield pipeline_context.record("PLAN_VERSIONED", f"There are {message}.", described)

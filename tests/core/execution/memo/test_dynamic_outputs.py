@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -9,6 +11,7 @@ from urllib.parse import unquote
 import pytest
 
 from core import (
+    DagsterInvalidSubsetError,
     DagsterInvariantViolationError,
     DependencyDefinition,
     InputDefinition,
@@ -40,6 +43,7 @@ class Pages:
         self.version = "1"
         self.print_version = "1"
         self.fails: set[str] = set()
+        self.ink = ""  # no version tells of it
 
     def pipeline(self) -> PipelineDefinition:
         def make(context: Any, _: Any) -> Any:
@@ -49,7 +53,7 @@ class Pages:
         def print_page(context: Any, values: dict[str, Any]) -> str:
             if context.step_key in self.fails:
                 raise RuntimeError(f"{context.step_key} fails")
-            return f"printed {values['page']}"
+            return f"printed {values['page']}" + (f" in {self.ink}" if self.ink else "")
 
         solids = [
             SolidDefinition("make", [], make, [DynamicOutputDefinition()], config_schema=[str], version=self.version),
@@ -140,6 +144,41 @@ def test_refreshing_gives_other_keys_their_place(pages: Pages) -> None:
         "print[c]",
         "bind",
     ]
+
+
+def test_one_value_is_refreshed_with_what_follows_from_it(pages: Pages) -> None:
+    pages.run("a", "b")
+    pages.ink = "green"
+    refreshed = pages.lab.run(pages.pipeline(), refresh=["print[a]"], make=["a", "b"])
+    assert refreshed.executed_step_keys == ["print[a]", "bind"]
+    again = pages.lab.run(pages.pipeline(), make=["a", "b"])
+    assert again.executed_step_keys == []
+    assert again.output_for_solid("bind") == "printed page a in green, printed page b"
+    pages.ink = ""
+    assert pages.run("a", "b", refresh=["print[b]", "print[a]"]) == ["print[a]", "print[b]", "bind"]
+    assert pages.run("a", "b", refresh=["count", "print[b]"]) == ["print[b]", "count", "bind"]
+    assert pages.run("a", "c", refresh=["print[c]"]) == ["make", "print[a]", "print[c]", "count", "bind"]
+
+
+def test_a_value_that_is_to_be_refreshed_and_does_not_come_is_told(disk_lab: FilesystemLab) -> None:
+    pages = Pages(disk_lab)
+    told = r"There is no 'print\[z\]' to refresh, since make\.result has no such value: unknown mapping key 'z'"
+    first = disk_lab.run(pages.pipeline(), refresh=["print[z]"], make=["a", "b"])
+    warnings = [
+        entry.message
+        for entry in disk_lab.instance.all_logs(first.run_id)
+        if entry.level == logging.WARNING and re.search(told, entry.message)
+    ]
+    assert len(warnings) == 1
+    count = len(disk_lab.instance.get_runs())
+    for refresh in (["print[z]"], ["count", "print[a]", "print[z]"]):
+        with pytest.raises(DagsterInvalidSubsetError, match=f"{told}. Known: a, b"):
+            disk_lab.run(pages.pipeline(), refresh=refresh, make=["a", "b"])
+    assert len(disk_lab.instance.get_runs()) == count
+    for unknown in ("prnt[a]", "bind[a]", "make[a]"):
+        with pytest.raises(DagsterInvalidSubsetError, match="Step selection: unknown step"):
+            disk_lab.run(pages.pipeline(), refresh=[unknown], make=["a", "b"])
+    assert pages.run("a", "b") == []
 
 
 def test_a_function_that_fails_leaves_no_keys(disk_lab: FilesystemLab) -> None:
