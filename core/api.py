@@ -21,7 +21,7 @@ from core.execution.run import execute_prepared
 from core.executors import in_process_executor
 from core.instance import DagsterInstance
 from core.instance.runs import check_not_begun
-from core.plan.plan import KnownKeys
+from core.plan.part import EarlierKeys
 from core.records.pipeline_run import PipelineRun, lineage_tags
 from core.records.tags import HIDDEN_TAG_PREFIX, RESUME_RETRY_TAG
 from core.wording import a_kind_of
@@ -335,7 +335,7 @@ def _execute(
 
 def known_keys(
     pipeline: PipelineDefinition, asked: RunSpec | PipelineRun, instance: DagsterInstance
-) -> KnownKeys | None:
+) -> EarlierKeys | None:
     """The mapping keys that a stored run takes from the one that it executes again."""
     if isinstance(asked, PipelineRun) and asked.parent_run_id and asked.step_keys_to_execute is not None:
         parent = instance.get_run_by_id(asked.parent_run_id)

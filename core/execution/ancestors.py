@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -10,6 +10,7 @@ from core.definitions.pipeline import PipelineDefinition
 from core.events.payloads import HandledOutputData, StepMemoizedData, StepOutputData, StepOutputHandle
 from core.instance import DagsterInstance
 from core.plan import ExecutionPlan
+from core.plan.part import EarlierKeys
 from core.records.pipeline_run import PipelineRun
 
 
@@ -49,9 +50,9 @@ def find_ancestors(instance: DagsterInstance, run: PipelineRun, plan: ExecutionP
         for key in wanted & ended:
             run_ids[key] = ancestor.run_id
             step, gave = plan.steps[key], given.get(key, {})
-            not_given.update(
-                {step.handle(output.name) for output in step.outputs if not output.is_dynamic} - gave.keys()
-            )
+            is_skipped = key not in given  # else a dynamic output was given, be it without values
+            outputs = [output for output in step.outputs if is_skipped or not output.is_dynamic]
+            not_given.update({step.handle(output.name) for output in outputs} - gave.keys())
             addresses |= {handle: address for handle, address in gave.items() if address is not None}
         wanted -= ended
         ancestor = _parent(instance, ancestor)
@@ -62,11 +63,12 @@ class EarlierRun(msgspec.Struct, frozen=True):
     """What is known of a run that is executed again, and of those before it.
 
     Attributes:
-        mapping_keys: of dynamic outputs, the keys of the values that were given, or found, last.
+        mapping_keys: of dynamic outputs, the keys of the values that were given, or found, last; None where the step
+            was skipped.
         ended: the steps of that run that ended well: succeeded, were skipped, or did not need to be executed.
     """
 
-    mapping_keys: Mapping[StepOutputHandle, tuple[str, ...]] = {}
+    mapping_keys: EarlierKeys = {}
     ended: frozenset[str] = frozenset()
 
 
@@ -90,21 +92,23 @@ def read_earlier_run(
     if not sources and not wants_ended:
         return EarlierRun()
     ended, given = _ended_steps(instance, run.run_id, memoized=True)
-    found: dict[StepOutputHandle, tuple[str, ...]] = {}
+    found: dict[StepOutputHandle, tuple[str, ...] | None] = {}
     earlier: PipelineRun | None = run
     ended_then, given_then = ended, given
     while True:
         for source in sources:
             if source not in found and source.step_key in ended_then:
-                found[source] = tuple(
-                    each.mapping_key
-                    for each in given_then.get(source.step_key, ())
-                    if each.mapping_key is not None and each.output_name == source.output_name
-                )
+                gave = given_then.get(source.step_key)
+                found[source] = gave if gave is None else _mapping_keys(gave, source.output_name)
         earlier = None if len(found) == len(sources) or earlier is None else _parent(instance, earlier)
         if earlier is None:
             return EarlierRun(found, frozenset(ended))
         ended_then, given_then = _ended_steps(instance, earlier.run_id, memoized=True)
+
+
+def _mapping_keys(given: Iterable[StepOutputHandle], output_name: str) -> tuple[str, ...]:
+    keys = (each.mapping_key for each in given if each.output_name == output_name)
+    return tuple(key for key in keys if key is not None)
 
 
 def _parent(instance: DagsterInstance, run: PipelineRun) -> PipelineRun | None:
@@ -114,8 +118,8 @@ def _parent(instance: DagsterInstance, run: PipelineRun) -> PipelineRun | None:
 def _ended_steps(
     instance: DagsterInstance, run_id: str, memoized: bool = False
 ) -> tuple[set[str], dict[str, dict[StepOutputHandle, str | None]]]:
-    """The steps of a run that succeeded or were skipped, and the outputs that were given, with the addresses that are
-    known; the last attempt counts.
+    """The steps of a run that succeeded or were skipped, and of each that was not skipped the outputs that were given,
+    with the addresses that are known; the last attempt counts.
 
     Args:
         instance: where it is recorded.

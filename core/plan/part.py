@@ -9,11 +9,14 @@ from core.errors import DagsterExecutionStepNotFoundError, DagsterInvalidSubsetE
 from core.events.payloads import StepOutputHandle
 from core.events.step_keys import is_template_key, solid_key_of
 from core.plan.expand import expanded
-from core.plan.plan import ExecutionPlan, KnownKeys
+from core.plan.plan import ExecutionPlan
 from core.plan.steps import ExecutionStep, FromCollected
 
+EarlierKeys = Mapping[StepOutputHandle, Sequence[str] | None]
+"""Dynamic output -> the mapping keys of the values that an earlier run gave; None where it did not give the output."""
 
-def with_keys(plan: ExecutionPlan, known: KnownKeys, but_of: Collection[str] = ()) -> ExecutionPlan:
+
+def with_keys(plan: ExecutionPlan, known: EarlierKeys, but_of: Collection[str] = ()) -> ExecutionPlan:
     """A plan in which it is known which values dynamic outputs have.
 
     Args:
@@ -21,11 +24,15 @@ def with_keys(plan: ExecutionPlan, known: KnownKeys, but_of: Collection[str] = (
         known: their keys.
         but_of: keys of steps whose outputs are left as they are.
     """
-    there = {each: keys for each, keys in known.items() if each.step_key in plan.steps and each.step_key not in but_of}
+    there = {
+        source: keys
+        for source, keys in known.items()
+        if keys is not None and source.step_key in plan.steps and source.step_key not in but_of
+    }
     return expanded(plan, there).plan if there else plan
 
 
-def part_of(plan: ExecutionPlan, step_keys: Sequence[str], known: KnownKeys) -> ExecutionPlan:
+def part_of(plan: ExecutionPlan, step_keys: Sequence[str], known: EarlierKeys) -> ExecutionPlan:
     """A plan with only some steps to execute.
 
     What a step that is to be executed will give is not known, whatever it gave earlier: of the steps that are mapped
@@ -54,7 +61,7 @@ def part_of(plan: ExecutionPlan, step_keys: Sequence[str], known: KnownKeys) -> 
         chosen.update(found)
     for key in chosen:
         for source in _unknown_sources(part, part.steps[key]):
-            if source.step_key not in chosen:
+            if source.step_key not in chosen and source not in known:
                 raise DagsterInvalidSubsetError(
                     f"Step {key!r} follows from the values of {source}, and no earlier run says which there are. "
                     f"Execute step {source.step_key!r} too."

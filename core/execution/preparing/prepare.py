@@ -22,8 +22,7 @@ from core.execution.preparing.intermediate import as_io_manager
 from core.execution.preparing.spec import RunSpec
 from core.execution.recorded import starring
 from core.plan import ExecutionPlan, Versioning, build_plan
-from core.plan.part import part_of, with_keys
-from core.plan.plan import KnownKeys
+from core.plan.part import EarlierKeys, part_of, with_keys
 from core.plan.refresh import refreshed_steps
 from core.plan.selection import select_solids, select_steps
 from core.records.pipeline_run import PipelineRun, make_new_run_id
@@ -67,7 +66,7 @@ def prepare_run(
     pipeline: PipelineDefinition,
     default_executor: ExecutorDefinition,
     asked: RunSpec | PipelineRun,
-    mapping_keys: KnownKeys | None = None,
+    mapping_keys: EarlierKeys | None = None,
 ) -> PreparedRun:
     """Checks a run against its pipeline and plans it.
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from core.definitions.run_configs.run_config import check_is_mapping
-from core.plan.plan import KnownKeys
+from core.plan.part import EarlierKeys
 
 
 class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +40,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     tags: Mapping[str, Any] | None = None
     solid_selection: Sequence[str] | None = None
     step_selection: Sequence[str] | None = None
-    mapping_keys: KnownKeys = {}
+    mapping_keys: EarlierKeys = {}
     ended: frozenset[str] | None = None
     memoize: bool | None = None
     refresh: Sequence[str] = ()

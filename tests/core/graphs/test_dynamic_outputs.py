@@ -519,6 +519,40 @@ def test_a_run_that_was_broken_off_goes_on_with_the_values_that_were_given(insta
     assert again.output_for_solid("total") == 60
 
 
+def test_what_was_not_given_is_not_given_to_steps_that_are_executed_again(instance: DagsterInstance) -> None:
+    down = solid("down", output_defs=[DynamicOutputDefinition(int)])(lambda number: [DynamicOutput(number, "a")])
+    start = solid("start", config_schema=Field(int, default_value=1))(lambda context: context.solid_config)
+    both = solid("both")(lambda left, right: [left, right])
+    breaks = solid("breaks")(lambda number: maybe_fails("breaks", number))
+
+    def maybe_fails(key: str, number: int) -> int:
+        if key in FAILING:
+            raise RuntimeError(f"{key} fails")
+        return number
+
+    @pipeline(mode_defs=MODES)
+    def skipped() -> None:
+        number = start()
+        values, broken = down(maybe(number)), breaks(number)
+        mapped = values.map(add_one)
+        both.alias("of_values")(values.collect(), broken)
+        both.alias("of_mapped")(mapped.collect(), broken)
+
+    SKIPPING.add("maybe")
+    FAILING.add("breaks")
+    first = execute_pipeline(skipped, instance=instance, raise_on_error=False)
+    FAILING.clear()
+    assert execute_pipeline(skipped, instance=instance).executed_step_keys == ["start", "maybe", "breaks"]
+    again = reexecute_pipeline(skipped, first.run_id, from_failure=True, instance=instance)
+    assert again.executed_step_keys == ["breaks"]
+    for selection in (["of_values"], ["of_mapped"], ["add_one"], ["down*"]):
+        executed = reexecute_pipeline(skipped, again.run_id, step_selection=selection, instance=instance)
+        assert (executed.success, executed.executed_step_keys) == (True, [])
+    SKIPPING.clear()
+    whole = reexecute_pipeline(skipped, again.run_id, step_selection=["maybe*"], instance=instance)
+    assert whole.executed_step_keys == ["maybe", "down", "add_one[a]", "of_values", "of_mapped"]
+
+
 def test_what_follows_from_values_that_nobody_gave_is_refused(instance: DagsterInstance) -> None:
     nothing = instance.create_run("fan_out", mode="disk")
     for selection in (["total"], ["maybe"]):
