@@ -22,7 +22,9 @@ _WIDER: dict[Any, Any] = {int: Integral, float: Real}  # those of other librarie
 
 
 def checked_arguments(
-    described: str, error: type[DagsterError] = DagsterInvalidDefinitionError, **advice: str
+    described: str,
+    error: type[DagsterError] = DagsterInvalidDefinitionError,
+    advice: Mapping[str, str] = types.MappingProxyType({}),
 ) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
     """Decorator: what a function or constructor is given is what its annotations say, or is refused in a sentence.
 

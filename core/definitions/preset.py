@@ -40,7 +40,7 @@ class PresetDefinition:
         10
     """
 
-    @checked_arguments("preset", run_config="From files, make the preset by PresetDefinition.from_files.")
+    @checked_arguments("preset", advice={"run_config": "From files, make the preset by PresetDefinition.from_files."})
     def __init__(
         self,
         name: str,

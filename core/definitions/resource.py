@@ -113,7 +113,9 @@ class ResourceDefinition(ConfigurableDefinition):
 
     is_named = False
 
-    @checked_arguments("a resource", resource_fn="For a value, write ResourceDefinition.hardcoded_resource(value).")
+    @checked_arguments(
+        "a resource", advice={"resource_fn": "For a value, write ResourceDefinition.hardcoded_resource(value)."}
+    )
     def __init__(
         self,
         resource_fn: ResourceFn,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -266,25 +266,21 @@ class EventMetadataEntry(msgspec.Struct, frozen=True):
         return EventMetadataEntry(label, description, FloatMetadataEntryData(value))
 
 
+METADATA_ADVICE = {
+    "metadata": 'Write metadata={"rows": 3}.',
+    "metadata_entries": 'Write metadata={"rows": 3}, or metadata_entries=[EventMetadataEntry.int(3, "rows")].',
+}
+"""What to do where an argument with metadata is something else."""
+
+
 def as_metadata_entries(
     metadata: Mapping[str, Any] | None, entries: Sequence[EventMetadataEntry] | None = None
 ) -> tuple[EventMetadataEntry, ...]:
     """The given entries, followed by those made from a dict of label to value.
 
     Raises:
-        DagsterInvalidDefinitionError: what should be a dict or a list is none, or a value in the dict has no metadata
-            type.
+        DagsterInvalidDefinitionError: a value in the dict has no metadata type.
     """
-    if not isinstance(metadata, Mapping | None):
-        raise DagsterInvalidDefinitionError(
-            f"Metadata is a dict of labels to values, not of type {type(metadata).__name__}; "
-            'write metadata={"rows": 3}.'
-        )
-    if entries and not (isinstance(entries, Iterable) and all(isinstance(e, EventMetadataEntry) for e in entries)):
-        raise DagsterInvalidDefinitionError(
-            'metadata_entries must be a list of EventMetadataEntry, such as [EventMetadataEntry.int(3, "rows")]; for '
-            "plain values, write metadata={label: value}."
-        )
     return (
         *(entries or ()),
         *(EventMetadataEntry(label, None, _entry_data(label, v)) for label, v in (metadata or {}).items()),

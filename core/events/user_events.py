@@ -13,7 +13,7 @@ import msgspec
 from core.arguments import checked_arguments
 from core.config import not_recordable
 from core.errors import DagsterInvalidDefinitionError
-from core.events.metadata import EventMetadataEntry, as_metadata_entries
+from core.events.metadata import METADATA_ADVICE, EventMetadataEntry, as_metadata_entries
 from core.wording import a_kind_of
 
 DEFAULT_OUTPUT = "result"
@@ -34,7 +34,7 @@ class Output:
         'count'
     """
 
-    @checked_arguments("an Output")
+    @checked_arguments("an Output", advice=METADATA_ADVICE)
     def __init__(
         self,
         value: Any,
@@ -74,7 +74,7 @@ class DynamicOutput(Output):
         {'one': 3, 'three': 5}
     """
 
-    @checked_arguments("a DynamicOutput")
+    @checked_arguments("a DynamicOutput", advice=METADATA_ADVICE)
     def __init__(
         self,
         value: Any,
@@ -150,7 +150,7 @@ class AssetMaterialization:
         AssetKey(['orders'])
     """
 
-    @checked_arguments("an AssetMaterialization")
+    @checked_arguments("an AssetMaterialization", advice=METADATA_ADVICE)
     def __init__(
         self,
         asset_key: AssetKey | str | Sequence[str],
@@ -213,7 +213,7 @@ class Materialization(AssetMaterialization):
         (AssetKey(['orders']), "Materialization is the older form of ...; write AssetMaterialization('orders').")
     """
 
-    @checked_arguments("a Materialization")
+    @checked_arguments("a Materialization", advice=METADATA_ADVICE)
     def __init__(
         self,
         label: str | None = None,
@@ -255,7 +255,7 @@ class ExpectationResult:
         True
     """
 
-    @checked_arguments("an ExpectationResult")
+    @checked_arguments("an ExpectationResult", advice=METADATA_ADVICE)
     def __init__(
         self,
         success: bool,
@@ -292,7 +292,7 @@ class TypeCheck:
         False
     """
 
-    @checked_arguments("a TypeCheck")
+    @checked_arguments("a TypeCheck", advice=METADATA_ADVICE)
     def __init__(
         self,
         success: bool,
@@ -326,7 +326,7 @@ class Failure(Exception):
         'There are no rows.'
     """
 
-    @checked_arguments("a Failure")
+    @checked_arguments("a Failure", advice=METADATA_ADVICE)
     def __init__(
         self,
         description: str | None = None,

@@ -109,7 +109,7 @@ class ScheduleDefinition(Called):
         self._execution_fn = execution_fn
 
     @checked_arguments(
-        "evaluate_tick", DagsterInvalidInvocationError, context="Make one by build_schedule_context(...)."
+        "evaluate_tick", DagsterInvalidInvocationError, advice={"context": "Make one by build_schedule_context(...)."}
     )
     def evaluate_tick(self, context: ScheduleEvaluationContext) -> Evaluation:
         """What the schedule asks for at a time.

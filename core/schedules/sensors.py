@@ -78,7 +78,9 @@ class SensorDefinition(Called):
         self.description = description
         self._evaluation_fn = evaluation_fn
 
-    @checked_arguments("evaluate_tick", DagsterInvalidInvocationError, context="Make one by build_sensor_context().")
+    @checked_arguments(
+        "evaluate_tick", DagsterInvalidInvocationError, {"context": "Make one by build_sensor_context()."}
+    )
     def evaluate_tick(self, context: SensorEvaluationContext) -> Evaluation:
         """What the sensor asks for now.
 

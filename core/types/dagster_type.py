@@ -82,7 +82,7 @@ class DagsterType:
         'expected a value of type Even, got 3 (int)'
     """
 
-    @checked_arguments("type", DagsterInvalidDefinitionError, **_ADVICE)
+    @checked_arguments("type", advice=_ADVICE)
     def __init__(
         self,
         type_check_fn: TypeCheckFn,
@@ -170,7 +170,7 @@ class PythonObjectDagsterType(DagsterType):
         True
     """
 
-    @checked_arguments("type", DagsterInvalidDefinitionError, **_ADVICE)
+    @checked_arguments("type", advice=_ADVICE)
     def __init__(
         self,
         python_type: type | tuple[type, ...],

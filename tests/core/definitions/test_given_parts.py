@@ -9,26 +9,19 @@ import pytest
 
 from core import (
     CompositeSolidDefinition,
-    ConfigMapping,
     DagsterInvalidDefinitionError,
     DependencyDefinition,
     ExecutorDefinition,
-    ExecutorRequirement,
     HookDefinition,
     In,
     InputDefinition,
-    IntermediateStorageDefinition,
-    LoggerDefinition,
     ModeDefinition,
-    MultiDependencyDefinition,
-    MultiOut,
     Out,
     OutputDefinition,
     PipelineDefinition,
     PresetDefinition,
     ResourceDefinition,
     SolidDefinition,
-    SourceHashVersionStrategy,
     composite_solid,
     in_process_executor,
     mem_intermediate_storage,
@@ -134,61 +127,6 @@ def test_dependencies_that_are_none_say_so(dependencies: Any, said: str) -> None
         PipelineDefinition(_inner, "by_hand")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("make", "said"),
-    [
-        (lambda: LoggerDefinition("print"), "logger_fn of a LoggerDefinition must be a function; it is a str"),
-        (
-            lambda: ExecutorDefinition("e", executor_creation_fn=1),
-            "executor_creation_fn of executor 'e' must be a",
-        ),
-        (
-            lambda: IntermediateStorageDefinition("s", True, None, None, 1),
-            "intermediate_storage_creation_fn of intermediate storage 's' must be a function; it is a int",
-        ),
-        (lambda: ConfigMapping({"a": 1}), "config_fn of a ConfigMapping must be a function; it is a dict"),
-        (lambda: ModeDefinition(logger_defs={"a": print}), "logger_defs of mode 'default' holds a builtin_function"),
-    ],
-)
-def test_what_is_no_function_or_logger_says_so(make: Any, said: str) -> None:
-    with pytest.raises(DagsterInvalidDefinitionError, match=f"^{said}"):
-        make()
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        (ExecutorRequirement.PERSISTENT_OUTPUTS, "must be a list of ExecutorRequirement; it is a ExecutorRequirement"),
-        (["PERSISTENT_OUTPUTS"], "holds a str, which is not a ExecutorRequirement"),
-    ],
-)
-def test_requirements_of_an_executor_that_are_none_say_so(given: Any, said: str) -> None:
-    with pytest.raises(DagsterInvalidDefinitionError, match=f"^requirements of executor 'elsewhere' {said}"):
-        ExecutorDefinition("elsewhere", requirements=given)
-
-
-@pytest.mark.parametrize("make", [ModeDefinition, lambda **given: PipelineDefinition([], "by_hand", **given)])
-def test_a_version_strategy_that_is_none_or_a_class_says_so(make: Any) -> None:
-    with pytest.raises(DagsterInvalidDefinitionError, match=r"is the class .*; write SourceHashVersionStrategy\(\)\.$"):
-        make(version_strategy=SourceHashVersionStrategy)
-    with pytest.raises(DagsterInvalidDefinitionError, match="must be a VersionStrategy; it is a str"):
-        make(version_strategy="source")
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ("one", "must be a list; they are a str"),
-        (DependencyDefinition("one"), "must be a list; they are a DependencyDefinition"),
-        (["one", "two"], "holds a str; write DependencyDefinition"),
-        ([_inner], "holds a SolidDefinition; write DependencyDefinition"),
-    ],
-)
-def test_several_dependencies_that_are_none_say_so(given: Any, said: str) -> None:
-    with pytest.raises(DagsterInvalidDefinitionError, match=said):
-        MultiDependencyDefinition(given)
-
-
 @pytest.mark.parametrize("keys", [3, [3], {"db", 3}, ["db", object()]])
 @pytest.mark.parametrize(
     "make",
@@ -202,21 +140,3 @@ def test_several_dependencies_that_are_none_say_so(given: Any, said: str) -> Non
 def test_resource_keys_that_are_no_names_say_so(make: Any, keys: Any) -> None:
     with pytest.raises(DagsterInvalidDefinitionError, match=r"^required_resource_keys of .* (must be a set|holds a)"):
         make(keys)
-
-
-@pytest.mark.parametrize("outs", [3, "rows", [3], Out(int)])
-def test_outputs_of_a_multi_out_that_are_none_say_so(outs: Any) -> None:
-    with pytest.raises(DagsterInvalidDefinitionError, match=r"^The outs of a MultiOut (must be a list of|holds)"):
-        MultiOut(outs)
-
-
-@pytest.mark.parametrize(
-    ("make", "said"),
-    [
-        (lambda: InputDefinition("rows", metadata=["table"]), "metadata of input 'rows' must be a dict by name"),
-        (lambda: OutputDefinition(metadata=3), "metadata of output 'result' must be a dict by name; it is a int"),
-    ],
-)
-def test_metadata_of_inputs_and_outputs_that_is_none_says_so(make: Any, said: str) -> None:
-    with pytest.raises(DagsterInvalidDefinitionError, match=f"^{said}"):
-        make()

@@ -72,8 +72,9 @@ def test_metadata_of_no_kind_is_refused_by_its_label(bad: Any) -> None:
 @pytest.mark.parametrize("make", [AssetMaterialization, ExpectationResult, TypeCheck, Output, Failure])
 def test_metadata_that_is_no_dict_is_refused(make: Any) -> None:
     for bad in (3, ["rows"], "rows", {"rows"}):
-        with pytest.raises(DagsterInvalidDefinitionError, match=rf"dict of labels.*type {type(bad).__name__};"):
-            make("a", metadata=bad)
+        said = rf"^metadata of an? {make.__name__} must be a dict; it is an? {type(bad).__name__}\. Write "
+        with pytest.raises(DagsterInvalidDefinitionError, match=said):
+            make(True if make in (ExpectationResult, TypeCheck) else "a", metadata=bad)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,10 @@ def test_asset_keys() -> None:
 @pytest.mark.parametrize("path", [3, None, ["a", 3], [["a"]], [None], {"a": 1}.items()])
 def test_what_is_no_path_of_an_asset_says_so(path: Any) -> None:
     for make in (AssetKey, AssetMaterialization):
-        with pytest.raises(DagsterInvalidDefinitionError, match=r"^The path of an AssetKey must be a text or a list"):
+        with pytest.raises(
+            DagsterInvalidDefinitionError,
+            match=r"^(path of an AssetKey|asset_key of an AssetMaterialization) (must be|holds) ",
+        ):
             make(path)
 
 
@@ -123,7 +127,8 @@ def test_what_is_no_path_of_an_asset_says_so(path: Any) -> None:
 def test_metadata_entries_that_are_none_are_refused(make: Any) -> None:
     first = "key" if make is AssetMaterialization else True
     for entries in (["rows"], EventMetadataEntry.int(3, "rows"), {"rows": 3}):
-        with pytest.raises(DagsterInvalidDefinitionError, match=r"^metadata_entries must be a list of EventMetadataEn"):
+        said = rf"^metadata_entries of an? {make.__name__} (must be|holds).*Write metadata="
+        with pytest.raises(DagsterInvalidDefinitionError, match=said):
             make(first, metadata_entries=entries)
 
 
