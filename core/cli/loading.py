@@ -1,4 +1,4 @@
-"""What the options and arguments of a command stand for: a pipeline, a run config, a run."""
+"""What the options and arguments of a command stand for: a run config, a run."""
 
 from __future__ import annotations
 
@@ -9,44 +9,14 @@ from typing import Any
 
 import msgspec
 
-from core.cli.choosing import ChosenDefinition, choose_pipeline
-from core.cli.modules import load_file, load_module
 from core.config import ConfigFault, names_secret, show_text
-from core.definitions.pipeline import PipelineDefinition
 from core.errors import DagsterInvalidConfigError, DagsterRunNotFoundError
 from core.instance import DagsterInstance
 from core.printable import printable
-from core.records.origin import LoadableTargetOrigin, PipelinePythonOrigin
 from core.records.pipeline_run import PipelineRun, PipelineRunsFilter
 from core.serdes.yaml_bounds import MAX_DEPTH
 from core.serdes.yaml_file import YamlFile, load_yaml, read_yaml_file, read_yaml_mapping
 from core.utils.merger import deep_merge_dicts
-
-
-def load_pipeline(file: Path, attribute: str | None) -> PipelineDefinition:
-    """The pipeline in a Python file, which is loaded as Python itself would; see `load_file`.
-
-    Args:
-        file: the file.
-        attribute: which pipeline; see `choose_pipeline`. The only one by default.
-
-    Raises:
-        PipelineFileError: the file, or the function, raised an exception.
-        DagsterInvariantViolationError: the file cannot be loaded, or has no such pipeline.
-    """
-    chosen = choose_pipeline(vars(load_file(file)), attribute, printable(str(file)))
-    return _with_origin(chosen, python_file=str(file.absolute()))
-
-
-def load_pipeline_of_module(name: str, attribute: str | None) -> PipelineDefinition:
-    """The pipeline in a module, which is looked for in the working directory first; as `load_pipeline`."""
-    chosen = choose_pipeline(vars(load_module(name)), attribute, f"Module {name}")
-    return _with_origin(chosen, module_name=name)
-
-
-def _with_origin(chosen: ChosenDefinition, **code: str) -> PipelineDefinition:
-    target = LoadableTargetOrigin(attribute=chosen.attribute, working_directory=str(Path.cwd()), **code)
-    return chosen.pipeline.loaded_from(PipelinePythonOrigin(target, chosen.pipeline.name))
 
 
 def load_run_config(

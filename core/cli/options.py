@@ -11,11 +11,12 @@ from typing import Any
 import click
 import msgspec
 
-from core.cli.loading import load_pipeline, load_pipeline_of_module, load_run_config, place_faults
+from core.cli.loading import load_run_config, place_faults
 from core.config import ConfigFault
 from core.definitions.pipeline import PipelineDefinition
 from core.execution.preparing.presets import with_preset
 from core.execution.preparing.spec import RunSpec
+from core.loading.pipelines import load_pipeline, load_pipeline_of_module
 
 
 class ChosenPipeline(msgspec.Struct, frozen=True):

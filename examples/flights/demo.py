@@ -19,11 +19,12 @@ from cloudstore import S3ComputeLogManager
 from cloudstore.testing import EmbeddedS3Server, embedded_s3_server
 from core import DagsterInstance, PipelineDefinition, PipelineExecutionResult, execute_pipeline
 from core.cli.failures import clear_failures
-from core.cli.loading import load_pipeline, load_run_config
+from core.cli.loading import load_run_config
 from core.cli.output.progress import show_progress
 from core.cli.output.runs import run_table
 from core.cli.output.text import human_bytes
 from core.compute_logs.names import ComputeIOType
+from core.loading.pipelines import load_pipeline
 from core.views.runs import report_run
 
 HERE = Path(__file__).parent

@@ -29,7 +29,7 @@ from core import (
     resource,
     solid,
 )
-from core.cli.loading import load_pipeline
+from core.loading.pipelines import load_pipeline
 
 
 class Shelf(IOManager):

@@ -36,8 +36,8 @@ from core import (
     lambda_solid,
 )
 from core.api import plan_pipeline
-from core.cli.loading import load_pipeline
 from core.code.syntax import read
+from core.loading.pipelines import load_pipeline
 from core.versions.source_hash import SourceHashVersionStrategy
 
 
@@ -78,7 +78,7 @@ def test_the_same_in_every_process_and_folder_however_it_is_run(tmp_path: Path) 
     shutil.copytree(folder, other)
     (other / "pipeline.py").write_text((other / "pipeline.py").read_text() + ASK)
     (other / "by_file.py").write_text(
-        "from pathlib import Path\nfrom core.cli.modules import load_file\nload_file(Path('pipeline.py'))\n"
+        "from pathlib import Path\nfrom core.loading.modules import load_file\nload_file(Path('pipeline.py'))\n"
     )
     answers = [
         ask(folder, "by_import.py", seed="1"),

@@ -15,11 +15,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from core.cli.advice import advice_on_import
 from core.code.file_names import module_of, root_of
 from core.config import unknown_name
 from core.errors import DagsterInvariantViolationError, DagsterUserCodeExecutionError
 from core.forks import ending_forked_children
+from core.loading.advice import advice_on_import
 from core.printable import printable
 from core.types.own_file import know_pipeline_module, module_name_of_file, second_name_of_file
 
@@ -40,9 +40,13 @@ class PipelineFileError(DagsterUserCodeExecutionError):
             self.args = (f"{self}. {advice}",)
 
 
-def load_file(file: Path) -> ModuleType:
+def load_file(file: Path, within: Path | None = None) -> ModuleType:
     """The module of a Python file. A file of a package is imported as that package's module; another one can import
-    modules from its folder, as when Python runs it. Both can import from the working directory.
+    modules from its folder, as when Python runs it. Both can import from the folder `within`.
+
+    Args:
+        file: the file.
+        within: where the program that loads it is started; the working directory by default.
 
     Raises:
         PipelineFileError: it raised an exception.
@@ -51,12 +55,12 @@ def load_file(file: Path) -> ModuleType:
     path, shown = file.absolute(), printable(str(file))
     if path.suffix != ".py":
         raise DagsterInvariantViolationError(f"{shown} is not a Python file: its name must end in .py.")
-    name, root = module_of(path), root_of(path)
-    if root == path.parent and _imports_from_its_package(path) and path.is_relative_to(Path.cwd()):
+    name, root, start = module_of(path), root_of(path), within or Path.cwd()
+    if root == path.parent and _imports_from_its_package(path) and path.is_relative_to(start):
         # A package without __init__.py has no first folder; what its files have in common is where they are run.
-        root = Path.cwd()
+        root = start
         name = ".".join(path.relative_to(root).with_suffix("").parts)
-    _search_first(Path.cwd())
+    _search_first(start)
     _search_first(root)
     if root == path.parent:
         return _known(_executed(path, file))
@@ -65,21 +69,26 @@ def load_file(file: Path) -> ModuleType:
     return _known(_imported(name, shown, file))
 
 
-def load_module(name: str) -> ModuleType:
-    """The module of that name, as `python -m` finds it: in the working directory first.
+def load_module(name: str, within: Path | None = None) -> ModuleType:
+    """The module of that name, as `python -m` finds it: in the folder `within` first.
 
     A file in a folder without `__init__.py` is loaded by `load_file`, which does not know that folder as a package:
     else it would be another module when it is named by -m than when it is named by -f.
+
+    Args:
+        name: its dotted name.
+        within: as of `load_file`.
 
     Raises:
         PipelineFileError: it raised an exception.
         DagsterInvariantViolationError: there is none; the message says what there is.
     """
     _check_module_name(name)
-    _search_first(Path.cwd())
+    start = within or Path.cwd()
+    _search_first(start)
     parts = name.split(".")
-    if (Path.cwd() / parts[0] / "__init__.py").is_file():
-        _check_top_level(parts[0], Path.cwd(), f"Module {name}")
+    if (start / parts[0] / "__init__.py").is_file():
+        _check_top_level(parts[0], start, f"Module {name}")
     for end in range(1, len(parts) + 1):
         _check_is_there(".".join(parts[:end]), name)
         if end < len(parts):
@@ -87,7 +96,7 @@ def load_module(name: str) -> ModuleType:
     spec = importlib.util.find_spec(name)
     file = Path(spec.origin) if spec and spec.origin and spec.has_location else None
     if file is not None and module_of(file) != name and not _imports_from_its_package(file):
-        return load_file(file)
+        return load_file(file, start)
     return _known(_imported(name, f"Module {name}", file))
 
 

@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from core.cli.modules import PipelineFileError, modules_in
 from core.config import unknown_name
 from core.definitions.pipeline import PipelineDefinition
 from core.errors import DagsterInvariantViolationError, user_code_error_boundary
+from core.loading.modules import PipelineFileError, modules_in
 from core.printable import printable
 from core.repositories import RepositoryDefinition
 

@@ -1,0 +1,71 @@
+"""Pipelines, loaded from where they are: a file, a module, or the origin that a process has told another one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+from core.definitions.pipeline import PipelineDefinition
+from core.errors import DagsterInvariantViolationError, user_code_error_boundary
+from core.loading.choosing import ChosenDefinition, choose_pipeline
+from core.loading.modules import PipelineFileError, load_file, load_module
+from core.printable import printable
+from core.records.origin import LoadableTargetOrigin, PipelinePythonOrigin
+from core.repositories import RepositoryDefinition
+
+
+def load_pipeline(file: Path, attribute: str | None) -> PipelineDefinition:
+    """The pipeline in a Python file, which is loaded as Python itself would; see `load_file`.
+
+    Args:
+        file: the file.
+        attribute: which pipeline; see `choose_pipeline`. The only one by default.
+
+    Raises:
+        PipelineFileError: the file, or the function, raised an exception.
+        DagsterInvariantViolationError: the file cannot be loaded, or has no such pipeline.
+    """
+    chosen = choose_pipeline(vars(load_file(file)), attribute, printable(str(file)))
+    return _with_origin(chosen, python_file=str(file.absolute()))
+
+
+def load_pipeline_of_module(name: str, attribute: str | None) -> PipelineDefinition:
+    """The pipeline in a module, which is looked for in the working directory first; as `load_pipeline`."""
+    chosen = choose_pipeline(vars(load_module(name)), attribute, f"Module {name}")
+    return _with_origin(chosen, module_name=name)
+
+
+def _with_origin(chosen: ChosenDefinition, **code: str) -> PipelineDefinition:
+    target = LoadableTargetOrigin(attribute=chosen.attribute, working_directory=str(Path.cwd()), **code)
+    return chosen.pipeline.loaded_from(PipelinePythonOrigin(target, chosen.pipeline.name))
+
+
+def load_origin(origin: PipelinePythonOrigin) -> PipelineDefinition:
+    """The pipeline that another process has loaded, or made, from there.
+
+    Raises:
+        PipelineFileError: its code, or the function that makes it, raised an exception.
+        DagsterInvariantViolationError: there is no such pipeline any more.
+    """
+    target = origin.loadable_target_origin
+    module = _module_of(target)
+    attribute, where = target.attribute or origin.pipeline_name, f"Module {module.__name__}"
+    found = getattr(module, attribute, None)
+    if isinstance(found, RepositoryDefinition):
+        attribute = f"{attribute}.{origin.pipeline_name}"
+    elif callable(found) and not isinstance(found, PipelineDefinition):
+        with user_code_error_boundary(PipelineFileError, f"{attribute}() of {where} raised an exception"):
+            found = found(*origin.reconstructable_args, **origin.reconstructable_kwargs)
+    if isinstance(found, PipelineDefinition):
+        return found.loaded_from(origin)
+    return choose_pipeline(vars(module), attribute, where).pipeline.loaded_from(origin)
+
+
+def _module_of(target: LoadableTargetOrigin) -> ModuleType:
+    within = None if target.working_directory is None else Path(target.working_directory)
+    if target.python_file is not None:
+        return load_file(Path(target.python_file), within)
+    name = target.module_name or target.package_name
+    if name is None:
+        raise DagsterInvariantViolationError("A pipeline's origin names neither a file nor a module.")
+    return load_module(name, within)
