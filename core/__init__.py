@@ -21,7 +21,6 @@ from core.config import (
     Shape,
     StringSource,
 )
-from core.definitions.configurable import ConfigSchema, configured
 from core.definitions.dependency import DependencyDefinition, MultiDependencyDefinition, SolidInvocation
 from core.definitions.direct.io_contexts import build_input_context, build_output_context
 from core.definitions.direct.resources import build_init_resource_context, build_resources
@@ -29,13 +28,13 @@ from core.definitions.direct.solid_context import build_op_context, build_solid_
 from core.definitions.executor import ExecutorDefinition, ExecutorRequirement, InitExecutorContext, executor
 from core.definitions.graph import CompositeSolidDefinition, ConfigMapping
 from core.definitions.hook import HookDefinition, failure_hook, success_hook
-from core.definitions.input_output import InputDefinition, InputMapping, OutputDefinition, OutputMapping
 from core.definitions.intermediate_storage import (
     InitIntermediateStorageContext,
     IntermediateStorageDefinition,
     intermediate_storage,
 )
-from core.definitions.io_manager import IOManagerDefinition, io_manager
+from core.definitions.keeping.io_manager import IOManagerDefinition, io_manager
+from core.definitions.keeping.root_input_manager import RootInputManagerDefinition, root_input_manager
 from core.definitions.logger import (
     InitLoggerContext,
     LoggerDefinition,
@@ -45,6 +44,9 @@ from core.definitions.logger import (
     logger,
 )
 from core.definitions.mode import ModeDefinition
+from core.definitions.parts.configurable import ConfigSchema, configured
+from core.definitions.parts.input_output import InputDefinition, InputMapping, OutputDefinition, OutputMapping
+from core.definitions.parts.retry_policy import Backoff, Jitter, RetryPolicy
 from core.definitions.pipeline import PipelineDefinition, pipeline
 from core.definitions.preset import PresetDefinition
 from core.definitions.resource import (
@@ -53,8 +55,6 @@ from core.definitions.resource import (
     make_values_resource,
     resource,
 )
-from core.definitions.retry_policy import Backoff, Jitter, RetryPolicy
-from core.definitions.root_input_manager import RootInputManagerDefinition, root_input_manager
 from core.definitions.solid import SolidDefinition, lambda_solid, solid
 from core.definitions.version_strategy import VersionStrategy
 from core.errors import (

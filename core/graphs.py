@@ -10,10 +10,10 @@ from core.api import execute_pipeline
 from core.definitions.executor import ExecutorDefinition
 from core.definitions.graph import ConfigMapping, GraphDefinition
 from core.definitions.graphs.composed import Body, GraphParts
-from core.definitions.input_output import InputDefinition, OutputDefinition
 from core.definitions.logger import LoggerDefinition
 from core.definitions.mode import ModeDefinition
 from core.definitions.op import In, Outs, input_definitions, output_definitions
+from core.definitions.parts.input_output import InputDefinition, OutputDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.version_strategy import VersionStrategy
 from core.events.records import DagsterEvent

@@ -10,9 +10,9 @@ from cloudstore.client import S3_OPTIONS, make_client
 from cloudstore.compute_logs.manager import S3ComputeLogManager
 from cloudstore.s3.keys import join_key
 from core.config import Field, Shape, resolve_config
-from core.definitions.configurable import DefinitionField
 from core.definitions.intermediate_storage import IntermediateStorageDefinition
 from core.definitions.mode import ModeDefinition
+from core.definitions.parts.configurable import DefinitionField
 from core.definitions.resource import InitResourceContext, ResourceDefinition
 from core.errors import DagsterInvalidConfigError
 from core.serdes import ConfigurableClassData

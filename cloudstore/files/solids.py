@@ -9,7 +9,7 @@ from cloudstore import transfer
 from cloudstore.client.option_types import BUCKET
 from cloudstore.files.manager import S3FileHandle
 from core.config import Field, StringSource
-from core.definitions.input_output import InputDefinition, OutputDefinition
+from core.definitions.parts.input_output import InputDefinition, OutputDefinition
 from core.definitions.solid import solid
 from core.events import AssetMaterialization, EventMetadataEntry, Output
 from core.files.manager import FileHandle

@@ -16,7 +16,7 @@ from cloudstore.values.options import VALUE_OPTIONS
 from cloudstore.values.place import Place
 from cloudstore.values.signing import signer_of
 from cloudstore.values.versions import delete_in_bucket, is_in_bucket, versions_in_bucket
-from core.definitions.io_manager import io_manager
+from core.definitions.keeping.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
 from core.disk.spool import Spool
 from core.errors import DagsterMissingExtraError

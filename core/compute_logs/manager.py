@@ -8,8 +8,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from core.cached import cached_property
-from core.compute_logs.capture import OutputCapture
-from core.compute_logs.captured_stream import Echo
+from core.compute_logs.capturing.capture import OutputCapture
+from core.compute_logs.capturing.captured_stream import Echo
 from core.compute_logs.names import ComputeIOType
 from core.compute_logs.pieces import MAX_BYTES_FILE_READ, ComputeLogFileData, check_piece
 from core.compute_logs.size_cap import SizeCap

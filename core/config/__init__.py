@@ -53,9 +53,9 @@ from core.config.sources import BoolSource, Checked, FloatSource, IntSource, Sou
 from core.config.validate import raise_faults, resolve_config
 
 if TYPE_CHECKING:
-    from core.config.json_schemas import json_schema
-    from core.config.scaffolds import scaffold
-    from core.config.schema_texts import schema_text
+    from core.config.shown.json_schemas import json_schema
+    from core.config.shown.scaffolds import scaffold
+    from core.config.shown.schema_texts import schema_text
 
 __all__ = [
     "ABSENT",
@@ -121,8 +121,8 @@ if not TYPE_CHECKING:  # few programs print or translate schemas
     __getattr__ = lazy.lazy_names(
         __name__,
         {
-            "json_schema": "core.config.json_schemas",
-            "scaffold": "core.config.scaffolds",
-            "schema_text": "core.config.schema_texts",
+            "json_schema": "core.config.shown.json_schemas",
+            "scaffold": "core.config.shown.scaffolds",
+            "schema_text": "core.config.shown.schema_texts",
         },
     )

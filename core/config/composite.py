@@ -12,7 +12,7 @@ from core.builtins import BuiltinEnum
 from core.config.faults import MISSING, ConfigFault, Path, names_secret, show_value, unknown_name
 from core.config.fingerprint import Fingerprint
 from core.config.forms import NULL, AnyForm, FieldForm, Form, ListForm, MappingForm, OneOfForm
-from core.config.models import ModelType, is_model
+from core.config.pydantic_models.models import ModelType, is_model
 from core.config.recordable import not_recordable, own_copy
 from core.config.scalars import ANY, BOOL, FLOAT, INT, STRING, AnyType, ConfigType, resolve_left_out
 from core.config.secrets import note_named_secrets, note_secret

@@ -8,7 +8,7 @@ from typing import Any
 from core.config.choices import ScalarUnion
 from core.config.composite import Array, Field, Noneable
 from core.config.fingerprint import Fingerprint
-from core.config.models import ModelType
+from core.config.pydantic_models.models import ModelType
 from core.config.scalars import ConfigType
 
 

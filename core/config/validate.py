@@ -44,8 +44,8 @@ def _with_least(fault: ConfigFault) -> ConfigFault:
     """The fault, where something is left out with the least to write in its place."""
     if fault.left_out is None:
         return fault
-    from core.config.scaffolds import smallest  # only a fault needs them
-    from core.config.schema_texts import value_text
+    from core.config.shown.scaffolds import smallest  # only a fault needs them
+    from core.config.shown.schema_texts import value_text
 
     least = value_text(smallest(fault.left_out.form()))
     return msgspec.structs.replace(

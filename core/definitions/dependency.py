@@ -10,8 +10,8 @@ import msgspec
 from core.arguments import check_fields, checked_arguments
 from core.definitions.graphs.node import NodeDefinition
 from core.definitions.hook import HookDefinition, hook_set
-from core.definitions.input_output import NO_VALUE, InputDefinition
-from core.definitions.retry_policy import RetryPolicy
+from core.definitions.parts.input_output import NO_VALUE, InputDefinition
+from core.definitions.parts.retry_policy import RetryPolicy
 from core.definitions.solid import SolidDefinition
 from core.events.user_events import DEFAULT_OUTPUT
 

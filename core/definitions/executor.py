@@ -9,7 +9,7 @@ from typing import Any, overload
 import msgspec
 
 from core.arguments import checked_arguments
-from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, check_name
+from core.definitions.parts.configurable import ConfigSchema, ConfigurableDefinition, check_name
 from core.definitions.run_configs.environment import IPipeline
 from core.instance import DagsterInstance
 

@@ -10,11 +10,17 @@ import msgspec
 from core.arguments import check_fields, checked_arguments
 from core.cached import cached_property
 from core.config import unknown_name
-from core.definitions.configurable import ConfigSchema, beginning, check_name
 from core.definitions.graphs.mappings import CheckedMappings, InputPlace
 from core.definitions.graphs.node import NodeDefinition
 from core.definitions.graphs.placing import Dependencies, PlacedNodes
-from core.definitions.input_output import FanInInputPointer, InputMapping, InputPointer, OutputMapping, OutputPointer
+from core.definitions.parts.configurable import ConfigSchema, beginning, check_name
+from core.definitions.parts.input_output import (
+    FanInInputPointer,
+    InputMapping,
+    InputPointer,
+    OutputMapping,
+    OutputPointer,
+)
 from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
 
 MOST_LEVELS = 100

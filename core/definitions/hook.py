@@ -11,7 +11,7 @@ from typing import Any, overload
 import msgspec
 
 from core.arguments import checked_arguments
-from core.definitions.configurable import check_name
+from core.definitions.parts.configurable import check_name
 from core.errors import DagsterInvalidDefinitionError, DagsterInvalidInvocationError
 from core.events.records import DagsterEvent
 

@@ -14,7 +14,7 @@ import msgspec
 from core.arguments import checked_arguments
 from core.config import Field
 from core.definitions.calls.context_argument import only_context
-from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, known_as
+from core.definitions.parts.configurable import ConfigSchema, ConfigurableDefinition, known_as
 from core.definitions.run_configs.environment import IPipeline
 from core.errors import DagsterInvalidDefinitionError, DagsterInvalidInvocationError
 from core.log_manager import DAGSTER_META_KEY

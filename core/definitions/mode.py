@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from core.arguments import checked_arguments
-from core.definitions.configurable import check_name, items_of
 from core.definitions.executor import ExecutorDefinition
 from core.definitions.intermediate_storage import IntermediateStorageDefinition
 from core.definitions.logger import DEFAULT_LOGGERS, LoggerDefinition
+from core.definitions.parts.configurable import check_name, items_of
 from core.definitions.resource import ResourceDefinition
 from core.definitions.version_strategy import VersionStrategy
 from core.errors import DagsterInvalidDefinitionError

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from core.arguments import checked_arguments
-from core.definitions.configurable import mapping_of
-from core.definitions.input_output import NO_VALUE, InputDefinition, OutputDefinition
+from core.definitions.parts.configurable import mapping_of
+from core.definitions.parts.input_output import NO_VALUE, InputDefinition, OutputDefinition
 from core.definitions.solid import SolidDefinition, solid
 from core.errors import DagsterInvalidDefinitionError
 from core.wording import a_kind_of

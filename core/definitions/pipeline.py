@@ -9,7 +9,6 @@ from typing import Any, NoReturn, overload
 
 from core.arguments import checked_arguments
 from core.config import unknown_name
-from core.definitions.configurable import check_name, items_of
 from core.definitions.dependency import Node, Solid
 from core.definitions.graph import ConfigMapping, GraphDefinition
 from core.definitions.graphs.composition import composing
@@ -19,9 +18,10 @@ from core.definitions.graphs.node import NodeDefinition
 from core.definitions.graphs.placing import Dependencies, PlacedNodes
 from core.definitions.hook import HookDefinition, hook_set
 from core.definitions.mode import DEFAULT_MODE_NAME, ModeDefinition
+from core.definitions.parts.configurable import check_name, items_of
+from core.definitions.parts.retry_policy import RetryPolicy
 from core.definitions.pipeline_checks import check_resources, check_solids, check_takes_nothing
 from core.definitions.preset import PresetDefinition, presets_by_name
-from core.definitions.retry_policy import RetryPolicy
 from core.definitions.version_strategy import VersionStrategy
 from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
 from core.events.user_events import normalize_tags

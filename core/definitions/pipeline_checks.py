@@ -8,8 +8,8 @@ from typing import Any
 
 from core.definitions.dependency import Solid
 from core.definitions.hook import HookDefinition
-from core.definitions.input_output import DEFAULT_IO_MANAGER_KEY
 from core.definitions.mode import ModeDefinition
+from core.definitions.parts.input_output import DEFAULT_IO_MANAGER_KEY
 from core.definitions.run_configs.type_config import type_resources
 from core.errors import DagsterInvalidDefinitionError
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from core.arguments import checked_arguments
 from core.config import own_copy, unknown_name
-from core.definitions.configurable import items_of
+from core.definitions.parts.configurable import items_of
 from core.errors import DagsterInvalidConfigError, DagsterInvalidDefinitionError, DagsterInvariantViolationError
 from core.events.user_events import normalize_tags
 from core.serdes.yaml_file import dump_yaml

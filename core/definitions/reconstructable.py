@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from core.config import not_recordable
-from core.definitions.configurable import ConfigurableDefinition
+from core.definitions.parts.configurable import ConfigurableDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.errors import DagsterInvariantViolationError
 from core.records.origin import LoadableTargetOrigin, PipelinePythonOrigin

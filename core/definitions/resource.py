@@ -12,7 +12,7 @@ import msgspec
 from core.arguments import checked_arguments
 from core.definitions.calls.context_argument import only_context
 from core.definitions.calls.given_resources import resources_for
-from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, known_as
+from core.definitions.parts.configurable import ConfigSchema, ConfigurableDefinition, known_as
 from core.errors import (
     DagsterInvalidDefinitionError,
     DagsterInvariantViolationError,

@@ -10,11 +10,11 @@ from typing import Any, Self, overload
 
 from core.arguments import checked_arguments
 from core.config import Fingerprint, unknown_name
-from core.definitions.configurable import ConfigSchema, items_of, known_as
 from core.definitions.direct.solid_call import call_solid
 from core.definitions.graphs.node import NodeDefinition
-from core.definitions.input_output import NO_VALUE, InputDefinition, OutputDefinition
-from core.definitions.retry_policy import RetryPolicy
+from core.definitions.parts.configurable import ConfigSchema, items_of, known_as
+from core.definitions.parts.input_output import NO_VALUE, InputDefinition, OutputDefinition
+from core.definitions.parts.retry_policy import RetryPolicy
 from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
 from core.types.annotations import evaluated
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import IO, Any
 
-from core.definitions.input_output import DEFAULT_IO_MANAGER_KEY, OutputDefinition
-from core.definitions.io_manager import IOManagerDefinition
+from core.definitions.keeping.io_manager import IOManagerDefinition
+from core.definitions.parts.input_output import DEFAULT_IO_MANAGER_KEY, OutputDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.solid import SolidDefinition
 from core.errors import DagsterInvariantViolationError, DagsterResourceFunctionError, user_code_error_boundary

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.definitions.calls.given_resources import Resources
 from core.definitions.calls.starting import RunResources
-from core.definitions.input_output import DEFAULT_IO_MANAGER_KEY
+from core.definitions.parts.input_output import DEFAULT_IO_MANAGER_KEY
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.resource import InitResourceContext, ResourceDefinition
 from core.definitions.run_configs.resource_config import resolve_resources

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from core.definitions.io_manager import IOConfig
+from core.definitions.keeping.io_manager import IOConfig
 from core.definitions.run_configs.type_config import LoaderConfig
 from core.events.payloads import StepOutputHandle
 from core.plan.steps import (

@@ -12,7 +12,7 @@ from core.definitions.dependency import (
     MultiDependencyDefinition,
     Solid,
 )
-from core.definitions.input_output import NO_VALUE, InputDefinition, OutputDefinition
+from core.definitions.parts.input_output import NO_VALUE, InputDefinition, OutputDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.run_configs.environment import EnvironmentConfig
 from core.events.payloads import StepMemoizedData, StepOutputHandle

@@ -10,8 +10,8 @@ import msgspec
 from core.cached import cached_property
 from core.definitions.dependency import Solid
 from core.definitions.hook import HookDefinition
-from core.definitions.input_output import InputDefinition, OutputDefinition
-from core.definitions.retry_policy import RetryPolicy
+from core.definitions.parts.input_output import InputDefinition, OutputDefinition
+from core.definitions.parts.retry_policy import RetryPolicy
 from core.definitions.run_configs.environment import SolidConfig
 from core.definitions.run_configs.type_config import LoaderConfig
 from core.events.payloads import StepOutputHandle

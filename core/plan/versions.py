@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from core.cached import cached_property
-from core.definitions.io_manager import IOConfig
+from core.definitions.keeping.io_manager import IOConfig
 from core.definitions.resource import ResourceDefinition
 from core.definitions.run_configs.type_config import LoaderConfig
 from core.definitions.solid import SolidDefinition

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from core.config import unknown_name
-from core.definitions.configurable import mapping_of
+from core.definitions.parts.configurable import mapping_of
 from core.definitions.pipeline import PipelineDefinition
 from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
 from core.schedules.cron_schedule import ScheduleDefinition

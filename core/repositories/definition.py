@@ -7,7 +7,7 @@ from typing import Any, overload
 
 from core.arguments import checked_arguments
 from core.cached import cached_property
-from core.definitions.configurable import check_name
+from core.definitions.parts.configurable import check_name
 from core.definitions.pipeline import PipelineDefinition
 from core.errors import DagsterInvalidDefinitionError
 from core.repositories.data import CachingRepositoryData, RepositoryData

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from core.definitions.io_manager import io_manager
+from core.definitions.keeping.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
 from core.disk.paths import inside
 from core.errors import DagsterInvariantViolationError

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.config import Field, StringSource
-from core.definitions.io_manager import io_manager
+from core.definitions.keeping.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
 from core.disk.atomic_file import atomic_write
 from core.disk.paths import file_name, inside

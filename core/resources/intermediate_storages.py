@@ -10,7 +10,7 @@ from core.definitions.intermediate_storage import (
     IntermediateStorageDefinition,
     intermediate_storage,
 )
-from core.definitions.io_manager import IOManagerDefinition
+from core.definitions.keeping.io_manager import IOManagerDefinition
 from core.definitions.resource import InitResourceContext
 from core.errors import DagsterInvariantViolationError
 from core.values.intermediate_io_manager import IntermediateStorageIOManager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.definitions.io_manager import io_manager
+from core.definitions.keeping.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
 from core.errors import DagsterObjectNotFoundError
 from core.values.codecs import CODEC_KEY

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
-from core.definitions.io_manager import io_manager
+from core.definitions.keeping.io_manager import io_manager
 from core.definitions.resource import InitResourceContext
 from core.disk.atomic_file import atomic_write
 from core.disk.copying import copy_stream

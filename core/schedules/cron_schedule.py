@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core.arguments import check_returned, checked_arguments
-from core.definitions.configurable import check_name
+from core.definitions.parts.configurable import check_name
 from core.errors import (
     DagsterInvalidDefinitionError,
     DagsterInvalidInvocationError,

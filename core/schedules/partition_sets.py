@@ -9,7 +9,7 @@ from inspect import signature
 from typing import Any
 
 from core.arguments import check_returned, checked_arguments
-from core.definitions.configurable import check_name
+from core.definitions.parts.configurable import check_name
 from core.errors import (
     DagsterInvariantViolationError,
     DagsterUnknownPartitionError,

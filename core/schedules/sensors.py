@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from core.arguments import checked_arguments
-from core.definitions.configurable import check_name
+from core.definitions.parts.configurable import check_name
 from core.errors import (
     DagsterInvalidDefinitionError,
     DagsterInvalidInvocationError,

@@ -43,7 +43,7 @@ DOORS = {
     "core.test_utils": {"instance_for_test": "core.testing.instances"},
     "core.experimental": {
         "DynamicOutput": "core.events.user_events",
-        "DynamicOutputDefinition": "core.definitions.input_output",
+        "DynamicOutputDefinition": "core.definitions.parts.input_output",
     },
     "core.storage.compute_log_manager": {
         "ComputeIOType": "core.compute_logs.names",

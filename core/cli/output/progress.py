@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.text import Text
 
 from core.cli.output.text import human_bytes
-from core.compute_logs.captured_stream import Echo
+from core.compute_logs.capturing.captured_stream import Echo
 from core.compute_logs.manager import ComputeLogManager
 from core.definitions.logger import showing_failures
 from core.events.records import DagsterEvent

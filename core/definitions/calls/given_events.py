@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import Any
 
-from core.definitions.input_output import OutputDefinition
+from core.definitions.parts.input_output import OutputDefinition
 from core.errors import DagsterInvariantViolationError
 from core.events.user_events import USER_EVENT_TYPES, DynamicOutput, Output, UserEvent
 from core.wording import a_kind_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from core.definitions.input_output import InputDefinition, OutputDefinition
+from core.definitions.parts.input_output import InputDefinition, OutputDefinition
 
 
 class CalledSolid(Protocol):

@@ -10,7 +10,7 @@ from core.arguments import checked_arguments
 from core.config import ABSENT, ConfigFault, Field, Shape, raise_faults
 from core.definitions.calls.given_resources import GivenResources, Resources, check_given
 from core.definitions.calls.starting import RunResources
-from core.definitions.configurable import DefinitionField
+from core.definitions.parts.configurable import DefinitionField
 from core.definitions.resource import InitResourceContext, ResourceDefinition
 from core.errors import DagsterInvalidInvocationError, DagsterInvariantViolationError
 from core.instance import DagsterInstance

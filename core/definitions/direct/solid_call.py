@@ -12,7 +12,7 @@ from core.definitions.calls.context_argument import split_context
 from core.definitions.calls.given_events import checked_event, checked_kind, returned_events, yielded_events
 from core.definitions.direct.called_solid import CalledSolid
 from core.definitions.direct.solid_context import SolidContextOutsideRun, build_solid_context
-from core.definitions.input_output import InputDefinition
+from core.definitions.parts.input_output import InputDefinition
 from core.errors import (
     DagsterInvalidInvocationError,
     DagsterInvariantViolationError,

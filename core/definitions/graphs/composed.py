@@ -8,11 +8,11 @@ from typing import Any, overload
 
 from core.arguments import checked_arguments
 from core.config import unknown_name
-from core.definitions.configurable import ConfigSchema, beginning, check_name, items_of
 from core.definitions.graph import CompositeSolidDefinition, ConfigMapping
 from core.definitions.graphs.composition import Composition, composing
 from core.definitions.graphs.placed import GivenInput, PlacedDynamicOutput, PlacedOutput, PlacedOutputs
-from core.definitions.input_output import (
+from core.definitions.parts.configurable import ConfigSchema, beginning, check_name, items_of
+from core.definitions.parts.input_output import (
     DynamicOutputDefinition,
     InputDefinition,
     InputMapping,

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from core.definitions.configurable import beginning
 from core.definitions.dependency import (
     DependencyDefinition,
     DynamicCollectDependencyDefinition,
@@ -24,7 +23,8 @@ from core.definitions.graphs.placed import (
     PlacedOutputs,
     caller,
 )
-from core.definitions.input_output import FanInInputPointer, InputPointer
+from core.definitions.parts.configurable import beginning
+from core.definitions.parts.input_output import FanInInputPointer, InputPointer
 from core.errors import DagsterInvalidDefinitionError
 from core.wording import a_kind_of, counted
 

@@ -18,7 +18,7 @@ from core.definitions.dependency import (
 from core.definitions.graph import GraphDefinition
 from core.definitions.graphs.placing import PlacedNodes
 from core.definitions.hook import HookDefinition
-from core.definitions.retry_policy import RetryPolicy
+from core.definitions.parts.retry_policy import RetryPolicy
 from core.definitions.solid import SolidDefinition
 from core.errors import DagsterInvalidDefinitionError
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from core.config import unknown_name
 from core.definitions.dependency import MappedInputPlaceholder, MultiDependencyDefinition, Node
-from core.definitions.input_output import (
+from core.definitions.parts.input_output import (
     NO_VALUE,
     FanInInputPointer,
     InputDefinition,

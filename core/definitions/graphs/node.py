@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
-from core.definitions.configurable import ConfigSchema, ConfigurableDefinition, beginning, check_name, items_of
 from core.definitions.hook import HookDefinition, hook_set
-from core.definitions.input_output import InputDefinition, OutputDefinition
-from core.definitions.retry_policy import RetryPolicy, checked_policy
+from core.definitions.parts.configurable import ConfigSchema, ConfigurableDefinition, beginning, check_name, items_of
+from core.definitions.parts.input_output import InputDefinition, OutputDefinition
+from core.definitions.parts.retry_policy import RetryPolicy, checked_policy
 from core.errors import DagsterInvalidDefinitionError, DagsterInvariantViolationError
 from core.events.user_events import normalize_tags
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.config import unknown_name
-from core.definitions.configurable import beginning, mapping_of
 from core.definitions.dependency import DependencyDefinition, Feed, MultiDependencyDefinition, Node, SolidInvocation
 from core.definitions.graphs.node import NodeDefinition
+from core.definitions.parts.configurable import beginning, mapping_of
 from core.errors import DagsterInvalidDefinitionError
 from core.wording import a_kind_of
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 from core.definitions.dependency import Node, Solid
-from core.definitions.io_manager import IOConfig
+from core.definitions.keeping.io_manager import IOConfig
 from core.definitions.resource import ResourceDefinition
 from core.definitions.run_configs.type_config import LoaderConfig, MaterializerConfig, OutputsConfig
 

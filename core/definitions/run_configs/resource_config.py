@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from core.config import Field, Shape, lacking_secrets, own_copy, raise_faults, resolve_config
-from core.definitions.configurable import DefinitionField
+from core.definitions.parts.configurable import DefinitionField
 from core.definitions.resource import ResourceDefinition
 
 

@@ -23,9 +23,9 @@ from core.config import (
     raise_faults,
 )
 from core.config.recordable import MOST_LEVELS
-from core.definitions.configurable import ConfigurableDefinition, DefinitionConfig, DefinitionField
 from core.definitions.graph import ConfigMapping
 from core.definitions.mode import CompleteMode, ModeDefinition
+from core.definitions.parts.configurable import ConfigurableDefinition, DefinitionConfig, DefinitionField
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.resource import ResourceDefinition
 from core.definitions.run_configs.environment import EnvironmentConfig

@@ -7,16 +7,16 @@ from contextlib import suppress
 from typing import Any
 
 from core.config import ConfigFault, Field, Shape, collecting_secrets, format_path, note_secrets, own_plain_copy
-from core.definitions.configurable import DefinitionConfig, DefinitionField
 from core.definitions.dependency import GraphInput, Node, Solid
 from core.definitions.graph import ConfigMapping, GraphDefinition
 from core.definitions.graphs.flatten import PlacedGraph
 from core.definitions.graphs.placing import PlacedNodes
-from core.definitions.input_output import DEFAULT_IO_MANAGER_KEY, InputDefinition
-from core.definitions.io_manager import IOConfigField, IOManagerDefinition, NoConfigField
+from core.definitions.keeping.io_manager import IOConfigField, IOManagerDefinition, NoConfigField
+from core.definitions.keeping.root_input_manager import RootInputManagerDefinition
 from core.definitions.mode import CompleteMode
+from core.definitions.parts.configurable import DefinitionConfig, DefinitionField
+from core.definitions.parts.input_output import DEFAULT_IO_MANAGER_KEY, InputDefinition
 from core.definitions.pipeline import PipelineDefinition
-from core.definitions.root_input_manager import RootInputManagerDefinition
 from core.definitions.run_configs.environment import SolidConfig
 from core.definitions.run_configs.type_config import OutputsField, input_field
 from core.definitions.solid import SolidDefinition

@@ -26,7 +26,7 @@ from core.config import (
     as_field,
 )
 from core.definitions.dependency import Solid
-from core.definitions.input_output import InputDefinition, OutputDefinition
+from core.definitions.parts.input_output import InputDefinition, OutputDefinition
 from core.errors import DagsterExecutionLoadInputError, NoFingerprintError, user_code_error_boundary
 from core.types import DagsterType, DagsterTypeLoader, DagsterTypeMaterializer
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.definitions.calls.given_resources import Resources
-from core.definitions.io_manager import IOConfig, IOManagerDefinition
+from core.definitions.keeping.io_manager import IOConfig, IOManagerDefinition
 from core.events.payloads import StepOutputHandle
 from core.execution.opening import OpenRun
 from core.log_manager import DagsterLogManager

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from core.definitions.executor import ExecutorDefinition
-from core.definitions.input_output import DEFAULT_IO_MANAGER_KEY
 from core.definitions.mode import CompleteMode, ModeDefinition
+from core.definitions.parts.input_output import DEFAULT_IO_MANAGER_KEY
 from core.resources.intermediate_storages import default_intermediate_storage_defs
 from core.resources.mem_io_manager import mem_io_manager
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from core.definitions.intermediate_storage import InitIntermediateStorageContext, IntermediateStorageDefinition
-from core.definitions.io_manager import IOManagerDefinition
+from core.definitions.keeping.io_manager import IOManagerDefinition
 from core.definitions.mode import ModeDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.resource import InitResourceContext

@@ -9,8 +9,8 @@ import msgspec
 
 from core.config import Secret, collecting_secrets
 from core.definitions.executor import ExecutorDefinition
-from core.definitions.input_output import DEFAULT_IO_MANAGER_KEY
 from core.definitions.mode import CompleteMode, ModeDefinition
+from core.definitions.parts.input_output import DEFAULT_IO_MANAGER_KEY
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.resource import ResourceDefinition
 from core.definitions.run_configs.environment import EnvironmentConfig

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from core.definitions.executor import ExecutorRequirement
-from core.definitions.input_output import DEFAULT_IO_MANAGER_KEY
-from core.definitions.io_manager import IOManagerDefinition
+from core.definitions.keeping.io_manager import IOManagerDefinition
+from core.definitions.parts.input_output import DEFAULT_IO_MANAGER_KEY
 from core.errors import DagsterUnmetExecutorRequirementsError
 from core.execution.preparing.prepare import PreparedRun
 from core.instance import DagsterInstance

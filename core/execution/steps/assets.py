@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from core.definitions.input_output import InputDefinition, OutputDefinition
+from core.definitions.parts.input_output import InputDefinition, OutputDefinition
 from core.errors import DagsterExecutionHandleOutputError, DagsterInvariantViolationError, user_code_error_boundary
 from core.events.payloads import AssetLineageInfo, StepOutputHandle
 from core.events.user_events import AssetKey

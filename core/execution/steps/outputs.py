@@ -7,7 +7,7 @@ from typing import Any
 
 from core.config import own_plain_copy, unknown_name
 from core.definitions.calls.given_events import checked_kind
-from core.definitions.input_output import OutputDefinition
+from core.definitions.parts.input_output import OutputDefinition
 from core.definitions.run_configs.type_config import MaterializerConfig
 from core.errors import (
     DagsterInvariantViolationError,

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.compute_logs.capture import OutputCapture
+from core.compute_logs.capturing.capture import OutputCapture
 from core.compute_logs.pieces import read_piece
 from core.errors import DagsterInvariantViolationError
 
@@ -24,7 +24,7 @@ StartPython = Callable[..., "subprocess.Popen[str]"]
 PRELUDE = """
 import ctypes, os, signal, subprocess, sys, threading
 from pathlib import Path
-from core.compute_logs.capture import OutputCapture
+from core.compute_logs.capturing.capture import OutputCapture
 base = Path(sys.argv[1])
 libc = ctypes.CDLL(None)
 capture = OutputCapture()

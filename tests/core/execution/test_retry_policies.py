@@ -42,7 +42,7 @@ from core import (
     solid,
     versioned_filesystem_io_manager,
 )
-from core.definitions.retry_policy import calculate_delay
+from core.definitions.parts.retry_policy import calculate_delay
 from core.events.user_events import LONGEST_WAIT_SECONDS
 
 NO_RETRIES: dict[str, Any] = {"execution": {"in_process": {"config": {"retries": {"disabled": {}}}}}}

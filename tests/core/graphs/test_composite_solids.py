@@ -33,7 +33,7 @@ from core import (
     solid,
 )
 from core.definitions.dependency import MappedInputPlaceholder
-from core.definitions.input_output import InputPointer, OutputPointer
+from core.definitions.parts.input_output import InputPointer, OutputPointer
 
 
 @solid

@@ -12,7 +12,7 @@ from typing import Any
 
 from core.config.faults import MISSING, ConfigFault, Path, names_secret, show_value
 from core.config.forms import AnyForm, FieldForm, ForeignForm, Form, MappingForm
-from core.config.model_values import plain_value, secrets_in
+from core.config.pydantic_models.model_values import plain_value, secrets_in
 from core.config.recordable import not_recordable, own_copy
 from core.config.scalars import ConfigType, resolve_left_out
 from core.config.secrets import SHORTEST_SECRET, note_secret

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from typing import IO, Any
 
-from core.compute_logs.captured_file import LogFile
+from core.compute_logs.capturing.captured_file import LogFile
 from core.compute_logs.size_cap import SizeCap
 
 _ECHO_CHUNK_BYTES = 1 << 20

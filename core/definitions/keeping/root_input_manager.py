@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, overload
 
 from core.arguments import checked_arguments
-from core.definitions.configurable import ConfigSchema, DefinitionConfig, known_as
+from core.definitions.parts.configurable import ConfigSchema, DefinitionConfig, known_as
 from core.definitions.resource import ResourceDefinition, ResourceFn
 from core.values.io_context import InputContext
 from core.values.root_input_manager import RootInputManager

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from core.compute_logs.captured_file import LogFile
-from core.compute_logs.captured_stream import CapturedStream, Echo, captured_stream, flush_all, open_if_closed
-from core.compute_logs.left_children import Children
+from core.compute_logs.capturing.captured_file import LogFile
+from core.compute_logs.capturing.captured_stream import CapturedStream, Echo, captured_stream, flush_all, open_if_closed
+from core.compute_logs.capturing.left_children import Children
 from core.compute_logs.size_cap import SizeCap
 from core.forks import reset_in_forked_children
 

@@ -22,7 +22,7 @@ from core.config.forms import (
     ScalarForm,
     VariableForm,
 )
-from core.config.schema_texts import block_of, holds_nothing, inline, key_text, remark, value_text
+from core.config.shown.schema_texts import block_of, holds_nothing, inline, key_text, remark, value_text
 
 
 def scaffold(schema: Any) -> str:

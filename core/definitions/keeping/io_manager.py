@@ -9,7 +9,7 @@ import msgspec
 
 from core.arguments import checked_arguments
 from core.config import ABSENT, AnyForm, ConfigFault, Field, FieldForm, Fingerprint, MappingForm
-from core.definitions.configurable import ConfigSchema, DefinitionConfig, DefinitionField, known_as
+from core.definitions.parts.configurable import ConfigSchema, DefinitionConfig, DefinitionField, known_as
 from core.definitions.resource import ResourceDefinition, ResourceFn
 
 

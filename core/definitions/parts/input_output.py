@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from core.arguments import checked_arguments
-from core.definitions.configurable import check_name
+from core.definitions.parts.configurable import check_name
 from core.errors import DagsterInvalidDefinitionError
 from core.events.user_events import DEFAULT_OUTPUT, AssetKey
 from core.types import resolve_dagster_type

@@ -1,0 +1,1 @@
+"""Catching what a step prints, at the file descriptors."""

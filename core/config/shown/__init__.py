@@ -1,0 +1,1 @@
+"""A schema as text, as JSON schema, and as the smallest config that fits."""

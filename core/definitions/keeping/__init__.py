@@ -1,0 +1,1 @@
+"""What keeps values, as definitions: IO managers and root input managers."""
