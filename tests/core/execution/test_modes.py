@@ -137,7 +137,7 @@ STRICT_AND_FREE = ModeDefinition(
         ({"free": {}}, None),
         ({}, None),
         (None, None),
-        ({"strict": {}}, "loggers.strict.config.level: missing required"),
+        ({"strict": {}}, "loggers.strict.config: missing required config: level of"),
         ({"free": {"config": {"level": 1}}}, "loggers.free.config.level: expected String, got 1"),
         ({"other": {}}, "loggers.other: unknown key 'other'. Known: free, strict."),
         *(
@@ -219,7 +219,9 @@ def test_an_intermediate_storage_of_the_users_own_keeps_the_values() -> None:
     assert seen[0].pipeline_run.run_id == result.run_id
     assert seen[0].pipeline_def.name == "chain"
     assert result.output_for_solid("end") == 3
-    with pytest.raises(DagsterInvalidConfigError, match=r"intermediate_storage\.shelf\.config\.label: missing"):
+    with pytest.raises(
+        DagsterInvalidConfigError, match=r"intermediate_storage\.shelf\.config: missing required config: label of"
+    ):
         execute_pipeline(chain(mode), {"intermediate_storage": {"shelf": {}}})
 
     values.clear()

@@ -89,7 +89,9 @@ def test_resources_are_functions_of_their_config_or_plain_values() -> None:
 
 def test_config_is_required_of_resources_that_are_used_and_of_no_others() -> None:
     needs = ResourceDefinition(lambda context: context.resource_config, {"size": int})
-    with pytest.raises(DagsterInvalidConfigError, match=r"resources\.used\.config\.size: missing"):
+    with pytest.raises(
+        DagsterInvalidConfigError, match=r"resources: missing required config: used\.config\.size of type Int"
+    ):
         execute_pipeline(using(lambda context: 1, "used", used=needs, unused=needs))
     given = {"resources": {"used": {"config": {"size": 1}}}}
     assert execute_pipeline(using(lambda context: 1, "used", used=needs, unused=needs), given).success

@@ -112,7 +112,9 @@ def test_it_is_told_of_the_input_its_config_and_its_resources() -> None:
     assert (context.dagster_type.display_name, context.pipeline_name) == ("Int", "doubling")
     assert context.solid_def is double
     assert validate_run_config(used, config)["solids"]["double"] == {"inputs": {"x": {"limit": 5}}}
-    with pytest.raises(DagsterInvalidConfigError, match=r"solids\.double\.inputs\.x\.limit: missing"):
+    with pytest.raises(
+        DagsterInvalidConfigError, match=r"solids: missing required config: double\.inputs\.x\.limit of"
+    ):
         execute_pipeline(used)
     with pytest.raises(
         DagsterInvalidConfigError, match=r"solids\.double\.inputs\.x: .*'loader'.*no input_config_schema"

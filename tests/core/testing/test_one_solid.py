@@ -71,7 +71,7 @@ def test_resources_config_and_tags_are_those_of_a_run() -> None:
     assert result.output_value() == (15, "me", "testing")
     with pytest.raises(DagsterInvalidDefinitionError, match="'use' requires the resource 'number'"):
         execute_solid(use)
-    with pytest.raises(DagsterInvalidConfigError, match=r"resources\.number\.config\.n: missing"):
+    with pytest.raises(DagsterInvalidConfigError, match=r"resources: missing required config: number\.config\.n of"):
         execute_solid(use, mode)
 
 
@@ -80,7 +80,7 @@ def test_what_does_not_fit_is_told() -> None:
         execute_solid(add, input_values={"z": 1})
     with pytest.raises(DagsterInvariantViolationError, match=r"given a function.*with @solid"):
         execute_solid(lambda: 1)  # type: ignore[arg-type]
-    with pytest.raises(DagsterInvalidConfigError, match=r"solids\.add\.inputs\.x: missing"):
+    with pytest.raises(DagsterInvalidConfigError, match=r"solids: missing required config: add\.inputs\.x of"):
         execute_solid(add)
     with pytest.raises(DagsterTypeCheckDidNotPass, match="Input 'x' of step 'add'"):
         execute_solid(add, input_values={"x": "one"})

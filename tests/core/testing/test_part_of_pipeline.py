@@ -95,7 +95,7 @@ def test_the_run_config_is_that_of_the_whole_or_of_the_part() -> None:
     assert execute_solid_within_pipeline(whole, "first", run_config=of_part).output_value() == 9
     with pytest.raises(DagsterInvalidConfigError, match=r"solids\.frist: unknown key"):
         execute_solid_within_pipeline(whole, "first", {"x": 1}, run_config={"solids": {"frist": {}}})
-    with pytest.raises(DagsterInvalidConfigError, match=r"solids\.begin\.config\.start: missing"):
+    with pytest.raises(DagsterInvalidConfigError, match=r"solids: missing required config: begin\.config\.start of"):
         execute_solid_within_pipeline(whole, "begin")
 
 
