@@ -206,6 +206,31 @@ class PipelineDefinition:
         """dict[str, PlacedGraph]: the graphs in it, also those in graphs, by key; each comes before those in it."""
         return self._flat.graphs
 
+    @property
+    def all_solid_defs(self) -> list[NodeDefinition]:
+        """list[NodeDefinition]: the definitions of its solids and graphs, also of those in graphs, each once."""
+        graphs = [each.definition for each in self.graphs.values()]
+        found = [*(each.definition for each in self.solids), *graphs, *(each.definition for each in self.leaves)]
+        return list({id(each): each for each in found}.values())
+
+    def solid_def_named(self, name: str) -> NodeDefinition:
+        """The definition of a solid or graph by its own name; raises DagsterInvariantViolationError for another one."""
+        known = {each.name: each for each in self.all_solid_defs}
+        if name not in known:
+            unknown = unknown_name("solid definition", name, known)
+            raise DagsterInvariantViolationError(f"Pipeline {self.name!r}: {unknown}")
+        return known[name]
+
+    @property
+    def mode_definitions(self) -> list[ModeDefinition]:
+        """list[ModeDefinition]: its modes, in order."""
+        return list(self.mode_defs)
+
+    @property
+    def available_modes(self) -> list[str]:
+        """list[str]: the names of its modes, in order."""
+        return list(self._modes)
+
     def has_mode_definition(self, mode: str) -> bool:
         """Whether it has a mode of that name."""
         return mode in self._modes

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
+from core.config import unknown_name
 from core.definitions.hook import HookDefinition, hook_set
 from core.definitions.parts.configurable import ConfigSchema, ConfigurableDefinition, beginning, check_name, items_of
 from core.definitions.parts.input_output import InputDefinition, OutputDefinition
@@ -51,6 +52,26 @@ class NodeDefinition(ConfigurableDefinition):
             raise DagsterInvalidDefinitionError(
                 f"{self.described} has two inputs or two outputs of the same name; rename one."
             )
+
+    def has_input(self, name: str) -> bool:
+        """Whether it has an input of that name."""
+        return name in self.input_dict
+
+    def input_def_named(self, name: str) -> InputDefinition:
+        """The input of that name; raises DagsterInvariantViolationError where there is none."""
+        if name not in self.input_dict:
+            raise DagsterInvariantViolationError(f"{self.described}: {unknown_name('input', name, self.input_dict)}")
+        return self.input_dict[name]
+
+    def has_output(self, name: str) -> bool:
+        """Whether it has an output of that name."""
+        return name in self.output_dict
+
+    def output_def_named(self, name: str) -> OutputDefinition:
+        """The output of that name; raises DagsterInvariantViolationError where there is none."""
+        if name not in self.output_dict:
+            raise DagsterInvariantViolationError(f"{self.described}: {unknown_name('output', name, self.output_dict)}")
+        return self.output_dict[name]
 
     @property
     def described(self) -> str:
