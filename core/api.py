@@ -18,7 +18,7 @@ from core.execution.preparing.presets import with_preset
 from core.execution.preparing.spec import RunSpec
 from core.execution.results import PipelineExecutionResult
 from core.execution.run import execute_prepared
-from core.executors import in_process_executor
+from core.executors import default_executors
 from core.instance import DagsterInstance
 from core.instance.runs import check_not_begun
 from core.plan.part import EarlierKeys
@@ -175,7 +175,7 @@ def plan_pipeline(
     asked = RunSpec(run_config=run_config, mode=mode, solid_selection=solid_selection, memoize=True, refresh=refresh)
     spec = with_preset(checked_pipeline(pipeline), preset, asked)
     with exits_fail():
-        prepared = prepare_run(pipeline, in_process_executor, spec)
+        prepared = prepare_run(pipeline, default_executors, spec)
         return preview(prepared, instance or DagsterInstance.ephemeral())
 
 
@@ -311,7 +311,7 @@ def validate_run_config(
         >>> validate_run_config(loads, {"solids": {"load": {"config": {"city": "Oslo"}}}})["solids"]["load"]["config"]
         {'city': 'Oslo', 'days': 7}
     """
-    complete = complete_mode(checked_pipeline(pipeline_def).get_mode_definition(mode), in_process_executor)
+    complete = complete_mode(checked_pipeline(pipeline_def).get_mode_definition(mode), default_executors)
     return build_environment(pipeline_def, complete, run_config).as_run_config()
 
 
@@ -329,7 +329,7 @@ def _execute(
         )
     with exits_fail():
         keys = known_keys(pipeline, asked, instance)
-        prepared = prepare_run(checked_pipeline(pipeline), in_process_executor, asked, keys)
+        prepared = prepare_run(checked_pipeline(pipeline), default_executors, asked, keys)
         return execute_prepared(prepared, instance, raise_on_error, on_event)
 
 

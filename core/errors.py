@@ -17,6 +17,9 @@ DagsterError
 ├── DagsterStepOutputNotFoundError           (also a LookupError)
 ├── DagsterUnknownResourceError              (also an AttributeError)
 ├── DagsterUnmetExecutorRequirementsError
+├── DagsterSubprocessError                   a process that was to execute steps cannot
+├── ChildProcessCrashException               the process of a step ended before the step had
+├── DagsterMaxRuntimeExceededError           a step, or a run, took longer than it may
 ├── DagsterTypeCheckDidNotPass
 ├── DagsterHomeNotSetError
 ├── DagsterObjectStoreError                  reading or writing stored bytes failed
@@ -337,6 +340,36 @@ class DagsterUnmetExecutorRequirementsError(DagsterError):
         Traceback (most recent call last):
         core.errors.DagsterUnmetExecutorRequirementsError: Executor 'elsewhere' cannot run pipeline 'count'. ...
     """
+
+
+class DagsterSubprocessError(DagsterError):
+    """Processes that were to execute steps of a run cannot, or an error of one of them cannot be raised here.
+
+    Args:
+        message: what went wrong.
+        subprocess_error_infos: what they raised, as `SerializableErrorInfo`.
+    """
+
+    def __init__(self, message: str, subprocess_error_infos: Sequence[Any] = ()) -> None:
+        self.subprocess_error_infos = list(subprocess_error_infos)
+        super().__init__(message)
+
+
+class ChildProcessCrashException(DagsterError):
+    """The process of a step ended before the step had: by a signal, `os._exit`, or for want of memory.
+
+    Args:
+        message: how, and what it wrote last.
+        exit_code: its exit code; where a signal ended it, the negative of its number; None where nobody knows.
+    """
+
+    def __init__(self, message: str, exit_code: int | None = None) -> None:
+        self.exit_code = exit_code
+        super().__init__(message)
+
+
+class DagsterMaxRuntimeExceededError(DagsterError):
+    """A step, or a run, took longer than its tag `dagster/max_runtime` allows."""
 
 
 class DagsterTypeCheckDidNotPass(DagsterError):

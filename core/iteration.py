@@ -13,7 +13,7 @@ from core.execution.preparing.prepare import prepare_run
 from core.execution.preparing.presets import with_preset
 from core.execution.preparing.spec import RunSpec
 from core.execution.run import RunExecution
-from core.executors import in_process_executor
+from core.executors import default_executors
 from core.instance import DagsterInstance
 
 Events = Generator[DagsterEvent, None, None]
@@ -106,7 +106,7 @@ def reexecute_pipeline_iterator(
 
 def _events(pipeline: PipelineDefinition, spec: RunSpec, instance: DagsterInstance) -> Events:
     with exits_fail():
-        prepared = prepare_run(pipeline, in_process_executor, spec)
+        prepared = prepare_run(pipeline, default_executors, spec)
     return _iterated(RunExecution(prepared, instance, raise_on_error=False))
 
 

@@ -56,6 +56,11 @@ class DagsterLogManager:
         """A log manager for the same run and loggers, with `new_tags` merged into its tags."""
         return DagsterLogManager(self.run_id, {**self.logging_tags, **new_tags}, self.loggers, self._event_sink)
 
+    def store(self, entry: EventLogEntry) -> None:
+        """Stores an entry that was logged in another process, where the loggers got it."""
+        if self._event_sink is not None:
+            self._event_sink(entry)
+
     def debug(self, msg: object, *args: object, **kwargs: Any) -> None:
         """Logs at `logging.DEBUG`.
 

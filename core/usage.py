@@ -72,3 +72,7 @@ class UsageMeter:
         with self._lock:
             counts = (self._requests, self._bytes_sent, self._bytes_received)
             return Usage(*counts, self._seconds, self._write_requests)
+
+    def add_all(self, usage: Usage) -> None:
+        """Adds what another process has counted."""
+        self.add(usage.requests, usage.bytes_sent, usage.bytes_received, usage.seconds, usage.write_requests)

@@ -232,7 +232,7 @@ class S3ComputeLogManager(ComputeLogManager, ConfigurableClass):
     def _warn(self, run_id: str, message: str) -> None:
         with self._lock:
             if run_id in self._active:
-                self._warnings.setdefault(run_id, []).append(message)
+                self.warn(run_id, message)
                 return
         if self.report is not None:
             self.report(run_id, message)

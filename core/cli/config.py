@@ -15,7 +15,7 @@ from core.errors import DagsterInvalidConfigError
 from core.execution.preparing.defaults import complete_mode
 from core.execution.preparing.presets import with_preset
 from core.execution.preparing.spec import RunSpec
-from core.executors import in_process_executor
+from core.executors import default_executors
 from core.serdes.yaml_file import load_yaml
 
 
@@ -79,7 +79,7 @@ def check_command(chosen: ChosenPipeline, as_json: bool) -> None:
     with clear_failures(chosen.placed):
         pipeline = chosen.load()
         spec = with_preset(pipeline, chosen.preset, RunSpec(run_config=chosen.run_config(), mode=chosen.mode))
-        mode = complete_mode(pipeline.get_mode_definition(spec.mode), in_process_executor)
+        mode = complete_mode(pipeline.get_mode_definition(spec.mode), default_executors)
         try:
             build_environment(pipeline, mode, spec.run_config)
         except DagsterInvalidConfigError as error:
@@ -100,7 +100,7 @@ def _schema_of(chosen: ChosenPipeline) -> ConfigType:
         )
     pipeline = chosen.load()
     spec = with_preset(pipeline, chosen.preset, RunSpec(mode=chosen.mode))
-    mode = complete_mode(pipeline.get_mode_definition(spec.mode), in_process_executor)
+    mode = complete_mode(pipeline.get_mode_definition(spec.mode), default_executors)
     return run_config_schema(pipeline, mode)
 
 

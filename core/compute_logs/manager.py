@@ -71,21 +71,60 @@ class ComputeLogManager(ABC):
             step_key: the step; the pipeline's name is used if there is none.
             attempt: which attempt at the step, from 1.
         """
-        if not self.enabled(pipeline_run, step_key):
+        with ExitStack() as stack:
+            if self.begin_watch(pipeline_run, step_key, attempt):
+                stack.callback(self.on_watch_finish, pipeline_run, step_key, attempt)
+                stack.enter_context(self.captured(pipeline_run, step_key, attempt))
             yield
-            return
+
+    def begin_watch(self, pipeline_run: PipelineRun, step_key: str | None = None, attempt: int = 1) -> bool:
+        """Begins a log: `captured` catches the output, in this process or another one, and `on_watch_finish` ends it.
+
+        Returns:
+            Whether there is a log. Where there should be, and cannot, a warning says why.
+        """
+        if not self.enabled(pipeline_run, step_key):
+            return False
+        try:
+            self.on_watch_start(pipeline_run, step_key, attempt)
+        except (OSError, DagsterInvariantViolationError) as error:
+            self._not_kept(pipeline_run, step_key, error)
+            return False
+        return True
+
+    @contextmanager
+    def captured(
+        self, pipeline_run: PipelineRun, step_key: str | None = None, attempt: int = 1, is_only: bool = False
+    ) -> Iterator[None]:
+        """Captures the output of a log that was begun. If that is impossible, the block runs anyway.
+
+        Args:
+            pipeline_run: the run.
+            step_key: the step.
+            attempt: which attempt at the step.
+            is_only: whether it is the only output that this process captures.
+        """
         run_id, key = pipeline_run.run_id, step_key or pipeline_run.pipeline_name
         with ExitStack() as stack:
             try:
-                self.on_watch_start(pipeline_run, step_key, attempt)
-                stack.callback(self.on_watch_finish, pipeline_run, step_key, attempt)
                 stdout_path = self.get_local_path(run_id, key, ComputeIOType.STDOUT, attempt)
                 stderr_path = self.get_local_path(run_id, key, ComputeIOType.STDERR, attempt)
-                stack.enter_context(self.output_capture.capture(stdout_path, stderr_path, self.echo))
+                stack.enter_context(self.output_capture.capture(stdout_path, stderr_path, self.echo, is_only))
             except (OSError, DagsterInvariantViolationError) as error:
-                stack.close()
-                self._warnings.setdefault(run_id, []).append(f"The output of step {key!r} is not kept: {error}")
+                self._not_kept(pipeline_run, step_key, error)
             yield
+
+    def _not_kept(self, pipeline_run: PipelineRun, step_key: str | None, error: Exception) -> None:
+        key = step_key or pipeline_run.pipeline_name
+        self.warn(pipeline_run.run_id, f"The output of step {key!r} is not kept: {error}")
+
+    def warn(self, run_id: str, message: str) -> None:
+        """Has `take_warnings` tell of something."""
+        self._warnings.setdefault(run_id, []).append(message)
+
+    def take_warnings(self, run_id: str) -> list[str]:
+        """What has gone wrong with the logs of a run since this was last asked."""
+        return self._warnings.pop(run_id, [])
 
     def enabled(self, pipeline_run: PipelineRun, step_key: str | None) -> bool:
         """Whether this step's output is captured at all."""
@@ -202,7 +241,7 @@ class ComputeLogManager(ABC):
             A warning for each thing that went wrong until now. Never raises: a run does not fail because of its logs.
         """
         self.output_capture.close()
-        return self._warnings.pop(pipeline_run.run_id, [])
+        return self.take_warnings(pipeline_run.run_id)
 
     def dispose(self) -> None:
         """Finishes pending work, and releases threads and connections."""

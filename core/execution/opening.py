@@ -46,13 +46,16 @@ class OpenRun(msgspec.Struct, frozen=True, eq=False):
     ancestors: Ancestors
 
 
-def open_run(prepared: PreparedRun, instance: DagsterInstance, event_sink: EventSink) -> OpenRun:
+def open_run(
+    prepared: PreparedRun, instance: DagsterInstance, event_sink: EventSink, ancestors: Ancestors | None = None
+) -> OpenRun:
     """Opens a run. The caller must close its resources.
 
     Args:
         prepared: the run.
         instance: where it is recorded.
         event_sink: takes what is logged.
+        ancestors: what stands for the steps that it leaves out; looked for in the instance by default.
 
     Raises:
         DagsterResourceFunctionError: a logger could not be made.
@@ -64,7 +67,8 @@ def open_run(prepared: PreparedRun, instance: DagsterInstance, event_sink: Event
         return InitResourceContext(config, definition, prepared.run, log, instance, required, usage, instance.leftovers)
 
     resources = RunResources(prepared.resource_defs, prepared.environment.resources, init_context)
-    return OpenRun(prepared, instance, log, resources, usage, find_ancestors(instance, prepared.run, prepared.plan))
+    found = find_ancestors(instance, prepared.run, prepared.plan) if ancestors is None else ancestors
+    return OpenRun(prepared, instance, log, resources, usage, found)
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -15,6 +16,7 @@ from core.definitions.dependency import (
 from core.definitions.parts.input_output import NO_VALUE, InputDefinition, OutputDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.run_configs.environment import EnvironmentConfig
+from core.errors import DagsterInvalidDefinitionError
 from core.events.payloads import StepMemoizedData, StepOutputHandle
 from core.events.step_keys import template_key
 from core.plan.canonical import digest
@@ -28,6 +30,9 @@ from core.plan.steps import (
     FromStepOutputs,
     StepInput,
 )
+from core.records.tags import PRIORITY_TAG
+
+Number = TypeVar("Number", int, float)
 
 Over = Mapping[str, DependencyDefinition]
 """Solid key -> the dynamic output that the solid is mapped over."""
@@ -145,6 +150,22 @@ def _followers(steps: Mapping[str, ExecutionStep]) -> dict[StepOutputHandle, lis
     return followers
 
 
+def number_in_tag(solid: Solid, tag: str, kind: Callable[[str], Number]) -> Number | None:
+    """The number that a tag of a solid says; None where there is no such tag.
+
+    Raises:
+        DagsterInvalidDefinitionError: it says something else.
+    """
+    text = solid.tags.get(tag)
+    try:
+        return None if text is None else kind(text)
+    except ValueError:
+        kind_name = "a whole number" if kind is int else "a number"
+        raise DagsterInvalidDefinitionError(
+            f"The tag {tag!r} of solid {solid.name!r} must be {kind_name}; it is {text!r}."
+        ) from None
+
+
 def _step(pipeline: PipelineDefinition, solid: Solid, environment: EnvironmentConfig) -> ExecutionStep:
     over = pipeline.mapped_over
     solid_config = environment.solids[solid.key]
@@ -152,7 +173,8 @@ def _step(pipeline: PipelineDefinition, solid: Solid, environment: EnvironmentCo
     hooks, retry_policy = pipeline.hooks_of(solid), pipeline.retry_policy_of(solid)
     source = over.get(solid.key)
     key, mapped = (solid.key, None) if source is None else (template_key(solid.key), _handle(source, over))
-    return ExecutionStep(key, solid, solid_config, inputs, hooks, retry_policy, mapped)
+    priority = number_in_tag(solid, PRIORITY_TAG, int) or 0
+    return ExecutionStep(key, solid, solid_config, inputs, hooks, retry_policy, mapped, priority=priority)
 
 
 def _step_input(definition: InputDefinition, solid: Solid, environment: EnvironmentConfig, over: Over) -> StepInput:

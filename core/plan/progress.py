@@ -16,8 +16,8 @@ from core.events.payloads import StepOutputHandle
 from core.plan.expand import Expanded, expanded
 from core.plan.plan import ExecutionPlan, KnownKeys
 
-Rank = tuple[int, int]
-"""Which step comes first: the place in the plan, and that of the mapping key."""
+Rank = tuple[int, int, int]
+"""Which step comes first: by priority, then the place in the plan, and that of the mapping key."""
 
 Expand = Callable[[ExecutionPlan, KnownKeys], Expanded]
 
@@ -101,7 +101,9 @@ class Progress:
     ) -> None:
         self.plan = plan
         self._expand = expand
-        self._ranks: dict[str, Rank] = {key: (rank, 0) for rank, key in enumerate(plan.steps)}
+        self._ranks: dict[str, Rank] = {
+            key: (-step.priority, rank, 0) for rank, (key, step) in enumerate(plan.steps.items())
+        }
         self._states = dict.fromkeys(plan.memoized, StepState.MEMOIZED)
         self._states.update(dict.fromkeys(plan.step_keys_to_execute, StepState.WAITING))
         self._feeders = {key: self._feeders_of(key) for key in self._states}
@@ -147,7 +149,7 @@ class Progress:
         return self._states[step_key]
 
     def begin_next(self, accepts: Callable[[str], bool] | None = None) -> Attempt | None:
-        """Begins the first ready step, in the order of the plan, that `accepts` takes; None where there is none.
+        """Begins the first ready step that `accepts` takes, by priority and in plan order; None where there is none.
 
         Args:
             accepts: whether a step may begin now, by its key; all may by default.
@@ -258,8 +260,8 @@ class Progress:
                 del self._fed[feeder][key]
         for template, new in templates.items():
             del self._states[template], self._feeders[template], self._fed[template], self._pending_feeders[template]
-            rank, _ = self._ranks[template]
-            self._ranks |= {key: (rank, place) for place, key in enumerate(new)}
+            priority, rank, _ = self._ranks[template]
+            self._ranks |= {key: (priority, rank, place) for place, key in enumerate(new)}
             self._states.update(dict.fromkeys(new, StepState.WAITING))
             self._fed |= {key: {} for key in new}
             self._unsettled_count += len(new) - 1

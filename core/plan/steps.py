@@ -90,6 +90,7 @@ class ExecutionStep(msgspec.Struct, frozen=True, eq=False, dict=True):
         retry_policy: whether and when it is run again when it fails.
         mapped_over: the dynamic output for whose values it is executed; None where there is none.
         mapping_key: which of its values; None in a template.
+        priority: of the steps that may begin, those with a higher one do first.
     """
 
     key: str
@@ -100,6 +101,7 @@ class ExecutionStep(msgspec.Struct, frozen=True, eq=False, dict=True):
     retry_policy: RetryPolicy | None = None
     mapped_over: StepOutputHandle | None = None
     mapping_key: str | None = None
+    priority: int = 0
 
     @property
     def is_template(self) -> bool:

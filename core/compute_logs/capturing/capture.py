@@ -71,7 +71,9 @@ class OutputCapture:
         self._closes_later = False
 
     @contextmanager
-    def capture(self, stdout_path: str | Path, stderr_path: str | Path, echo: Echo | None = None) -> Iterator[None]:
+    def capture(
+        self, stdout_path: str | Path, stderr_path: str | Path, echo: Echo | None = None, is_only: bool = False
+    ) -> Iterator[None]:
         """Writes stdout and stderr of this process and its children to two files while the block runs.
 
         Where another thread of this process is capturing already, the block's output goes to that capture's files.
@@ -81,6 +83,8 @@ class OutputCapture:
             stderr_path: likewise. Both in one folder, which is made when it is not there.
             echo: called, also from another thread, with chunks of output to show; by default they go where they
                 would have gone without the capture.
+            is_only: whether this process, which may be killed, captures nothing else: the files have their names from
+                the first byte on, so that whoever finds them knows what they are.
         """
         if not _process_capture.acquire(blocking=False):
             yield
@@ -91,8 +95,8 @@ class OutputCapture:
         try:
             for descriptor in (0, 1, 2):
                 open_if_closed(descriptor)
-            files += [self._file_for(str(stdout_path))]
-            files += [self._file_for(str(stderr_path))]
+            files += [self._file_for(str(stdout_path), is_only)]
+            files += [self._file_for(str(stderr_path), is_only)]
             with (
                 captured_stream("stdout", 1, files[0], echo) as stdout,
                 captured_stream("stderr", 2, files[1], echo) as stderr,
@@ -135,7 +139,9 @@ class OutputCapture:
         for thread in ended:
             thread.join()
 
-    def _file_for(self, path: str) -> LogFile:
+    def _file_for(self, path: str, is_named: bool) -> LogFile:
+        if is_named:
+            return LogFile.named(path)
         # No pathlib on the way of a step that prints nothing: it would take a good part of its time.
         nameless_path = f"{path.rpartition('/')[0]}/{self.nameless_stem}.{path.rpartition('.')[2]}"
         with self._lock:  # or `close` might delete the file that is made here
@@ -145,10 +151,11 @@ class OutputCapture:
 
     def _keep_unused(self, files: list[LogFile], is_in_use: bool) -> None:
         for file in files:
-            if file.is_empty and not is_in_use:
+            if file.is_empty and not is_in_use and file.path != file.nameless_path:
                 self._unused[file.nameless_path] = file
             else:
-                file.give_name()
+                if is_in_use:
+                    file.give_name()
                 file.close()
 
     def _begin(self, streams: list[CapturedStream]) -> None:

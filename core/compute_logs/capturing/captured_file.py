@@ -22,6 +22,13 @@ class LogFile:
         self.is_empty = True
         self.naming = threading.Lock()
 
+    @classmethod
+    def named(cls, path: str) -> LogFile:
+        """One that has the log's name at once; where nothing is written, it is deleted in the end."""
+        file = cls(path)
+        file.path = path
+        return file
+
     def name_if_written(self) -> None:
         """Gives it the log's name, if something was written."""
         if self.is_empty and os.fstat(self.descriptor).st_size:

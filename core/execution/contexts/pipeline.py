@@ -20,6 +20,7 @@ class PipelineContext:
         execution_plan: its whole plan, which says what is executed; another as mapping keys become known.
         versioning: works out the versions of what follows from them.
         raise_on_error: whether the first error ends the run and is raised.
+        starts_resources_for_steps: whether a step starts the resources that it needs, since the run does not.
 
     Attributes:
         pipeline_def: the pipeline.
@@ -38,12 +39,18 @@ class PipelineContext:
     """
 
     def __init__(
-        self, run: OpenRun, execution_plan: ExecutionPlan, versioning: Versioning, raise_on_error: bool
+        self,
+        run: OpenRun,
+        execution_plan: ExecutionPlan,
+        versioning: Versioning,
+        raise_on_error: bool,
+        starts_resources_for_steps: bool = False,
     ) -> None:
         self._run = run
         self.versioning = versioning
         self.use_plan(execution_plan)
         self.raise_on_error = raise_on_error
+        self.starts_resources_for_steps = starts_resources_for_steps
         self.pipeline_def = run.prepared.pipeline
         self.mode_def = run.prepared.mode
         self.pipeline_run = run.prepared.run

@@ -64,7 +64,7 @@ class PreparedRun(msgspec.Struct, frozen=True, eq=False):
 
 def prepare_run(
     pipeline: PipelineDefinition,
-    default_executor: ExecutorDefinition,
+    default_executors: Sequence[ExecutorDefinition],
     asked: RunSpec | PipelineRun,
     mapping_keys: EarlierKeys | None = None,
 ) -> PreparedRun:
@@ -72,7 +72,7 @@ def prepare_run(
 
     Args:
         pipeline: the pipeline.
-        default_executor: for modes that name none.
+        default_executors: for modes that name none; the first is chosen where the run config chooses none.
         asked: what is asked of a new run; or the record of a stored one that has not begun, which says all of it.
         mapping_keys: of the dynamic outputs whose values a stored run takes from earlier ones, their keys.
 
@@ -85,7 +85,7 @@ def prepare_run(
     """
     pipeline = _selected(pipeline, asked)
     mode_def = pipeline.get_mode_definition(asked.mode)
-    complete = complete_mode(mode_def, default_executor)
+    complete = complete_mode(mode_def, default_executors)
     with collecting_secrets() as secrets:
         environment = build_environment(pipeline, complete, asked.run_config)
     if isinstance(asked, PipelineRun):
@@ -107,6 +107,39 @@ def prepare_run(
         run,
         isinstance(asked, PipelineRun),
         frozenset(secrets),
+    )
+
+
+def prepare_steps(
+    pipeline: PipelineDefinition, default_executors: Sequence[ExecutorDefinition], run: PipelineRun
+) -> PreparedRun:
+    """A run that another process has prepared and executes, for steps of it that are executed here.
+
+    Its plan has all steps, and no versions: the process of the run works them out, and tells them.
+
+    Args:
+        pipeline: the pipeline.
+        default_executors: as of `prepare_run`.
+        run: the record, with the whole run config.
+
+    Raises:
+        DagsterInvalidConfigError: the run config does not fit here, as where an environment variable is missing.
+    """
+    pipeline = _selected(pipeline, run)
+    mode_def = pipeline.get_mode_definition(run.mode)
+    complete = complete_mode(mode_def, default_executors)
+    environment = build_environment(pipeline, complete, run.run_config)
+    plan = build_plan(pipeline, environment)
+    return PreparedRun(
+        pipeline,
+        mode_def,
+        environment,
+        _resource_defs(pipeline, complete, environment),
+        complete.executor_defs[environment.execution[0]],
+        plan,
+        Versioning(plan, complete.resource_defs, environment.resources),
+        run,
+        is_stored=True,
     )
 
 

@@ -49,7 +49,7 @@ def execute_steps(
         yield from result.events[count:]
         if result.error is not None and pipeline_context.raise_on_error:
             raise users_own(result.error)
-        result.tell(progress, time.monotonic())
+        result.end.tell(progress, attempt.step_key, time.monotonic())
         yield from take_plan(pipeline_context, progress.plan)
         yield from record_not_run(pipeline_context, progress.take_not_run())
 

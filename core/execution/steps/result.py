@@ -10,6 +10,38 @@ from core.execution.steps.retrying import Retry
 from core.plan.progress import Progress
 
 
+class StepEnd(msgspec.Struct, frozen=True):
+    """How an attempt at a step ended; without any of these, the step has failed. Another process may have executed it.
+
+    Attributes:
+        given: where it succeeded, the outputs that were given: the mapping keys of the values of a dynamic one, in
+            order, and none of another.
+        seconds_to_wait: where it is run again, after how many seconds.
+        lost: where it waits for an output that must be computed again, that output.
+    """
+
+    given: dict[str, list[str]] | None = None
+    seconds_to_wait: float | None = None
+    lost: StepOutputHandle | None = None
+
+    def tell(self, progress: Progress, step_key: str, now: float) -> None:
+        """Tells the run's progress of it.
+
+        Args:
+            progress: of the run.
+            step_key: the step.
+            now: the time, in seconds, by the executor's clock.
+        """
+        if self.lost is not None:
+            progress.lost(step_key, self.lost)
+        elif self.seconds_to_wait is not None:
+            progress.retry(step_key, now + self.seconds_to_wait)
+        elif self.given is None:
+            progress.failed(step_key)
+        else:
+            progress.succeeded(step_key, self.given, self.given)
+
+
 class StepResult(msgspec.Struct, frozen=True):
     """How an attempt at a step went.
 
@@ -33,10 +65,16 @@ class StepResult(msgspec.Struct, frozen=True):
         return self.retry is None and self.lost is None
 
     @property
-    def given(self) -> dict[str, list[str]]:
-        """dict[str, list[str]]: the outputs that were given: the mapping keys of the values of a dynamic one, in order,
-        and none of another.
-        """
+    def end(self) -> StepEnd:
+        """StepEnd: what the run's progress is told of it."""
+        if self.lost is not None:
+            return StepEnd(lost=self.lost)
+        if self.retry is not None:
+            return StepEnd(seconds_to_wait=self.retry.seconds_to_wait)
+        return StepEnd() if self.error is not None else StepEnd(given=self._given)
+
+    @property
+    def _given(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for event in self.events:
             data = event.event_specific_data
@@ -45,20 +83,3 @@ class StepResult(msgspec.Struct, frozen=True):
                 if data.mapping_key is not None:
                     keys.append(data.mapping_key)
         return found
-
-    def tell(self, progress: Progress, now: float) -> None:
-        """Tells the run's progress of it.
-
-        Args:
-            progress: of the run.
-            now: the time, in seconds, by the executor's clock.
-        """
-        if self.lost is not None:
-            progress.lost(self.step_key, self.lost)
-        elif self.retry is not None:
-            progress.retry(self.step_key, now + self.retry.seconds_to_wait)
-        elif self.error is not None:
-            progress.failed(self.step_key)
-        else:
-            given = self.given
-            progress.succeeded(self.step_key, given, given)

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import msgspec
 
-from core.errors import DagsterObjectStoreError, DagsterUserCodeExecutionError
+from core.errors import (
+    ChildProcessCrashException,
+    DagsterMaxRuntimeExceededError,
+    DagsterObjectStoreError,
+    DagsterUserCodeExecutionError,
+)
 from core.events.user_events import RetryRequested
 from core.execution.contexts.step import StepContext
 
-_MAY_PASS = (DagsterUserCodeExecutionError, DagsterObjectStoreError)
-"""Errors that the next attempt may not meet: those of code that is not ours, and of stores. A step that gives no output
-that it must give, or one of the wrong type, has a fault that stays.
+_MAY_PASS = (
+    DagsterUserCodeExecutionError,
+    DagsterObjectStoreError,
+    ChildProcessCrashException,
+    DagsterMaxRuntimeExceededError,
+)
+"""Errors that the next attempt may not meet: those of code that is not ours, of stores, and of processes. A step that
+gives no output that it must give, or one of the wrong type, has a fault that stays.
 """
 
 

@@ -73,12 +73,21 @@ def execute_step(step_context: StepContext, events: list[DagsterEvent], may_retr
         BaseException: one that is not an Exception (KeyboardInterrupt, say), after the failure of the step is recorded.
     """
     run, key, number = step_context.pipeline_context.pipeline_run, step_context.step.key, step_context.attempt.number
-    with step_context.pipeline_context.instance.compute_log_manager.watch(run, key, number):
+    watch = step_context.pipeline_context.instance.compute_log_manager.watch(run, key, number)
+    result = attempt_step(step_context, events, may_retry, watch)
+    if result.error is not None and not isinstance(result.error, Exception):
+        raise result.error
+    return result
+
+
+def attempt_step(
+    step_context: StepContext, events: list[DagsterEvent], may_retry: bool, capture: AbstractContextManager[None]
+) -> StepResult:
+    """As `execute_step`, where the caller says how the output is captured, and decides what follows from any error."""
+    with capture:
         result = _attempt(step_context, may_retry, events)
         if result.has_ended and not is_interrupt(result.error):
             call_hooks(step_context, events, result.error)
-    if result.error is not None and not isinstance(result.error, Exception):
-        raise result.error
     return result
 
 
@@ -100,17 +109,41 @@ def _attempt(step_context: StepContext, may_retry: bool, events: list[DagsterEve
         success = StepSuccessData(duration_ms, meter.read() - usage_before)
         events.append(step_context.record("STEP_SUCCESS", message, success))
         return StepResult(step_context.step.key, events)
+    return failed_attempt(step_context, events, error, started, meter.read() - usage_before, may_retry)
+
+
+def failed_attempt(
+    step_context: StepContext,
+    events: list[DagsterEvent],
+    error: BaseException,
+    started: float,
+    usage: Usage,
+    may_retry: bool,
+) -> StepResult:
+    """Records that an attempt has failed, and whether the step is run again.
+
+    Args:
+        step_context: the attempt.
+        events: those of the attempt; gets this one.
+        error: what failed it.
+        started: when it began, as `time.perf_counter` told.
+        usage: what it asked of remote storage.
+        may_retry: as of `execute_step`.
+    """
     retry = retry_after(error, step_context) if may_retry else None
     if retry is not None:
         events.append(_record_retry(step_context, retry))
         return StepResult(step_context.step.key, events, retry=retry)
     duration_ms = (time.perf_counter() - started) * 1000
     step_context.pipeline_context.instance.compute_log_manager.show_output()
-    events.append(_record_failure(step_context, error, duration_ms, meter.read() - usage_before))
+    events.append(_record_failure(step_context, error, duration_ms, usage))
     return StepResult(step_context.step.key, events, error)
 
 
 def _compute(step_context: StepContext, events: list[DagsterEvent]) -> None:
+    run = step_context.pipeline_context
+    if run.starts_resources_for_steps:
+        run.resources.start(run.execution_plan.resource_keys_of(step_context.step))
     values = load_inputs(step_context, events)
     with _solid_boundary(step_context):
         given = awaited(step_context.solid_def.compute_fn(SolidExecutionContext(step_context), values))

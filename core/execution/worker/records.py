@@ -1,0 +1,118 @@
+"""What the process of a run and those of its steps tell each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from core.events.payloads import StepOutputHandle
+from core.execution.ancestors import Ancestors
+from core.execution.steps.result import StepEnd
+from core.instance.ref import InstanceRef
+from core.plan import ExecutionPlan
+from core.plan.progress import Attempt
+from core.records.origin import PipelinePythonOrigin
+from core.records.pipeline_run import PipelineRun
+from core.serdes import SerializableErrorInfo
+from core.usage import Usage
+
+
+class NewKeys(msgspec.Struct, frozen=True):
+    """What has become known of a dynamic output.
+
+    Attributes:
+        source: the output.
+        mapping_keys: those of its values, in order.
+    """
+
+    source: StepOutputHandle
+    mapping_keys: tuple[str, ...]
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What is known of a run's plan besides what its run config says; each time only what is new.
+
+    Attributes:
+        keys: of dynamic outputs.
+        versions: of outputs that have one.
+    """
+
+    keys: tuple[NewKeys, ...] = ()
+    versions: Mapping[StepOutputHandle, str] = {}
+
+    def and_then(self, later: Known) -> Known:
+        """Both together."""
+        return Known(self.keys + later.keys, {**self.versions, **later.versions})
+
+    @staticmethod
+    def since(before: ExecutionPlan | None, plan: ExecutionPlan) -> Known:
+        """What is known of a plan that was not known of it before."""
+        keys_before = before.mapping_keys if before else {}
+        versions_before = before.versions if before else {}
+        return Known(
+            tuple(NewKeys(source, keys) for source, keys in plan.mapping_keys.items() if source not in keys_before),
+            {
+                handle: version
+                for handle, version in plan.versions.items()
+                if version is not None and versions_before.get(handle) != version
+            },
+        )
+
+
+class RunJob(msgspec.Struct, frozen=True):
+    """A run of which another process is to execute steps.
+
+    Attributes:
+        origin: where its pipeline is.
+        run: its record, with the whole run config; it is not stored with what is secret there.
+        instance: the instance that it is recorded in.
+        ancestors: the earlier runs that it takes values from.
+        is_memoized: whether values that are stored stand for their steps.
+        may_retry: whether a step is run again when it asks for that, or its policy says so.
+        known: what is known of its plan.
+    """
+
+    origin: PipelinePythonOrigin
+    run: PipelineRun
+    instance: InstanceRef
+    ancestors: Ancestors
+    is_memoized: bool
+    may_retry: bool
+    known: Known
+
+
+class StepJob(msgspec.Struct, frozen=True):
+    """An attempt at a step.
+
+    Attributes:
+        attempt: the attempt.
+        is_captured: whether its output is kept.
+        known: what has become known of the plan since the job before.
+    """
+
+    attempt: Attempt
+    is_captured: bool
+    known: Known = Known()
+
+
+class StepOutcome(msgspec.Struct, frozen=True):
+    """How an attempt at a step went in another process.
+
+    Attributes:
+        end: how it ended.
+        usage: what it asked of remote storage.
+        error: what failed it, pickled; None where nothing did, or it cannot be pickled.
+        error_info: what failed it.
+        breaks_off: whether that is none that a step fails with and the run goes on: `sys.exit`, or an interrupt.
+        log_warnings: what went wrong with its logs.
+        resource_error: what a resource raised when it was stopped.
+    """
+
+    end: StepEnd
+    usage: Usage = Usage()
+    error: bytes | None = None
+    error_info: SerializableErrorInfo | None = None
+    breaks_off: bool = False
+    log_warnings: tuple[str, ...] = ()
+    resource_error: SerializableErrorInfo | None = None

@@ -1,0 +1,112 @@
+"""A run in a process that executes steps of it, one at a time; another process decides which, and records what happens."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Sequence
+from contextlib import nullcontext
+
+import msgspec
+
+from core.definitions.executor import ExecutorDefinition
+from core.definitions.pipeline import PipelineDefinition
+from core.events.metadata import EventMetadataEntry
+from core.events.payloads import EngineEventData
+from core.execution.contexts.pipeline import PipelineContext
+from core.execution.contexts.step import StepContext
+from core.execution.opening import OpenRun, open_run
+from core.execution.preparing.prepare import prepare_steps
+from core.execution.steps.in_turn import users_own
+from core.execution.steps.result import StepEnd
+from core.execution.steps.step import attempt_step, begin_step
+from core.execution.worker.records import Known, RunJob, StepJob, StepOutcome
+from core.instance.of_steps import InstanceOfSteps
+from core.log_manager import EventSink
+from core.plan.expand import expanded
+from core.serdes import SerializableErrorInfo, error_info
+
+PROCESS_START = "step_process_start"
+"""Marks, in events, the time from when a process is asked for until it executes its step."""
+
+
+class StepWorker:
+    """Executes steps of one run.
+
+    Args:
+        job: the run.
+        pipeline: its pipeline, loaded from the origin that the job names.
+        default_executors: for modes that name none.
+
+    Raises:
+        DagsterInvalidConfigError: the run config does not fit here.
+    """
+
+    def __init__(
+        self, job: RunJob, pipeline: PipelineDefinition, default_executors: Sequence[ExecutorDefinition]
+    ) -> None:
+        self._job = job
+        self._prepared = prepare_steps(pipeline, default_executors, job.run)
+        self._plan = msgspec.structs.replace(self._prepared.plan, is_memoized=job.is_memoized)
+        self._instance = InstanceOfSteps(job.instance)
+        self.learn(job.known)
+
+    def learn(self, known: Known) -> None:
+        """Takes up what has become known of the plan."""
+        plan = self._plan
+        for each in known.keys:
+            plan = expanded(plan, each.source, each.mapping_keys).plan
+        self._plan = msgspec.structs.replace(plan, versions={**plan.versions, **known.versions})
+
+    def execute(self, job: StepJob, put: EventSink) -> StepOutcome:
+        """Executes an attempt at a step, of which all that it needs is known.
+
+        Args:
+            job: the attempt.
+            put: takes what is logged, when it happens.
+        """
+        run = open_run(self._prepared, self._instance, put, self._job.ancestors)
+        context = PipelineContext(run, self._plan, self._prepared.versioning, False, starts_resources_for_steps=True)
+        step_context = StepContext(context, job.attempt)
+        logs, record = self._instance.compute_log_manager, self._job.run
+        capture = logs.captured(record, job.attempt.step_key, job.attempt.number, True) if job.is_captured else None
+        try:
+            _tell_of_process(step_context)
+            events = begin_step(step_context)
+            result = attempt_step(step_context, events, self._job.may_retry, capture or nullcontext())
+            end, error = result.end, result.error
+        except BaseException as raised:  # noqa: BLE001  the process of the run decides what follows from it
+            end, error = StepEnd(), raised
+        return StepOutcome(
+            end,
+            run.usage.read(),
+            None if error is None else _pickled(users_own(error)),
+            None if error is None else error_info(error),
+            error is not None and not isinstance(error, Exception),
+            tuple(logs.take_warnings(record.run_id)),
+            _stopped(run),
+        )
+
+
+def _tell_of_process(step_context: StepContext) -> None:
+    key, entries = step_context.step.key, (EventMetadataEntry.text(str(os.getpid()), "pid"),)
+    data = EngineEventData(entries, marker_end=PROCESS_START)
+    step_context.record("ENGINE_EVENT", f"Executing step {key!r} in subprocess {os.getpid()}.", data)
+
+
+def _pickled(error: BaseException) -> bytes | None:
+    """An exception for the process of the run; None where it would not be the same there."""
+    try:
+        pickled = pickle.dumps(error)
+        return pickled if type(pickle.loads(pickled)) is type(error) else None
+    except Exception:  # noqa: BLE001  an exception of the user's can refuse in any way
+        return None
+
+
+def _stopped(run: OpenRun) -> SerializableErrorInfo | None:
+    """Stops the resources that a step has started; what one of them raised."""
+    try:
+        run.resources.close()
+    except Exception as error:  # noqa: BLE001  the run fails of it
+        return error_info(error)
+    return None

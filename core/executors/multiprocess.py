@@ -1,0 +1,88 @@
+"""The executor that runs each step in a process of its own, several at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from core.config import Array, Field, Noneable, Shape
+from core.definitions.executor import ExecutorRequirement, InitExecutorContext, executor
+from core.events.records import DagsterEvent
+from core.execution.contexts.pipeline import PipelineContext
+from core.execution.executor import Executor, RetryMode
+from core.executors.in_process import RETRIES_FIELD
+from core.executors.limits import Slots, TagLimit, usable_cores
+from core.plan import ExecutionPlan
+
+
+def multiple_process_executor_requirements() -> list[ExecutorRequirement]:
+    """What an executor with processes of its own needs of a run.
+
+    >>> [each.name for each in multiple_process_executor_requirements()]
+    ['RECONSTRUCTABLE_PIPELINE', 'NON_EPHEMERAL_INSTANCE', 'PERSISTENT_OUTPUTS']
+    """
+    return [
+        ExecutorRequirement.RECONSTRUCTABLE_PIPELINE,
+        ExecutorRequirement.NON_EPHEMERAL_INSTANCE,
+        ExecutorRequirement.PERSISTENT_OUTPUTS,
+    ]
+
+
+class MultiprocessExecutor(Executor):
+    """Runs each step in a process that is forked from one which has loaded the pipeline.
+
+    Args:
+        max_concurrent: how many steps run at the same time at most; 0 for as many as this process may use processors.
+        retries: whether requests to run a step again are heeded.
+        tag_limits: limits for steps with a tag.
+    """
+
+    def __init__(
+        self,
+        max_concurrent: int = 0,
+        retries: RetryMode = RetryMode.ENABLED,
+        tag_limits: Sequence[TagLimit] = (),
+    ) -> None:
+        self._max_concurrent = max_concurrent or usable_cores()
+        self._retries, self._tag_limits = retries, tuple(tag_limits)
+
+    @property
+    def retries(self) -> RetryMode:
+        return self._retries
+
+    def execute(self, pipeline_context: PipelineContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
+        from core.executors.processes.run_jobs import start_processes  # heavy: sockets and subprocesses
+        from core.executors.side_by_side import SideBySide
+
+        may_retry = self._retries is RetryMode.ENABLED
+        processes = start_processes(pipeline_context, execution_plan, may_retry)
+        slots = Slots(self._max_concurrent, self._tag_limits)
+        return SideBySide(pipeline_context, execution_plan, processes, slots, may_retry).execute()
+
+
+_TAG_LIMIT = Shape({"key": str, "value": Field(Noneable(str), is_required=False), "limit": int})
+
+
+@executor(
+    name="multiprocess",
+    config_schema={
+        "max_concurrent": Field(
+            int,
+            default_value=0,
+            description="How many steps run at the same time at most; 0 for one a processor.",
+        ),
+        "tag_concurrency_limits": Field(
+            Array(_TAG_LIMIT),
+            default_value=[],
+            description="How many steps with a tag, or with one value of it, run at the same time at most.",
+        ),
+        "retries": RETRIES_FIELD,
+    },
+    requirements=multiple_process_executor_requirements(),
+)
+def multiprocess_executor(init_context: InitExecutorContext) -> MultiprocessExecutor:
+    """Runs each step in a process of its own, several at the same time."""
+    config: dict[str, Any] = init_context.executor_config
+    (retries,) = config["retries"]
+    limits = [TagLimit(each["key"], each["limit"], each.get("value")) for each in config["tag_concurrency_limits"]]
+    return MultiprocessExecutor(config["max_concurrent"], RetryMode(retries), limits)

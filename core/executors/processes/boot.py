@@ -1,0 +1,28 @@
+"""How a fork server, or a process for one step, is started."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from core.executors.processes.messages import PROGRAM
+
+_BOOT = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[4]); "
+    f"from {PROGRAM} import main; main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == 'one')"
+)
+
+
+def boot_command(descriptor: int, is_for_one: bool) -> list[str]:
+    """The command that starts one, with this process's interpreter and where it looks for modules.
+
+    Args:
+        descriptor: the socket, which the process inherits.
+        is_for_one: whether it is to execute one step itself.
+    """
+    flags = ["-O"] * sys.flags.optimize
+    flags += [word for each in sys.warnoptions for word in ("-W", each)]
+    kind = "one" if is_for_one else "many"
+    path = [os.path.abspath(each) for each in sys.path]  # "" is the working directory  # noqa: PTH100
+    return [sys.executable, *flags, "-c", _BOOT, str(descriptor), str(os.getpid()), kind, json.dumps(path)]

@@ -1,0 +1,89 @@
+"""What the process of a run and its fork server tell each other."""
+
+from __future__ import annotations
+
+import msgspec
+
+from core.execution.worker.records import RunJob, StepJob
+from core.serdes import SerializableErrorInfo
+
+PROGRAM = "core.fork_server"
+"""The package whose `main` is the server."""
+
+
+class Setup(msgspec.Struct, frozen=True):
+    """To the server, first.
+
+    Attributes:
+        search_path: where modules are looked for, `sys.path`.
+        arguments: of the program, `sys.argv`.
+        run: the run of which it executes steps.
+    """
+
+    search_path: list[str]
+    arguments: list[str]
+    run: RunJob
+
+
+class Begin(msgspec.Struct, frozen=True):
+    """To the server: fork a child for an attempt at a step. A descriptor to which the child writes comes with it.
+
+    Attributes:
+        number: which one it is of those that were asked for.
+        job: the attempt.
+    """
+
+    number: int
+    job: StepJob
+
+
+class Send(msgspec.Struct, frozen=True):
+    """To the server: send a signal to the process group of a child, if it lives.
+
+    Attributes:
+        number: the child.
+        signal_number: the signal.
+    """
+
+    number: int
+    signal_number: int
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """From the server: the pipeline is loaded.
+
+    Attributes:
+        module_count: how many modules have been imported since it started.
+        seconds: how long that took.
+        memory_bytes: what it takes.
+        why_not_forked: why children are not forked but started anew, which takes longer; None where they are forked.
+    """
+
+    module_count: int
+    seconds: float
+    memory_bytes: int
+    why_not_forked: str | None
+
+
+class NotReady(msgspec.Struct, frozen=True):
+    """From the server, last: the pipeline cannot be loaded.
+
+    Attributes:
+        error: why.
+    """
+
+    error: SerializableErrorInfo
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """From the server: a child has ended.
+
+    Attributes:
+        number: the child.
+        exit_code: its exit code; where a signal ended it, the negative of its number.
+        peak_memory_bytes: the most memory that it took.
+    """
+
+    number: int
+    exit_code: int
+    peak_memory_bytes: int

@@ -1,0 +1,336 @@
+"""Running the steps of a run side by side, each in a process of its own, from the one process that records them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from core.compute_logs.names import ComputeIOType
+from core.errors import DagsterExecutionInterruptedError, DagsterMaxRuntimeExceededError, DagsterSubprocessError
+from core.events.metadata import EventMetadataEntry
+from core.events.payloads import EngineEventData, StepFailureData, StepRetryData
+from core.events.records import DagsterEvent, EventLogEntry
+from core.execution.contexts.pipeline import PipelineContext
+from core.execution.contexts.step import StepContext
+from core.execution.steps.hooks import call_hooks
+from core.execution.steps.in_turn import record_not_run, take_plan, users_own
+from core.execution.steps.result import StepEnd, StepResult
+from core.execution.steps.step import failed_attempt
+from core.execution.worker.records import StepOutcome
+from core.execution.worker.steps import PROCESS_START
+from core.executors.crashes import crash_of, signal_name
+from core.executors.limits import Slots
+from core.executors.processes.messages import Ready
+from core.executors.processes.step_processes import ProcessEnd, StepProcesses, Told
+from core.plan.plan import ExecutionPlan, number_in_tag
+from core.plan.progress import Attempt, Progress
+from core.records.tags import MAX_RUNTIME_TAG
+from core.serdes import error_info
+from core.usage import Usage
+
+GRACE_SECONDS = 10.0
+"""How long a step that was interrupted may take to end, until its process is killed; and a process after its step."""
+
+_ENDS = {"STEP_SUCCESS", "STEP_FAILURE", "STEP_UP_FOR_RETRY"}
+
+
+class _Running:
+    """An attempt at a step that a process executes.
+
+    Attributes:
+        context: the attempt.
+        events: of it, until now.
+        started: when it was begun, as `time.perf_counter` tells.
+        is_captured: whether its output is kept.
+        end_at: from when on it has taken too long, as `time.monotonic` tells; None where it never does.
+        kill_at: from when on its process is killed.
+        is_too_late: whether it has taken too long.
+        has_ended: whether it is known how the step has ended; its process may live for a moment more.
+    """
+
+    def __init__(self, context: StepContext, is_captured: bool, most_seconds: float | None) -> None:
+        self.context, self.is_captured = context, is_captured
+        self.events: list[DagsterEvent] = []
+        self.started = time.perf_counter()
+        self.end_at = None if most_seconds is None else time.monotonic() + most_seconds
+        self.most_seconds = most_seconds
+        self.kill_at: float | None = None
+        self.is_too_late = self.has_ended = False
+
+    @property
+    def key(self) -> str:
+        return self.context.step.key
+
+    @property
+    def next_time(self) -> float | None:
+        """float | None: when something has to be done about it."""
+        times = [each for each in (None if self.is_too_late else self.end_at, self.kill_at) if each is not None]
+        return min(times, default=None)
+
+
+class SideBySide:
+    """The steps of one run.
+
+    Args:
+        pipeline_context: the run.
+        execution_plan: its plan.
+        processes: execute the steps.
+        slots: how many at the same time.
+        may_retry: whether a step is run again when it asks for that, or its policy says so.
+        grace_seconds: as `GRACE_SECONDS`.
+    """
+
+    def __init__(
+        self,
+        pipeline_context: PipelineContext,
+        execution_plan: ExecutionPlan,
+        processes: StepProcesses,
+        slots: Slots,
+        may_retry: bool,
+        grace_seconds: float = GRACE_SECONDS,
+    ) -> None:
+        self._run, self._processes, self._slots, self._may_retry = pipeline_context, processes, slots, may_retry
+        self._grace_seconds = grace_seconds
+        self._progress = Progress(
+            execution_plan, pipeline_context.ancestors.not_given, pipeline_context.versioning.expand
+        )
+        self._logs = pipeline_context.instance.compute_log_manager
+        self._running: dict[int, _Running] = {}
+        self._error: BaseException | None = None  # raised when what runs has ended
+
+    def execute(self) -> Iterator[DagsterEvent]:
+        """Executes all steps; yields their events as they happen.
+
+        Raises:
+            Exception: where the run raises errors, the first one of a step, when all that ran have ended.
+            DagsterMaxRuntimeExceededError: the run took longer than its tag allows.
+        """
+        try:
+            yield self._engine_event(f"Executing steps in subprocesses of process {os.getpid()}.")
+            yield from record_not_run(self._run, self._progress.take_not_run())
+            while self._running or not self._is_done:
+                yield from self._begin_ready()
+                for number, told in self._processes.wait(self._seconds_to_wait()):
+                    yield from self._take(number, told)
+                self._look_at_times()
+            if self._error is not None:
+                raise self._error
+        except BaseException:
+            self._break_off()
+            raise
+        finally:
+            self._processes.close()
+
+    @property
+    def _is_done(self) -> bool:
+        return self._progress.is_done or self._error is not None
+
+    def _begin_ready(self) -> Iterator[DagsterEvent]:
+        if self._progress.next_retry is not None:
+            self._progress.wake(time.monotonic())
+        while not self._slots.are_full and self._error is None:
+            attempt = self._progress.begin_next(lambda key: self._slots.has_one_for(self._progress.plan.steps[key]))
+            if attempt is None:
+                return
+            yield self._begin(attempt)
+
+    def _begin(self, attempt: Attempt) -> DagsterEvent:
+        context = StepContext(self._run, attempt)
+        self._slots.take(context.step)
+        data = EngineEventData(marker_start=PROCESS_START)
+        event = context.record("ENGINE_EVENT", f"Launching subprocess for step {attempt.step_key!r}.", data)
+        is_captured = self._logs.begin_watch(self._run.pipeline_run, attempt.step_key, attempt.number)
+        running = _Running(context, is_captured, number_in_tag(context.step.solid, MAX_RUNTIME_TAG, float))
+        number = self._processes.begin(attempt, is_captured, self._run.execution_plan)
+        self._running[number] = running
+        return event
+
+    def _take(self, number: int, told: Told) -> Iterator[DagsterEvent]:
+        if isinstance(told, Ready):
+            yield from self._ready(told)
+            return
+        running = self._running[number]
+        if isinstance(told, EventLogEntry):
+            yield from self._logged(running, told)
+        elif isinstance(told, StepOutcome):
+            yield from self._outcome(running, told)
+        else:
+            if not running.has_ended:
+                yield from self._crashed(running, told)
+            del self._running[number]
+
+    def _ready(self, ready: Ready) -> Iterator[DagsterEvent]:
+        entries = (
+            EventMetadataEntry.int(ready.module_count, "modules"),
+            EventMetadataEntry.float(ready.seconds, "seconds"),
+            EventMetadataEntry.int(ready.memory_bytes, "memory_bytes"),
+        )
+        yield self._engine_event(
+            f"Another process has loaded the pipeline in {ready.seconds:.2f} s, from {ready.module_count} modules. It "
+            f"takes {ready.memory_bytes >> 20} MiB.",
+            entries,
+        )
+        if ready.why_not_forked is not None:
+            yield self._engine_event(
+                f"For each step a process loads the pipeline anew, because {ready.why_not_forked}.",
+                level=logging.WARNING,
+            )
+
+    def _logged(self, running: _Running, entry: EventLogEntry) -> Iterator[DagsterEvent]:
+        event = entry.dagster_event
+        if running.is_too_late and event is not None and event.event_type_value in _ENDS:
+            return  # what failed it is that it took too long
+        self._run.log.store(entry)
+        if event is not None:
+            running.events.append(event)
+            yield event
+
+    def _outcome(self, running: _Running, outcome: StepOutcome) -> Iterator[DagsterEvent]:
+        self._run.usage.add_all(outcome.usage)
+        for warning in outcome.log_warnings:
+            self._logs.warn(self._run.run_id, warning)
+        if running.is_too_late:
+            yield from self._failed(running, self._too_late(running))
+            return
+        error = _error_of(outcome)
+        if outcome.breaks_off and error is not None:
+            self._end(running)
+            raise error
+        yield from self._ended(running, outcome.end, error)
+        if outcome.resource_error is not None and self._error is None:
+            message = f"After step {running.key!r}: {outcome.resource_error.message}"
+            self._error = DagsterSubprocessError(message, [outcome.resource_error])
+
+    def _crashed(self, running: _Running, end: ProcessEnd) -> Iterator[DagsterEvent]:
+        last = next((event for event in reversed(running.events) if event.event_type_value in _ENDS), None)
+        if last is not None:  # it was killed between having recorded that and having told it
+            yield from self._ended(running, _end_of(running, last), None)
+            return
+        if running.is_too_late:
+            yield from self._failed(running, self._too_late(running))
+            return
+        key, attempt = running.key, running.context.attempt.number
+        path = self._logs.get_local_path(self._run.run_id, key, ComputeIOType.STDERR, attempt)
+        code = "unknown" if end.exit_code is None else end.exit_code
+        message = f"Multiprocess executor: child process for step {key} unexpectedly exited with code {code}"
+        yield running.context.record("ENGINE_EVENT", message, EngineEventData(), level=logging.ERROR)
+        yield from self._failed(running, crash_of(key, end, path if running.is_captured else None))
+
+    def _failed(self, running: _Running, error: Exception) -> Iterator[DagsterEvent]:
+        """An attempt whose process did not say how it went has failed; its hooks are called here."""
+        events: list[DagsterEvent] = []
+        result = failed_attempt(running.context, events, error, running.started, Usage(), self._may_retry)
+        if result.has_ended:
+            call_hooks(running.context, events, error)
+        yield from events
+        yield from self._ended(running, result.end, result.error)
+
+    def _ended(self, running: _Running, end: StepEnd, error: BaseException | None) -> Iterator[DagsterEvent]:
+        self._end(running)
+        end.tell(self._progress, running.key, time.monotonic())
+        yield from take_plan(self._run, self._progress.plan)
+        yield from record_not_run(self._run, self._progress.take_not_run())
+        has_failed = end == StepEnd()
+        if has_failed and self._run.raise_on_error and self._error is None:
+            self._error = error and users_own(error)
+
+    def _end(self, running: _Running) -> None:
+        running.has_ended = True
+        running.kill_at = time.monotonic() + self._grace_seconds
+        self._slots.give_back(running.key)
+        if running.is_captured:
+            self._logs.on_watch_finish(self._run.pipeline_run, running.key, running.context.attempt.number)
+
+    # Times
+
+    def _seconds_to_wait(self) -> float | None:
+        times = [running.next_time for running in self._running.values()]
+        times.append(self._progress.next_retry if self._error is None else None)
+        known = [each for each in times if each is not None]
+        return max(0.0, min(known) - time.monotonic()) if known else None
+
+    def _look_at_times(self) -> None:
+        now = time.monotonic()
+        for number, running in self._running.items():
+            if running.kill_at is not None and running.kill_at <= now:
+                running.kill_at = None
+                self._processes.send(number, signal.SIGKILL)
+            elif running.end_at is not None and running.end_at <= now and not running.is_too_late:
+                running.is_too_late, running.kill_at = True, now + self._grace_seconds
+                self._processes.send(number, signal.SIGINT)
+
+    def _too_late(self, running: _Running) -> DagsterMaxRuntimeExceededError:
+        return DagsterMaxRuntimeExceededError(
+            f"Step {running.key!r} took longer than the {running.most_seconds:g} s that its tag {MAX_RUNTIME_TAG!r} "
+            "allows."
+        )
+
+    # The end before the end
+
+    def _break_off(self) -> None:
+        """The run ends: what runs is interrupted, and killed when it does not end soon, or at another interrupt."""
+        try:
+            for number, running in self._running.items():
+                running.end_at, running.kill_at = None, None
+                self._processes.send(number, signal.SIGINT)
+            self._wait_for_ends(time.monotonic() + self._grace_seconds)
+        finally:
+            for number in self._running:
+                self._processes.send(number, signal.SIGKILL)
+            self._wait_for_ends(time.monotonic() + self._grace_seconds)
+            for running in self._running.values():
+                self._give_up(running, None)
+
+    def _wait_for_ends(self, until: float) -> None:
+        while self._running and (seconds := until - time.monotonic()) > 0:
+            for number, told in self._processes.wait(seconds):
+                running = self._running.get(number)
+                if running is None or isinstance(told, Ready):
+                    continue
+                if isinstance(told, EventLogEntry):
+                    for _event in self._logged(running, told):
+                        pass
+                elif isinstance(told, ProcessEnd):
+                    self._give_up(running, told)
+                    del self._running[number]
+
+    def _give_up(self, running: _Running, end: ProcessEnd | None) -> None:
+        """A step is over because the run is; that it failed is recorded, if its process has not."""
+        if running.has_ended:
+            return
+        if not any(event.event_type_value in _ENDS for event in running.events):
+            code = None if end is None else end.exit_code
+            how = signal_name(-code) if code is not None and code < 0 else "the end of the run"
+            error = DagsterExecutionInterruptedError(f"the process of the step was ended by {how}")
+            message = f"Step {running.key!r} was ended by {how}."
+            running.context.record("STEP_FAILURE", message, StepFailureData(error_info(error)), error_info(error))
+        self._end(running)
+
+    def _engine_event(
+        self, message: str, entries: tuple[EventMetadataEntry, ...] = (), level: int | None = None
+    ) -> DagsterEvent:
+        return self._run.record("ENGINE_EVENT", message, EngineEventData(entries), level=level)
+
+
+def _error_of(outcome: StepOutcome) -> BaseException | None:
+    """The error that a process has told, as it was raised there, with its traceback there as a note."""
+    if outcome.error_info is None:
+        return None
+    if outcome.error is not None:
+        error: BaseException = pickle.loads(outcome.error)
+        error.add_note(f"It was raised in another process:\n{outcome.error_info.to_string()}")
+        return error
+    return DagsterSubprocessError(outcome.error_info.to_string(), [outcome.error_info])
+
+
+def _end_of(running: _Running, last: DagsterEvent) -> StepEnd:
+    """How a step has ended, as its events tell."""
+    if last.event_type_value == "STEP_SUCCESS":
+        return StepResult(running.key, running.events).end
+    data: Any = last.event_specific_data
+    return StepEnd(seconds_to_wait=data.seconds_to_wait or 0.0) if isinstance(data, StepRetryData) else StepEnd()
