@@ -14,6 +14,7 @@ from core.cli.options import (
     select_option,
     verbose_option,
 )
+from core.cli.executing import with_processes
 from core.cli.output.progress import show_progress
 from core.cli.output.runs import run_table, ways_to_look
 from core.cli.output.terminal import draw, json_document, say
@@ -32,6 +33,13 @@ from core.views.runs import read_run, report_run
 )  # fmt: skip
 @refresh_option
 @select_option
+@click.option(
+    "--processes",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Execute N steps at a time, each in a process of its own; 0 for one a processor. "
+    "Short for the executor `multiprocess` with this max_concurrent.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be executed and why, like `cloudstore plan`.")
 @json_option
 @verbose_option
@@ -40,11 +48,12 @@ def run(
     memoize: bool | None,
     refresh: tuple[str, ...],
     select: tuple[str, ...],
+    processes: int | None,
     dry_run: bool,
     as_json: bool,
     is_verbose: bool,
 ) -> None:
-    """Run a pipeline in this process.
+    """Run a pipeline.
 
     If $DAGSTER_HOME is set, the run is kept in the instance there, for `cloudstore runs` and `cloudstore logs`.
 
@@ -54,7 +63,7 @@ def run(
     """
     with clear_failures(chosen.placed), json_document(as_json) as document:
         pipeline = chosen.load()
-        run_config = chosen.run_config()
+        run_config = chosen.run_config() if processes is None else with_processes(chosen.run_config(), processes)
         if dry_run:
             planned = plan_of(pipeline, run_config, chosen.mode, chosen.preset, refresh, memoize, select)
             document(planned) if as_json else show_plan(planned, is_verbose)

@@ -97,6 +97,11 @@ class ExecutorDefinition(ConfigurableDefinition):
         self.executor_creation_fn = executor_creation_fn
         self.required_resource_keys = frozenset(required_resource_keys or ())
 
+    @property
+    def has_processes(self) -> bool:
+        """bool: whether other processes than that of the run execute its steps."""
+        return ExecutorRequirement.RECONSTRUCTABLE_PIPELINE in self.requirements
+
 
 @overload
 def executor(name: ExecutorCreationFn) -> ExecutorDefinition: ...

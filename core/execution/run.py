@@ -298,6 +298,12 @@ class _Run:
 
 
 def _keys_to_start(prepared: PreparedRun, plan: ExecutionPlan) -> set[str]:
-    """Keys of the resources that the steps to execute need: their own, their hooks', and those of values."""
+    """Keys of the resources that the steps to execute need: their own, their hooks', and those of values.
+
+    Where steps are executed by other processes, these start what they need, but for what stores values: that the stores
+    are there is asked here, so that a run is refused without them.
+    """
     keys = set(prepared.executor_def.required_resource_keys)
+    if prepared.executor_def.has_processes:
+        return keys.union(output.io_manager_key for step in plan.steps_to_execute for output in step.outputs)
     return keys.union(*(plan.resource_keys_of(step) for step in plan.steps_to_execute))

@@ -11,6 +11,7 @@ from core.execution.ancestors import Ancestors
 from core.execution.steps.result import StepEnd
 from core.instance.ref import InstanceRef
 from core.plan import ExecutionPlan
+from core.plan.plan import KnownKeys
 from core.plan.progress import Attempt
 from core.records.origin import PipelinePythonOrigin
 from core.records.pipeline_run import PipelineRun
@@ -18,32 +19,20 @@ from core.serdes import SerializableErrorInfo
 from core.usage import Usage
 
 
-class NewKeys(msgspec.Struct, frozen=True):
-    """What has become known of a dynamic output.
-
-    Attributes:
-        source: the output.
-        mapping_keys: those of its values, in order.
-    """
-
-    source: StepOutputHandle
-    mapping_keys: tuple[str, ...]
-
-
 class Known(msgspec.Struct, frozen=True):
     """What is known of a run's plan besides what its run config says; each time only what is new.
 
     Attributes:
-        keys: of dynamic outputs.
+        keys: of dynamic outputs, the mapping keys of their values.
         versions: of outputs that have one.
     """
 
-    keys: tuple[NewKeys, ...] = ()
+    keys: KnownKeys = {}
     versions: Mapping[StepOutputHandle, str] = {}
 
     def and_then(self, later: Known) -> Known:
         """Both together."""
-        return Known(self.keys + later.keys, {**self.versions, **later.versions})
+        return Known({**self.keys, **later.keys}, {**self.versions, **later.versions})
 
     @staticmethod
     def since(before: ExecutionPlan | None, plan: ExecutionPlan) -> Known:
@@ -51,7 +40,7 @@ class Known(msgspec.Struct, frozen=True):
         keys_before = before.mapping_keys if before else {}
         versions_before = before.versions if before else {}
         return Known(
-            tuple(NewKeys(source, keys) for source, keys in plan.mapping_keys.items() if source not in keys_before),
+            {source: keys for source, keys in plan.mapping_keys.items() if source not in keys_before},
             {
                 handle: version
                 for handle, version in plan.versions.items()

@@ -1,4 +1,4 @@
-"""A run in a process that executes steps of it, one at a time; another process decides which, and records what happens."""
+"""A run in a process that executes steps of it; another process decides which, and records what happens."""
 
 from __future__ import annotations
 
@@ -53,9 +53,7 @@ class StepWorker:
 
     def learn(self, known: Known) -> None:
         """Takes up what has become known of the plan."""
-        plan = self._plan
-        for each in known.keys:
-            plan = expanded(plan, each.source, each.mapping_keys).plan
+        plan = expanded(self._plan, known.keys).plan if known.keys else self._plan
         self._plan = msgspec.structs.replace(plan, versions={**plan.versions, **known.versions})
 
     def execute(self, job: StepJob, put: EventSink) -> StepOutcome:

@@ -38,7 +38,7 @@ class ProcessEnd(NamedTuple):
 
 
 Told = EventLogEntry | StepOutcome | ProcessEnd | Ready
-"""Of a step: what it logs, how it went, and, last and always, how its process ended; of the server, that it is ready."""
+"""Of a step: what it logs, how it went, and, always and last, how its process ended; of the server: it is ready."""
 
 
 class _Child(NamedTuple):
