@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from core.api import execute_pipeline
+from core.cli.executing import with_processes
 from core.cli.failures import advising_presets, clear_failures
 from core.cli.options import (
     ChosenPipeline,
@@ -14,7 +15,6 @@ from core.cli.options import (
     select_option,
     verbose_option,
 )
-from core.cli.executing import with_processes
 from core.cli.output.progress import show_progress
 from core.cli.output.runs import run_table, ways_to_look
 from core.cli.output.terminal import draw, json_document, say
