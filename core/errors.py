@@ -52,7 +52,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -78,6 +78,9 @@ class DagsterTerminatedError(DagsterExecutionInterruptedError, SystemExit):
     def __init__(self, signal_number: int) -> None:
         super().__init__(128 + signal_number)
         self.signal_name = signal.Signals(signal_number).name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (signal.Signals[self.signal_name],), dict(self.__dict__)
 
     def __str__(self) -> str:
         return self.signal_name
@@ -113,6 +116,20 @@ class DagsterError(Exception):
     def is_user_code_error(self) -> bool:
         """bool: True where the user's own code raised."""
         return False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What a process that executed a step tells that of the run: what `__init__` takes are not the `args`."""
+        return _made_again, (type(self), self.args, self._told_attributes())
+
+    def _told_attributes(self) -> dict[str, Any]:
+        return dict(self.__dict__)
+
+
+def _made_again(cls: type[DagsterError], args: tuple[Any, ...], attributes: Mapping[str, Any]) -> DagsterError:
+    error = cls.__new__(cls, *args)
+    error.__dict__.update(attributes)
+    error.__cause__ = attributes.get("user_exception")
+    return error
 
 
 class DagsterInvalidDefinitionError(DagsterError):
@@ -375,6 +392,10 @@ class DagsterMaxRuntimeExceededError(DagsterError):
 class DagsterTypeCheckDidNotPass(DagsterError):
     """A value is not of the declared DagsterType.
 
+    Attributes:
+        metadata_entries: what the type check says.
+        dagster_type: the type; None where the step was executed by another process.
+
     Example:
         >>> from core import DagsterTypeCheckDidNotPass, execute_solid, solid
         >>> @solid
@@ -391,6 +412,9 @@ class DagsterTypeCheckDidNotPass(DagsterError):
         self.metadata_entries = tuple(metadata_entries)
         self.dagster_type = dagster_type
         super().__init__(description)
+
+    def _told_attributes(self) -> dict[str, Any]:
+        return {**self.__dict__, "dagster_type": None}  # it has functions, which stay in their process
 
 
 class DagsterHomeNotSetError(DagsterError):
@@ -542,6 +566,9 @@ class DagsterUserCodeExecutionError(DagsterError):
     @property
     def is_user_code_error(self) -> bool:
         return True
+
+    def _told_attributes(self) -> dict[str, Any]:
+        return {**self.__dict__, "original_exc_info": None}  # a traceback stays in its process
 
 
 def _text_of(error: BaseException) -> str:

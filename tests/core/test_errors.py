@@ -1,11 +1,13 @@
 """The error tree, and the boundary around user code."""
 
+import inspect
+import pickle
 import traceback
 from collections.abc import Callable
 
 import pytest
 
-from core import errors
+from core import DagsterType, errors
 from core.errors import (
     DagsterError,
     DagsterExecutionHandleOutputError,
@@ -14,6 +16,7 @@ from core.errors import (
     DagsterExecutionStepExecutionError,
     DagsterInvalidConfigError,
     DagsterResourceFunctionError,
+    DagsterTypeCheckDidNotPass,
     DagsterUnknownResourceError,
     DagsterUserCodeExecutionError,
     user_code_error_boundary,
@@ -160,3 +163,40 @@ def test_an_unknown_resource_says_what_there_is_and_what_to_do() -> None:
     assert "Did you mean 'database'? If not, add 'databse' to" in str(
         DagsterUnknownResourceError("databse", ["database"])
     )
+
+
+_ARGUMENTS: dict[str, object] = {
+    "message": "why",
+    "description": "why",
+    "run_id": "a1b2",
+    "step_key": "load",
+    "output_name": "result",
+    "resource_name": "database",
+    "signal_number": 15,
+}
+_RAISED = sorted(
+    (each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, BaseException)),
+    key=lambda each: each.__name__,
+)
+
+
+@pytest.mark.parametrize("kind", _RAISED, ids=lambda kind: kind.__name__)
+def test_every_error_is_the_same_in_another_process(kind: type[BaseException]) -> None:
+    parameters = inspect.signature(kind.__init__).parameters.values()
+    given = {each.name: _ARGUMENTS[each.name] for each in parameters if each.name in _ARGUMENTS}
+    if issubclass(kind, DagsterUserCodeExecutionError):
+        given["user_exception"] = ValueError("of the user")
+    error = kind(**given) if given else kind("why")
+    error.add_note("told with it")
+    there = pickle.loads(pickle.dumps(error))
+    assert (type(there), there.args, str(there)) == (kind, error.args, str(error))
+    assert vars(there).keys() == vars(error).keys()
+    assert repr(vars(there)) == repr(vars(error))
+    assert repr(there.__cause__) == repr(vars(error).get("user_exception"))
+
+
+def test_what_stays_in_a_process_does_not_keep_an_error_there() -> None:
+    with_type = DagsterTypeCheckDidNotPass("no", dagster_type=DagsterType(lambda _, value: value, "Own"))
+    assert pickle.loads(pickle.dumps(with_type)).dagster_type is None
+    wrapped = raised_by_user_code(ValueError("of the user"))
+    assert pickle.loads(pickle.dumps(wrapped)).original_exc_info is None
