@@ -69,7 +69,7 @@ def load_file(file: Path, within: Path | None = None) -> ModuleType:
     return _known(_imported(name, shown, file))
 
 
-def load_module(name: str, within: Path | None = None) -> ModuleType:
+def load_module(name: str, within: Path | None = None, by_its_name: bool = False) -> ModuleType:
     """The module of that name, as `python -m` finds it: in the folder `within` first.
 
     A file in a folder without `__init__.py` is loaded by `load_file`, which does not know that folder as a package:
@@ -78,6 +78,7 @@ def load_module(name: str, within: Path | None = None) -> ModuleType:
     Args:
         name: its dotted name.
         within: as of `load_file`.
+        by_its_name: whether the module gets that name in any case, as where Python imports it.
 
     Raises:
         PipelineFileError: it raised an exception.
@@ -95,7 +96,7 @@ def load_module(name: str, within: Path | None = None) -> ModuleType:
             _imported(".".join(parts[:end]), f"Module {name}", None)
     spec = importlib.util.find_spec(name)
     file = Path(spec.origin) if spec and spec.origin and spec.has_location else None
-    if file is not None and module_of(file) != name and not _imports_from_its_package(file):
+    if not by_its_name and file is not None and module_of(file) != name and not _imports_from_its_package(file):
         return load_file(file, start)
     return _known(_imported(name, f"Module {name}", file))
 

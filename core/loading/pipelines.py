@@ -31,8 +31,11 @@ def load_pipeline(file: Path, attribute: str | None) -> PipelineDefinition:
 
 def load_pipeline_of_module(name: str, attribute: str | None) -> PipelineDefinition:
     """The pipeline in a module, which is looked for in the working directory first; as `load_pipeline`."""
-    chosen = choose_pipeline(vars(load_module(name)), attribute, f"Module {name}")
-    return _with_origin(chosen, module_name=name)
+    module = load_module(name)
+    chosen = choose_pipeline(vars(module), attribute, f"Module {name}")
+    if module.__name__ == name or module.__file__ is None:
+        return _with_origin(chosen, module_name=name)
+    return _with_origin(chosen, python_file=module.__file__)
 
 
 def _with_origin(chosen: ChosenDefinition, **code: str) -> PipelineDefinition:
@@ -68,4 +71,4 @@ def _module_of(target: LoadableTargetOrigin) -> ModuleType:
     name = target.module_name or target.package_name
     if name is None:
         raise DagsterInvariantViolationError("A pipeline's origin names neither a file nor a module.")
-    return load_module(name, within)
+    return load_module(name, within, by_its_name=True)  # or classes of it would be others than in that process

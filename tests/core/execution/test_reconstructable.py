@@ -120,6 +120,19 @@ def test_another_process_makes_it_again(name: str, module: Any, tmp_path: Path) 
     assert made.with_hooks({module.tells}).python_origin is None, "another process would make it without the hook"
 
 
+def test_what_the_module_defines_is_of_the_same_module_there(module: Any, tmp_path: Path) -> None:
+    made = reconstructable(module.plain)
+    assert made.python_origin is not None
+    script = (
+        "import sys; from core.loading.pipelines import load_origin; from core.serdes import from_json; "
+        "from core.records.origin import PipelinePythonOrigin as Origin; "
+        "load_origin(from_json(Origin, sys.argv[1])); print(sys.modules[sys.argv[2]].Holder.__module__)"
+    )
+    command = [sys.executable, "-c", script, to_json(made.python_origin), module.__name__]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{module.__name__}\n", "or a value of its classes could not be loaded here"
+
+
 def test_another_process_makes_it_of_the_same_arguments(module: Any, tmp_path: Path) -> None:
     made = build_reconstructable_pipeline(module.__name__, "with_arguments", ("some", 2), {"tags": {"kind": "x"}})
     assert described(made) == ["some", ["gives_0", "gives_1"], {"kind": "x"}]
