@@ -258,6 +258,8 @@ class _Run:
     def _broken_off(self, context: PipelineContext, error: BaseException) -> None:
         try:
             self._run.resources.close()
+        except DagsterError as close_error:  # what ended the run is raised, and this told with it
+            error.add_note(str(close_error))
         finally:
             self._record_break(context, error)
 

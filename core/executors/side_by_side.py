@@ -7,7 +7,9 @@ import os
 import pickle
 import signal
 import time
+from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from core.compute_logs.names import ComputeIOType
@@ -21,7 +23,7 @@ from core.execution.steps.hooks import call_hooks
 from core.execution.steps.in_turn import record_not_run, take_plan, users_own
 from core.execution.steps.result import StepEnd, StepResult
 from core.execution.steps.step import failed_attempt
-from core.execution.worker.records import StepOutcome
+from core.execution.worker.records import StepOutcome, ToldError
 from core.execution.worker.steps import PROCESS_START
 from core.executors.crashes import crash_of, signal_name
 from core.executors.limits import Slots
@@ -101,7 +103,9 @@ class SideBySide:
         )
         self._logs = pipeline_context.instance.compute_log_manager
         self._running: dict[int, _Running] = {}
+        self._untaken: deque[tuple[int, Told]] = deque()
         self._error: BaseException | None = None  # raised when what runs has ended
+        self._resource_error: BaseException | None = None  # raised when all have ended, as where the run stops them
 
     def execute(self) -> Iterator[DagsterEvent]:
         """Executes all steps; yields their events as they happen.
@@ -115,11 +119,11 @@ class SideBySide:
             yield from record_not_run(self._run, self._progress.take_not_run())
             while self._running or not self._is_done:
                 yield from self._begin_ready()
-                for number, told in self._processes.wait(self._seconds_to_wait()):
+                for number, told in self._told(self._seconds_to_wait()):
                     yield from self._take(number, told)
                 self._look_at_times()
-            if self._error is not None:
-                raise self._error
+            if error := self._error or self._resource_error:
+                raise error
         except BaseException:
             self._break_off()
             raise
@@ -150,6 +154,13 @@ class SideBySide:
         self._running[number] = running
         return event
 
+    def _told(self, seconds: float | None) -> Iterator[tuple[int, Told]]:
+        """What the processes tell, waited for; each once, also where the run ends before it has come to it."""
+        if not self._untaken:
+            self._untaken.extend(self._processes.wait(seconds))
+        while self._untaken:
+            yield self._untaken.popleft()
+
     def _take(self, number: int, told: Told) -> Iterator[DagsterEvent]:
         if isinstance(told, Ready):
             yield from self._ready(told)
@@ -160,9 +171,12 @@ class SideBySide:
         elif isinstance(told, StepOutcome):
             yield from self._outcome(running, told)
         else:
-            if not running.has_ended:
-                yield from self._crashed(running, told)
-            del self._running[number]
+            try:
+                if not running.has_ended:
+                    yield from self._crashed(running, told)
+            finally:  # the run may be closed in between
+                self._give_up(running, told)
+                del self._running[number]
 
     def _ready(self, ready: Ready) -> Iterator[DagsterEvent]:
         entries = (
@@ -197,19 +211,18 @@ class SideBySide:
         if running.is_too_late:
             yield from self._failed(running, self._too_late(running))
             return
-        error = _error_of(outcome)
+        error = None if outcome.error is None else _error_of(outcome.error)
         if outcome.breaks_off and error is not None:
             self._end(running)
             raise error
         yield from self._ended(running, outcome.end, error)
-        if outcome.resource_error is not None and self._error is None:
-            message = f"After step {running.key!r}: {outcome.resource_error.message}"
-            self._error = DagsterSubprocessError(message, [outcome.resource_error])
+        if outcome.resource_error is not None and self._resource_error is None:
+            self._resource_error = _error_of(outcome.resource_error)
 
     def _crashed(self, running: _Running, end: ProcessEnd) -> Iterator[DagsterEvent]:
         last = next((event for event in reversed(running.events) if event.event_type_value in _ENDS), None)
         if last is not None:  # it was killed between having recorded that and having told it
-            yield from self._ended(running, _end_of(running, last), None)
+            yield from self._ended(running, _end_of(running, last), _told_by(last))
             return
         if running.is_too_late:
             yield from self._failed(running, self._too_late(running))
@@ -227,17 +240,19 @@ class SideBySide:
         result = failed_attempt(running.context, events, error, running.started, Usage(), self._may_retry)
         if result.has_ended:
             call_hooks(running.context, events, error)
+        running.events += events
         yield from events
         yield from self._ended(running, result.end, result.error)
 
     def _ended(self, running: _Running, end: StepEnd, error: BaseException | None) -> Iterator[DagsterEvent]:
         self._end(running)
+        if error is not None and end == StepEnd() and self._run.raise_on_error:
+            self._error = self._error or users_own(error)
+        if self._error is not None:  # the run ends, and nothing follows from how this step has ended
+            return
         end.tell(self._progress, running.key, time.monotonic())
         yield from take_plan(self._run, self._progress.plan)
         yield from record_not_run(self._run, self._progress.take_not_run())
-        has_failed = end == StepEnd()
-        if has_failed and self._run.raise_on_error and self._error is None:
-            self._error = error and users_own(error)
 
     def _end(self, running: _Running) -> None:
         running.has_ended = True
@@ -277,7 +292,8 @@ class SideBySide:
         try:
             for number, running in self._running.items():
                 running.end_at, running.kill_at = None, None
-                self._processes.send(number, signal.SIGINT)
+                if not running.has_ended:
+                    self._processes.send(number, signal.SIGINT)
             self._wait_for_ends(time.monotonic() + self._grace_seconds)
         finally:
             for number in self._running:
@@ -288,7 +304,7 @@ class SideBySide:
 
     def _wait_for_ends(self, until: float) -> None:
         while self._running and (seconds := until - time.monotonic()) > 0:
-            for number, told in self._processes.wait(seconds):
+            for number, told in self._told(seconds):
                 running = self._running.get(number)
                 if running is None or isinstance(told, Ready):
                     continue
@@ -317,15 +333,13 @@ class SideBySide:
         return self._run.record("ENGINE_EVENT", message, EngineEventData(entries), level=level)
 
 
-def _error_of(outcome: StepOutcome) -> BaseException | None:
+def _error_of(told: ToldError) -> BaseException:
     """The error that a process has told, as it was raised there, with its traceback there as a note."""
-    if outcome.error_info is None:
-        return None
-    if outcome.error is not None:
-        error: BaseException = pickle.loads(outcome.error)
-        error.add_note(f"It was raised in another process:\n{outcome.error_info.to_string()}")
-        return error
-    return DagsterSubprocessError(outcome.error_info.to_string(), [outcome.error_info])
+    error: BaseException = DagsterSubprocessError(told.info.message, [told.info])
+    with suppress(Exception):  # this process may not have its class, or not the same
+        error = pickle.loads(told.pickled) if told.pickled is not None else error
+    error.add_note(f"It was raised in another process:\n{told.info.to_string()}")
+    return error
 
 
 def _end_of(running: _Running, last: DagsterEvent) -> StepEnd:
@@ -334,3 +348,11 @@ def _end_of(running: _Running, last: DagsterEvent) -> StepEnd:
         return StepResult(running.key, running.events).end
     data: Any = last.event_specific_data
     return StepEnd(seconds_to_wait=data.seconds_to_wait or 0.0) if isinstance(data, StepRetryData) else StepEnd()
+
+
+def _told_by(last: DagsterEvent) -> DagsterSubprocessError | None:
+    """The error that failed a step, as far as its last event says it."""
+    data = last.event_specific_data
+    if not isinstance(data, StepFailureData) or data.error is None:
+        return None
+    return DagsterSubprocessError(data.error.message, [data.error])

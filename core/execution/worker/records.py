@@ -85,23 +85,34 @@ class StepJob(msgspec.Struct, frozen=True):
     known: Known = Known()
 
 
+class ToldError(msgspec.Struct, frozen=True):
+    """An error of another process.
+
+    Attributes:
+        info: what is recorded of it.
+        pickled: the exception; None where it would not be the same in another process.
+    """
+
+    info: SerializableErrorInfo
+    pickled: bytes | None = None
+
+
 class StepOutcome(msgspec.Struct, frozen=True):
     """How an attempt at a step went in another process.
 
     Attributes:
         end: how it ended.
         usage: what it asked of remote storage.
-        error: what failed it, pickled; None where nothing did, or it cannot be pickled.
-        error_info: what failed it.
-        breaks_off: whether that is none that a step fails with and the run goes on: `sys.exit`, or an interrupt.
+        error: what failed it.
+        breaks_off: whether that ends the run, and not just the step: `sys.exit`, an interrupt, or what was raised
+            outside of the step, as by a logger.
         log_warnings: what went wrong with its logs.
         resource_error: what a resource raised when it was stopped.
     """
 
     end: StepEnd
     usage: Usage = Usage()
-    error: bytes | None = None
-    error_info: SerializableErrorInfo | None = None
+    error: ToldError | None = None
     breaks_off: bool = False
     log_warnings: tuple[str, ...] = ()
-    resource_error: SerializableErrorInfo | None = None
+    resource_error: ToldError | None = None

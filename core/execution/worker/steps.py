@@ -11,6 +11,7 @@ import msgspec
 
 from core.definitions.executor import ExecutorDefinition
 from core.definitions.pipeline import PipelineDefinition
+from core.errors import DagsterError
 from core.events.metadata import EventMetadataEntry
 from core.events.payloads import EngineEventData
 from core.execution.contexts.pipeline import PipelineContext
@@ -20,11 +21,11 @@ from core.execution.preparing.prepare import prepare_steps
 from core.execution.steps.in_turn import users_own
 from core.execution.steps.result import StepEnd
 from core.execution.steps.step import attempt_step, begin_step
-from core.execution.worker.records import Known, RunJob, StepJob, StepOutcome
+from core.execution.worker.records import Known, RunJob, StepJob, StepOutcome, ToldError
 from core.instance.of_steps import InstanceOfSteps
 from core.log_manager import EventSink
 from core.plan.expand import expanded
-from core.serdes import SerializableErrorInfo, error_info
+from core.serdes import error_info
 
 PROCESS_START = "step_process_start"
 """Marks, in events, the time from when a process is asked for until it executes its step."""
@@ -73,16 +74,19 @@ class StepWorker:
             events = begin_step(step_context)
             result = attempt_step(step_context, events, self._job.may_retry, capture or nullcontext())
             end, error = result.end, result.error
+            breaks_off = error is not None and not isinstance(error, Exception)
         except BaseException as raised:  # noqa: BLE001  the process of the run decides what follows from it
-            end, error = StepEnd(), raised
+            end, error, breaks_off = StepEnd(), raised, True
+        resource_error = _stopped(run)
+        if breaks_off and error is not None and isinstance(resource_error, DagsterError):
+            error.add_note(str(resource_error))  # as where the run stops them
         return StepOutcome(
             end,
             run.usage.read(),
-            None if error is None else _pickled(users_own(error)),
-            None if error is None else error_info(error),
-            error is not None and not isinstance(error, Exception),
+            _told(error and users_own(error), error),
+            breaks_off,
             tuple(logs.take_warnings(record.run_id)),
-            _stopped(run),
+            _told(resource_error, resource_error),
         )
 
 
@@ -90,6 +94,13 @@ def _tell_of_process(step_context: StepContext) -> None:
     key, entries = step_context.step.key, (EventMetadataEntry.text(str(os.getpid()), "pid"),)
     data = EngineEventData(entries, marker_end=PROCESS_START)
     step_context.record("ENGINE_EVENT", f"Executing step {key!r} in subprocess {os.getpid()}.", data)
+
+
+def _told(error: BaseException | None, recorded: BaseException | None) -> ToldError | None:
+    """An exception for the process of the run, and what is recorded of it."""
+    if error is None or recorded is None:
+        return None
+    return ToldError(error_info(recorded), _pickled(error))
 
 
 def _pickled(error: BaseException) -> bytes | None:
@@ -101,10 +112,10 @@ def _pickled(error: BaseException) -> bytes | None:
         return None
 
 
-def _stopped(run: OpenRun) -> SerializableErrorInfo | None:
+def _stopped(run: OpenRun) -> BaseException | None:
     """Stops the resources that a step has started; what one of them raised."""
     try:
         run.resources.close()
-    except Exception as error:  # noqa: BLE001  the run fails of it
-        return error_info(error)
+    except BaseException as error:  # noqa: BLE001  the run fails of it
+        return error
     return None
