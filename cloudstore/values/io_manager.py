@@ -91,7 +91,7 @@ class _S3IOManager(IOManager):
     def load_input(self, context: InputContext) -> Any:
         assert context.upstream_output is not None
         place = self._place(context.upstream_output)
-        return objects.load(place, self._stamps.get(place.key))
+        return objects.load(place, context.upstream_output.stamp or self._stamps.get(place.key))
 
     def get_address(self, context: OutputContext) -> str | None:
         return s3_url(self._bucket, self._key(context))

@@ -8,14 +8,14 @@ import pickle
 import signal
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
 from core.compute_logs.names import ComputeIOType
 from core.errors import DagsterExecutionInterruptedError, DagsterMaxRuntimeExceededError, DagsterSubprocessError
 from core.events.metadata import EventMetadataEntry
-from core.events.payloads import EngineEventData, StepFailureData, StepRetryData
+from core.events.payloads import EngineEventData, HandledOutputData, StepFailureData, StepOutputHandle, StepRetryData
 from core.events.records import DagsterEvent, EventLogEntry
 from core.execution.contexts.pipeline import PipelineContext
 from core.execution.contexts.step import StepContext
@@ -31,6 +31,7 @@ from core.executors.processes.messages import Ready
 from core.executors.processes.step_processes import ProcessEnd, StepProcesses, Told
 from core.plan.plan import ExecutionPlan, number_in_tag
 from core.plan.progress import Attempt, Progress
+from core.plan.steps import ExecutionStep
 from core.records.tags import MAX_RUNTIME_TAG
 from core.serdes import error_info
 from core.usage import Usage
@@ -150,7 +151,8 @@ class SideBySide:
         event = context.record("ENGINE_EVENT", f"Launching subprocess for step {attempt.step_key!r}.", data)
         is_captured = self._logs.begin_watch(self._run.pipeline_run, attempt.step_key, attempt.number)
         running = _Running(context, is_captured, number_in_tag(context.step.solid, MAX_RUNTIME_TAG, float))
-        number = self._processes.begin(attempt, is_captured, self._run.execution_plan)
+        plan = self._run.execution_plan
+        number = self._processes.begin(attempt, is_captured, plan, _stamps(context.step, plan, self._run.stamps))
         self._running[number] = running
         return event
 
@@ -202,6 +204,9 @@ class SideBySide:
         self._run.log.store(entry)
         if event is not None:
             running.events.append(event)
+            data = event.event_specific_data
+            if isinstance(data, HandledOutputData) and data.stamp is not None:
+                self._run.stamps[data.handle(running.key)] = data.stamp
             yield event
 
     def _outcome(self, running: _Running, outcome: StepOutcome) -> Iterator[DagsterEvent]:
@@ -331,6 +336,17 @@ class SideBySide:
         self, message: str, entries: tuple[EventMetadataEntry, ...] = (), level: int | None = None
     ) -> DagsterEvent:
         return self._run.record("ENGINE_EVENT", message, EngineEventData(entries), level=level)
+
+
+def _stamps(
+    step: ExecutionStep, plan: ExecutionPlan, stored: Mapping[StepOutputHandle, str]
+) -> dict[StepOutputHandle, str]:
+    """The stamps of the values that a step takes, which the run has stored or found."""
+    handles = frozenset(step.upstream_handles)
+    memoized = {key: plan.memoized[key] for key in {each.step_key for each in handles} & plan.memoized.keys()}
+    found = {output.handle(key): output.stamp for key, data in memoized.items() for output in data.outputs}
+    known = ((handle, stored.get(handle) or found.get(handle)) for handle in handles)
+    return {handle: stamp for handle, stamp in known if stamp is not None}
 
 
 def _error_of(told: ToldError) -> BaseException:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from core.definitions.calls.given_resources import Resources
@@ -23,11 +24,16 @@ class IOContexts:
     Args:
         run: the run.
         plan: its plan, with the versions of outputs.
+        stamps: what tells values from others at their places, where another process has stored or found them; what this
+            one has, its IO managers know themselves.
     """
 
-    def __init__(self, run: OpenRun, plan: ExecutionPlan) -> None:
+    def __init__(
+        self, run: OpenRun, plan: ExecutionPlan, stamps: Mapping[StepOutputHandle, str] = MappingProxyType({})
+    ) -> None:
         self._run = run
         self._plan = plan
+        self._stamps = stamps
 
     def output(
         self, handle: StepOutputHandle, log: DagsterLogManager | None = None, replaces_stored: bool = False
@@ -56,6 +62,7 @@ class IOContexts:
             version=self._plan.version(handle),
             resource_config=run.prepared.environment.resources.get(key),
             resources=self._resources_of(key),
+            stamp=self._stamps.get(handle),
             replaces_stored=replaces_stored,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.events.payloads import EventSpecificData
+from core.events.payloads import EventSpecificData, StepOutputHandle
 from core.events.records import DagsterEvent
 from core.execution.contexts.io import IOContexts
 from core.execution.opening import OpenRun
@@ -36,6 +36,7 @@ class PipelineContext:
         ancestors: what stands for the steps that this run leaves out.
         io_contexts: makes what IO managers are told.
         is_memoized: whether steps whose outputs are stored are skipped.
+        stamps: of values that other processes have stored or found, as `IOContexts` takes them.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class PipelineContext:
         starts_resources_for_steps: bool = False,
     ) -> None:
         self._run = run
+        self.stamps: dict[StepOutputHandle, str] = {}
         self.versioning = versioning
         self.use_plan(execution_plan)
         self.raise_on_error = raise_on_error
@@ -67,7 +69,7 @@ class PipelineContext:
     def use_plan(self, execution_plan: ExecutionPlan) -> None:
         """From here on, this is its plan."""
         self.execution_plan = execution_plan
-        self.io_contexts = IOContexts(self._run, execution_plan)
+        self.io_contexts = IOContexts(self._run, execution_plan, self.stamps)
 
     def step_log(self, step: ExecutionStep) -> DagsterLogManager:
         """Logs for one of the run's steps."""

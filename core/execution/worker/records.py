@@ -34,17 +34,14 @@ class Known(msgspec.Struct, frozen=True):
         """Both together."""
         return Known({**self.keys, **later.keys}, {**self.versions, **later.versions})
 
-    @staticmethod
-    def since(before: ExecutionPlan | None, plan: ExecutionPlan) -> Known:
-        """What is known of a plan that was not known of it before."""
-        keys_before = before.mapping_keys if before else {}
-        versions_before = before.versions if before else {}
+    def of_more(self, plan: ExecutionPlan) -> Known:
+        """What is known of a plan by now, besides this. (Its versions are a mapping that grows with each such plan.)"""
         return Known(
-            {source: keys for source, keys in plan.mapping_keys.items() if source not in keys_before},
+            {source: keys for source, keys in plan.mapping_keys.items() if source not in self.keys},
             {
                 handle: version
                 for handle, version in plan.versions.items()
-                if version is not None and versions_before.get(handle) != version
+                if version is not None and self.versions.get(handle) != version
             },
         )
 
@@ -78,11 +75,13 @@ class StepJob(msgspec.Struct, frozen=True):
         attempt: the attempt.
         is_captured: whether its output is kept.
         known: what has become known of the plan since the job before.
+        stamps: what tells the values that the step takes from others at their places, as far as it is known.
     """
 
     attempt: Attempt
     is_captured: bool
     known: Known = Known()
+    stamps: Mapping[StepOutputHandle, str] = {}
 
 
 class ToldError(msgspec.Struct, frozen=True):

@@ -66,6 +66,7 @@ class StepWorker:
         """
         run = open_run(self._prepared, self._instance, put, self._job.ancestors)
         context = PipelineContext(run, self._plan, self._prepared.versioning, False, starts_resources_for_steps=True)
+        context.stamps.update(job.stamps)
         step_context = StepContext(context, job.attempt)
         logs, record = self._instance.compute_log_manager, self._job.run
         capture = logs.captured(record, job.attempt.step_key, job.attempt.number, True) if job.is_captured else None

@@ -34,7 +34,7 @@ def start_processes(pipeline_context: PipelineContext, plan: ExecutionPlan, may_
             ancestors=pipeline_context.ancestors,
             is_memoized=plan.is_memoized,
             may_retry=may_retry,
-            known=Known.since(None, plan),
+            known=Known().of_more(plan),
         )
 
     return StepProcesses(describe, plan, pipeline_context.pipeline_name)

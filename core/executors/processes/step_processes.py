@@ -8,11 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
 from core.errors import DagsterSubprocessError
+from core.events.payloads import StepOutputHandle
 from core.events.records import EventLogEntry
 from core.execution.worker.records import Known, RunJob, StepJob, StepOutcome
 from core.executors.processes.boot import boot_command
@@ -57,25 +58,29 @@ class StepProcesses:
 
     def __init__(self, describe: Callable[[ExecutionPlan], RunJob], plan: ExecutionPlan, name: str) -> None:
         self._describe, self._plan, self._name = describe, plan, name
+        self._known = Known().of_more(plan)  # what the server was told
         self._selector = selectors.DefaultSelector()
         self._children: dict[int, _Child] = {}
         self._count = 0
         self._server: _Server | None = _Server(describe(plan))
         self._selector.register(self._server.socket, selectors.EVENT_READ)
 
-    def begin(self, attempt: Attempt, is_captured: bool, plan: ExecutionPlan) -> int:
+    def begin(
+        self, attempt: Attempt, is_captured: bool, plan: ExecutionPlan, stamps: Mapping[StepOutputHandle, str]
+    ) -> int:
         """Has a process execute an attempt at a step.
 
         Args:
             attempt: the attempt.
             is_captured: whether its output is kept.
             plan: the plan of the run by now.
+            stamps: of the values that the step takes, as of `StepJob`.
 
         Returns:
             The number by which `wait` and `send` know it.
         """
-        known = Known.since(self._plan, plan) if plan is not self._plan else Known()
-        self._plan = plan
+        known = self._known.of_more(plan) if plan is not self._plan else Known()
+        self._plan, self._known = plan, self._known.and_then(known)
         if self._server is None:
             self._server, known = _Server(self._describe(plan)), Known()
             self._selector.register(self._server.socket, selectors.EVENT_READ)
@@ -85,7 +90,7 @@ class StepProcesses:
         self._children[self._count] = _Child(ours, FrameReader())
         self._selector.register(ours, selectors.EVENT_READ, self._count)
         try:
-            self._server.send(Begin(self._count, StepJob(attempt, is_captured, known)), theirs)
+            self._server.send(Begin(self._count, StepJob(attempt, is_captured, known, stamps)), theirs)
         except OSError:  # it has ended, which `wait` will find and tell
             pass
         finally:
