@@ -25,14 +25,17 @@ class Known(msgspec.Struct, frozen=True):
     Attributes:
         keys: of dynamic outputs, the mapping keys of their values.
         versions: of outputs that have one.
+        left_out: the steps that the run neither executes nor finds; None for those that were so before.
     """
 
     keys: KnownKeys = {}
     versions: Mapping[StepOutputHandle, str] = {}
+    left_out: frozenset[str] | None = None
 
     def and_then(self, later: Known) -> Known:
         """Both together."""
-        return Known({**self.keys, **later.keys}, {**self.versions, **later.versions})
+        left_out = self.left_out if later.left_out is None else later.left_out
+        return Known({**self.keys, **later.keys}, {**self.versions, **later.versions}, left_out)
 
     def of_more(self, plan: ExecutionPlan) -> Known:
         """What is known of a plan by now, besides this. (Its versions are a mapping that grows with each such plan.)"""
@@ -43,6 +46,7 @@ class Known(msgspec.Struct, frozen=True):
                 for handle, version in plan.versions.items()
                 if version is not None and self.versions.get(handle) != version
             },
+            frozenset(plan.steps.keys() - plan.memoized.keys() - {*plan.step_keys_to_execute}),
         )
 
 

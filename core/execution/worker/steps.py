@@ -55,7 +55,11 @@ class StepWorker:
     def learn(self, known: Known) -> None:
         """Takes up what has become known of the plan."""
         plan = expanded(self._plan, known.keys).plan if known.keys else self._plan
-        self._plan = msgspec.structs.replace(plan, versions={**plan.versions, **known.versions})
+        executed = plan.step_keys_to_execute
+        if known.left_out is not None:
+            executed = tuple(key for key in plan.steps if key not in known.left_out)
+        versions = {**plan.versions, **known.versions}
+        self._plan = msgspec.structs.replace(plan, versions=versions, step_keys_to_execute=executed)
 
     def execute(self, job: StepJob, put: EventSink) -> StepOutcome:
         """Executes an attempt at a step, of which all that it needs is known.

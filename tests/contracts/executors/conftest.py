@@ -17,6 +17,7 @@ from core import (
     PipelineRun,
     execute_pipeline,
     execute_run,
+    reexecute_pipeline,
 )
 from core.compute_logs.names import ComputeIOType
 from core.serdes import to_json
@@ -66,6 +67,25 @@ class Runs:
         """Executes a pipeline; failures are told by the result. `options` are those of `execute_pipeline`."""
         options = {"instance": self.instance, "raise_on_error": False, **options}
         return execute_pipeline(pipeline, self.config(run_config, slots, retries), mode, **options)
+
+    def again(
+        self,
+        pipeline: PipelineDefinition,
+        parent: PipelineExecutionResult,
+        run_config: Mapping[str, Any],
+        step_selection: Sequence[str] | None = None,
+        from_failure: bool = False,
+    ) -> PipelineExecutionResult:
+        """Executes a pipeline again, or some of its steps; see `reexecute_pipeline`."""
+        return reexecute_pipeline(
+            pipeline,
+            parent.run_id,
+            self.config(run_config),
+            step_selection,
+            from_failure=from_failure,
+            instance=self.instance,
+            raise_on_error=False,
+        )
 
     def execute(
         self, pipeline: PipelineDefinition, run: PipelineRun, raise_on_error: bool = False

@@ -145,19 +145,19 @@ def memo() -> None:
 
 @solid(config_schema=Permissive())
 def tampers(context: Any) -> None:
-    """Deletes or damages the values of `near`, as somebody else may."""
+    """Deletes or replaces the values of `near`, as somebody else may."""
     config = context.solid_config
     if config.get("folder") is not None:
         for path in Path(config["folder"]).rglob("*"):
             if path.is_file() and path.relative_to(config["folder"]).as_posix().count("near"):
-                path.write_bytes(b"damaged") if config["damages"] else path.unlink()
+                path.write_bytes(pickle.dumps("of somebody else")) if config["damages"] else path.unlink()
     elif config.get("bucket") is not None:
         client = make_client(config["options"])
         listed = client.list_objects_v2(Bucket=config["bucket"], Prefix=config["prefix"])
         for each in listed.get("Contents", []):
             if "near" in each["Key"]:
                 if config["damages"]:
-                    client.put_object(Bucket=config["bucket"], Key=each["Key"], Body=b"damaged")
+                    client.put_object(Bucket=config["bucket"], Key=each["Key"], Body=pickle.dumps("of somebody else"))
                 else:
                     client.delete_object(Bucket=config["bucket"], Key=each["Key"])
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from core import AssetKey, DagsterEventType, PipelineExecutionResult, PipelineRunStatus, reconstructable
 from core.serdes import to_json
 from tests.contracts.executors.conftest import Runs, types_told
-from tests.contracts.executors.flow import flow
+from tests.contracts.executors.flow import PRESET, flow
 
 FLOW = reconstructable(flow)
 FAILED = {"fails", "fails_told", "no_even_number", "wants_even", "forgets_one", "never_passes"}
@@ -30,13 +32,18 @@ def result(runs: Runs) -> PipelineExecutionResult:
 
 
 @pytest.fixture(scope="module")
+def result_there(as_in_process: Runs) -> PipelineExecutionResult:
+    return as_in_process.run(FLOW, preset="some", tags={"more": "1"})
+
+
+@pytest.fixture(scope="module")
 def told(runs: Runs, result: PipelineExecutionResult) -> dict[str, list[Any]]:
     return runs.told(result)
 
 
 @pytest.fixture(scope="module")
-def model(as_in_process: Runs) -> dict[str, list[Any]]:
-    return as_in_process.told(as_in_process.run(FLOW, preset="some", tags={"more": "1"}))
+def model(as_in_process: Runs, result_there: PipelineExecutionResult) -> dict[str, list[Any]]:
+    return as_in_process.told(result_there)
 
 
 def test_of_each_step_the_same_is_told_in_the_same_order(
@@ -126,3 +133,62 @@ def test_assets_are_found_by_their_key(runs: Runs, result: PipelineExecutionResu
     assert [entry.step_key for _, entry in found if entry.run_id == result.run_id] == ["reports"]
     counts = runs.instance.events_for_asset_key(AssetKey("count"), partitions=["tuesday"])
     assert {entry.step_key for _, entry in counts if entry.run_id == result.run_id} == {"counted", "ten"}
+
+
+# Runs of a part of it
+
+
+def mended(**solids: Any) -> dict[str, Any]:
+    config = PRESET.run_config
+    return {**config, "solids": {**config["solids"], **{name: {"config": value} for name, value in solids.items()}}}
+
+
+@pytest.mark.parametrize(
+    ("selection", "executed"),
+    [
+        (None, {*FAILED, "doubled", "of_failed"}),
+        (["both", "adding.twice", "each[k2]"], {"both", "adding.twice", "each[k2]"}),
+        (["*joined", "more*"], {"joined", "source", "parted", "more", "square[m0]", "square[m1]", "square[m2]", "both"}),
+        (["after_odd", "collected"], {"collected"}),
+    ],
+    ids=["from failure", "some", "with others", "skipped"],
+)
+def test_a_run_of_some_steps_takes_the_values_of_earlier_runs(
+    runs: Runs,
+    as_in_process: Runs,
+    result: PipelineExecutionResult,
+    result_there: PipelineExecutionResult,
+    selection: list[str] | None,
+    executed: set[str],
+) -> None:
+    config = mended(fails=False)
+    again = runs.again(FLOW, result, config, selection, from_failure=selection is None)
+    there = as_in_process.again(FLOW, result_there, config, selection, from_failure=selection is None)
+    assert set(again.executed_step_keys) == executed
+    assert runs.told(again) == as_in_process.told(there)
+    if selection is None:
+        assert again.output_for_solid("of_failed") == [[0, 1, 2, 3], [0, 1, 2, 3]]
+    elif "both" in executed:
+        assert again.output_for_solid("both") == [[0, 1, 2], [0, 1, 4]]
+
+
+def test_of_a_value_that_is_gone_it_is_said_which_step_to_execute_too(
+    runs: Runs, as_in_process: Runs, result: PipelineExecutionResult, result_there: PipelineExecutionResult
+) -> None:
+    said = []
+    for each, parent in ((runs, result), (as_in_process, result_there)):
+        shutil.rmtree(Path(each.instance.storage_directory()) / parent.run_id / "ten", ignore_errors=True)
+        again = each.again(FLOW, parent, mended(), ["adding.inner"])
+        assert not again.success
+        said.append(repr(each.told(again)["adding.inner"]))
+    assert said[0] == said[1]
+    assert "Execute step 'ten' too" in said[0]
+
+
+def test_a_run_of_some_solids(runs: Runs, as_in_process: Runs) -> None:
+    config = mended()
+    config["solids"] = {"source": config["solids"]["source"], "none": {"config": 2}}
+    queries = ["joined", "+joined", "none*", "source"]
+    seen = [each.run(FLOW, config, solid_selection=queries) for each in (runs, as_in_process)]
+    assert seen[0].output_for_solid("of_none") == [0, 1]
+    assert runs.told(seen[0]) == as_in_process.told(seen[1])

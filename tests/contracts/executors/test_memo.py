@@ -92,7 +92,7 @@ def test_what_is_executed_and_what_is_found(
                 assert result.output_for_solid(name) == result_there.output_for_solid(name)
 
 
-@pytest.mark.parametrize("damages", [False, True], ids=["lost", "damaged"])
+@pytest.mark.parametrize("damages", [False, True], ids=["deleted", "replaced"])
 @pytest.mark.parametrize("mode", ["disk", "bucket"])
 def test_a_value_that_goes_while_the_run_goes_on_is_made_again(
     runs: Runs, as_in_process: Runs, mode: str, damages: bool, place: Place, tmp_path: Path
