@@ -13,6 +13,7 @@ FAULT_TESTS := tests/cloudstore/test_under_faults.py \
 	tests/cloudstore/test_killed_writers.py \
 	tests/cloudstore/compute_logs/test_killed.py \
 	tests/contracts/compute_logs/test_death_at_each_change.py \
+	tests/contracts/executors/test_any_graph.py \
 	tests/core/code/test_edits.py \
 	tests/core/disk/test_files.py \
 	tests/core/config/test_schemas.py \

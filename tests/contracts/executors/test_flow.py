@@ -148,7 +148,10 @@ def mended(**solids: Any) -> dict[str, Any]:
     [
         (None, {*FAILED, "doubled", "of_failed"}),
         (["both", "adding.twice", "each[k2]"], {"both", "adding.twice", "each[k2]"}),
-        (["*joined", "more*"], {"joined", "source", "parted", "more", "square[m0]", "square[m1]", "square[m2]", "both"}),
+        (
+            ["*joined", "more*"],
+            {"joined", "source", "parted", "more", "square[m0]", "square[m1]", "square[m2]", "both"},
+        ),
         (["after_odd", "collected"], {"collected"}),
     ],
     ids=["from failure", "some", "with others", "skipped"],
