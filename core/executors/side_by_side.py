@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
 import signal
 import time
 from collections import deque
@@ -34,6 +33,7 @@ from core.plan.progress import Attempt, Progress
 from core.plan.steps import ExecutionStep
 from core.records.tags import MAX_RUNTIME_TAG
 from core.serdes import error_info
+from core.types import pickles
 from core.usage import Usage
 
 GRACE_SECONDS = 10.0
@@ -353,7 +353,7 @@ def _error_of(told: ToldError) -> BaseException:
     """The error that a process has told, as it was raised there, with its traceback there as a note."""
     error: BaseException = DagsterSubprocessError(told.info.message, [told.info])
     with suppress(Exception):  # this process may not have its class, or not the same
-        error = pickle.loads(told.pickled) if told.pickled is not None else error
+        error = pickles.loads(told.pickled) if told.pickled is not None else error
     error.add_note(f"It was raised in another process:\n{told.info.to_string()}")
     return error
 

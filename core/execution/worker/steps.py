@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import os
-import pickle
 from collections.abc import Sequence
 from contextlib import nullcontext
 
@@ -26,6 +26,7 @@ from core.instance.of_steps import InstanceOfSteps
 from core.log_manager import EventSink
 from core.plan.expand import expanded
 from core.serdes import error_info
+from core.types import pickles
 
 PROCESS_START = "step_process_start"
 """Marks, in events, the time from when a process is asked for until it executes its step."""
@@ -111,8 +112,9 @@ def _told(error: BaseException | None, recorded: BaseException | None) -> ToldEr
 def _pickled(error: BaseException) -> bytes | None:
     """An exception for the process of the run; None where it would not be the same there."""
     try:
-        pickled = pickle.dumps(error)
-        return pickled if type(pickle.loads(pickled)) is type(error) else None
+        pickles.dump(error, pickled := io.BytesIO())
+        content = pickled.getvalue()
+        return content if type(pickles.loads(content)) is type(error) else None
     except Exception:  # noqa: BLE001  an exception of the user's can refuse in any way
         return None
 
