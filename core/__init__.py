@@ -76,6 +76,7 @@ from core.errors import (
     DagsterRunConflict,
     DagsterRunNotFoundError,
     DagsterStepOutputNotFoundError,
+    DagsterSubprocessError,
     DagsterTypeCheckDidNotPass,
     DagsterTypeCheckError,
     DagsterTypeMaterializationError,
@@ -114,7 +115,12 @@ from core.execution.contexts.solid import SolidExecutionContext
 from core.execution.executor import Executor
 from core.execution.memo.preview import PlannedRun
 from core.execution.results import PipelineExecutionResult, SolidExecutionResult
-from core.executors import in_process_executor
+from core.executors import (
+    default_executors,
+    in_process_executor,
+    multiple_process_executor_requirements,
+    multiprocess_executor,
+)
 from core.files.local import LocalFileHandle
 from core.files.manager import FileHandle, FileManager
 from core.files.memory import InMemoryFileHandle, InMemoryFileManager
@@ -335,6 +341,7 @@ __all__ = [
     "build_output_context",
     "build_resources",
     "build_solid_context",
+    "default_executors",
     "execute_pipeline",
     "execute_pipeline_iterator",
     "execute_run",
@@ -343,6 +350,8 @@ __all__ = [
     "execute_solids_within_pipeline",
     "plan_pipeline",
     "in_process_executor",
+    "multiple_process_executor_requirements",
+    "multiprocess_executor",
     "reexecute_pipeline",
     "reexecute_pipeline_iterator",
     "validate_run_config",
@@ -427,6 +436,7 @@ __all__ = [
     "DagsterRunConflict",
     "DagsterRunNotFoundError",
     "DagsterStepOutputNotFoundError",
+    "DagsterSubprocessError",
     "DagsterTypeCheckDidNotPass",
     "DagsterTypeCheckError",
     "DagsterTypeMaterializationError",

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import importlib
 
-_EXECUTION = "A run executes its steps one after another in its process. Leave it out; start several runs for more."
+_CLUSTER = "The steps of a run are executed on one machine: choose multiprocess_executor, or start several runs."
 _LAUNCHING = "Runs are executed where they are started. Leave it out, and start runs with `cloudstore run`."
 
 _OF_DAGSTER = {
     "DagsterDaemonScheduler": _LAUNCHING,
-    "DagsterSubprocessError": _EXECUTION,
     "DefaultRunCoordinator": _LAUNCHING,
     "DefaultRunLauncher": _LAUNCHING,
     "DynamicOutput": "Import it from core.experimental.",
@@ -20,9 +19,6 @@ _OF_DAGSTER = {
     "QueuedRunCoordinator": _LAUNCHING,
     "SystemCronScheduler": _LAUNCHING,
     "check": "Use assert, or raise an error of your own.",
-    "default_executors": _EXECUTION,
-    "multiple_process_executor_requirements": "Give the list of ExecutorRequirement members that are needed.",
-    "multiprocess_executor": _EXECUTION,
     "pipeline_failure_sensor": "Ask the instance for runs that failed, in a @sensor.",
 }
 
@@ -35,7 +31,6 @@ _ERRORS = {
     "DagsterMaxRetriesExceededError": "A step that fails after its last retry raises the error of its function.",
     "DagsterScheduleWipeRequired": _LAUNCHING,
     "DagsterSnapshotDoesNotExist": "A run is executed from its pipeline, so no snapshot is asked for.",
-    "DagsterSubprocessError": _EXECUTION,
     "DagsterTypeLoadingError": "Catch DagsterExecutionLoadInputError.",
     "DagsterUserCodeProcessError": _LAUNCHING,
     "DagsterUserCodeUnreachableError": _LAUNCHING,
@@ -63,7 +58,6 @@ _LATER = {
     "load_assets_from_modules": "Use @repository.",
     "materialize": "Use execute_pipeline.",
     "multi_asset": "Say which assets an output is by OutputDefinition(asset_key=...).",
-    "multiprocess_executor": _EXECUTION,
     "run_status_sensor": "Ask the instance for runs of that status, in a @sensor.",
 }
 _FAKE = "Test with cloudstore.testing.embedded_s3_server(), which is a real one on this machine."
@@ -79,8 +73,8 @@ _OF_S3 = {
 _OF_PACKAGES = {
     "dagit": "There is no web page; `cloudstore runs`, `logs`, `explain` and `value` tell what it showed.",
     "dagster_cron": _LAUNCHING,
-    "dagster_celery": _EXECUTION,
-    "dagster_dask": _EXECUTION,
+    "dagster_celery": _CLUSTER,
+    "dagster_dask": _CLUSTER,
     "dagster_docker": _LAUNCHING,
     "dagster_k8s": _LAUNCHING,
     "dagster_graphql": "Ask a DagsterInstance, or read what `cloudstore runs --json` prints.",

@@ -365,6 +365,26 @@ class DagsterSubprocessError(DagsterError):
     Args:
         message: what went wrong.
         subprocess_error_infos: what they raised, as `SerializableErrorInfo`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from core import DagsterInstance, DagsterSubprocessError, execute_pipeline, fs_io_manager, reconstructable
+        >>> written = Path("broken.py").write_text('''
+        ... from core import ModeDefinition, fs_io_manager, pipeline, solid
+        ... @solid
+        ... def fail():
+        ...     class Own(Exception): "Of a class that no other process finds."
+        ...     raise Own("no rows")
+        ... @pipeline(mode_defs=[ModeDefinition(resource_defs={"io_manager": fs_io_manager})])
+        ... def broken(): fail()
+        ... ''')
+        >>> from broken import broken
+        >>> with DagsterInstance.local_temp() as instance:
+        ...     try:
+        ...         execute_pipeline(reconstructable(broken), {"execution": {"multiprocess": {}}}, instance=instance)
+        ...     except DagsterSubprocessError as error:
+        ...         print(error.subprocess_error_infos[0].message)
+        core.errors.DagsterExecutionStepExecutionError: Solid 'fail' raised: Own: no rows
     """
 
     def __init__(self, message: str, subprocess_error_infos: Sequence[Any] = ()) -> None:

@@ -87,7 +87,7 @@ def is_known_module(module: str) -> bool:
 def may_be_module(module: str, name: str) -> bool:
     """Whether `module.name` may have been a module of Dagster 0.11, and not a function or class that is not here.
 
-    >>> may_be_module("dagster", "utils"), may_be_module("dagster", "multiprocess_executor")
+    >>> may_be_module("dagster", "utils"), may_be_module("dagster", "pipeline_failure_sensor")
     (True, False)
     """
     is_named_as_one = name in _TOP_MODULES if module == "dagster" else name.islower()

@@ -9,7 +9,12 @@ from core.executors.multiprocess import (
 )
 
 default_executors: list[ExecutorDefinition] = [in_process_executor, multiprocess_executor]
-"""Those of a mode that names none; the first runs the steps where the run config chooses none."""
+"""Those of a mode that names none; the first runs the steps where the run config chooses none.
+
+>>> from core import default_executors
+>>> [each.name for each in default_executors]
+['in_process', 'multiprocess']
+"""
 
 __all__ = [
     "InProcessExecutor",

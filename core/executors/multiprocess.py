@@ -16,10 +16,12 @@ from core.plan import ExecutionPlan
 
 
 def multiple_process_executor_requirements() -> list[ExecutorRequirement]:
-    """What an executor with processes of its own needs of a run.
+    """What an executor with processes of its own needs of a run, for `requirements` of `@executor`.
 
-    >>> [each.name for each in multiple_process_executor_requirements()]
-    ['RECONSTRUCTABLE_PIPELINE', 'NON_EPHEMERAL_INSTANCE', 'PERSISTENT_OUTPUTS']
+    Example:
+        >>> from core import multiple_process_executor_requirements
+        >>> [each.name for each in multiple_process_executor_requirements()]
+        ['RECONSTRUCTABLE_PIPELINE', 'NON_EPHEMERAL_INSTANCE', 'PERSISTENT_OUTPUTS']
     """
     return [
         ExecutorRequirement.RECONSTRUCTABLE_PIPELINE,
@@ -81,7 +83,32 @@ _TAG_LIMIT = Shape({"key": str, "value": Field(Noneable(str), is_required=False)
     requirements=multiple_process_executor_requirements(),
 )
 def multiprocess_executor(init_context: InitExecutorContext) -> MultiprocessExecutor:
-    """Runs each step in a process of its own, several at the same time."""
+    """Runs each step in a process of its own, several at the same time; docs/execution.md says when to choose it.
+
+    It needs a pipeline that other processes can load, an instance in $DAGSTER_HOME, and values that IO managers keep
+    where other processes find them; a run without one of these is refused before anything is recorded.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from core import DagsterInstance, execute_pipeline, multiprocess_executor, reconstructable
+        >>> multiprocess_executor.name
+        'multiprocess'
+        >>> written = Path("squares.py").write_text('''
+        ... from core import ModeDefinition, fs_io_manager, lambda_solid, pipeline
+        ... @lambda_solid
+        ... def two(): return 2
+        ... @lambda_solid
+        ... def square(number): return number * number
+        ... @pipeline(mode_defs=[ModeDefinition(resource_defs={"io_manager": fs_io_manager})])
+        ... def squares(): square(two())
+        ... ''')
+        >>> from squares import squares
+        >>> two_at_a_time = {"execution": {"multiprocess": {"config": {"max_concurrent": 2}}}}
+        >>> with DagsterInstance.local_temp() as instance:
+        ...     result = execute_pipeline(reconstructable(squares), two_at_a_time, instance=instance)
+        ...     result.output_for_solid("square")
+        4
+    """
     config: dict[str, Any] = init_context.executor_config
     (retries,) = config["retries"]
     limits = [TagLimit(each["key"], each["limit"], each.get("value")) for each in config["tag_concurrency_limits"]]

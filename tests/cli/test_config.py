@@ -31,6 +31,27 @@ def test_the_scaffold_runs_as_it_is(project: Project) -> None:
     )
 
 
+def test_the_executors_to_choose_from_are_told_with_the_one_that_is_used_by_default_first(project: Project) -> None:
+    text = project.command("config", "scaffold", *PIPELINE).stdout
+    first, second = (
+        text.index("# execution:\n#   # exactly one of:\n#   in_process:"),
+        text.index("#   # multiprocess:"),
+    )
+    assert first < second
+    assert "#   #     max_concurrent: 0  # Int; 0 by default; How many steps run at the same time at most" in text
+    said = json.loads(project.command("config", "schema", *PIPELINE, "--json").stdout)
+    validator = jsonschema.Draft202012Validator({**said, "required": []})
+    for execution in ({"in_process": {}}, {"multiprocess": {"config": {"max_concurrent": 2}}}):
+        assert validator.is_valid({"execution": execution})
+    for execution in (
+        {},
+        {"in_process": {}, "multiprocess": {}},
+        {"multiprocess": {"config": {"max": 2}}},
+        {"dask": {}},
+    ):
+        assert not validator.is_valid({"execution": execution})
+
+
 def test_the_schema_as_text_and_as_json(project: Project) -> None:
     text = project.command("config", "schema", *PIPELINE).stdout
     assert "      months: [Int]  # required\n" in text

@@ -46,7 +46,7 @@ def _ephemeral_instance(_prepared: PreparedRun, instance: DagsterInstance) -> st
 
 def _values_of_this_process(prepared: PreparedRun, _instance: DagsterInstance) -> str | None:
     outputs = [output for step in prepared.plan.steps_to_execute for output in step.outputs]
-    keys = sorted({output.io_manager_key for output in outputs})
+    keys = sorted({output.io_manager_key for output in outputs if not output.dagster_type.is_nothing})
     keeping = [_named(prepared, key) for key in keys if not _is_persistent(prepared, key)]
     if not keeping:
         return None

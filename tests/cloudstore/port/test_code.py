@@ -121,13 +121,13 @@ def test_what_is_asked_of_a_module_by_another_name_is_there_or_is_told(module: s
 
 
 OF_WHAT_IS_NOT_HERE = {
-    "dagster.multiprocess_executor.configured({})": "core.multiprocess_executor.configured({})",
-    "dagster.default_executors.resource.x": "core.default_executors.resource.x",
+    "dagster.QueuedRunCoordinator.configured({})": "core.QueuedRunCoordinator.configured({})",
+    "dagster.DefaultRunLauncher.resource.x": "core.DefaultRunLauncher.resource.x",
     "dagster.check.solid(1)": "core.check.solid(1)",
     "dagster.asset_of_later.configured": None,
-    "dagster.core.definitions.executor.multiprocess_executor.configured": None,
+    "dagster.core.definitions.executor.QueuedRunCoordinator.configured": None,
     "dagster.core.definitions.Unknown.pipeline": None,
-    "d.multiprocess_executor.configured": None,
+    "d.QueuedRunCoordinator.configured": None,
 }
 
 
@@ -169,11 +169,9 @@ def test_names_of_one_import_go_where_they_are() -> None:
 
 
 NOTES = {
-    "from dagster import solid, multiprocess_executor\n": [
-        "1: dagster.multiprocess_executor has no counterpart. A run"
-    ],
-    "import dagster\n\nx = dagster.multiprocess_executor\n": ["3: dagster.multiprocess_executor has no"],
-    "import dagster as d\nd.DagsterSubprocessError\n": ["2: dagster.DagsterSubprocessError has no"],
+    "from dagster import solid, QueuedRunCoordinator\n": ["1: dagster.QueuedRunCoordinator has no counterpart. Runs"],
+    "import dagster\n\nx = dagster.QueuedRunCoordinator\n": ["3: dagster.QueuedRunCoordinator has no"],
+    "import dagster as d\nd.DefaultRunLauncher\n": ["2: dagster.DefaultRunLauncher has no"],
     "from dagster_slack import slack_resource\n": [
         "1: dagster_slack.slack_resource has no counterpart. Call slack_sdk"
     ],
@@ -203,11 +201,11 @@ def test_what_has_no_counterpart_is_told_with_its_line(source: str) -> None:
 
 
 def test_a_name_that_is_missing_is_asked_of_the_package_that_tells_what_to_use() -> None:
-    source = b"import dagster\nfrom dagster import multiprocess_executor\nfrom dagster_aws.s3 import S3FakeSession\n"
-    ported = port_code(source + b"dagster.multiprocess_executor\n").content.decode()
+    source = b"import dagster\nfrom dagster import QueuedRunCoordinator\nfrom dagster_aws.s3 import S3FakeSession\n"
+    ported = port_code(source + b"dagster.QueuedRunCoordinator\n").content.decode()
     assert ported == (
-        "import core\nfrom core import multiprocess_executor\nfrom cloudstore import S3FakeSession\n"
-        "core.multiprocess_executor\n"
+        "import core\nfrom core import QueuedRunCoordinator\nfrom cloudstore import S3FakeSession\n"
+        "core.QueuedRunCoordinator\n"
     )
 
 
@@ -218,7 +216,7 @@ HERE_OF_S3 = st.sampled_from(sorted(cloudstore.__all__))
 @given(
     st.lists(HERE, min_size=1, max_size=6, unique=True),
     st.lists(HERE_OF_S3, max_size=4, unique=True),
-    st.lists(st.sampled_from(["multiprocess_executor", "op_of_nobody"]), max_size=2, unique=True),
+    st.lists(st.sampled_from(["QueuedRunCoordinator", "op_of_nobody"]), max_size=2, unique=True),
     st.booleans(),
     st.sampled_from(["dagster", "dagster.core.definitions", "dagster.core.execution.api"]),
 )

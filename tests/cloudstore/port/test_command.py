@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from cloudstore.cli import main
 from core.instance.dagster_yaml import load_dagster_yaml
 
-OLD = "import dagster  # all of it\n\nfrom dagster import solid, multiprocess_executor\n\nx = dagster.Field(int)\n"
-NEW = "import core  # all of it\n\nfrom core import solid, multiprocess_executor\n\nx = core.Field(int)\n"
+OLD = "import dagster  # all of it\n\nfrom dagster import solid, QueuedRunCoordinator\n\nx = dagster.Field(int)\n"
+NEW = "import core  # all of it\n\nfrom core import solid, QueuedRunCoordinator\n\nx = core.Field(int)\n"
 
 INSTANCE = """\
 # the instance of our team
@@ -62,7 +62,7 @@ def test_a_folder_is_rewritten_and_what_is_left_is_listed(project: Path) -> None
     (project / "a.py").chmod(0o755)
     done = port(project)
     assert done.exit_code == 0, done.output
-    assert done.stdout.startswith(f"{project / 'a.py'}:3: dagster.multiprocess_executor has no counterpart. ")
+    assert done.stdout.startswith(f"{project / 'a.py'}:3: dagster.QueuedRunCoordinator has no counterpart. ")
     assert done.stdout.count("\n") == 1
     assert done.stderr == "3 of 4 files changed; 1 place is left to do by hand.\n"
     after = contents(project)
@@ -87,7 +87,7 @@ def test_a_diff_writes_nothing(project: Path) -> None:
     assert "-import dagster  # all of it" in lines
     assert "+import core  # all of it" in lines
     assert sum(line.startswith("---") for line in lines) == 3  # each file once
-    assert "a.py:3: dagster.multiprocess_executor has no counterpart" in done.stderr
+    assert "a.py:3: dagster.QueuedRunCoordinator has no counterpart" in done.stderr
     assert "3 of 4 files would be changed" in done.stderr
     assert contents(project) == before
 

@@ -106,7 +106,7 @@ def run(folder: Path, arguments: list[str], server: EmbeddedS3Server) -> subproc
 
 
 def test_a_name_that_is_missing_says_at_once_what_to_use(tmp_path: Path) -> None:
-    missing = sorted(name for name in {*NAMES["fan_out"], "multiprocess_executor"} if not is_here(name))
+    missing = sorted(name for name in {*NAMES["fan_out"], "QueuedRunCoordinator"} if not is_here(name))
     ported = port_code("".join(f"from dagster import {name}\n" for name in missing).encode())
     for line, name in zip(ported.content.decode().splitlines(), missing, strict=True):
         done = subprocess.run([sys.executable, "-c", line], cwd=tmp_path, capture_output=True, text=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from core import (
     IOManager,
     IOManagerDefinition,
     ModeDefinition,
+    Nothing,
     OutputDefinition,
     PipelineDefinition,
     execute_pipeline,
@@ -30,6 +32,7 @@ from core import (
     solid,
 )
 from core.loading.pipelines import load_pipeline
+from core.records.origin import LoadableTargetOrigin, PipelinePythonOrigin
 
 
 class Shelf(IOManager):
@@ -123,6 +126,19 @@ def test_an_io_manager_that_no_output_uses_does_not_matter(instance: DagsterInst
     assert execute_pipeline(asking, instance=instance).success
 
 
+def test_an_output_that_carries_no_value_needs_none(instance: DagsterInstance) -> None:
+    @executor(requirements=[ExecutorRequirement.PERSISTENT_OUTPUTS])
+    def picky(init_context: Any) -> Any:
+        return in_process(init_context)
+
+    @solid(output_defs=[OutputDefinition(Nothing)])
+    def write_report(_: Any) -> None:
+        pass
+
+    mode = ModeDefinition(executor_defs=[picky])
+    assert execute_pipeline(PipelineDefinition([write_report], "reports", mode_defs=[mode]), instance=instance).success
+
+
 def test_an_instance_in_memory_is_refused_where_others_must_open_it(instance: DagsterInstance) -> None:
     asking = needing(ExecutorRequirement.NON_EPHEMERAL_INSTANCE)
     assert execute_pipeline(asking, instance=instance).success
@@ -181,3 +197,40 @@ def test_all_that_is_missing_is_named_at_once() -> None:
         execute_pipeline(asking)
     for word in ("'picky'", "'picked'", "cloudstore run -f", "DAGSTER_HOME", "fs_io_manager"):
         assert word in str(refused.value)
+
+
+SAID = {
+    "RECONSTRUCTABLE_PIPELINE": "It needs a pipeline that other processes can load, and it is not known where this one "
+    "was loaded from: run it with `cloudstore run -f FILE`, or give execute_pipeline reconstructable(...) of it.",
+    "NON_EPHEMERAL_INSTANCE": "It needs an instance that other processes can open, and this one is in the memory of "
+    "this process: set DAGSTER_HOME to a directory and use DagsterInstance.get().",
+    "PERSISTENT_OUTPUTS": "It needs values that other processes can load, and the IO manager 'io_manager' keeps them "
+    "in this process: use fs_io_manager, or an IO manager for a bucket.",
+}
+
+
+@pytest.mark.parametrize("lacking", [frozenset(each) for n in range(1, 4) for each in combinations(SAID, n)])
+def test_what_the_multiprocess_executor_lacks_is_said_in_a_sentence_each_before_anything_starts(
+    lacking: frozenset[str], instance: DagsterInstance
+) -> None:
+    begun: list[str] = []
+
+    @resource
+    def told(_init_context: Any) -> None:
+        begun.append("a resource")
+
+    @solid(required_resource_keys={"told"})
+    def give(_: Any) -> int:
+        begun.append("a step")
+        return 1
+
+    kept = {} if "PERSISTENT_OUTPUTS" in lacking else {"io_manager": fs_io_manager}
+    asked = PipelineDefinition([give], "asked", mode_defs=[ModeDefinition(resource_defs={"told": told, **kept})])
+    if "RECONSTRUCTABLE_PIPELINE" not in lacking:
+        asked = asked.loaded_from(PipelinePythonOrigin(LoadableTargetOrigin(module_name="nowhere"), "asked"))
+    with DagsterInstance.ephemeral() if "NON_EPHEMERAL_INSTANCE" in lacking else instance as used:
+        with pytest.raises(DagsterUnmetExecutorRequirementsError) as refused:
+            execute_pipeline(asked, {"execution": {"multiprocess": {}}}, instance=used)
+        assert (begun, used.get_runs()) == ([], [])
+    sentences = [SAID[name] for name in SAID if name in lacking]
+    assert str(refused.value) == " ".join(["Executor 'multiprocess' cannot run pipeline 'asked'.", *sentences])
