@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 
 from core.executors.processes.messages import PROGRAM
 
+# Our own modules first: a module of the user's may have the name of one of Python's, which is then imported already.
 _BOOT = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[4]); "
+    "import json, sys; home, path = json.loads(sys.argv[4]); "
+    "sys.path[:0] = [home] * (home not in sys.path); sys.path += path; "
     f"from {PROGRAM} import main; main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == 'one')"
 )
+_HOME = str(Path(__file__).parents[3])
 
 
 def boot_command(descriptor: int, is_for_one: bool) -> list[str]:
@@ -21,8 +25,8 @@ def boot_command(descriptor: int, is_for_one: bool) -> list[str]:
         descriptor: the socket, which the process inherits.
         is_for_one: whether it is to execute one step itself.
     """
-    flags = ["-O"] * sys.flags.optimize
+    flags = ["-P", *["-O"] * sys.flags.optimize]
     flags += [word for each in sys.warnoptions for word in ("-W", each)]
     kind = "one" if is_for_one else "many"
     path = [os.path.abspath(each) for each in sys.path]  # "" is the working directory  # noqa: PTH100
-    return [sys.executable, *flags, "-c", _BOOT, str(descriptor), str(os.getpid()), kind, json.dumps(path)]
+    return [sys.executable, *flags, "-c", _BOOT, str(descriptor), str(os.getpid()), kind, json.dumps([_HOME, path])]
