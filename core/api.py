@@ -17,6 +17,7 @@ from core.execution.preparing.prepare import prepare_run
 from core.execution.preparing.presets import with_preset
 from core.execution.preparing.spec import RunSpec
 from core.execution.results import PipelineExecutionResult
+from core.execution.resuming import end_killed, with_lost_steps
 from core.execution.run import execute_prepared
 from core.executors import default_executors
 from core.instance import DagsterInstance
@@ -188,6 +189,7 @@ def reexecute_pipeline(
     preset: str | None = None,
     *,
     from_failure: bool = False,
+    resume: bool = False,
     tags: Mapping[str, Any] | None = None,
     instance: DagsterInstance | None = None,
     raise_on_error: bool = True,
@@ -208,6 +210,8 @@ def reexecute_pipeline(
         preset: as for `execute_pipeline`.
         from_failure: leaves out the steps that ended well in the parent; those that failed, and those that never began,
             are executed, of the steps that the parent was to execute.
+        resume: as `from_failure`, also for a parent whose process was killed, which is recorded as failed then: goes on
+            from what the parent has recorded and stored. Values that are gone are computed again.
         tags: added to those of the pipeline and the parent.
         instance: where the parent is recorded; it must be given.
         raise_on_error: see `execute_pipeline`.
@@ -217,6 +221,7 @@ def reexecute_pipeline(
     Raises:
         DagsterRunNotFoundError: the instance has no such run.
         DagsterInvalidSubsetError: the selection names no step, or no step is left to be executed.
+        DagsterRunConflict: where `resume`, the parent has not ended, and it is not known that its process is gone.
 
     Example:
         >>> from pathlib import Path
@@ -234,7 +239,7 @@ def reexecute_pipeline(
     """
     known = instance_of_parent(instance, "reexecute_pipeline")
     spec = reexecution_of(
-        pipeline, known, parent_run_id, run_config, step_selection, mode, preset, tags, memoize, from_failure
+        pipeline, known, parent_run_id, run_config, step_selection, mode, preset, tags, memoize, from_failure, resume
     )
     return _execute(pipeline, spec, known, raise_on_error, on_event)
 
@@ -259,6 +264,7 @@ def reexecution_of(
     tags: Mapping[str, Any] | None,
     memoize: bool | None,
     from_failure: bool = False,
+    resume: bool = False,
 ) -> RunSpec:
     """What is asked of a run that executes an earlier one again; see `reexecute_pipeline`."""
     if not isinstance(parent_run_id, str):
@@ -266,6 +272,8 @@ def reexecution_of(
             f"The id of the parent run is text; it was given {a_kind_of(parent_run_id)}."
         )
     parent = instance.get_existing_run(parent_run_id)
+    if resume:
+        parent, from_failure = end_killed(instance, parent), True
     root_run_id = parent.root_run_id or parent.run_id
     parent_tags = {key: value for key, value in parent.tags.items() if not key.startswith(HIDDEN_TAG_PREFIX)}
     is_same = preset is None
@@ -279,11 +287,14 @@ def reexecution_of(
         step_selection=parent.step_keys_to_execute if from_failure and step_selection is None else step_selection,
         mapping_keys=earlier.mapping_keys,
         ended=earlier.ended if from_failure else None,
+        may_execute_none=resume,
+        refresh=earlier.refreshed if from_failure else (),
         memoize=memoize,
         root_run_id=root_run_id,
         parent_run_id=parent.run_id,
     )
-    return with_preset(checked_pipeline(pipeline), preset, asked)
+    spec = with_preset(pipeline, preset, asked)
+    return with_lost_steps(pipeline, default_executors, spec, instance) if resume else spec
 
 
 def validate_run_config(

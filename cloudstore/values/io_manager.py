@@ -93,6 +93,9 @@ class _S3IOManager(IOManager):
         place = self._place(context.upstream_output)
         return objects.load(place, context.upstream_output.stamp or self._stamps.get(place.key))
 
+    def has_value(self, context: OutputContext) -> bool | None:
+        return find_values([(self._place(context), context.stamp)])[0].is_whole
+
     def get_address(self, context: OutputContext) -> str | None:
         return s3_url(self._bucket, self._key(context))
 

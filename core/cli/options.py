@@ -40,6 +40,16 @@ class ChosenPipeline(msgspec.Struct, frozen=True):
     config_files: tuple[Path, ...]
     settings: tuple[str, ...]
 
+    @property
+    def is_named(self) -> bool:
+        """bool: whether a file or a module is named."""
+        return self.file is not None or self.module is not None
+
+    def check_named(self) -> None:
+        """Raises click.UsageError where neither a file nor a module is named."""
+        if not self.is_named:
+            raise click.UsageError("Name the code of the pipeline, with -f FILE or -m MODULE.")
+
     def load(self) -> PipelineDefinition:
         """The pipeline; see `load_pipeline` and `load_pipeline_of_module`."""
         if self.file is not None:
@@ -107,15 +117,29 @@ _PIPELINE_OPTIONS = (
 
 def pipeline_options(command: Callable[..., None]) -> Callable[..., None]:
     """Decorates the function of a command, which gets a `ChosenPipeline`, and its other options by name."""
-    return _with_options(command, is_required=True)
+
+    def with_named(chosen: ChosenPipeline, **others: Any) -> None:
+        chosen.check_named()
+        command(chosen, **others)
+
+    return _with_options(functools.update_wrapper(with_named, command))
 
 
 def optional_pipeline_options(command: Callable[..., None]) -> Callable[..., None]:
     """As `pipeline_options`; the function gets None where neither a file nor a module is named."""
-    return _with_options(command, is_required=False)
+
+    def with_named_or_none(chosen: ChosenPipeline, **others: Any) -> None:
+        command(chosen if chosen.is_named else None, **others)
+
+    return _with_options(functools.update_wrapper(with_named_or_none, command))
 
 
-def _with_options(command: Callable[..., None], is_required: bool) -> Callable[..., None]:
+def options_around_pipeline(command: Callable[..., None]) -> Callable[..., None]:
+    """As `pipeline_options`; the function gets a `ChosenPipeline` also where neither a file nor a module is named."""
+    return _with_options(command)
+
+
+def _with_options(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def with_pipeline(
         file: Path | None,
@@ -129,11 +153,7 @@ def _with_options(command: Callable[..., None], is_required: bool) -> Callable[.
     ) -> None:
         if file is not None and module is not None:
             raise click.UsageError("Give one of -f FILE and -m MODULE. The mode is chosen with --mode.")
-        is_given = file is not None or module is not None
-        if is_required and not is_given:
-            raise click.UsageError("Name the code of the pipeline, with -f FILE or -m MODULE.")
-        chosen = ChosenPipeline(file, module, attribute, mode, preset, config_files, settings)
-        command(chosen if is_given else None, **others)
+        command(ChosenPipeline(file, module, attribute, mode, preset, config_files, settings), **others)
 
     decorated: Callable[..., None] = with_pipeline
     for option in reversed(_PIPELINE_OPTIONS):

@@ -100,6 +100,7 @@ class HandledOutputData(msgspec.Struct, frozen=True, tag=True):
         stamp: what tells the value from another at its address, if the IO manager says.
         is_given: False where what was stored is that the solid did not give this output in that version.
         mapping_key: which value of a dynamic output.
+        is_early: whether the solid's function went on when it was stored, so that the step may have failed yet.
     """
 
     output_name: str
@@ -110,6 +111,7 @@ class HandledOutputData(msgspec.Struct, frozen=True, tag=True):
     stamp: str | None = None
     is_given: bool = True
     mapping_key: str | None = None
+    is_early: bool = False
 
     def handle(self, step_key: str) -> StepOutputHandle:
         """The output, given the step that its event is about."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
 from core.definitions.pipeline import PipelineDefinition
-from core.events.payloads import HandledOutputData, StepMemoizedData, StepOutputData, StepOutputHandle
+from core.events.payloads import StepOutputHandle
+from core.events.step_keys import is_template_key, solid_key_of
+from core.execution.earlier_steps import EarlierStep, OutputsOf, read_steps
 from core.instance import DagsterInstance
 from core.plan import ExecutionPlan
 from core.plan.part import EarlierKeys
@@ -28,33 +30,41 @@ class Ancestors(msgspec.Struct, frozen=True):
     addresses: Mapping[StepOutputHandle, str] = {}
 
 
-def find_ancestors(instance: DagsterInstance, run: PipelineRun, plan: ExecutionPlan) -> Ancestors:
+def find_ancestors(
+    instance: DagsterInstance, run: PipelineRun, plan: ExecutionPlan, also: Collection[str] = ()
+) -> Ancestors:
     """For each step that the plan leaves out and a step to execute needs, the nearest ancestor that executed it.
 
     Args:
         instance: where the ancestors are recorded.
         run: a run; only one that executes another again has ancestors.
         plan: its plan.
+        also: keys of steps that are looked for besides.
 
     Returns:
         The ancestors, without an entry for steps that no ancestor executed or skipped.
     """
     executed_now = set(plan.step_keys_to_execute)
     wanted = {handle.step_key for step in plan.steps_to_execute for handle in step.upstream_handles} - executed_now
+    wanted.update(also)
     run_ids: dict[str, str] = {}
     not_given: set[StepOutputHandle] = set()
     addresses: dict[StepOutputHandle, str] = {}
+    outputs = {key: step.outputs for key, step in plan.steps.items()}
     ancestor = _parent(instance, run)
     while wanted and ancestor is not None:
-        ended, given = _ended_steps(instance, ancestor.run_id)
-        for key in wanted & ended:
+        ended = read_steps(instance, ancestor.run_id, outputs.get).ended
+        for key in wanted & ended.keys():
+            step, earlier = plan.steps[key], ended[key]
+            if earlier.is_memoized:  # of what was not needed then, nothing is known
+                not_given.update(step.handle(name) for name in earlier.not_given)
+                continue
             run_ids[key] = ancestor.run_id
-            step, gave = plan.steps[key], given.get(key, {})
-            is_skipped = key not in given  # else a dynamic output was given, be it without values
-            outputs = [output for output in step.outputs if is_skipped or not output.is_dynamic]
-            not_given.update({step.handle(output.name) for output in outputs} - gave.keys())
-            addresses |= {handle: address for handle, address in gave.items() if address is not None}
-        wanted -= ended
+            # A dynamic output is given where its step was not skipped, be it without values.
+            those = [output for output in step.outputs if earlier.is_skipped or not output.is_dynamic]
+            not_given.update({step.handle(output.name) for output in those} - earlier.given.keys())
+            addresses |= {handle: address for handle, address in earlier.given.items() if address is not None}
+        wanted -= ended.keys()
         ancestor = _parent(instance, ancestor)
     return Ancestors(run_ids, frozenset(not_given), addresses)
 
@@ -65,11 +75,14 @@ class EarlierRun(msgspec.Struct, frozen=True):
     Attributes:
         mapping_keys: of dynamic outputs, the keys of the values that were given, or found, last; None where the step
             was skipped.
-        ended: the steps of that run that ended well: succeeded, were skipped, or did not need to be executed.
+        ended: the steps of that run that ended well: succeeded, were skipped, or did not need to be executed; or of
+            which all that they gave is stored, though the run's process died before it could say how they ended.
+        refreshed: queries for the steps that were to be executed whatever is stored, and did not end.
     """
 
     mapping_keys: EarlierKeys = {}
     ended: frozenset[str] = frozenset()
+    refreshed: tuple[str, ...] = ()
 
 
 def read_earlier_run(
@@ -91,60 +104,30 @@ def read_earlier_run(
     ]
     if not sources and not wants_ended:
         return EarlierRun()
-    ended, given = _ended_steps(instance, run.run_id, memoized=True)
+    outputs_of = _outputs_of(pipeline)
+    said = then = read_steps(instance, run.run_id, outputs_of)
     found: dict[StepOutputHandle, tuple[str, ...] | None] = {}
     earlier: PipelineRun | None = run
-    ended_then, given_then = ended, given
     while True:
-        for source in sources:
-            if source not in found and source.step_key in ended_then:
-                gave = given_then.get(source.step_key)
-                found[source] = gave if gave is None else _mapping_keys(gave, source.output_name)
+        new = [source for source in sources if source not in found and source.step_key in then.ended]
+        found |= {source: _keys_of(source, then.ended[source.step_key]) for source in new}
         earlier = None if len(found) == len(sources) or earlier is None else _parent(instance, earlier)
         if earlier is None:
-            return EarlierRun(found, frozenset(ended))
-        ended_then, given_then = _ended_steps(instance, earlier.run_id, memoized=True)
+            left = [key for key in said.refreshed if key not in said.ended]
+            refreshed = dict.fromkeys(solid_key_of(key) if is_template_key(key) else key for key in left)
+            return EarlierRun(found, frozenset(said.ended), tuple(refreshed))
+        then = read_steps(instance, earlier.run_id, outputs_of)
 
 
-def _mapping_keys(given: Iterable[StepOutputHandle], output_name: str) -> tuple[str, ...]:
-    keys = (each.mapping_key for each in given if each.output_name == output_name)
-    return tuple(key for key in keys if key is not None)
+def _keys_of(source: StepOutputHandle, step: EarlierStep) -> tuple[str, ...] | None:
+    keys = (each.mapping_key for each in step.given if each.output_name == source.output_name)
+    return None if step.is_skipped else tuple(key for key in keys if key is not None)
+
+
+def _outputs_of(pipeline: PipelineDefinition) -> OutputsOf:
+    known = {solid.key: solid.definition.output_defs for solid in pipeline.leaves}
+    return lambda step_key: known.get(solid_key_of(step_key))
 
 
 def _parent(instance: DagsterInstance, run: PipelineRun) -> PipelineRun | None:
     return instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
-
-
-def _ended_steps(
-    instance: DagsterInstance, run_id: str, memoized: bool = False
-) -> tuple[set[str], dict[str, dict[StepOutputHandle, str | None]]]:
-    """The steps of a run that succeeded or were skipped, and of each that was not skipped the outputs that were given,
-    with the addresses that are known; the last attempt counts.
-
-    Args:
-        instance: where it is recorded.
-        run_id: the run.
-        memoized: whether steps that did not need to be executed count too, with the outputs that were found.
-    """
-    ended: set[str] = set()
-    given: dict[str, dict[StepOutputHandle, str | None]] = {}
-    for event in (entry.dagster_event for entry in instance.all_logs(run_id)):
-        if event is None or event.step_key is None:
-            continue
-        if event.event_type_value in ("STEP_START", "STEP_RESTARTED"):
-            ended.discard(event.step_key)
-            given[event.step_key] = {}
-        elif event.event_type_value in ("STEP_SUCCESS", "STEP_SKIPPED"):
-            ended.add(event.step_key)
-        elif isinstance(event.event_specific_data, StepOutputData):
-            given.setdefault(event.step_key, {})[event.event_specific_data.step_output_handle] = None
-        elif isinstance(event.event_specific_data, HandledOutputData):
-            stored = event.event_specific_data
-            if (handle := stored.handle(event.step_key)) in given.get(event.step_key, ()):
-                given[event.step_key][handle] = stored.address
-        elif memoized and isinstance(event.event_specific_data, StepMemoizedData):
-            ended.add(event.step_key)
-            given[event.step_key] = {
-                each.handle(event.step_key): each.address for each in event.event_specific_data.outputs
-            }
-    return ended, given

@@ -72,9 +72,11 @@ def open_run(
 
 
 @contextmanager
-def opened_to_look(prepared: PreparedRun, instance: DagsterInstance) -> Iterator[OpenRun]:
+def opened_to_look(
+    prepared: PreparedRun, instance: DagsterInstance, ancestors: Ancestors | None = None
+) -> Iterator[OpenRun]:
     """A run that will not be executed: nothing is recorded, and its resources are stopped when the block ends."""
-    run = open_run(prepared, instance, _drop)
+    run = open_run(prepared, instance, _drop, ancestors)
     try:
         with ending_forked_children():
             yield run

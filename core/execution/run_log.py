@@ -12,6 +12,7 @@ from core.execution.recorded import hiding
 from core.forks import end_forked_child
 from core.instance import DagsterInstance
 from core.instance.event_writer import EventWriter
+from core.process.kept_lines import KeptLines
 
 OnEvent = Callable[[DagsterEvent], None]
 
@@ -27,7 +28,8 @@ class RunLog:
 
     def __init__(self, instance: DagsterInstance, secrets: Collection[Secret], on_event: OnEvent | None) -> None:
         self._on_event = on_event
-        self._writer = EventWriter(instance.handle_new_events)
+        kept = None if instance.unstored_directory is None else KeptLines(instance.unstored_directory)
+        self._writer = EventWriter(instance.handle_new_events, kept)
         self._store = hiding(secrets, self._writer.put)
 
     def take(self, entry: EventLogEntry) -> None:

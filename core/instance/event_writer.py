@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from core.events.records import EventLogEntry
 from core.forks import reset_in_forked_children
+from core.process.kept_lines import KeptLines
+from core.serdes import to_json
 
 FLUSH_INTERVAL_SECONDS = 0.01
 
@@ -15,17 +17,19 @@ class EventWriter:
     """Hands entries to the event log in batches, from a thread of its own.
 
     Entries put before `start` wait for it, so that a run that is refused leaves nothing behind. After `start` an entry
-    is stored at most `FLUSH_INTERVAL_SECONDS` (and the time of one write) later, and when `close` returns all are.
+    is stored at most `FLUSH_INTERVAL_SECONDS` (and the time of one write) later, and when `close` returns all are. What
+    a process that is killed has not stored by then is in `kept`.
 
     Args:
         store: stores a batch, in order.
+        kept: where entries are kept until they are stored; nowhere by default.
 
     Attributes:
         is_of_parent: whether this process is a forked child of the one whose run it is. Then nothing is stored.
     """
 
-    def __init__(self, store: Callable[[list[EventLogEntry]], None]) -> None:
-        self._store = store
+    def __init__(self, store: Callable[[list[EventLogEntry]], None], kept: KeptLines | None = None) -> None:
+        self._store, self._kept = store, kept
         self._error: BaseException | None = None
         self._is_closed = False
         self._renew()
@@ -43,6 +47,8 @@ class EventWriter:
         """As `core.forks` says: what happens in the run, its own process tells."""
         self._renew()
         self.is_of_parent = True
+        if self._kept is not None:
+            self._kept.leave()
 
     @property
     def has_failed(self) -> bool:
@@ -63,6 +69,8 @@ class EventWriter:
             is_late = self._is_closed  # from a thread of the user's that outlives the run
             if not is_late:
                 self._pending.append(entry)
+                if self._kept is not None and self._thread is not None:
+                    self._kept.append(to_json(entry, replace_surrogates=True).encode())
         if is_late:
             self._store([entry])
         elif not self._has_pending.is_set():
@@ -93,6 +101,8 @@ class EventWriter:
         with self._lock:
             self._is_closed = True
         self._flush()  # what was put since the thread looked last
+        if self._kept is not None:
+            self._kept.delete()
         if self._error is not None:
             raise self._error
 
@@ -110,5 +120,12 @@ class EventWriter:
         try:
             if batch and self._error is None:
                 self._store(batch)
+                self._forget_kept()
         except BaseException as error:  # noqa: BLE001  raised again in the thread of the run, by put or close
             self._error = error
+
+    def _forget_kept(self) -> None:
+        if self._kept is not None:
+            with self._lock:
+                if not self._pending:  # else some of what is kept waits yet
+                    self._kept.clear()

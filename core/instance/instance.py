@@ -16,9 +16,8 @@ from core.compute_logs.manager import ComputeLogManager, NoOpComputeLogManager
 from core.disk.private import let_group_read
 from core.errors import DagsterHomeNotSetError, DagsterInvariantViolationError, DagsterStorageError
 from core.instance.dagster_yaml import is_group_readable, resolve_retention, resolve_settings
-from core.instance.events import EventsOfInstance
 from core.instance.ref import InstanceRef
-from core.instance.runs import RunsOfInstance
+from core.instance.unstored import OfInstance, store_unstored
 from core.launcher import RunLauncher
 from core.process.leftovers import Leftovers
 from core.process.running import RunningRuns
@@ -41,7 +40,7 @@ class InstanceType(Enum):
     EPHEMERAL = "EPHEMERAL"
 
 
-class DagsterInstance(RunsOfInstance, EventsOfInstance):
+class DagsterInstance(OfInstance):
     """Holds the storages. Get one with `DagsterInstance.get()`; configure it in `$DAGSTER_HOME/dagster.yaml`.
 
     Usable as a context manager, which lets go of connections and threads at the end.
@@ -225,6 +224,11 @@ class DagsterInstance(RunsOfInstance, EventsOfInstance):
         return self.local_artifact_storage.storage_dir
 
     @property
+    def unstored_directory(self) -> Path | None:
+        """Path | None: where processes keep what they log until it is stored; None when it is ephemeral."""
+        return None if self.is_ephemeral else Path(self.root_directory) / "unstored"
+
+    @property
     def leftovers(self) -> Leftovers | None:
         """Leftovers | None: what its processes began elsewhere and did not end; None when it is ephemeral."""
         return None if self.is_ephemeral else Leftovers(Path(self.root_directory) / "leftovers")
@@ -238,14 +242,26 @@ class DagsterInstance(RunsOfInstance, EventsOfInstance):
         self.dispose()
 
     def recover(self) -> None:
-        """Takes up the compute logs of processes of this machine that were killed, see `ComputeLogManager.recover`.
+        """Takes up the logs of processes of this machine that were killed: what of their runs' logs is not stored yet,
+        and compute logs, see `ComputeLogManager.recover`.
 
         Runs call it when they begin. Opening an instance takes up nothing and starts nothing. That a process was
         killed is forgotten when its runs have ended or are deleted.
         """
         self.compute_log_manager.recover()
-        with suppress(DagsterStorageError):  # of another user's process, which that user's runs will forget
+        with suppress(DagsterStorageError):  # of another user's process, which that user's runs will take up
+            self.recover_events()
+        with suppress(DagsterStorageError):  # which that user's runs will forget
             self.running_runs.forget_killed(self._are_over)
+
+    def recover_events(self) -> None:
+        """Stores what processes of this machine that were killed had logged of their runs and not stored yet.
+
+        Raises:
+            DagsterStorageError: what one left cannot be read, or stored.
+        """
+        if self.unstored_directory is not None:
+            store_unstored(self, self.unstored_directory)
 
     def _are_over(self, run_ids: list[str]) -> bool:
         return all(run is None or run.is_finished for run in map(self.get_run_by_id, run_ids))

@@ -10,7 +10,8 @@ from core.errors import DagsterInvariantViolationError, user_code_error_boundary
 from core.loading.choosing import ChosenDefinition, choose_pipeline
 from core.loading.modules import PipelineFileError, load_file, load_module
 from core.printable import printable
-from core.records.origin import LoadableTargetOrigin, PipelinePythonOrigin
+from core.records.origin import GrpcServerRepositoryLocationOrigin, LoadableTargetOrigin, PipelinePythonOrigin
+from core.records.pipeline_run import PipelineRun
 from core.repositories import RepositoryDefinition
 
 
@@ -62,6 +63,23 @@ def load_origin(origin: PipelinePythonOrigin) -> PipelineDefinition:
     if isinstance(found, PipelineDefinition):
         return found.loaded_from(origin)
     return choose_pipeline(vars(module), attribute, where).pipeline.loaded_from(origin)
+
+
+def load_recorded(run: PipelineRun) -> PipelineDefinition:
+    """The pipeline of a stored run, from where the run's record says that it is.
+
+    Raises:
+        DagsterInvariantViolationError: the record does not say that, or names a server that has the code.
+        PipelineFileError: as of `load_origin`.
+    """
+    origin = run.external_pipeline_origin
+    location = None if origin is None else origin.external_repository_origin.repository_location_origin
+    if origin is None or location is None or isinstance(location, GrpcServerRepositoryLocationOrigin):
+        raise DagsterInvariantViolationError(
+            f"Run {run.run_id} does not say where the code of pipeline {run.pipeline_name!r} is; name it with -f FILE "
+            "or -m MODULE."
+        )
+    return load_origin(PipelinePythonOrigin(location.loadable_target_origin, origin.pipeline_name))
 
 
 def _module_of(target: LoadableTargetOrigin) -> ModuleType:

@@ -36,13 +36,14 @@ class DeadJournal:
     Attributes:
         path: the file.
         head: its first line.
+        lines: the others that were written whole.
         entries: what the process began and did not end, in the order in which it began it.
     """
 
     def __init__(self, path: Path, file: IO[bytes]) -> None:
         content = file.read()
         self.path = path
-        self.head = content.partition(b"\n")[0]
+        self.head, *self.lines = content.split(b"\n")[:-1] or [b""]
         self.entries = _unended(content)
         self._file = file
 

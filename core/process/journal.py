@@ -105,7 +105,7 @@ class JournalFile:
         self._key = folder, head
         self._numbers = itertools.count(1)
         self._unended: set[int] = set()
-        self._path, self._descriptor = _created_and_locked(folder)
+        self._path, self._descriptor = create_locked(folder)
         self._is_open = True
         try:
             self._append(head)
@@ -151,7 +151,7 @@ class JournalFile:
         os.close(self._descriptor)
 
 
-def _created_and_locked(folder: Path) -> tuple[Path, int]:
+def create_locked(folder: Path) -> tuple[Path, int]:
     """A new file and its descriptor, which no program that this process starts inherits (PEP 446)."""
     while True:
         make_folder(folder)

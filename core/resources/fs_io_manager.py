@@ -47,6 +47,9 @@ class PickledObjectFilesystemIOManager(IOManager):
         assert context.upstream_output is not None
         return load_file(self._path(context.upstream_output), context)
 
+    def has_value(self, context: OutputContext) -> bool | None:
+        return self._path(context).is_file()
+
     def get_address(self, context: OutputContext) -> str | None:
         return str(self._path(context))
 

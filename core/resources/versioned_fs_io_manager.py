@@ -111,6 +111,9 @@ class VersionedPickledObjectFilesystemIOManager(MemoizableIOManager):
         self._stamps[path] = stamp  # as it was before the file was read, so what was altered since has another
         return True
 
+    def has_value(self, context: OutputContext) -> bool | None:
+        return self.has_output(context)
+
     def find_outputs(self, contexts: Sequence[OutputContext]) -> list[bool | None]:
         return [self._looked(context) for context in contexts]
 

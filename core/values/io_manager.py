@@ -72,6 +72,19 @@ class IOManager(ABC):
         """Where the value of an output is or will be, as a path or URL; None where that cannot be said."""
         return None
 
+    def has_value(self, context: OutputContext) -> bool | None:
+        """Whether there is a value of an output that `load_input` would load; None where only loading it tells.
+
+        Asked of values that an earlier run has stored, before a run goes on with them. What a class says counts for the
+        `load_input` that it has or inherits; a subclass that has one of its own says it again.
+        """
+        return None
+
+
+def says_whether_there(io_manager: IOManager) -> bool:
+    """Whether `has_value` says what `load_input` would find: neither has been replaced without the other."""
+    return says_of(io_manager, "has_value", "load_input")
+
 
 def stages_outputs(io_manager: IOManager) -> bool:
     """Whether `stage_output` does what `handle_output` does: neither has been replaced without the other."""

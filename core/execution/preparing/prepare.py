@@ -169,7 +169,7 @@ def _new_run(
         known = with_keys(plan, spec.mapping_keys)
         chosen = select_steps(known.steps, ["*"] if spec.step_selection is None else spec.step_selection)
         chosen = [key for key in chosen if key not in (spec.ended or ())]
-        if spec.ended is not None and not chosen:
+        if spec.ended is not None and not chosen and not spec.may_execute_none:
             raise DagsterInvalidSubsetError(f"Run {spec.parent_run_id} has no step that did not end well.")
         plan = part_of(plan, chosen, spec.mapping_keys)
         step_keys = list(plan.step_keys_to_execute)

@@ -25,6 +25,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
             without those that gave them.
         ended: keys of steps that are not executed again, since they ended well; of a run that is taken up after it
             failed.
+        may_execute_none: whether it is no error that no step is left to be executed.
         memoize: sets or clears the tag of memoized runs; None leaves it to the tags.
         refresh: queries for the steps that are executed whatever is stored, with all that they feed.
         root_run_id: the first run of a chain of re-executions.
@@ -42,6 +43,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     step_selection: Sequence[str] | None = None
     mapping_keys: EarlierKeys = {}
     ended: frozenset[str] | None = None
+    may_execute_none: bool = False
     memoize: bool | None = None
     refresh: Sequence[str] = ()
     root_run_id: str | None = None

@@ -200,6 +200,7 @@ class OutputHandler:
             storing.stamp,
             storing.is_given,
             handle.mapping_key,
+            storing.is_early,
         )
         if entries or not isinstance(address, str | None) or not isinstance(storing.stamp, str | None):
             data = as_recorded(data, f"What {key!r} told of output {handle.name_in_step!r}")

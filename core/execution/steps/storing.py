@@ -29,6 +29,7 @@ class Storing:
         context: what it is told.
         act: stores the output; may return a generator, as `IOManager.handle_output` does.
         is_given: False where what is stored is that the output was not given.
+        is_early: whether the solid's function goes on when it is stored.
 
     Attributes:
         items: what the IO manager yielded.
@@ -50,8 +51,10 @@ class Storing:
         context: OutputContext,
         act: Callable[[], Any],
         is_given: bool = True,
+        is_early: bool = False,
     ) -> None:
-        self.handle, self.manager_key, self.context, self.is_given = handle, manager_key, context, is_given
+        self.handle, self.manager_key, self.context = handle, manager_key, context
+        self.is_given, self.is_early = is_given, is_early
         self._io_manager, self._act = io_manager, act
 
     def call(self) -> Call:
@@ -115,7 +118,7 @@ class OutputStore:
             staged = self._stage(handle, key, io_manager, context, value)
             waits = staged is not None or (context.version is not None and isinstance(io_manager, MemoizableIOManager))
             act = staged or act
-        storing = Storing(handle, key, io_manager, context, act)
+        storing = Storing(handle, key, io_manager, context, act, is_early=not waits)
         if waits:
             self._waiting.append(storing)
         else:

@@ -1,14 +1,19 @@
 """Entries reach the store in order, soon, and all; and what the store raises reaches the run."""
 
+import os
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core import DagsterInstance
 from core.events import EventLogEntry
 from core.instance.event_writer import FLUSH_INTERVAL_SECONDS, EventWriter
+from core.process.kept_lines import KeptLines
 
 A_LONG_TIME_SECONDS = 30
 
@@ -205,3 +210,93 @@ def test_however_entries_arrive_none_is_lost(steps: list[str]) -> None:
             assert store.stored.wait(A_LONG_TIME_SECONDS)
     writer.close()
     assert store.messages == expected
+
+
+# What a killed process has not stored
+
+
+def killed_while_storing(instance: DagsterInstance, run_id: str) -> None:
+    """A process that has put three entries, of which the first is stored, and that is killed then."""
+    child = os.fork()
+    if not child:
+        try:
+            with DagsterInstance.from_config(instance.root_directory) as own:
+                assert own.unstored_directory is not None
+                stored = threading.Event()
+
+                def store(batch: list[EventLogEntry]) -> None:
+                    own.handle_new_events(batch)
+                    stored.set()
+                    threading.Event().wait()
+
+                writer = EventWriter(store, KeptLines(own.unstored_directory))
+                writer.start()
+                writer.put(of_run(run_id, "1"))
+                stored.wait(A_LONG_TIME_SECONDS)
+                writer.put(of_run(run_id, "2"))
+                writer.put(of_run(run_id, "a \ud800 surrogate"))
+                os.kill(os.getpid(), signal.SIGKILL)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+def of_run(run_id: str, message: str) -> EventLogEntry:
+    return EventLogEntry(None, message, 20, message, run_id, 0.0)
+
+
+def test_what_a_killed_process_had_not_stored_is_stored_once_by_the_next_run(tmp_path: Path) -> None:
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+        run, other = instance.create_run("count"), instance.create_run("count")
+        killed_while_storing(instance, run.run_id)
+        killed_while_storing(instance, other.run_id)
+        instance.delete_run(other.run_id)
+        for _ in range(2):
+            instance.recover()
+            messages = [entry.user_message for entry in instance.all_logs(run.run_id)]
+            assert messages[:2] == ["1", "2"]
+            assert len(messages) == 3
+        assert not (tmp_path / "unstored").exists()
+        assert instance.all_logs(other.run_id) == []
+
+
+def test_nothing_is_kept_once_it_is_stored(tmp_path: Path) -> None:
+    folder = tmp_path / "unstored"
+    store = Store()
+    writer = EventWriter(store, KeptLines(folder))
+    writer.put(entry("before the start, which stores it"))
+    writer.start()
+    assert not folder.exists()
+    for number in range(300):
+        writer.put(entry(str(number)))
+    writer.close()
+    assert len(store.messages) == 301
+    assert not folder.exists()
+
+
+def test_a_forked_child_leaves_what_is_kept_alone(tmp_path: Path) -> None:
+    stored = threading.Event()
+    writer = EventWriter(lambda batch: None if batch == [] else stored.set(), KeptLines(tmp_path / "unstored"))
+    writer.start()
+    writer.put(entry("1"))
+    stored.wait(A_LONG_TIME_SECONDS)
+    child = os.fork()
+    if not child:
+        try:
+            writer.put(entry("2"))
+            writer.close()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert len(list((tmp_path / "unstored").iterdir())) == 1
+    writer.close()
+
+
+def test_a_disk_that_cannot_be_written_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "unstored").write_text("a file in its place")
+    store = Store()
+    writer = EventWriter(store, KeptLines(tmp_path / "unstored"))
+    writer.start()
+    writer.put(entry("1"))
+    writer.close()
+    assert store.messages == ["1"]
