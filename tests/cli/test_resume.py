@@ -115,3 +115,32 @@ def test_a_run_that_is_not_there_is_told(project: Project) -> None:
         1, "Error: No run has an id that begins with '5c1f'; `cloudstore runs` lists them.\n"
     )  # fmt: skip
     assert project.command("run").stderr.endswith("Name the code of the pipeline, with -f FILE or -m MODULE.\n")
+
+
+SECRET = """
+import os, signal
+from core import Field, ModeDefinition, StringSource, fs_io_manager, pipeline, solid
+
+@solid(config_schema={"password": Field(StringSource, is_secret=True)})
+def login(context):
+    if os.environ["KILLS"] == "the step":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return len(context.solid_config["password"])
+
+@pipeline(mode_defs=[ModeDefinition(resource_defs={"io_manager": fs_io_manager})])
+def safe():
+    login()
+"""
+
+
+def test_a_secret_that_was_not_kept_is_given_again(project: Project) -> None:
+    project.write("safe.py", SECRET)
+    given = ("--set", "solids.login.config.password=correct-horse")
+    kills, nothing = {"KILLS": "the step"}, {"KILLS": "nothing"}
+    assert project.command("run", "-f", "safe.py", *given, variables=kills).returncode == -9
+    [run] = json.loads(project.command("runs", "--json").stdout)["runs"]
+    refused = project.command("run", "-f", "safe.py", "--resume", run["run_id"], variables=nothing)
+    assert refused.returncode == 1
+    assert "solids.login.config.password" in refused.stderr
+    done = project.command("run", "-f", "safe.py", "--resume", run["run_id"], *given, variables=nothing)
+    assert done.returncode == 0, done.stderr
