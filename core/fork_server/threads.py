@@ -7,6 +7,11 @@ import sys
 import threading
 from pathlib import Path
 
+_FORKED_WELL = {"jemalloc_bg_thd"}
+"""Threads of libraries that see to forks themselves: jemalloc (in pyarrow, with which pandas comes) stops its thread's
+work before a fork, and starts the thread anew in the child.
+"""
+
 
 def why_not_forked() -> str | None:
     """Why children of this process would not be as it is; None where they would."""
@@ -16,7 +21,7 @@ def why_not_forked() -> str | None:
     if names:
         return f"importing the pipeline has started threads: {', '.join(names)}"
     _fork_once()
-    others = _count_tasks() - 1
+    others = _count_others()
     return f"importing the pipeline has started {others} threads of libraries" if others else None
 
 
@@ -28,6 +33,7 @@ def _fork_once() -> None:
     os.waitpid(child, 0)
 
 
-def _count_tasks() -> int:
+def _count_others() -> int:
     tasks = Path("/proc/self/task")
-    return len(list(tasks.iterdir())) if tasks.is_dir() else 1
+    names = [(task / "comm").read_text().strip() for task in tasks.iterdir()] if tasks.is_dir() else []
+    return max(0, sum(name not in _FORKED_WELL for name in names) - 1)
