@@ -11,12 +11,14 @@ from rich.console import Console
 from benchmarks import graphs, imports, latency, steps, versions
 from benchmarks.logs import table as logs
 from benchmarks.memo import table as memo
+from benchmarks.processes import table as processes
 from benchmarks.s3 import table as s3
 from benchmarks.storages import table as storages
 
 BENCHMARKS = {
     "imports": imports.table,
     "steps": steps.table,
+    "processes": processes.table,
     "graphs": graphs.table,
     "versions": versions.table,
     "storages": storages.table,

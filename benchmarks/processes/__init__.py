@@ -1,0 +1,1 @@
+"""Steps in processes of their own: what one costs, how soon a dead one is seen, what is left."""
