@@ -51,6 +51,7 @@ class StepWorker:
         self._prepared = prepare_steps(pipeline, default_executors, job.run)
         self._plan = msgspec.structs.replace(self._prepared.plan, is_memoized=job.is_memoized)
         self._instance = InstanceOfSteps(job.instance)
+        _pid_entry()  # so that what is found out once of its class need not be in each child
         self.learn(job.known)
 
     def learn(self, known: Known) -> None:
@@ -97,8 +98,7 @@ class StepWorker:
 
 
 def _tell_of_process(step_context: StepContext) -> None:
-    key, entries = step_context.step.key, (EventMetadataEntry.text(str(os.getpid()), "pid"),)
-    data = EngineEventData(entries, marker_end=PROCESS_START)
+    key, data = step_context.step.key, EngineEventData((_pid_entry(),), marker_end=PROCESS_START)
     step_context.record("ENGINE_EVENT", f"Executing step {key!r} in subprocess {os.getpid()}.", data)
 
 
@@ -107,6 +107,10 @@ def _told(error: BaseException | None, recorded: BaseException | None) -> ToldEr
     if error is None or recorded is None:
         return None
     return ToldError(error_info(recorded), _pickled(error))
+
+
+def _pid_entry() -> EventMetadataEntry:
+    return EventMetadataEntry.text(str(os.getpid()), "pid")
 
 
 def _pickled(error: BaseException) -> bytes | None:
