@@ -37,6 +37,7 @@ def graphs(draw: st.DrawFn) -> list[dict[str, Any]]:
     is_memoized=st.booleans(),
     slots=st.integers(1, 3),
     retries=st.sampled_from(["enabled"] * 3 + ["disabled"]),
+    tampered=st.dictionaries(st.integers(0, 20), st.sampled_from(["deleted", "damaged"]), max_size=4),
 )
 def test_whatever_happens_all_executors_do_the_same(
     runs: Runs,
@@ -46,6 +47,7 @@ def test_whatever_happens_all_executors_do_the_same(
     is_memoized: bool,
     slots: int,
     retries: str,
+    tampered: dict[int, str],
 ) -> None:
     pipeline = build_reconstructable_pipeline("tests.contracts.executors.any_graph", "made", [nodes])
     folder = tmp_path_factory.mktemp("values")
@@ -56,10 +58,20 @@ def test_whatever_happens_all_executors_do_the_same(
             config = {"resources": {"io_manager": {"config": {"base_dir": str(folder / name)}}}}
             result = each.run(pipeline, config, mode, slots=slots, retries=retries, memoize=is_memoized)
             seen.append((result, told(each, result, folder / name)))
+            tamper(folder / name / "versioned_outputs", tampered)
         (result, said), (result_there, said_there) = seen
         assert said == said_there
         assert set(result.memoized_step_keys) == set(result_there.memoized_step_keys)
         assert values(result) == values(result_there)
+
+
+def tamper(folder: Path, how: dict[int, str]) -> None:
+    """Deletes and damages some of the stored values, before the next run."""
+    for number, path in enumerate(sorted(path for path in folder.rglob("*") if path.is_file())):
+        if how.get(number) == "deleted":
+            path.unlink()
+        elif number in how:
+            path.write_bytes(path.read_bytes()[:-1])
 
 
 def told(runs: Runs, result: PipelineExecutionResult, folder: Path) -> dict[str, str]:
