@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 from contextlib import suppress
 from pathlib import Path
 
 from core.errors import ChildProcessCrashException
 from core.executors.processes.step_processes import ProcessEnd
 from core.printable import printable
+from core.process.exit_codes import how_it_ended
 
 _LAST_LINES, _LAST_BYTES = 20, 4096
 _MEBIBYTE = 1 << 20
@@ -22,33 +22,23 @@ def crash_of(step_key: str, end: ProcessEnd, stderr_path: str | None) -> ChildPr
         end: how the process ended.
         stderr_path: the file with what it wrote to stderr, if that is kept.
     """
-    said = f"The process of step {step_key!r} {_how(end.exit_code)}"
+    how = end.why or ("is gone" if end.exit_code is None else how_it_ended(end.exit_code))
+    if end.why is None and end.exit_code is not None and end.exit_code >= 0:
+        how += " before the step had ended"
+    said = f"The process of step {step_key!r} {how}"
     if end.peak_memory_bytes:
         said += f"; it took up to {end.peak_memory_bytes / _MEBIBYTE:.0f} MiB of memory"
-    last = _last_lines(stderr_path) if stderr_path else ""
+    if stderr_path is None:
+        return ChildProcessCrashException(f"{said}.", end.exit_code)
+    last = _last_lines(stderr_path)
     said += f". What it wrote to stderr last:\n{last}" if last else ". It wrote nothing to stderr."
     return ChildProcessCrashException(said, end.exit_code)
-
-
-def _how(exit_code: int | None) -> str:
-    if exit_code is None:
-        return "ended together with the server that had started it"
-    if exit_code >= 0:
-        return f"ended with exit code {exit_code} before the step had ended"
-    return f"was ended by {signal_name(-exit_code)}"
-
-
-def signal_name(number: int) -> str:
-    """The name of a signal, as "SIGKILL"."""
-    with suppress(ValueError):
-        return signal.Signals(number).name
-    return f"signal {number}"
 
 
 def _last_lines(path: str) -> str:
     with suppress(OSError), Path(path).open("rb") as file:
         size = file.seek(0, 2)
         file.seek(max(0, size - _LAST_BYTES))
-        lines = file.read().decode("utf-8", "replace").splitlines()
+        lines = file.read(_LAST_BYTES).decode("utf-8", "replace").splitlines()
         return "\n".join(map(printable, lines[-_LAST_LINES:]))
     return ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from core.config import Array, Field, Noneable, Shape
+from core.config import Array, Checked, Field, FloatSource, IntSource, Noneable, Shape
 from core.definitions.executor import ExecutorRequirement, InitExecutorContext, executor
 from core.events.records import DagsterEvent
 from core.execution.contexts.pipeline import PipelineContext
@@ -30,6 +31,9 @@ def multiple_process_executor_requirements() -> list[ExecutorRequirement]:
     ]
 
 
+KILL_AFTER_SECONDS = 10.0
+
+
 class MultiprocessExecutor(Executor):
     """Runs each step in a process that is forked from one which has loaded the pipeline.
 
@@ -37,6 +41,7 @@ class MultiprocessExecutor(Executor):
         max_concurrent: how many steps run at the same time at most; 0 for as many as this process may use processors.
         retries: whether requests to run a step again are heeded.
         tag_limits: limits for steps with a tag.
+        kill_after_seconds: how long a step that is told to end may go on, until its process is killed.
     """
 
     def __init__(
@@ -44,32 +49,36 @@ class MultiprocessExecutor(Executor):
         max_concurrent: int = 0,
         retries: RetryMode = RetryMode.ENABLED,
         tag_limits: Sequence[TagLimit] = (),
+        kill_after_seconds: float = KILL_AFTER_SECONDS,
     ) -> None:
         self._max_concurrent = max_concurrent or usable_cores()
         self._retries, self._tag_limits = retries, tuple(tag_limits)
+        self._kill_after_seconds = kill_after_seconds
 
     @property
     def retries(self) -> RetryMode:
         return self._retries
 
     def execute(self, pipeline_context: PipelineContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
-        from core.executors.processes.run_jobs import start_processes  # heavy: sockets and subprocesses
+        from core.executors.processes.run_jobs import processes_of  # heavy: sockets and subprocesses
         from core.executors.side_by_side import SideBySide
 
         may_retry = self._retries is RetryMode.ENABLED
-        processes = start_processes(pipeline_context, execution_plan, may_retry)
+        processes = processes_of(pipeline_context, execution_plan, may_retry)
         slots = Slots(self._max_concurrent, self._tag_limits)
-        return SideBySide(pipeline_context, execution_plan, processes, slots, may_retry).execute()
+        loop = SideBySide(pipeline_context, execution_plan, processes, slots, may_retry, self._kill_after_seconds)
+        return loop.execute()
 
 
-_TAG_LIMIT = Shape({"key": str, "value": Field(Noneable(str), is_required=False), "limit": int})
+_LIMIT = Checked(IntSource, "a whole number above 0", lambda count: count > 0)
+_TAG_LIMIT = Shape({"key": str, "value": Field(Noneable(str), is_required=False), "limit": _LIMIT})
 
 
 @executor(
     name="multiprocess",
     config_schema={
         "max_concurrent": Field(
-            int,
+            Checked(IntSource, "a whole number, 0 or above", lambda count: count >= 0),
             default_value=0,
             description="How many steps run at the same time at most; 0 for one a processor.",
         ),
@@ -79,6 +88,11 @@ _TAG_LIMIT = Shape({"key": str, "value": Field(Noneable(str), is_required=False)
             description="How many steps with a tag, or with one value of it, run at the same time at most.",
         ),
         "retries": RETRIES_FIELD,
+        "kill_after_seconds": Field(
+            Checked(FloatSource, "a number of seconds, 0 or above", lambda seconds: 0 <= seconds < math.inf),
+            default_value=KILL_AFTER_SECONDS,
+            description="How long a step that is told to end may go on, until its process is killed.",
+        ),
     },
     requirements=multiple_process_executor_requirements(),
 )
@@ -112,4 +126,4 @@ def multiprocess_executor(init_context: InitExecutorContext) -> MultiprocessExec
     config: dict[str, Any] = init_context.executor_config
     (retries,) = config["retries"]
     limits = [TagLimit(each["key"], each["limit"], each.get("value")) for each in config["tag_concurrency_limits"]]
-    return MultiprocessExecutor(config["max_concurrent"], RetryMode(retries), limits)
+    return MultiprocessExecutor(config["max_concurrent"], RetryMode(retries), limits, config["kill_after_seconds"])

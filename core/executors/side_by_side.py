@@ -24,20 +24,21 @@ from core.execution.steps.result import StepEnd, StepResult
 from core.execution.steps.step import failed_attempt
 from core.execution.worker.records import StepOutcome, ToldError
 from core.execution.worker.steps import PROCESS_START
-from core.executors.crashes import crash_of, signal_name
+from core.executors.crashes import crash_of
 from core.executors.limits import Slots
 from core.executors.processes.messages import Ready
 from core.executors.processes.step_processes import ProcessEnd, StepProcesses, Told
-from core.plan.plan import ExecutionPlan, number_in_tag
+from core.plan.plan import ExecutionPlan
 from core.plan.progress import Attempt, Progress
 from core.plan.steps import ExecutionStep
-from core.records.tags import MAX_RUNTIME_TAG
+from core.process.exit_codes import how_it_ended
+from core.process.signals import deferring_signals
+from core.records.tags import MAX_RUNTIME_TAG, max_runtime_seconds
 from core.serdes import error_info
 from core.types import pickles
 from core.usage import Usage
 
-GRACE_SECONDS = 10.0
-"""How long a step that was interrupted may take to end, until its process is killed; and a process after its step."""
+_KILLED_SECONDS = 10.0  # how long it is waited for processes that were killed
 
 _ENDS = {"STEP_SUCCESS", "STEP_FAILURE", "STEP_UP_FOR_RETRY"}
 
@@ -50,18 +51,17 @@ class _Running:
         events: of it, until now.
         started: when it was begun, as `time.perf_counter` tells.
         is_captured: whether its output is kept.
-        end_at: from when on it has taken too long, as `time.monotonic` tells; None where it never does.
+        end_at: from when on it takes too long, as `time.monotonic` tells; None where it does not.
         kill_at: from when on its process is killed.
         is_too_late: whether it has taken too long.
         has_ended: whether it is known how the step has ended; its process may live for a moment more.
     """
 
-    def __init__(self, context: StepContext, is_captured: bool, most_seconds: float | None) -> None:
+    def __init__(self, context: StepContext, is_captured: bool) -> None:
         self.context, self.is_captured = context, is_captured
         self.events: list[DagsterEvent] = []
         self.started = time.perf_counter()
-        self.end_at = None if most_seconds is None else time.monotonic() + most_seconds
-        self.most_seconds = most_seconds
+        self.end_at: float | None = None
         self.kill_at: float | None = None
         self.is_too_late = self.has_ended = False
 
@@ -72,8 +72,23 @@ class _Running:
     @property
     def next_time(self) -> float | None:
         """float | None: when something has to be done about it."""
-        times = [each for each in (None if self.is_too_late else self.end_at, self.kill_at) if each is not None]
-        return min(times, default=None)
+        return min((each for each in (self.end_at, self.kill_at) if each is not None), default=None)
+
+    def take(self, event: DagsterEvent) -> None:
+        """Something has happened. What the attempt takes counts from its first event, when its process is there, until
+        the one that says how it has ended; its hooks may take longer.
+        """
+        most_seconds = self.context.step.max_runtime_seconds
+        if not self.events and most_seconds is not None:
+            self.end_at = time.monotonic() + most_seconds
+        self.events.append(event)
+        if event.event_type_value in _ENDS:
+            self.end_at = None
+
+    @property
+    def last(self) -> DagsterEvent | None:
+        """DagsterEvent | None: the one that says how the attempt has ended, if it was told."""
+        return next((event for event in reversed(self.events) if event.event_type_value in _ENDS), None)
 
 
 class SideBySide:
@@ -85,7 +100,8 @@ class SideBySide:
         processes: execute the steps.
         slots: how many at the same time.
         may_retry: whether a step is run again when it asks for that, or its policy says so.
-        grace_seconds: as `GRACE_SECONDS`.
+        grace_seconds: how long a step that was interrupted may take to end, until its process is killed; and a process
+            after its step.
     """
 
     def __init__(
@@ -95,7 +111,7 @@ class SideBySide:
         processes: StepProcesses,
         slots: Slots,
         may_retry: bool,
-        grace_seconds: float = GRACE_SECONDS,
+        grace_seconds: float,
     ) -> None:
         self._run, self._processes, self._slots, self._may_retry = pipeline_context, processes, slots, may_retry
         self._grace_seconds = grace_seconds
@@ -105,6 +121,8 @@ class SideBySide:
         self._logs = pipeline_context.instance.compute_log_manager
         self._running: dict[int, _Running] = {}
         self._untaken: deque[tuple[int, Told]] = deque()
+        self._most_seconds = max_runtime_seconds(pipeline_context.pipeline_run.tags, "the run")
+        self._end_at = None if self._most_seconds is None else time.monotonic() + self._most_seconds
         self._error: BaseException | None = None  # raised when what runs has ended
         self._resource_error: BaseException | None = None  # raised when all have ended, as where the run stops them
 
@@ -116,6 +134,7 @@ class SideBySide:
             DagsterMaxRuntimeExceededError: the run took longer than its tag allows.
         """
         try:
+            self._processes.start()
             yield self._engine_event(f"Executing steps in subprocesses of process {os.getpid()}.")
             yield from record_not_run(self._run, self._progress.take_not_run())
             while self._running or not self._is_done:
@@ -149,11 +168,12 @@ class SideBySide:
         self._slots.take(context.step)
         data = EngineEventData(marker_start=PROCESS_START)
         event = context.record("ENGINE_EVENT", f"Launching subprocess for step {attempt.step_key!r}.", data)
-        is_captured = self._logs.begin_watch(self._run.pipeline_run, attempt.step_key, attempt.number)
-        running = _Running(context, is_captured, number_in_tag(context.step.solid, MAX_RUNTIME_TAG, float))
         plan = self._run.execution_plan
-        number = self._processes.begin(attempt, is_captured, plan, _stamps(context.step, plan, self._run.stamps))
-        self._running[number] = running
+        stamps = _stamps(context.step, plan, self._run.stamps)
+        with deferring_signals():  # or a log would be begun that nobody ends
+            is_captured = self._logs.begin_watch(self._run.pipeline_run, attempt.step_key, attempt.number)
+            number = self._processes.begin(attempt, is_captured, plan, stamps)
+            self._running[number] = _Running(context, is_captured)
         return event
 
     def _told(self, seconds: float | None) -> Iterator[tuple[int, Told]]:
@@ -173,12 +193,12 @@ class SideBySide:
         elif isinstance(told, StepOutcome):
             yield from self._outcome(running, told)
         else:
-            try:
-                if not running.has_ended:
+            del self._running[number]
+            if not running.has_ended:
+                try:
                     yield from self._crashed(running, told)
-            finally:  # the run may be closed in between
-                self._give_up(running, told)
-                del self._running[number]
+                finally:
+                    self._give_up(running, told)
 
     def _ready(self, ready: Ready) -> Iterator[DagsterEvent]:
         entries = (
@@ -203,7 +223,7 @@ class SideBySide:
             return  # what failed it is that it took too long
         self._run.log.store(entry)
         if event is not None:
-            running.events.append(event)
+            running.take(event)
             data = event.event_specific_data
             if isinstance(data, HandledOutputData) and data.stamp is not None:
                 self._run.stamps[data.handle(running.key)] = data.stamp
@@ -218,14 +238,21 @@ class SideBySide:
             return
         error = None if outcome.error is None else _error_of(outcome.error)
         if outcome.breaks_off and error is not None:
-            self._end(running)
+            self._give_up(running, None)
             raise error
-        yield from self._ended(running, outcome.end, error)
+        last = running.last
+        if error is not None and last is None:  # of what comes before the step: a logger that cannot be made, say
+            yield from self._failed(running, error)
+        elif error is not None and last is not None and last.event_type_value == "STEP_SUCCESS":  # of what comes after
+            self._error = self._error or error
+            yield from self._ended(running, _end_of(running, last), None)
+        else:
+            yield from self._ended(running, outcome.end, error)
         if outcome.resource_error is not None and self._resource_error is None:
             self._resource_error = _error_of(outcome.resource_error)
 
     def _crashed(self, running: _Running, end: ProcessEnd) -> Iterator[DagsterEvent]:
-        last = next((event for event in reversed(running.events) if event.event_type_value in _ENDS), None)
+        last = running.last
         if last is not None:  # it was killed between having recorded that and having told it
             yield from self._ended(running, _end_of(running, last), _told_by(last))
             return
@@ -239,14 +266,13 @@ class SideBySide:
         yield running.context.record("ENGINE_EVENT", message, EngineEventData(), level=logging.ERROR)
         yield from self._failed(running, crash_of(key, end, path if running.is_captured else None))
 
-    def _failed(self, running: _Running, error: Exception) -> Iterator[DagsterEvent]:
+    def _failed(self, running: _Running, error: BaseException) -> Iterator[DagsterEvent]:
         """An attempt whose process did not say how it went has failed; its hooks are called here."""
-        events: list[DagsterEvent] = []
-        result = failed_attempt(running.context, events, error, running.started, Usage(), self._may_retry)
+        count = len(running.events)
+        result = failed_attempt(running.context, running.events, error, running.started, Usage(), self._may_retry)
         if result.has_ended:
-            call_hooks(running.context, events, error)
-        running.events += events
-        yield from events
+            call_hooks(running.context, running.events, error)
+        yield from running.events[count:]
         yield from self._ended(running, result.end, result.error)
 
     def _ended(self, running: _Running, end: StepEnd, error: BaseException | None) -> Iterator[DagsterEvent]:
@@ -260,34 +286,39 @@ class SideBySide:
         yield from record_not_run(self._run, self._progress.take_not_run())
 
     def _end(self, running: _Running) -> None:
-        running.has_ended = True
-        running.kill_at = time.monotonic() + self._grace_seconds
-        self._slots.give_back(running.key)
-        if running.is_captured:
-            self._logs.on_watch_finish(self._run.pipeline_run, running.key, running.context.attempt.number)
+        with deferring_signals():
+            running.has_ended = True
+            running.end_at, running.kill_at = None, time.monotonic() + self._grace_seconds
+            self._slots.give_back(running.key)
+            if running.is_captured:
+                self._logs.on_watch_finish(self._run.pipeline_run, running.key, running.context.attempt.number)
 
     # Times
 
     def _seconds_to_wait(self) -> float | None:
         times = [running.next_time for running in self._running.values()]
-        times.append(self._progress.next_retry if self._error is None else None)
+        times += [self._progress.next_retry if self._error is None else None, self._end_at]
         known = [each for each in times if each is not None]
         return max(0.0, min(known) - time.monotonic()) if known else None
 
     def _look_at_times(self) -> None:
         now = time.monotonic()
+        if self._end_at is not None and self._end_at <= now:
+            raise DagsterMaxRuntimeExceededError(
+                f"The run took longer than the {self._most_seconds:g} s that its tag {MAX_RUNTIME_TAG!r} allows."
+            )
         for number, running in self._running.items():
             if running.kill_at is not None and running.kill_at <= now:
                 running.kill_at = None
                 self._processes.send(number, signal.SIGKILL)
-            elif running.end_at is not None and running.end_at <= now and not running.is_too_late:
-                running.is_too_late, running.kill_at = True, now + self._grace_seconds
+            elif running.end_at is not None and running.end_at <= now:
+                running.is_too_late, running.end_at, running.kill_at = True, None, now + self._grace_seconds
                 self._processes.send(number, signal.SIGINT)
 
     def _too_late(self, running: _Running) -> DagsterMaxRuntimeExceededError:
         return DagsterMaxRuntimeExceededError(
-            f"Step {running.key!r} took longer than the {running.most_seconds:g} s that its tag {MAX_RUNTIME_TAG!r} "
-            "allows."
+            f"Step {running.key!r} took longer than the {running.context.step.max_runtime_seconds:g} s that its tag "
+            f"{MAX_RUNTIME_TAG!r} allows."
         )
 
     # The end before the end
@@ -295,17 +326,19 @@ class SideBySide:
     def _break_off(self) -> None:
         """The run ends: what runs is interrupted, and killed when it does not end soon, or at another interrupt."""
         try:
-            for number, running in self._running.items():
-                running.end_at, running.kill_at = None, None
-                if not running.has_ended:
-                    self._processes.send(number, signal.SIGINT)
-            self._wait_for_ends(time.monotonic() + self._grace_seconds)
+            if self._processes.may_run:
+                for number, running in self._running.items():
+                    if not running.has_ended:
+                        self._processes.send(number, signal.SIGINT)
+                self._wait_for_ends(time.monotonic() + self._grace_seconds)
         finally:
-            for number in self._running:
-                self._processes.send(number, signal.SIGKILL)
-            self._wait_for_ends(time.monotonic() + self._grace_seconds)
-            for running in self._running.values():
-                self._give_up(running, None)
+            with deferring_signals():
+                if self._processes.may_run:
+                    for number in self._running:
+                        self._processes.send(number, signal.SIGKILL)
+                    self._wait_for_ends(time.monotonic() + _KILLED_SECONDS)
+                for running in self._running.values():
+                    self._give_up(running, None)
 
     def _wait_for_ends(self, until: float) -> None:
         while self._running and (seconds := until - time.monotonic()) > 0:
@@ -321,16 +354,18 @@ class SideBySide:
                     del self._running[number]
 
     def _give_up(self, running: _Running, end: ProcessEnd | None) -> None:
-        """A step is over because the run is; that it failed is recorded, if its process has not."""
+        """A step is over because the run is; that it failed is recorded, if it has begun and its process has not."""
         if running.has_ended:
             return
-        if not any(event.event_type_value in _ENDS for event in running.events):
-            code = None if end is None else end.exit_code
-            how = signal_name(-code) if code is not None and code < 0 else "the end of the run"
-            error = DagsterExecutionInterruptedError(f"the process of the step was ended by {how}")
-            message = f"Step {running.key!r} was ended by {how}."
-            running.context.record("STEP_FAILURE", message, StepFailureData(error_info(error)), error_info(error))
-        self._end(running)
+        try:
+            if running.events and running.last is None:
+                code = None if end is None else end.exit_code
+                how = how_it_ended(code) if code is not None and code < 0 else "was ended by the end of the run"
+                error = DagsterExecutionInterruptedError(f"the process of the step {how}")
+                message = f"Step {running.key!r} {how}."
+                running.context.record("STEP_FAILURE", message, StepFailureData(error_info(error)), error_info(error))
+        finally:  # a logger may raise
+            self._end(running)
 
     def _engine_event(
         self, message: str, entries: tuple[EventMetadataEntry, ...] = (), level: int | None = None

@@ -2,56 +2,88 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
+import atexit
 import os
 import signal
 import sys
 import threading
+import weakref
 from contextlib import suppress
+from types import FrameType
 from typing import NoReturn
 
+from core.disk.descriptors import move_out_of_the_way
 from core.events.records import EventLogEntry
-from core.execution.worker.records import StepJob
+from core.execution.worker.records import StepJob, StepOutcome
 from core.execution.worker.steps import StepWorker
+from core.fork_server.randomness import RandomStates
 from core.forks import end_forked_child, ending_forked_children
 from core.log_manager import EventSink
 from core.process.bound_life import end_with_parent
 from core.process.frames import write_frame
 
-_FIRST_OWN_DESCRIPTOR = 200
-"""Ours are from here on, out of the way of code that closes the descriptors that programs usually have."""
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class _Interrupt:
+    """What interrupts this process.
+
+    Attributes:
+        came: whether it was.
+    """
+
+    came = False
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        self.came = True
+        signal.default_int_handler(number, frame)
+
+
+_interrupt = _Interrupt()
 
 
 def be_child(parent_pid: int) -> None:
-    """Makes this process, which was just forked or started, one for a step: in its own group, without a terminal."""
-    os.setpgid(0, 0)
+    """Makes this process, which was just forked or started, one for a step: in its own group, without a terminal.
+
+    A signal that came since it was forked, where they were blocked, takes effect here.
+    """
+    os.setsid()
     end_with_parent(parent_pid, signal.SIGKILL)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+    for number in (*STOPPING, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, _interrupt.handle)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
 
-def execute_and_exit(worker: StepWorker, job: StepJob, descriptor: int) -> NoReturn:
+def forget_parents_exit() -> None:
+    """In a forked child: what its parent does when it ends is not done here. What the step asks for is."""
+    atexit._clear()
+    weakref.finalize._registry.clear()  # type: ignore[attr-defined]
+    weakref.finalize._registered_with_atexit = False  # type: ignore[attr-defined]
+    processes = sys.modules.get("multiprocessing.process")
+    if processes is not None:
+        processes._children.clear()  # as `multiprocessing` does in its own children
+
+
+def execute_and_exit(worker: StepWorker, job: StepJob, descriptor: int, states: RandomStates) -> NoReturn:
     """Executes an attempt at a step in this process, and ends it.
 
     Args:
         worker: the run.
         job: the attempt.
         descriptor: where what happens is told.
+        states: of random numbers, from which those of this process follow.
     """
     code = 1
     try:
-        told_at = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _FIRST_OWN_DESCRIPTOR)
-        os.close(descriptor)
-        _seed(f"{job.attempt.step_key} {job.attempt.number}")
+        states.set_for(f"{job.attempt.step_key} {job.attempt.number}")
+        told_at = move_out_of_the_way(descriptor)
         with ending_forked_children():
-            write_frame(told_at, worker.execute(job, _teller(told_at)))
-        _flush()
-        _wait_for_threads()
+            write_frame(told_at, worker.execute(job, _teller(told_at), lambda: _interrupt.came))
+        _end()
         code = 0
     except BrokenPipeError:  # the process of the run is gone, which has been told elsewhere
         pass
@@ -60,6 +92,14 @@ def execute_and_exit(worker: StepWorker, job: StepJob, descriptor: int) -> NoRet
     finally:
         _flush()
         os._exit(code)
+
+
+def tell_and_exit(outcome: StepOutcome, descriptor: int) -> NoReturn:
+    """Ends this process, which could execute no step."""
+    try:
+        write_frame(descriptor, outcome)
+    finally:
+        os._exit(1)
 
 
 def _teller(descriptor: int) -> EventSink:
@@ -76,25 +116,21 @@ def _teller(descriptor: int) -> EventSink:
     return tell
 
 
-def _seed(text: str) -> None:
-    """Gives NumPy's global generator a state that follows from the one it has and the step, or all steps would draw the
-    same numbers. Python's own does that at each fork.
-    """
-    random = sys.modules.get("numpy.random")
-    if random is not None:
-        state = random.get_state(legacy=False)
-        digest = hashlib.sha256(repr((state["state"]["pos"], text)).encode() + state["state"]["key"].tobytes()).digest()
-        random.seed([int.from_bytes(digest[at : at + 4], "big") for at in range(0, len(digest), 4)])
-
-
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()
 
 
-def _wait_for_threads() -> None:
-    """As Python does at its end; the process of the run does not wait for ever."""
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and not thread.daemon:
-            thread.join()
+def _end() -> None:
+    """What Python does at its end, but for what takes time and changes nothing outside: threads are waited for, and
+    what was registered for the end is called. The process of the run does not wait for ever.
+    """
+    _flush()
+    util = sys.modules.get("multiprocessing.util")
+    ends = [threading._shutdown, atexit._run_exitfuncs, *([util._exit_function] if util else [])]  # type: ignore[attr-defined]
+    for end in ends:  # pools end by the first, as in processes that `multiprocessing` forks
+        try:
+            end()
+        except Exception as error:  # noqa: BLE001  the step has ended, however it is put away
+            sys.excepthook(type(error), error, error.__traceback__)

@@ -20,16 +20,21 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from core.compute_logs.capturing.captured_stream import flush_all
+from core.execution.steps.result import StepEnd
+from core.execution.worker.records import StepOutcome, ToldError
 from core.execution.worker.steps import StepWorker
 from core.executors import default_executors
 from core.executors.processes.boot import boot_command
-from core.executors.processes.messages import Begin, Ended, NotReady, Ready, Send, Setup
-from core.fork_server.child import be_child, execute_and_exit
+from core.executors.processes.messages import Begin, Begun, Ended, NotReady, Ready, Send, Setup
+from core.fork_server.child import STOPPING, be_child, execute_and_exit, forget_parents_exit, tell_and_exit
+from core.fork_server.randomness import RandomStates
 from core.fork_server.threads import why_not_forked
+from core.forks import ending_forked_children
 from core.loading.pipelines import load_origin
 from core.process.bound_life import end_with_parent
 from core.process.frames import READ_BYTES, FrameReader, frame
-from core.serdes import error_info
+from core.serdes import SerializableErrorInfo, error_info
 
 _MOST_DESCRIPTORS = 16  # that come with what is read at once
 
@@ -53,28 +58,40 @@ def main(descriptor: int, parent_pid: int, is_for_one: bool) -> None:
         if not isinstance(setup, Setup):
             return  # the process of the run has ended
         started, modules_before = time.perf_counter(), len(sys.modules)
-        try:
-            worker = _worker(setup)
-        except BaseException as error:  # noqa: BLE001  code of the user's can raise anything while it is imported
-            connected.sendall(frame(NotReady(error_info(error))))
-            return
+        worker = _loaded(setup)
+        states = RandomStates()
         if is_for_one:
-            begin = messages.next()
-            if isinstance(begin, Begin):
-                worker.learn(begin.job.known)
-                execute_and_exit(worker, begin.job, messages.take_descriptor())
-            return
-        reason = why_not_forked()
-        seconds, modules = time.perf_counter() - started, len(sys.modules) - modules_before
-        connected.sendall(frame(Ready(modules, seconds, _peak_bytes(resource.getrusage(resource.RUSAGE_SELF)), reason)))
-        gc.collect()
-        gc.freeze()  # so that collecting garbage in a child does not copy all pages of the parent
-        _Server(connected, messages, setup, worker, reason is None).serve()
+            _execute_one(worker, messages, states)
+        elif isinstance(worker, StepWorker):
+            reason = why_not_forked()
+            seconds, modules = time.perf_counter() - started, len(sys.modules) - modules_before
+            memory_bytes = _peak_bytes(resource.getrusage(resource.RUSAGE_SELF))
+            connected.sendall(frame(Ready(modules, seconds, memory_bytes, reason)))
+            gc.collect()
+            gc.freeze()  # so that collecting garbage in a child does not copy all pages of the parent
+            _Server(connected, messages, setup, worker, states, reason is None).serve()
+        else:
+            connected.sendall(frame(NotReady(worker)))
 
 
-def _worker(setup: Setup) -> StepWorker:
+def _loaded(setup: Setup) -> StepWorker | SerializableErrorInfo:
+    """What executes steps of the run; where that cannot be, why."""
     sys.path[:], sys.argv[:] = setup.search_path, setup.arguments
-    return StepWorker(setup.run, load_origin(setup.run.origin), default_executors)
+    try:
+        with ending_forked_children():
+            return StepWorker(setup.run, load_origin(setup.run.origin), default_executors)
+    except BaseException as error:  # noqa: BLE001  code of the user's can raise anything while it is imported
+        return error_info(error)
+
+
+def _execute_one(worker: StepWorker | SerializableErrorInfo, messages: _Messages, states: RandomStates) -> None:
+    begin = messages.next()
+    if not isinstance(begin, Begin):
+        return  # the server has ended
+    if not isinstance(worker, StepWorker):
+        tell_and_exit(StepOutcome(StepEnd(), error=ToldError(worker)), messages.take_descriptor())
+    worker.learn(begin.job.known)
+    execute_and_exit(worker, begin.job, messages.take_descriptor(), states)
 
 
 def _peak_bytes(usage: resource.struct_rusage) -> int:
@@ -115,21 +132,23 @@ class _Messages:
 
 class _Server:
     def __init__(
-        self, connected: socket.socket, messages: _Messages, setup: Setup, worker: StepWorker, forks: bool
+        self,
+        connected: socket.socket,
+        messages: _Messages,
+        setup: Setup,
+        worker: StepWorker,
+        states: RandomStates,
+        forks: bool,
     ) -> None:
         self._socket, self._messages = connected, messages
-        self._setup, self._worker, self._forks = setup, worker, forks
+        self._setup, self._worker, self._states, self._forks = setup, worker, states, forks
         self._numbers: dict[int, int] = {}  # process id -> number of the child
+        self._told_to_end: set[int] = set()  # ids of those that were sent a signal
         self._woken, self._wakes = socket.socketpair()
 
     def serve(self) -> None:
-        self._wakes.setblocking(False)
-        self._woken.setblocking(False)
-        signal.set_wakeup_fd(self._wakes.fileno(), warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, _nothing)
-        signal.signal(signal.SIGTERM, self._end_all)
-        end_with_parent(os.getppid(), signal.SIGTERM)  # from now on there is something to end first
-        with selectors.DefaultSelector() as selector:
+        self._take_signals()
+        with self._woken, self._wakes, selectors.DefaultSelector() as selector:
             selector.register(self._socket, selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
             is_open = True
@@ -143,41 +162,66 @@ class _Server:
                 self._tell_ended()
                 if self._socket in ready:
                     is_open = self._messages.receive()
-        self._kill_all()
+            self._kill_all()
+            signal.set_wakeup_fd(-1)
+
+    def _take_signals(self) -> None:
+        """Signals are as this program needs them, whatever the pipeline has done with them while it was imported."""
+        self._wakes.setblocking(False)
+        self._woken.setblocking(False)
+        signal.set_wakeup_fd(self._wakes.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, _nothing)
+        signal.signal(signal.SIGTERM, self._end_all)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGCHLD, *STOPPING))
+        end_with_parent(os.getppid(), signal.SIGTERM)  # from now on there is something to end first
 
     def _do(self, message: Begin | Send) -> None:
         if isinstance(message, Begin):
-            descriptor = self._messages.take_descriptor()
-            if self._forks:
-                self._worker.learn(message.job.known)
-                pid = self._forked(message, descriptor)
-            else:
-                pid = self._started_anew(message, descriptor)
-                run = self._setup.run
-                run = replace(run, known=run.known.and_then(message.job.known))
-                self._setup = replace(self._setup, run=run)
-            os.close(descriptor)
-            self._numbers[pid] = message.number
+            self._begin(message)
             return
         for pid, number in self._numbers.items():
             if number == message.number:
+                self._told_to_end.add(pid)
                 _send(pid, message.signal_number)
+
+    def _begin(self, begin: Begin) -> None:
+        descriptor = self._messages.take_descriptor()
+        try:
+            if self._forks:
+                self._worker.learn(begin.job.known)
+                pid = self._forked(begin, descriptor)
+            else:
+                run = self._setup.run
+                self._setup = replace(self._setup, run=replace(run, known=run.known.and_then(begin.job.known)))
+                pid = self._started_anew(begin, descriptor)
+        except OSError as error:  # there may be no more processes, or there is no memory for one
+            self._tell(Ended(begin.number, None, why_not_begun=str(error)))
+            return
+        finally:
+            os.close(descriptor)
+        self._numbers[pid] = begin.number
+        self._tell(Begun(begin.number, pid))
 
     def _forked(self, begin: Begin, descriptor: int) -> int:
         parent = os.getpid()
-        pid = os.fork()
-        if not pid:
+        flush_all()  # or what the pipeline printed while it was imported would be printed by each child too
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)  # a signal that comes at once waits until the child is one
+        try:
+            pid = os.fork()
+            if pid:
+                return pid
             try:
                 signal.set_wakeup_fd(-1)
                 for each in (self._socket, self._woken, self._wakes):
                     each.close()
                 be_child(parent)
-                execute_and_exit(self._worker, begin.job, descriptor)
+                forget_parents_exit()
+                execute_and_exit(self._worker, begin.job, descriptor, self._states)
             finally:
                 os._exit(1)
-        with suppress(OSError):  # the child does it too; whoever is first, a signal to the group finds it
-            os.setpgid(pid, pid)
-        return pid
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
     def _started_anew(self, begin: Begin, descriptor: int) -> int:
         """A process that imports the pipeline itself, and executes the step; all that is known goes to it."""
@@ -186,31 +230,48 @@ class _Server:
             process = subprocess.Popen(  # noqa: S603  our own program
                 boot_command(theirs.fileno(), is_for_one=True), pass_fds=[theirs.fileno()]
             )
-            ours.sendall(frame(self._setup))
-            socket.send_fds(ours, [frame(begin)], [descriptor])
+            with suppress(BrokenPipeError, ConnectionResetError):  # it has ended, which is told when it is found
+                ours.sendall(frame(self._setup))
+                socket.send_fds(ours, [frame(begin)], [descriptor])
             process.returncode = 0  # `_tell_ended` waits for it
             return process.pid
 
     def _tell_ended(self) -> None:
         while self._numbers:
             try:
-                pid, status, usage = os.wait4(-1, os.WNOHANG)
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
                 return
-            if not pid:
+            if ended is None:
                 return
+            self._end_group(ended.si_pid, ended.si_code == os.CLD_EXITED and not ended.si_status)
+            pid, status, usage = os.wait4(ended.si_pid, 0)
             number = self._numbers.pop(pid, None)
             if number is not None:  # else of the user's code, which was started when it was imported
-                ended = Ended(number, os.waitstatus_to_exitcode(status), _peak_bytes(usage))
-                self._socket.sendall(frame(ended))
+                self._tell(Ended(number, os.waitstatus_to_exitcode(status), _peak_bytes(usage)))
+
+    def _end_group(self, pid: int, ended_well: bool) -> None:
+        """Ends what the process of a step has started, where that was told to end or ended badly itself. It is not
+        waited for yet, so its id is that of no other group.
+        """
+        if pid in self._numbers and (not ended_well or pid in self._told_to_end):
+            _send(pid, signal.SIGKILL)
+        self._told_to_end.discard(pid)
 
     def _kill_all(self) -> None:
         for pid in self._numbers:
             _send(pid, signal.SIGKILL)
+        for pid in self._numbers:
+            with suppress(ChildProcessError):
+                os.waitpid(pid, 0)
 
     def _end_all(self, _number: int, _frame: object) -> None:
         self._kill_all()
         os._exit(0)
+
+    def _tell(self, message: Begun | Ended) -> None:
+        with suppress(BrokenPipeError, ConnectionResetError):  # the process of the run has ended, which is read next
+            self._socket.sendall(frame(message))
 
 
 def _nothing(_number: int, _frame: object) -> None:
@@ -218,5 +279,11 @@ def _nothing(_number: int, _frame: object) -> None:
 
 
 def _send(pid: int, number: int) -> None:
-    with suppress(ProcessLookupError):
+    """Sends a signal to the process group of a child; one that is not in its own group yet gets it itself."""
+    try:
         os.killpg(pid, number)
+    except ProcessLookupError:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+    except PermissionError:  # macOS: of a group in which no process is left that lives
+        pass

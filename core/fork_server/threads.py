@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 _FORKED_WELL = {"jemalloc_bg_thd"}
@@ -30,7 +31,8 @@ def _fork_once() -> None:
     child = os.fork()
     if not child:
         os._exit(0)
-    os.waitpid(child, 0)
+    with suppress(ChildProcessError):  # where the pipeline has said that nobody waits for children
+        os.waitpid(child, 0)
 
 
 def _count_others() -> int:

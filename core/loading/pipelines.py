@@ -26,21 +26,22 @@ def load_pipeline(file: Path, attribute: str | None) -> PipelineDefinition:
         PipelineFileError: the file, or the function, raised an exception.
         DagsterInvariantViolationError: the file cannot be loaded, or has no such pipeline.
     """
+    start, path = Path.cwd(), file.absolute()  # its code may go elsewhere while it is loaded
     chosen = choose_pipeline(vars(load_file(file)), attribute, printable(str(file)))
-    return _with_origin(chosen, python_file=str(file.absolute()))
+    return _with_origin(chosen, start, python_file=str(path))
 
 
 def load_pipeline_of_module(name: str, attribute: str | None) -> PipelineDefinition:
     """The pipeline in a module, which is looked for in the working directory first; as `load_pipeline`."""
-    module = load_module(name)
+    start, module = Path.cwd(), load_module(name)
     chosen = choose_pipeline(vars(module), attribute, f"Module {name}")
     if module.__name__ == name or module.__file__ is None:
-        return _with_origin(chosen, module_name=name)
-    return _with_origin(chosen, python_file=module.__file__)
+        return _with_origin(chosen, start, module_name=name)
+    return _with_origin(chosen, start, python_file=module.__file__)
 
 
-def _with_origin(chosen: ChosenDefinition, **code: str) -> PipelineDefinition:
-    target = LoadableTargetOrigin(attribute=chosen.attribute, working_directory=str(Path.cwd()), **code)
+def _with_origin(chosen: ChosenDefinition, start: Path, **code: str) -> PipelineDefinition:
+    target = LoadableTargetOrigin(attribute=chosen.attribute, working_directory=str(start), **code)
     return chosen.pipeline.loaded_from(PipelinePythonOrigin(target, chosen.pipeline.name))
 
 

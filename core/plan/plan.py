@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -30,9 +29,7 @@ from core.plan.steps import (
     FromStepOutputs,
     StepInput,
 )
-from core.records.tags import PRIORITY_TAG
-
-Number = TypeVar("Number", int, float)
+from core.records.tags import PRIORITY_TAG, max_runtime_seconds
 
 Over = Mapping[str, DependencyDefinition]
 """Solid key -> the dynamic output that the solid is mapped over."""
@@ -150,19 +147,13 @@ def _followers(steps: Mapping[str, ExecutionStep]) -> dict[StepOutputHandle, lis
     return followers
 
 
-def number_in_tag(solid: Solid, tag: str, kind: Callable[[str], Number]) -> Number | None:
-    """The number that a tag of a solid says; None where there is no such tag.
-
-    Raises:
-        DagsterInvalidDefinitionError: it says something else.
-    """
-    text = solid.tags.get(tag)
+def _priority(solid: Solid) -> int:
+    text = solid.tags.get(PRIORITY_TAG, "0")
     try:
-        return None if text is None else kind(text)
+        return int(text)
     except ValueError:
-        kind_name = "a whole number" if kind is int else "a number"
         raise DagsterInvalidDefinitionError(
-            f"The tag {tag!r} of solid {solid.name!r} must be {kind_name}; it is {text!r}."
+            f"The tag {PRIORITY_TAG!r} of solid {solid.name!r} must be a whole number; it is {text!r}."
         ) from None
 
 
@@ -173,8 +164,19 @@ def _step(pipeline: PipelineDefinition, solid: Solid, environment: EnvironmentCo
     hooks, retry_policy = pipeline.hooks_of(solid), pipeline.retry_policy_of(solid)
     source = over.get(solid.key)
     key, mapped = (solid.key, None) if source is None else (template_key(solid.key), _handle(source, over))
-    priority = number_in_tag(solid, PRIORITY_TAG, int) or 0
-    return ExecutionStep(key, solid, solid_config, inputs, hooks, retry_policy, mapped, priority=priority)
+    priority = _priority(solid)
+    most_seconds = max_runtime_seconds(solid.tags, f"solid {solid.name!r}")
+    return ExecutionStep(
+        key,
+        solid,
+        solid_config,
+        inputs,
+        hooks,
+        retry_policy,
+        mapped,
+        priority=priority,
+        max_runtime_seconds=most_seconds,
+    )
 
 
 def _step_input(definition: InputDefinition, solid: Solid, environment: EnvironmentConfig, over: Over) -> StepInput:

@@ -91,6 +91,7 @@ class ExecutionStep(msgspec.Struct, frozen=True, eq=False, dict=True):
         mapped_over: the dynamic output for whose values it is executed; None where there is none.
         mapping_key: which of its values; None in a template.
         priority: of the steps that may begin, those with a higher one do first.
+        max_runtime_seconds: how long it may take, where it is executed in a process of its own; None for any time.
     """
 
     key: str
@@ -102,6 +103,7 @@ class ExecutionStep(msgspec.Struct, frozen=True, eq=False, dict=True):
     mapped_over: StepOutputHandle | None = None
     mapping_key: str | None = None
     priority: int = 0
+    max_runtime_seconds: float | None = None
 
     @property
     def is_template(self) -> bool:

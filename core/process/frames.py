@@ -34,6 +34,11 @@ class FrameReader:
     def __init__(self) -> None:
         self._bytes = bytearray()
 
+    @property
+    def has_rest(self) -> bool:
+        """bool: whether it waits for the rest of a message."""
+        return bool(self._bytes)
+
     def feed(self, content: bytes) -> Iterator[Any]:
         """The messages that are whole now, in order; what is left of it waits for more bytes."""
         self._bytes += content

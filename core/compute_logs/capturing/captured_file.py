@@ -7,6 +7,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+from core.disk.descriptors import move_out_of_the_way
 from core.disk.private import make_folder, open_new
 
 _FILE_FLAGS = os.O_RDWR | os.O_TRUNC | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
@@ -54,6 +55,6 @@ def _created(path: str) -> int:
     """The descriptor of a file in a folder that is made when it is not there."""
     while True:
         try:
-            return open_new(path, _FILE_FLAGS)
+            return move_out_of_the_way(open_new(path, _FILE_FLAGS))
         except FileNotFoundError:  # also when somebody has deleted the folder just now, because it was empty
             make_folder(Path(path).parent)

@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from core.compute_logs.capturing.captured_file import LogFile
 from core.compute_logs.size_cap import SizeCap
+from core.disk.descriptors import duplicate_out_of_the_way
 
 _ECHO_CHUNK_BYTES = 1 << 20
 
@@ -56,7 +57,7 @@ def captured_stream(name: str, descriptor: int, file: LogFile, echo: Echo | None
     # A notebook, a test runner or a progress bar has put its own object in place, which writes elsewhere.
     replaced = not isinstance(python_stream, io.TextIOWrapper) or _fileno(python_stream) != descriptor
     on_stream = python_stream if replaced else None
-    saved = os.dup(descriptor)
+    saved = duplicate_out_of_the_way(descriptor)
     try:
         show = echo or (_show_on_descriptor(saved) if on_stream is None else _show_on_stream(on_stream))
         captured = CapturedStream(file, show)

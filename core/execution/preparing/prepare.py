@@ -26,7 +26,7 @@ from core.plan.part import EarlierKeys, part_of, with_keys
 from core.plan.refresh import refreshed_steps
 from core.plan.selection import select_solids, select_steps
 from core.records.pipeline_run import PipelineRun, make_new_run_id
-from core.records.tags import MEMOIZED_RUN_TAG
+from core.records.tags import MEMOIZED_RUN_TAG, max_runtime_seconds
 
 
 class PreparedRun(msgspec.Struct, frozen=True, eq=False):
@@ -81,6 +81,7 @@ def prepare_run(
         DagsterInvalidSubsetError: a selection, or `refresh`, names no solid or step, or leaves out one without which it
             cannot be.
         DagsterInvalidConfigError: the run config does not fit; with every fault.
+        DagsterInvalidDefinitionError: the tag `dagster/max_runtime` of the run is no number of seconds.
         DagsterExecutionStepNotFoundError: the stored run names a step that the pipeline does not have.
     """
     pipeline = _selected(pipeline, asked)
@@ -94,6 +95,7 @@ def prepare_run(
             plan = part_of(plan, asked.step_keys_to_execute, mapping_keys or {})
     else:
         run, plan = _new_run(pipeline, mode_def, environment, asked)
+    max_runtime_seconds(run.tags, "the run")  # a wrong one is refused here
     strategy = mode_def.version_strategy or pipeline.version_strategy
     versioning = Versioning(plan, complete.resource_defs, environment.resources, strategy, hide=starring(secrets))
     return PreparedRun(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, closing
 from typing import Any
 
@@ -81,12 +81,24 @@ def execute_step(step_context: StepContext, events: list[DagsterEvent], may_retr
 
 
 def attempt_step(
-    step_context: StepContext, events: list[DagsterEvent], may_retry: bool, capture: AbstractContextManager[None]
+    step_context: StepContext,
+    events: list[DagsterEvent],
+    may_retry: bool,
+    capture: AbstractContextManager[None],
+    was_interrupted: Callable[[], bool] = lambda: False,
 ) -> StepResult:
-    """As `execute_step`, where the caller says how the output is captured, and decides what follows from any error."""
+    """As `execute_step`, where the caller says how the output is captured, and decides what follows from any error.
+
+    Args:
+        step_context: the step.
+        events: as of `execute_step`.
+        may_retry: as of `execute_step`.
+        capture: captures its output, and that of its hooks.
+        was_interrupted: whether the step was told to end, whatever it made of that: then its hooks are not called.
+    """
     with capture:
         result = _attempt(step_context, may_retry, events)
-        if result.has_ended and not is_interrupt(result.error):
+        if result.has_ended and not is_interrupt(result.error) and not was_interrupted():
             call_hooks(step_context, events, result.error)
     return result
 

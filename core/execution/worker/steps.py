@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
 import msgspec
@@ -63,14 +63,18 @@ class StepWorker:
         versions = {**plan.versions, **known.versions}
         self._plan = msgspec.structs.replace(plan, versions=versions, step_keys_to_execute=executed)
 
-    def execute(self, job: StepJob, put: EventSink) -> StepOutcome:
+    def execute(self, job: StepJob, put: EventSink, was_interrupted: Callable[[], bool]) -> StepOutcome:
         """Executes an attempt at a step, of which all that it needs is known.
 
         Args:
             job: the attempt.
             put: takes what is logged, when it happens.
+            was_interrupted: whether this process was told to end.
         """
-        run = open_run(self._prepared, self._instance, put, self._job.ancestors)
+        try:
+            run = open_run(self._prepared, self._instance, put, self._job.ancestors)
+        except BaseException as raised:  # noqa: BLE001  a logger of the user's, which cannot be made
+            return _broken(raised)
         context = PipelineContext(run, self._plan, self._prepared.versioning, False, starts_resources_for_steps=True)
         context.stamps.update(job.stamps)
         step_context = StepContext(context, job.attempt)
@@ -79,7 +83,7 @@ class StepWorker:
         try:
             _tell_of_process(step_context)
             events = begin_step(step_context)
-            result = attempt_step(step_context, events, self._job.may_retry, capture or nullcontext())
+            result = attempt_step(step_context, events, self._job.may_retry, capture or nullcontext(), was_interrupted)
             end, error = result.end, result.error
             breaks_off = error is not None and not isinstance(error, Exception)
         except BaseException as raised:  # noqa: BLE001  the process of the run decides what follows from it
@@ -107,6 +111,10 @@ def _told(error: BaseException | None, recorded: BaseException | None) -> ToldEr
     if error is None or recorded is None:
         return None
     return ToldError(error_info(recorded), _pickled(error))
+
+
+def _broken(error: BaseException) -> StepOutcome:
+    return StepOutcome(StepEnd(), error=_told(users_own(error), error), breaks_off=not isinstance(error, Exception))
 
 
 def _pid_entry() -> EventMetadataEntry:

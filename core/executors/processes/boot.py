@@ -21,6 +21,9 @@ _HOME = str(Path(__file__).parents[3])
 def boot_command(descriptor: int, is_for_one: bool) -> list[str]:
     """The command that starts one, with this process's interpreter and where it looks for modules.
 
+    Until the program is imported, what Python comes with is found first: a `json.py` of the user's, say, is not taken
+    for Python's, as it is not in this process either, which had that module before it looked there.
+
     Args:
         descriptor: the socket, which the process inherits.
         is_for_one: whether it is to execute one step itself.

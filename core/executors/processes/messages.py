@@ -75,15 +75,29 @@ class NotReady(msgspec.Struct, frozen=True):
     error: SerializableErrorInfo
 
 
+class Begun(msgspec.Struct, frozen=True):
+    """From the server: a child has begun.
+
+    Attributes:
+        number: the child.
+        pid: its process id, which is that of its process group too.
+    """
+
+    number: int
+    pid: int
+
+
 class Ended(msgspec.Struct, frozen=True):
     """From the server: a child has ended.
 
     Attributes:
         number: the child.
-        exit_code: its exit code; where a signal ended it, the negative of its number.
+        exit_code: its exit code; where a signal ended it, the negative of its number; None where there was none.
         peak_memory_bytes: the most memory that it took.
+        why_not_begun: why there was none.
     """
 
     number: int
-    exit_code: int
-    peak_memory_bytes: int
+    exit_code: int | None
+    peak_memory_bytes: int = 0
+    why_not_begun: str | None = None

@@ -9,8 +9,8 @@ from core.executors.processes.step_processes import StepProcesses
 from core.plan import ExecutionPlan
 
 
-def start_processes(pipeline_context: PipelineContext, plan: ExecutionPlan, may_retry: bool) -> StepProcesses:
-    """Starts the server that makes the processes of a run's steps.
+def processes_of(pipeline_context: PipelineContext, plan: ExecutionPlan, may_retry: bool) -> StepProcesses:
+    """What executes the steps of a run in processes.
 
     Args:
         pipeline_context: the run.

@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import selectors
 import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import NamedTuple
@@ -16,39 +13,43 @@ from core.errors import DagsterSubprocessError
 from core.events.payloads import StepOutputHandle
 from core.events.records import EventLogEntry
 from core.execution.worker.records import Known, RunJob, StepJob, StepOutcome
-from core.executors.processes.boot import boot_command
-from core.executors.processes.messages import Begin, Ended, NotReady, Ready, Send, Setup
+from core.executors.processes.messages import Begin, Ended, NotReady, Ready, Send
+from core.executors.processes.server import ForkServer, FromServer
 from core.plan import ExecutionPlan
 from core.plan.progress import Attempt
-from core.process.frames import READ_BYTES, FrameReader, frame
+from core.process.exit_codes import how_it_ended
+from core.process.frames import READ_BYTES, FrameReader
+from core.process.signals import deferring_signals
 
-_STOP_SECONDS = 5.0  # a server that lives longer than that after its socket was closed is killed
+_UNREADABLE = "what it told cannot be read: its step may have written to descriptors that it has not opened"
 
 
 class ProcessEnd(NamedTuple):
     """How a process for a step has ended.
 
     Attributes:
-        exit_code: its exit code; where a signal ended it, the negative of its number; None where the fork server ended
-            before it, and nobody knows.
+        exit_code: its exit code; where a signal ended it, the negative of its number; None where nobody knows.
         peak_memory_bytes: the most memory that it took; 0 where nobody knows.
+        why: what happened to it, after "it", where its exit code does not tell.
     """
 
     exit_code: int | None
     peak_memory_bytes: int = 0
+    why: str | None = None
 
 
 Told = EventLogEntry | StepOutcome | ProcessEnd | Ready
 """Of a step: what it logs, how it went, and, always and last, how its process ended; of the server: it is ready."""
 
 
-class _Child(NamedTuple):
-    descriptor: int
-    reader: FrameReader
+class _Child:
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor, self.reader = descriptor, FrameReader()
+        self.fault: str | None = None  # why nothing more can be read of what it tells
 
 
 class StepProcesses:
-    """Executes attempts at steps in processes of their own, which a fork server makes. It is started at once.
+    """Executes attempts at steps in processes of their own, which a fork server makes.
 
     Args:
         describe: the run, with all that is known of a plan of it.
@@ -62,8 +63,16 @@ class StepProcesses:
         self._selector = selectors.DefaultSelector()
         self._children: dict[int, _Child] = {}
         self._count = 0
-        self._server: _Server | None = _Server(describe(plan))
-        self._selector.register(self._server.socket, selectors.EVENT_READ)
+        self._server: ForkServer | None = None
+
+    def start(self) -> None:
+        """Starts the server, which is done when the first attempt begins where it was not done before."""
+        self._server_for(self._plan)
+
+    @property
+    def may_run(self) -> bool:
+        """bool: whether processes may execute steps now; none does while the pipeline is loaded, or where it cannot."""
+        return self._server is not None and self._server.is_ready
 
     def begin(
         self, attempt: Attempt, is_captured: bool, plan: ExecutionPlan, stamps: Mapping[StepOutputHandle, str]
@@ -80,19 +89,18 @@ class StepProcesses:
             The number by which `wait` and `send` know it.
         """
         known = self._known.of_more(plan) if plan is not self._plan else Known()
-        self._plan, self._known = plan, self._known.and_then(known)
-        if self._server is None:
-            self._server, known = _Server(self._describe(plan)), Known()
-            self._selector.register(self._server.socket, selectors.EVENT_READ)
-        self._count += 1
-        ours, theirs = os.pipe()
-        os.set_blocking(ours, False)
-        self._children[self._count] = _Child(ours, FrameReader())
-        self._selector.register(ours, selectors.EVENT_READ, self._count)
+        self._known = self._known.and_then(known)
+        if self._server is None:  # the new one is told all at once
+            known = Known()
+        server = self._server_for(plan)
+        with deferring_signals():
+            self._count += 1
+            ours, theirs = os.pipe()
+            os.set_blocking(ours, False)
+            self._children[self._count] = _Child(ours)
+            self._selector.register(ours, selectors.EVENT_READ, self._count)
         try:
-            self._server.send(Begin(self._count, StepJob(attempt, is_captured, known, stamps)), theirs)
-        except OSError:  # it has ended, which `wait` will find and tell
-            pass
+            server.begin(Begin(self._count, StepJob(attempt, is_captured, known, stamps)), theirs)
         finally:
             os.close(theirs)
         return self._count
@@ -100,8 +108,7 @@ class StepProcesses:
     def send(self, number: int, signal_number: int) -> None:
         """Sends a signal to the process of an attempt, and to those of its group; one that has ended gets none."""
         if self._server is not None and number in self._children:
-            with suppress(OSError):
-                self._server.send(Send(number, signal_number))
+            self._server.send(Send(number, signal_number))
 
     def wait(self, seconds: float | None = None) -> list[tuple[int, Told]]:
         """What has been told, waited for; each with the number of its attempt, 0 for the server.
@@ -117,21 +124,33 @@ class StepProcesses:
         for key, _ in ready:
             if key.data is not None:
                 told += self._told_by(key.data)
-        for key, _ in ready:  # last: the end of a child comes after what it has told
-            if key.data is None:
-                told += self._told_by_server()
+        if any(key.data is None for key, _ in ready):  # last: the end of a child comes after what it has told
+            told += self._told_by_server({key.fd for key, _ in ready})
         return told
 
     def close(self) -> None:
         """Kills what still runs. No process, and no descriptor, is left."""
         for number in self._children:
             self.send(number, signal.SIGKILL)
-        if self._server is not None:
-            self._server.close()
-        for child in self._children.values():
-            os.close(child.descriptor)
-        self._children.clear()
-        self._selector.close()
+        try:
+            if self._server is not None:
+                self._server.close()
+        finally:
+            self._server = None
+            for child in self._children.values():
+                os.close(child.descriptor)
+            self._children.clear()
+            self._selector.close()
+
+    def _server_for(self, plan: ExecutionPlan) -> ForkServer:
+        """The server, which knows all of that plan or is about to be told; another one where it has ended."""
+        self._plan = plan
+        if self._server is None:
+            self._server = ForkServer(self._describe(plan))
+            self._selector.register(self._server.socket, selectors.EVENT_READ)
+            if self._server.ended is not None:
+                self._selector.register(self._server.ended, selectors.EVENT_READ)
+        return self._server
 
     def _told_by(self, number: int) -> Iterator[tuple[int, Told]]:
         child = self._children[number]
@@ -139,17 +158,29 @@ class StepProcesses:
             content = os.read(child.descriptor, READ_BYTES)
         except BlockingIOError:
             return
-        for message in child.reader.feed(content):
-            yield number, message
+        yield from self._read(number, child, content)
         if not content and self._is_watched(child):  # its process has ended or closed it; the server tells the end
             self._selector.unregister(child.descriptor)
+
+    def _read(self, number: int, child: _Child, content: bytes) -> Iterator[tuple[int, Told]]:
+        try:
+            for message in child.reader.feed(content) if child.fault is None else ():
+                yield number, message
+        except Exception as error:  # noqa: BLE001  of bytes that are no messages, anything may be raised
+            child.fault = f"was ended, because {_UNREADABLE} ({type(error).__name__}: {error})"
+            self.send(number, signal.SIGKILL)
 
     def _is_watched(self, child: _Child) -> bool:
         return child.descriptor in self._selector.get_map()
 
-    def _told_by_server(self) -> Iterator[tuple[int, Told]]:
-        assert self._server is not None
-        messages = self._server.receive()
+    def _told_by_server(self, ready: set[int]) -> Iterator[tuple[int, Told]]:
+        server = self._server
+        assert server is not None
+        messages: list[FromServer] | None = []
+        if server.socket.fileno() in ready:
+            messages = server.receive()
+        elif server.ended in ready:  # what it told before that was read
+            messages = None
         if messages is None:
             yield from self._server_ended()
             return
@@ -160,71 +191,36 @@ class StepProcesses:
                     [message.error],
                 )
             if isinstance(message, Ended):
-                end = ProcessEnd(message.exit_code, message.peak_memory_bytes)
+                why = message.why_not_begun and f"could not be started: {message.why_not_begun}"
+                end = ProcessEnd(message.exit_code, message.peak_memory_bytes, why)
                 yield from self._ended(message.number, end)
-            else:
-                self._server.is_ready = True
+            elif isinstance(message, Ready):
                 yield 0, message
 
     def _ended(self, number: int, end: ProcessEnd) -> Iterator[tuple[int, Told]]:
         child = self._children.pop(number)
         with suppress(BlockingIOError):  # a process that it has started may hold the other end open
             while content := os.read(child.descriptor, READ_BYTES):
-                for message in child.reader.feed(content):
-                    yield number, message
+                yield from self._read(number, child, content)
         if self._is_watched(child):
             self._selector.unregister(child.descriptor)
         os.close(child.descriptor)
-        yield number, end
+        if child.fault is None and child.reader.has_rest and end.exit_code == 0:
+            child.fault = f"ended with exit code 0, and {_UNREADABLE}"
+        yield number, end if child.fault is None else end._replace(why=child.fault)
 
     def _server_ended(self) -> Iterator[tuple[int, Told]]:
         """All its children end with it; another one is started when it is needed."""
         server, self._server = self._server, None
         assert server is not None
         self._selector.unregister(server.socket)
-        code = server.close()
+        if server.ended is not None:
+            self._selector.unregister(server.ended)
+        code = server.take_end()
         if not server.is_ready:
             raise DagsterSubprocessError(
-                f"Another process could not load pipeline {self._name!r}: it ended while it did, with exit code {code}."
+                f"Another process could not load pipeline {self._name!r}: it {how_it_ended(code)} while it did."
             )
         for number in list(self._children):
-            yield from self._ended(number, ProcessEnd(None))
-
-
-class _Server:
-    """A fork server that was started."""
-
-    def __init__(self, job: RunJob) -> None:
-        self.is_ready = False
-        self.socket, theirs = socket.socketpair()
-        self._reader = FrameReader()
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603  our own program
-                boot_command(theirs.fileno(), is_for_one=False), pass_fds=[theirs.fileno()], process_group=0
-            )
-        self.send(Setup(list(sys.path), list(sys.argv), job))
-
-    def send(self, message: Setup | Begin | Send, descriptor: int | None = None) -> None:
-        content = frame(message)
-        if descriptor is None:
-            self.socket.sendall(content)
-            return
-        sent = socket.send_fds(self.socket, [content], [descriptor])
-        self.socket.sendall(content[sent:])
-
-    def receive(self) -> list[Ready | NotReady | Ended] | None:
-        """What it tells; None where it has ended."""
-        try:
-            content = self.socket.recv(READ_BYTES)
-        except ConnectionResetError:
-            content = b""
-        return list(self._reader.feed(content)) if content else None
-
-    def close(self) -> int:
-        """Ends it, with its children; returns its exit code."""
-        self.socket.close()
-        try:
-            return self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            return self._process.wait()
+            end = ProcessEnd(None, why="ended together with the server that had started it")
+            yield from self._ended(number, end)

@@ -1,0 +1,109 @@
+"""A fork server, as the process of the run sees it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+
+from core.execution.worker.records import RunJob
+from core.executors.processes.boot import boot_command
+from core.executors.processes.messages import Begin, Begun, Ended, NotReady, Ready, Send, Setup
+from core.process.frames import READ_BYTES, FrameReader, frame
+from core.process.signals import deferring_signals
+
+_STOP_SECONDS = 5.0  # one that lives longer than that after its socket was closed is killed
+
+FromServer = Ready | NotReady | Begun | Ended
+
+
+class ForkServer:
+    """A fork server that was started.
+
+    Args:
+        job: the run.
+
+    Attributes:
+        is_ready: whether it has loaded the pipeline.
+        ended: a descriptor that is readable when it has ended; None where the system has none, and only its socket
+            tells, which a process that it has left may hold open.
+    """
+
+    def __init__(self, job: RunJob) -> None:
+        setup = frame(Setup(list(sys.path), list(sys.argv), job))
+        self.is_ready = False
+        self.pids: dict[int, int] = {}  # number of an attempt -> process
+        self._reader = FrameReader()
+        with deferring_signals():
+            self.socket, theirs = socket.socketpair()
+            with theirs:
+                self._process = subprocess.Popen(  # noqa: S603  our own program
+                    boot_command(theirs.fileno(), is_for_one=False), pass_fds=[theirs.fileno()], process_group=0
+                )
+            self.ended = os.pidfd_open(self._process.pid) if hasattr(os, "pidfd_open") else None
+        self._send_all(setup)
+
+    def begin(self, message: Begin, descriptor: int) -> None:
+        """Has it begin a child. Where it has ended, that is found by who waits for it."""
+        content = frame(message)
+        with suppress(BrokenPipeError, ConnectionResetError):
+            sent = socket.send_fds(self.socket, [content], [descriptor])
+            self.socket.sendall(content[sent:])
+
+    def send(self, message: Send) -> None:
+        """Has it send a signal."""
+        self._send_all(frame(message))
+
+    def receive(self) -> list[FromServer] | None:
+        """What it tells; None where it has ended."""
+        try:
+            content = self.socket.recv(READ_BYTES)
+        except ConnectionResetError:
+            content = b""
+        messages: list[FromServer] = list(self._reader.feed(content))
+        for message in messages:
+            if isinstance(message, Ready):
+                self.is_ready = True
+            elif isinstance(message, Begun):
+                self.pids[message.number] = message.pid
+            elif isinstance(message, Ended):
+                self.pids.pop(message.number, None)
+        return messages if content else None
+
+    def close(self, has_ended: bool = False) -> int:
+        """Ends it, with its children; returns its exit code. One that loads the pipeline yet is killed.
+
+        Args:
+            has_ended: whether it ends by itself.
+        """
+        self.socket.close()
+        if self.ended is not None:
+            os.close(self.ended)
+        try:
+            if self.is_ready or has_ended:
+                self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            self._process.kill()
+            code = self._process.wait()
+        return code
+
+    def take_end(self) -> int:
+        """It has ended by itself: ends what the processes of its steps have started, which nobody else would do now.
+
+        Returns:
+            Its exit code.
+        """
+        code = self.close(has_ended=True)
+        for pid in self.pids.values():
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
+        return code
+
+    def _send_all(self, content: bytes) -> None:
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self.socket.sendall(content)

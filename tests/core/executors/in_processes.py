@@ -1,0 +1,169 @@
+"""Pipelines that are written to a file, and executed with a process for each step."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from core import DagsterEvent, DagsterInstance, PipelineExecutionResult, execute_pipeline
+from core.loading.pipelines import load_pipeline
+from core.serdes import SerializableErrorInfo
+
+PRELUDE = '''
+import atexit, ctypes, os, resource as limits, select, signal, subprocess, sys, threading, time
+from pathlib import Path
+from core import *
+
+FOLDER = Path(__file__).parent
+
+def mode(**more):
+    return ModeDefinition(resource_defs={"io_manager": fs_io_manager}, **more)
+
+def tell(text):
+    """Writes a line, whole, to the file that the test reads."""
+    opened = os.open(FOLDER / "told", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(opened, f"{text}\\n".encode())
+    os.close(opened)
+
+def times_before(name):
+    """How often this was called with that name before, by whatever process."""
+    tell(f"time {name}")
+    return (FOLDER / "told").read_text().splitlines().count(f"time {name}") - 1
+
+def wait_for_ever():
+    while True:
+        signal.pause()
+'''
+
+
+class Code:
+    """The file of a pipeline, and the instance that its runs are recorded in.
+
+    Args:
+        folder: where both are.
+        source: what the file holds after the prelude; it defines one pipeline, `piped`.
+    """
+
+    def __init__(self, folder: Path, source: str) -> None:
+        self.folder = folder
+        self.file = folder / "piped_code.py"
+        self.file.write_text(PRELUDE + source)
+        self.home = folder / "home"
+
+    @contextmanager
+    def instance(self) -> Iterator[DagsterInstance]:
+        with DagsterInstance.local_temp(str(self.home)) as instance:
+            yield instance
+
+    def execute(
+        self,
+        instance: DagsterInstance,
+        tags: Mapping[str, Any] | None = None,
+        raise_on_error: bool = False,
+        on_event: Callable[[DagsterEvent], None] | None = None,
+        **config: Any,
+    ) -> PipelineExecutionResult:
+        """Executes the pipeline; `config` is that of the executor."""
+        search_path = list(sys.path)
+        try:
+            return execute_pipeline(
+                load_pipeline(self.file, "piped"),
+                {"execution": {"multiprocess": {"config": {"max_concurrent": 2, **config}}}},
+                tags=tags,
+                instance=instance,
+                raise_on_error=raise_on_error,
+                on_event=on_event,
+            )
+        finally:
+            sys.path[:] = search_path
+
+    @property
+    def told(self) -> list[str]:
+        """list[str]: the lines that steps have told."""
+        path = self.folder / "told"
+        return path.read_text().splitlines() if path.exists() else []
+
+
+def types_of(result: PipelineExecutionResult, step_key: str) -> list[str]:
+    """The types of the events of a step, in order, without those of the engine."""
+    of_step = [each for each in result.event_list if each.step_key == step_key]
+    return [each.event_type_value for each in of_step if each.event_type_value != "ENGINE_EVENT"]
+
+
+def errors_of(result: PipelineExecutionResult) -> dict[str, SerializableErrorInfo]:
+    """What failed each step that failed for good, by its key."""
+    failures = [each for each in result.event_list if each.event_type_value == "STEP_FAILURE"]
+    errors = {str(each.step_key): each.event_specific_data.error for each in failures}  # type: ignore[union-attr]
+    assert len(errors) == len(failures), "a step has failed twice"
+    return {key: error for key, error in errors.items() if error is not None}
+
+
+def descriptors() -> list[str]:
+    """What this process has open, but for what the list itself takes."""
+    found = []
+    for each in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.append(str(each.readlink()))
+    return sorted(each for each in found if "/proc/" not in each)
+
+
+def lives(pid: int) -> bool:
+    """Whether a process lives, and is not one that has ended and that nobody has waited for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until_gone(pid: int) -> None:
+    """Waits until a process, of whatever parent, has ended; fails the test after a minute."""
+    try:
+        held = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        assert select.select([held], [], [], 60)[0] or not lives(pid), f"process {pid} lives on"
+    finally:
+        os.close(held)
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from tests.core.executors.in_processes import Code
+code = Code.__new__(Code)
+code.folder = Path(sys.argv[2])
+code.file, code.home = code.folder / "piped_code.py", code.folder / "home"
+with code.instance() as instance:
+    result = code.execute(instance, **eval(sys.argv[3]))
+sys.exit(0 if result.success else 3)
+"""
+
+
+@contextmanager
+def program(code: Code, **config: Any) -> Iterator[subprocess.Popen[str]]:
+    """A program, in a process group of its own, that executes the pipeline; it is killed when the block ends.
+
+    Its stderr goes to a file; what steps tell by `print` comes from its stdout.
+    """
+    root = Path(__file__).parents[3]
+    with (code.folder / "stderr").open("w") as stderr:
+        started = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(root), str(code.folder), repr(config)],
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            process_group=0,
+        )
+    with started:
+        try:
+            yield started
+        finally:
+            started.kill()
