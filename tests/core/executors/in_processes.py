@@ -67,14 +67,15 @@ class Code:
         tags: Mapping[str, Any] | None = None,
         raise_on_error: bool = False,
         on_event: Callable[[DagsterEvent], None] | None = None,
+        more_config: Mapping[str, Any] | None = None,
         **config: Any,
     ) -> PipelineExecutionResult:
-        """Executes the pipeline; `config` is that of the executor."""
+        """Executes the pipeline; `config` is that of the executor, `more_config` what the run config says besides."""
         search_path = list(sys.path)
         try:
             return execute_pipeline(
                 load_pipeline(self.file, "piped"),
-                {"execution": {"multiprocess": {"config": {"max_concurrent": 2, **config}}}},
+                {"execution": {"multiprocess": {"config": {"max_concurrent": 2, **config}}}, **(more_config or {})},
                 tags=tags,
                 instance=instance,
                 raise_on_error=raise_on_error,
@@ -134,8 +135,9 @@ def wait_until_gone(pid: int) -> None:
 
 
 PROGRAM = """
-import sys
+import signal, sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started the tests where it is ignored
 sys.path.insert(0, sys.argv[1])
 from tests.core.executors.in_processes import Code
 code = Code.__new__(Code)

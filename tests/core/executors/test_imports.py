@@ -87,6 +87,7 @@ if is_server:
     tell(f"left {{started.pid}}")
     daemon = multiprocessing.get_context("fork").Process(target=wait_for_ever, daemon=True)
     daemon.start()
+    tell(f"left {{daemon.pid}}")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
