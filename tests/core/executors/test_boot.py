@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -27,6 +29,13 @@ def count():
 def test_a_file_of_the_users_may_have_the_name_of_a_module(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for known in {
+        name,
+        f"{name}_pipeline_file",
+        "helper_of_ours",
+    } - sys.modules.keys():  # the file's are forgotten then
+        monkeypatch.setitem(sys.modules, known, ModuleType(known))
+        del sys.modules[known]
     (tmp_path / f"{name}.py").write_text(PIPELINE)
     (tmp_path / "helper_of_ours.py").write_text("ONE = 1\n")
     monkeypatch.chdir(tmp_path)

@@ -162,9 +162,9 @@ def test_a_second_interrupt_kills_at_once(tmp_path: Path) -> None:
 
 
 def test_an_interrupt_while_the_pipeline_is_loaded_does_not_wait_for_that(tmp_path: Path) -> None:
-    loading = f"""
+    loading = """
 if times_before("load"):
-    tell(f"pid {{os.getpid()}}")
+    tell(f"pid {os.getpid()}")
     ready = os.open(FOLDER / "ready", os.O_WRONLY)
     os.write(ready, b".")
     os.close(ready)
