@@ -60,7 +60,7 @@ print((time.perf_counter() - start) * 1000)
 """
 
 _CHECK_MS = """
-mode = complete_mode(many.get_mode_definition(), in_process_executor)
+mode = complete_mode(many.get_mode_definition(), [in_process_executor])
 start = time.perf_counter()
 build_environment(many, mode, {})
 print((time.perf_counter() - start) * 1000)
@@ -93,7 +93,7 @@ def many():
     for at in range(int(sys.argv[1])):
         total.alias(f"total_{at}")(emit.alias(f"emit_{at}")().map(add.alias(f"add_{at}")).collect())
 
-mode = complete_mode(many.get_mode_definition(), in_process_executor)
+mode = complete_mode(many.get_mode_definition(), [in_process_executor])
 plan = build_plan(many, build_environment(many, mode, {}))
 start = time.perf_counter()
 versioning = Versioning(plan, mode.resource_defs, {})

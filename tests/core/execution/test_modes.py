@@ -148,7 +148,7 @@ STRICT_AND_FREE = ModeDefinition(
 )
 def test_a_logger_that_must_be_configured_is_left_out_where_none_is_named(loggers: Any, message: str | None) -> None:
     built, config = chain(STRICT_AND_FREE), {"loggers": loggers}
-    schema = run_config_schema(built, complete_mode(STRICT_AND_FREE, in_process_executor))
+    schema = run_config_schema(built, complete_mode(STRICT_AND_FREE, [in_process_executor]))
     says = jsonschema.Draft202012Validator(json_schema(schema))
     assert says.is_valid(config) == (message is None)
     if message is None:

@@ -568,7 +568,7 @@ def test_ten_thousand_keys_are_planned_in_a_time_that_grows_with_them() -> None:
     from core.executors import in_process_executor
     from core.plan import StepInput
 
-    mode = complete_mode(fan_out.get_mode_definition("memory"), in_process_executor)
+    mode = complete_mode(fan_out.get_mode_definition("memory"), [in_process_executor])
     plan = build_plan(fan_out, build_environment(fan_out, mode, {}))
     made: list[str] = []
 

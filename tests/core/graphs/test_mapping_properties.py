@@ -297,7 +297,7 @@ def test_a_step_is_executed_again_with_all_that_follows(of: Drawn, data: st.Data
 @given(drawn())
 def test_versions_do_not_depend_on_when_mapping_keys_become_known(of: Drawn) -> None:
     pipeline = of.pipeline()
-    mode = complete_mode(pipeline.get_mode_definition("memory"), in_process_executor)
+    mode = complete_mode(pipeline.get_mode_definition("memory"), [in_process_executor])
     plan = build_plan(pipeline, build_environment(pipeline, mode, {}))
     keys = {f"s{at}": place.keys or () for at, place in enumerate(of.places)}
     versioning = Versioning(plan, mode.resource_defs, {})

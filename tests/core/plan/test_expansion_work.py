@@ -125,7 +125,7 @@ def of_shape(shape: Callable[[int], None], count: int) -> PipelineDefinition:
 
 def run_to_its_end(of: PipelineDefinition, keys: list[str]) -> None:
     """As an executor does, with versions, and nothing executed."""
-    mode = complete_mode(of.get_mode_definition("memory"), in_process_executor)
+    mode = complete_mode(of.get_mode_definition("memory"), [in_process_executor])
     plan = build_plan(of, build_environment(of, mode, {}))
     versioning = Versioning(plan, mode.resource_defs, {})
     progress = Progress(versioning.versioned_plan(), expand=versioning.expand)

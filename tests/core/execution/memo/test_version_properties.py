@@ -139,7 +139,7 @@ def versions_of(pipeline: Described, order: random.Random | None = None) -> dict
         "solids": dict(shuffled(configs.items())),
         "resources": {key: {"config": reordered(value, shuffled)} for key, value in used.items()},
     }
-    plan = prepare_run(built, in_process_executor, RunSpec(run_config=config)).plan
+    plan = prepare_run(built, [in_process_executor], RunSpec(run_config=config)).plan
     found = {f"{handle.step_key}.{handle.output_name}": version for handle, version in plan.versions.items()}
     assert None not in found.values()
     return {name: version for name, version in found.items() if version is not None}

@@ -214,7 +214,7 @@ def digests_taken(lab: FilesystemLab, monkeypatch: pytest.MonkeyPatch, steps: in
     with monkeypatch.context() as patch:
         patch.setattr(canonical, "digest", counting)
         patch.setattr(versions, "digest", counting)
-        prepared = prepare_run(built, in_process_executor, RunSpec(run_config={"resources": lab.resources}))
+        prepared = prepare_run(built, [in_process_executor], RunSpec(run_config={"resources": lab.resources}))
     assert None not in prepared.plan.versions.values()
     return calls
 
