@@ -21,7 +21,7 @@ from core.execution.contexts.step import StepContext
 from core.execution.steps.hooks import call_hooks
 from core.execution.steps.in_turn import record_not_run, take_plan, users_own
 from core.execution.steps.result import StepEnd, StepResult
-from core.execution.steps.step import failed_attempt
+from core.execution.steps.step import failed_attempt, give_up_step
 from core.execution.worker.records import StepOutcome, ToldError
 from core.execution.worker.steps import PROCESS_START
 from core.executors.crashes import crash_of
@@ -238,7 +238,11 @@ class SideBySide:
             return
         error = None if outcome.error is None else _error_of(outcome.error)
         if outcome.breaks_off and error is not None:
-            self._give_up(running, None)
+            try:
+                if running.last is None:  # a logger raised when it began
+                    give_up_step(running.context, error)
+            finally:
+                self._end(running)
             raise error
         last = running.last
         if error is not None and last is None:  # of what comes before the step: a logger that cannot be made, say

@@ -38,7 +38,11 @@ def execute_steps(
     while not progress.is_done:
         attempt = _next_attempt(progress)
         step_context = _begun(pipeline_context, attempt)
-        events = begin_step(step_context)
+        try:
+            events = begin_step(step_context)
+        except Exception as error:  # of a logger; what it was told is stored
+            give_up_step(step_context, error)
+            raise
         count = len(events)
         try:
             yield from tuple(events)
