@@ -37,12 +37,11 @@ def refreshed_steps(plan: ExecutionPlan, refresh: str | Sequence[str]) -> frozen
         else:
             of_values.append(query)
             known.setdefault(template.mapped_over, {})[mapping_key] = None
-    with_values = expanded(plan, {source: tuple(keys) for source, keys in known.items()}).plan
-    return frozenset(
-        key
-        for steps, asked in ((plan.steps, others), (with_values.steps, of_values))
-        for key in with_followers(steps, select_steps(steps, asked))
-    )
+    with_values = expanded(plan, {source: tuple(keys) for source, keys in known.items()}).plan.steps
+    of_named_values = with_followers(with_values, select_steps(with_values, of_values))
+    # What follows from a step that is none for a value is all of it, also the steps for values that nobody named.
+    whole = [*select_steps(plan.steps, others), *(key for key in of_named_values if key in plan.steps)]
+    return frozenset((*of_named_values, *with_followers(plan.steps, whole)))
 
 
 def missing_refreshed(plan: ExecutionPlan, sources: Iterable[StepOutputHandle]) -> Iterator[str]:

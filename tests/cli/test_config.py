@@ -38,7 +38,7 @@ def test_the_executors_to_choose_from_are_told_with_the_one_that_is_used_by_defa
         text.index("#   # multiprocess:"),
     )
     assert first < second
-    assert "#   #     max_concurrent: 0  # Int; 0 by default; How many steps run at the same time at most" in text
+    assert "#   #     max_concurrent: 0  # a whole number, 0 or above or {env: NAME}; 0 by default" in text
     said = json.loads(project.command("config", "schema", *PIPELINE, "--json").stdout)
     validator = jsonschema.Draft202012Validator({**said, "required": []})
     for execution in ({"in_process": {}}, {"multiprocess": {"config": {"max_concurrent": 2}}}):

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -278,6 +279,17 @@ def test_what_is_refreshed_is_executed_with_all_that_follows_from_that_value(of:
         assert set(refreshed.executed_step_keys) == of.steps_after(chosen, first.executed_step_keys)
         _check_memoized(of, refreshed)
         assert execute_pipeline(of.pipeline(), **run).executed_step_keys == []
+
+
+def test_what_is_refreshed_by_way_of_a_list_is_so_for_all_values(tmp_path: Path) -> None:
+    emit, mapped = Place((), None, ("a", "b")), Place((Feed(0, collects=False),), 0, None)
+    both = Place((Feed(0, collects=False), Feed(2, collects=False)), 0, None)
+    of = Drawn((emit, mapped, Place((Feed(1, collects=True),), None, None), both), frozenset(), frozenset())
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+        run = {"mode": "versioned", "instance": instance, "memoize": True}
+        execute_pipeline(of.pipeline(), **run)
+        refreshed = execute_pipeline(of.pipeline(), refresh=["s1[a]"], **run)
+        assert set(refreshed.executed_step_keys) == {"s1[a]", "s2", "s3[a]", "s3[b]"}
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
