@@ -19,6 +19,9 @@ FAULT_TESTS := tests/cloudstore/test_under_faults.py \
 	tests/core/config/test_schemas.py \
 	tests/core/execution/memo/test_stored_when_succeeded.py \
 	tests/core/execution/memo/test_healing_own_values.py \
+	tests/core/executors/test_hostile_steps.py \
+	tests/core/executors/test_killed.py \
+	tests/core/executors/test_nothing_left.py \
 	tests/core/values/test_random_values.py \
 	tests/core/graphs/test_mapping_properties.py \
 	tests/cli/test_hostile_texts.py

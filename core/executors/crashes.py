@@ -9,6 +9,7 @@ from core.errors import ChildProcessCrashException
 from core.executors.processes.step_processes import ProcessEnd
 from core.printable import printable
 from core.process.exit_codes import how_it_ended
+from core.process.signals import deferring_signals
 
 _LAST_LINES, _LAST_BYTES = 20, 4096
 _MEBIBYTE = 1 << 20
@@ -36,7 +37,7 @@ def crash_of(step_key: str, end: ProcessEnd, stderr_path: str | None) -> ChildPr
 
 
 def _last_lines(path: str) -> str:
-    with suppress(OSError), Path(path).open("rb") as file:
+    with deferring_signals(), suppress(OSError), Path(path).open("rb") as file:
         size = file.seek(0, 2)
         file.seek(max(0, size - _LAST_BYTES))
         lines = file.read(_LAST_BYTES).decode("utf-8", "replace").splitlines()

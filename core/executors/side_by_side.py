@@ -179,7 +179,7 @@ class SideBySide:
     def _told(self, seconds: float | None) -> Iterator[tuple[int, Told]]:
         """What the processes tell, waited for; each once, also where the run ends before it has come to it."""
         if not self._untaken:
-            self._untaken.extend(self._processes.wait(seconds))
+            self._processes.wait(self._untaken, seconds)
         while self._untaken:
             yield self._untaken.popleft()
 
@@ -345,7 +345,7 @@ class SideBySide:
                     self._give_up(running, None)
 
     def _wait_for_ends(self, until: float) -> None:
-        while self._running and (seconds := until - time.monotonic()) > 0:
+        while self._is_waited_for and (seconds := until - time.monotonic()) > 0:
             for number, told in self._told(seconds):
                 running = self._running.get(number)
                 if running is None or isinstance(told, Ready):
@@ -356,6 +356,10 @@ class SideBySide:
                 elif isinstance(told, ProcessEnd):
                     self._give_up(running, told)
                     del self._running[number]
+
+    @property
+    def _is_waited_for(self) -> bool:
+        return bool(self._untaken) or any(map(self._processes.lives, self._running))
 
     def _give_up(self, running: _Running, end: ProcessEnd | None) -> None:
         """A step is over because the run is; that it failed is recorded, if it has begun and its process has not."""

@@ -13,7 +13,6 @@ from core.execution.worker.records import RunJob
 from core.executors.processes.boot import boot_command
 from core.executors.processes.messages import Begin, Begun, Ended, NotReady, Ready, Send, Setup
 from core.process.frames import READ_BYTES, FrameReader, frame
-from core.process.signals import deferring_signals
 
 _STOP_SECONDS = 5.0  # one that lives longer than that after its socket was closed is killed
 
@@ -21,7 +20,7 @@ FromServer = Ready | NotReady | Begun | Ended
 
 
 class ForkServer:
-    """A fork server that was started.
+    """A fork server that was started, and is told of the run by `set_up`. No signal may take effect meanwhile.
 
     Args:
         job: the run.
@@ -33,18 +32,20 @@ class ForkServer:
     """
 
     def __init__(self, job: RunJob) -> None:
-        setup = frame(Setup(list(sys.path), list(sys.argv), job))
+        self._setup = frame(Setup(list(sys.path), list(sys.argv), job))
         self.is_ready = False
         self.pids: dict[int, int] = {}  # number of an attempt -> process
         self._reader = FrameReader()
-        with deferring_signals():
-            self.socket, theirs = socket.socketpair()
-            with theirs:
-                self._process = subprocess.Popen(  # noqa: S603  our own program
-                    boot_command(theirs.fileno(), is_for_one=False), pass_fds=[theirs.fileno()], process_group=0
-                )
-            self.ended = os.pidfd_open(self._process.pid) if hasattr(os, "pidfd_open") else None
-        self._send_all(setup)
+        self.socket, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603  our own program
+                boot_command(theirs.fileno(), is_for_one=False), pass_fds=[theirs.fileno()], process_group=0
+            )
+        self.ended = os.pidfd_open(self._process.pid) if hasattr(os, "pidfd_open") else None
+
+    def set_up(self) -> None:
+        """Tells it of the run."""
+        self._send_all(self._setup)
 
     def begin(self, message: Begin, descriptor: int) -> None:
         """Has it begin a child. Where it has ended, that is found by who waits for it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import selectors
 import signal
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import NamedTuple
@@ -110,32 +111,35 @@ class StepProcesses:
         if self._server is not None and number in self._children:
             self._server.send(Send(number, signal_number))
 
-    def wait(self, seconds: float | None = None) -> list[tuple[int, Told]]:
-        """What has been told, waited for; each with the number of its attempt, 0 for the server.
+    def lives(self, number: int) -> bool:
+        """Whether the end of the process of an attempt is not told yet."""
+        return number in self._children
+
+    def wait(self, told: deque[tuple[int, Told]], seconds: float | None = None) -> None:
+        """Waits until something is told. Whatever interrupts it, what has been read is there.
 
         Args:
+            told: gets it, each with the number of its attempt, 0 for the server.
             seconds: how long to wait at most; without an end by default.
 
         Raises:
             DagsterSubprocessError: the server cannot load the pipeline.
         """
-        told: list[tuple[int, Told]] = []
         ready = self._selector.select(seconds)
-        for key, _ in ready:
-            if key.data is not None:
-                told += self._told_by(key.data)
-        if any(key.data is None for key, _ in ready):  # last: the end of a child comes after what it has told
-            told += self._told_by_server({key.fd for key, _ in ready})
-        return told
+        with deferring_signals():
+            for key, _ in ready:
+                if key.data is not None:
+                    told.extend(self._told_by(key.data))
+            if any(key.data is None for key, _ in ready):  # last: the end of a child comes after what it has told
+                told.extend(self._told_by_server({key.fd for key, _ in ready}))
 
     def close(self) -> None:
         """Kills what still runs. No process, and no descriptor, is left."""
-        for number in self._children:
-            self.send(number, signal.SIGKILL)
-        try:
+        with deferring_signals():
+            for number in self._children:
+                self.send(number, signal.SIGKILL)
             if self._server is not None:
                 self._server.close()
-        finally:
             self._server = None
             for child in self._children.values():
                 os.close(child.descriptor)
@@ -146,10 +150,13 @@ class StepProcesses:
         """The server, which knows all of that plan or is about to be told; another one where it has ended."""
         self._plan = plan
         if self._server is None:
-            self._server = ForkServer(self._describe(plan))
-            self._selector.register(self._server.socket, selectors.EVENT_READ)
-            if self._server.ended is not None:
-                self._selector.register(self._server.ended, selectors.EVENT_READ)
+            job = self._describe(plan)
+            with deferring_signals():  # or it would live, and nobody would know it
+                self._server = ForkServer(job)
+                self._selector.register(self._server.socket, selectors.EVENT_READ)
+                if self._server.ended is not None:
+                    self._selector.register(self._server.ended, selectors.EVENT_READ)
+            self._server.set_up()
         return self._server
 
     def _told_by(self, number: int) -> Iterator[tuple[int, Told]]:

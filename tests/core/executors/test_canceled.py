@@ -17,30 +17,38 @@ from core.records.pipeline_run import PipelineRun
 from tests.core.executors.in_processes import Code, lives, program, wait_until_gone
 
 STEPS = """
-def waits_with(code=wait_for_ever, **more):
-    def begin(context):
-        tell(f"pid {os.getpid()}")
-        ready = os.open(FOLDER / "ready", os.O_WRONLY)
-        os.write(ready, b".")
-        os.close(ready)
-        return code()
-    return begin
+def at_hand():
+    # From here on the step is as the test wants it to be when it is told to end.
+    tell(f"pid {os.getpid()}")
+    ready = os.open(FOLDER / "ready", os.O_WRONLY)
+    os.write(ready, b".")
+    os.close(ready)
+
+def waits():
+    at_hand()
+    wait_for_ever()
 
 def drops_the_interrupt():
+    is_at_hand = False
     while True:
         try:
+            if not is_at_hand:
+                at_hand()
+                is_at_hand = True
             wait_for_ever()
         except KeyboardInterrupt:
             tell("dropped")
 
 def returns_at_the_interrupt():
     try:
+        at_hand()
         wait_for_ever()
     except KeyboardInterrupt:
         return 1
 
 def raises_at_the_interrupt():
     try:
+        at_hand()
         wait_for_ever()
     except KeyboardInterrupt:
         raise ValueError("of the step")
@@ -48,13 +56,18 @@ def raises_at_the_interrupt():
 def has_another_process():
     started = subprocess.Popen(["sh", "-c", "trap '' INT TERM; while :; do sleep 1000; done"])
     tell(f"pid {started.pid}")
+    at_hand()
     started.wait()
 
 def thread_goes_on():
     threading.Thread(target=wait_for_ever_in_thread).start()
+    at_hand()
 
 def wait_for_ever_in_thread():
     select.select([], [], [])
+
+def step(code):
+    return solid(name=code.__name__, retry_policy=RetryPolicy(max_retries=5))(lambda context: code())
 
 CODES = [WHICH]
 
@@ -64,9 +77,7 @@ def tell_failure(context):
 
 @pipeline(mode_defs=[mode()], hook_defs={tell_failure})
 def piped():
-    begun = [
-        solid(name=code.__name__, retry_policy=RetryPolicy(max_retries=5))(waits_with(code))() for code in CODES
-    ]
+    begun = [step(code)() for code in CODES]
     solid(name="never_begins")(lambda context, value: tell("began"))(begun[0])
 """
 
@@ -107,7 +118,7 @@ def _failures(entries: list[EventLogEntry]) -> dict[str | None, str | None]:
     return {each.step_key: each.message for each in events if each.event_type_value == "STEP_FAILURE"}
 
 
-MANY = ["wait_for_ever", "returns_at_the_interrupt", "raises_at_the_interrupt", "has_another_process"]
+MANY = ["waits", "returns_at_the_interrupt", "raises_at_the_interrupt", "has_another_process"]
 
 
 def _ctrl_c(process: subprocess.Popen[str], code: Code) -> None:
@@ -140,8 +151,8 @@ def test_what_cancels_a_run_interrupts_its_steps_and_kills_those_that_go_on(
     assert (process.returncode, run.status.value) == (exit_code, "CANCELED")
     failures = _failures(entries)
     # The step whose thread goes on may or may not have ended by then.
-    assert failures.keys() - {"thread_goes_on"} == {"wait_for_ever", "has_another_process", "drops_the_interrupt"}
-    assert failures["wait_for_ever"] == "Step 'wait_for_ever' was ended by KeyboardInterrupt."
+    assert failures.keys() - {"thread_goes_on"} == {"waits", "has_another_process", "drops_the_interrupt"}
+    assert failures["waits"] == "Step 'waits' was ended by KeyboardInterrupt."
     assert failures["drops_the_interrupt"] == "Step 'drops_the_interrupt' was ended by SIGKILL."
     assert "dropped" in code.told
     assert not [line for line in code.told if line.startswith("hook ")]
@@ -153,6 +164,7 @@ def test_a_second_interrupt_kills_at_once(tmp_path: Path) -> None:
     def stop(process: subprocess.Popen[str], code: Code) -> None:
         _ctrl_c(process, code)
         while "dropped" not in code.told:  # the step was told, and goes on
+            assert process.poll() is None
             os.sched_yield()
         _ctrl_c(process, code)
 

@@ -158,8 +158,8 @@ def test_no_step_survives_the_process_of_the_run(tmp_path: Path, moment: int, mo
     with code.instance() as instance:
         (run,) = instance.get_runs()
         assert run.status.value == "STARTED"
-        (events,) = _attempts(_stored(instance, run.run_id))
-        assert events == WHOLE[: len(events)]
+        for events in _attempts(_stored(instance, run.run_id)):  # none, where the last batch was not stored yet
+            assert events == WHOLE[: len(events)]
         assert run.run_id in instance.running_runs.killed()
         instance.recover()
         assert instance.compute_log_manager.is_watch_completed(run.run_id, "is_killed")
