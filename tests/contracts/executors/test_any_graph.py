@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,21 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from core import PipelineExecutionResult
+from core import DagsterInstance, PipelineExecutionResult
 from core.definitions.reconstructable import build_reconstructable_pipeline
 from tests.contracts.executors.any_graph import BEHAVIORS
 from tests.contracts.executors.conftest import Runs
 
 EXAMPLES = 60 if os.environ.get("CLOUDSTORE_TEST_FAULTS") else 6
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    """Runs in process, on an instance of their own: one knows of each version where it was stored last, which would be
+    where the others have stored it.
+    """
+    with DagsterInstance.local_temp(str(tmp_path_factory.mktemp("model"))) as instance:
+        yield Runs("in_process", instance)
 
 
 @st.composite
@@ -41,7 +51,7 @@ def graphs(draw: st.DrawFn) -> list[dict[str, Any]]:
 )
 def test_whatever_happens_all_executors_do_the_same(
     runs: Runs,
-    as_in_process: Runs,
+    model: Runs,
     tmp_path_factory: pytest.TempPathFactory,
     nodes: list[dict[str, Any]],
     is_memoized: bool,
@@ -54,7 +64,7 @@ def test_whatever_happens_all_executors_do_the_same(
     mode = "by_version" if is_memoized else "by_run"
     for _ in range(1 + is_memoized):
         seen = []
-        for each, name in ((runs, "these"), (as_in_process, "model")):
+        for each, name in ((runs, "these"), (model, "model")):
             config = {"resources": {"io_manager": {"config": {"base_dir": str(folder / name)}}}}
             result = each.run(pipeline, config, mode, slots=slots, retries=retries, memoize=is_memoized)
             seen.append((result, told(each, result, folder / name)))
