@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from core.arguments import checked_arguments
 from core.builtins import BuiltinEnum
-from core.config.faults import MISSING, ConfigFault, Path, names_secret, show_value, unknown_name
+from core.config.faults import MISSING, ConfigFault, Path, likeliest_name, names_secret, show_value, unknown_name
 from core.config.fingerprint import Fingerprint
 from core.config.forms import NULL, AnyForm, FieldForm, Form, ListForm, MappingForm, OneOfForm
 from core.config.pydantic_models.models import ModelType, is_model
@@ -271,13 +271,16 @@ class WithFields(ConfigType):
     def _expects(self) -> str:
         return f"keys {', '.join(sorted(self.fields))}" if self.fields else "no keys"
 
-    def _resolve_fields(self, given: Mapping[str, Any], path: Path, faults: list[ConfigFault]) -> dict[str, Any]:
+    def _resolve_fields(
+        self, given: Mapping[str, Any], path: Path, faults: list[ConfigFault], misspelled: Collection[str] = ()
+    ) -> dict[str, Any]:
+        """Those that are given, and the defaults of others; `misspelled` are given by other names, which was told."""
         resolved: dict[str, Any] = {}
         faults_before = len(faults)
         for name, field in self.fields.items():
             if name in given:
                 resolved[name] = field.resolve(given[name], (*path, name), faults)
-            elif (value := field.resolve_missing((*path, name), faults)) is not ABSENT:
+            elif name not in misspelled and (value := field.resolve_missing((*path, name), faults)) is not ABSENT:
                 resolved[name] = value
         if len(faults) == faults_before:
             self._apply_rules(resolved, path, faults)
@@ -308,10 +311,11 @@ class Shape(WithFields):
         given = self._as_mapping(value, path, faults)
         if given is None:
             return value
-        for name in given:
-            if name not in self.fields:
-                faults.append(ConfigFault((*path, name), unknown_name("key", name, self.fields)))
-        return self._resolve_fields(given, path, faults)
+        unknown = [name for name in given if name not in self.fields]
+        for name in unknown:
+            faults.append(ConfigFault((*path, name), unknown_name("key", name, self.fields)))
+        meant = {likeliest_name(name, self.fields) for name in unknown} - given.keys()
+        return self._resolve_fields(given, path, faults, {name for name in meant if name is not None})
 
     def form(self) -> Form:
         return MappingForm(self._field_forms(), description=self.description or "")

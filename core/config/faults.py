@@ -72,12 +72,17 @@ def names_secret(path: Path) -> bool:
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
     """A message for a name that is not among the known ones, with the likeliest one it was meant to be."""
+    names = sorted(known)
+    meant = likeliest_name(name, names)
+    hint = "." if meant is None else f"; did you mean {meant!r}?"
+    return f"unknown {kind} {hide_passwords(repr(name))}{hint} Known: {', '.join(map(printable, names)) or 'none'}."
+
+
+def likeliest_name(name: object, known: Iterable[str]) -> str | None:
+    """The known name that another one was most likely meant to be; None where none is like it."""
     import difflib  # only a fault needs it
 
-    names = sorted(known)
-    close = difflib.get_close_matches(str(name), names, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else "."
-    return f"unknown {kind} {hide_passwords(repr(name))}{hint} Known: {', '.join(map(printable, names)) or 'none'}."
+    return next(iter(difflib.get_close_matches(str(name), sorted(known), n=1)), None)
 
 
 def show_value(value: object, limit: int = 60) -> str:

@@ -52,7 +52,6 @@ def test_all_faults_at_once_each_with_its_path() -> None:
         "files[1].size",
         "files[2]",
         "store.s3.bukket",
-        "store.s3.bucket",
         "extra.level",
         "nested.deep.er",
         "nested.deep.more",

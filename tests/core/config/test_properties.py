@@ -141,6 +141,22 @@ def test_an_unknown_key_gives_one_fault_at_its_path(case: Case, name: str) -> No
         raise AssertionError("the unknown key was taken")
 
 
+@given(CASES, NAMES, st.booleans())
+@settings(max_examples=100)
+def test_a_misspelled_key_is_one_fault_whether_it_must_be_given_or_not(
+    case: Case, name: str, is_required: bool
+) -> None:
+    field = Field(case.schema) if is_required else Field(case.schema, is_required=False)
+    misspelled = f"{name}x{name}" if len(name) > 2 else f"{name}{name[-1:]}"
+    try:
+        resolve_config({"outer": {name: field}}, {"outer": {misspelled: case.value}}, "config")
+    except DagsterInvalidConfigError as error:
+        assert [fault.path for fault in error.errors] == [("outer", misspelled)]  # noqa: PT017
+        assert f"did you mean {name!r}?" in error.errors[0].message  # noqa: PT017
+    else:
+        raise AssertionError("the misspelled key was taken")
+
+
 @given(CASES, NAMES)
 @settings(max_examples=100)
 def test_a_required_field_that_is_left_out_gives_one_fault_at_its_path(case: Case, name: str) -> None:

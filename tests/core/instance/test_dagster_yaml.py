@@ -233,7 +233,6 @@ retention:
         InstanceRef.from_dir(str(tmp_path))
     heads = [line.split(": ")[:2] for line in str(caught.value).splitlines()[1:]]
     assert heads == [
-        [f"  {path}, line 5", "run_storage.config.base_dir"],  # is missing
         [f"  {path}, line 6", "run_storage.config.base_dirr"],
         [f"  {path}, line 8", "event_log_storage.class"],  # is missing
         [f"  {path}, line 10", "settings"],
