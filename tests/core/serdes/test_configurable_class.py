@@ -83,7 +83,7 @@ def test_without_a_schema_any_mapping_goes(text: str) -> None:
         (MODULE, "Nope", "{}", [f"Module '{MODULE}' has no class 'Nope'."]),
         (MODULE, "Other", "{}", [f"{MODULE}.Other is not a ConfigurableClass."]),
         (MODULE, "VALUE", "{}", [f"{MODULE}.VALUE is not a ConfigurableClass."]),
-        (MODULE, "Part", "{nam: x}", [f"Invalid config of {MODULE}.Part, 2 errors", "did you mean 'name'?"]),
+        (MODULE, "Part", "{nam: x}", [f"Invalid config of {MODULE}.Part, 1 error", "did you mean 'name'?"]),
         (MODULE, "Part", "{name: x, size: y}", ["size: expected IntSource or {env: NAME}, got 'y' (str)"]),
         (MODULE, "Part", "[1]", ["expected a mapping with keys name, size"]),
         (MODULE, "Part", "{", [f"config of {MODULE}.Part is not YAML: line 1, column 2"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from typing import IO, Any
@@ -10,6 +11,10 @@ from core.values.codecs.base import library
 from core.values.codecs.tables.kind import CODEC, KIND_KEY, TableKind, rewound
 
 _COPY_BYTES = 1 << 20
+THREADED_BYTES = 1 << 20
+"""From which size on threads are worth it. Arrow keeps its own until the process ends, and has them abort that now and
+then: "terminate called without an active exception".
+"""
 
 # Types of which every value comes back where an empty column does. date64 is none: Parquet keeps whole days.
 _PLAIN = re.compile(
@@ -42,9 +47,12 @@ class ArrowTables(TableKind):
 
     def read(self, file: IO[bytes] | str) -> Any:
         is_large = isinstance(file, str)  # then its columns are read a little at a time, one after the other
-        reading = {"buffer_size": _COPY_BYTES, "pre_buffer": False} if is_large else {}
-        with library("pyarrow.parquet", CODEC).ParquetFile(rewound(file), **reading) as parquet:
-            table = parquet.read(use_threads=not is_large)
+        uses_threads = not isinstance(file, str) and file.seek(0, os.SEEK_END) >= THREADED_BYTES
+        reading = {"buffer_size": _COPY_BYTES} if is_large else {}
+        with library("pyarrow.parquet", CODEC).ParquetFile(
+            rewound(file), pre_buffer=uses_threads, **reading
+        ) as parquet:
+            table = parquet.read(use_threads=uses_threads)
         metadata = {key: value for key, value in (table.schema.metadata or {}).items() if key != KIND_KEY.encode()}
         return table.replace_schema_metadata(metadata or None)
 

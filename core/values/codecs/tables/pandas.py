@@ -8,7 +8,7 @@ from typing import IO, Any
 
 from core.values.codecs.base import library
 from core.values.codecs.json_values import JsonCodec
-from core.values.codecs.tables.arrow import ArrowTables, marked
+from core.values.codecs.tables.arrow import THREADED_BYTES, ArrowTables, marked
 from core.values.codecs.tables.kind import CODEC, TableKind
 
 _PLAIN_KINDS = "biufmM"
@@ -46,7 +46,9 @@ class PandasFrames(TableKind):
 
     def read(self, file: IO[bytes] | str) -> Any:
         library("pandas", CODEC)  # whose absence Arrow would tell less clearly
-        return self._arrow.read(file).to_pandas(self_destruct=True)  # each column of Arrow's goes when it is copied
+        table = self._arrow.read(file)
+        # Each column of Arrow's goes when it is copied.
+        return table.to_pandas(self_destruct=True, use_threads=table.nbytes >= THREADED_BYTES)
 
     def change(self, table: Any, back: Any) -> str | None:
         if not _same_labels(table.columns, back.columns):
