@@ -53,11 +53,13 @@ BYTECODE = Path(__file__).parents[1] / ".pycache"
 def pytest_configure() -> None:
     """Lets the hundreds of processes that tests start find compiled modules, whatever the shell says about them.
 
-    With PYTHONDONTWRITEBYTECODE, which many containers set, each of them would compile all that it imports. And Ctrl-C
-    ends what it should: a shell's background jobs are started with it ignored, and tests would wait for ever.
+    With PYTHONDONTWRITEBYTECODE, which many containers set, each of them would compile all that it imports. And the
+    signals of the keyboard end what they should: a shell's background jobs are started with Ctrl-C and Ctrl-\\ ignored,
+    and tests would wait for ever.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ.setdefault("PYTHONPYCACHEPREFIX", str(BYTECODE))
     sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
