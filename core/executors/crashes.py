@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.errors import ChildProcessCrashException
-from core.executors.processes.step_processes import ProcessEnd
+from core.executors.backend import ProcessEnd
 from core.printable import printable
 from core.process.exit_codes import how_it_ended
 from core.process.signals import deferring_signals

@@ -60,13 +60,15 @@ class MultiprocessExecutor(Executor):
         return self._retries
 
     def execute(self, pipeline_context: PipelineContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
-        from core.executors.processes.run_jobs import processes_of  # heavy: sockets and subprocesses
+        from core.executors.processes.run_jobs import RunJobs
+        from core.executors.processes.step_processes import StepProcesses  # heavy: sockets and subprocesses
         from core.executors.side_by_side import SideBySide
 
         may_retry = self._retries is RetryMode.ENABLED
-        processes = processes_of(pipeline_context, execution_plan, may_retry)
+        jobs = RunJobs(pipeline_context, execution_plan, may_retry)
+        processes = StepProcesses(jobs.of_run, pipeline_context.pipeline_name)
         slots = Slots(self._max_concurrent, self._tag_limits)
-        loop = SideBySide(pipeline_context, execution_plan, processes, slots, may_retry, self._kill_after_seconds)
+        loop = SideBySide(pipeline_context, jobs, processes, slots, may_retry, self._kill_after_seconds)
         return loop.execute()
 
 

@@ -24,10 +24,11 @@ from core.execution.steps.result import StepEnd, StepResult
 from core.execution.steps.step import failed_attempt, give_up_step
 from core.execution.worker.records import StepOutcome, ToldError
 from core.execution.worker.steps import PROCESS_START
+from core.executors.backend import ProcessEnd, Processes, Told
 from core.executors.crashes import crash_of
 from core.executors.limits import Slots
 from core.executors.processes.messages import Ready
-from core.executors.processes.step_processes import ProcessEnd, StepProcesses, Told
+from core.executors.processes.run_jobs import RunJobs
 from core.plan.plan import ExecutionPlan
 from core.plan.progress import Attempt, Progress
 from core.plan.steps import ExecutionStep
@@ -96,7 +97,7 @@ class SideBySide:
 
     Args:
         pipeline_context: the run.
-        execution_plan: its plan.
+        jobs: what others are told of it, with its plan.
         processes: execute the steps.
         slots: how many at the same time.
         may_retry: whether a step is run again when it asks for that, or its policy says so.
@@ -107,17 +108,16 @@ class SideBySide:
     def __init__(
         self,
         pipeline_context: PipelineContext,
-        execution_plan: ExecutionPlan,
-        processes: StepProcesses,
+        jobs: RunJobs,
+        processes: Processes,
         slots: Slots,
         may_retry: bool,
         grace_seconds: float,
     ) -> None:
-        self._run, self._processes, self._slots, self._may_retry = pipeline_context, processes, slots, may_retry
+        self._run, self._jobs, self._processes = pipeline_context, jobs, processes
+        self._slots, self._may_retry = slots, may_retry
         self._grace_seconds = grace_seconds
-        self._progress = Progress(
-            execution_plan, pipeline_context.ancestors.not_given, pipeline_context.versioning.expand
-        )
+        self._progress = Progress(jobs.plan, pipeline_context.ancestors.not_given, pipeline_context.versioning.expand)
         self._logs = pipeline_context.instance.compute_log_manager
         self._running: dict[int, _Running] = {}
         self._untaken: deque[tuple[int, Told]] = deque()
@@ -172,7 +172,7 @@ class SideBySide:
         stamps = _stamps(context.step, plan, self._run.stamps)
         with deferring_signals():  # or a log would be begun that nobody ends
             is_captured = self._logs.begin_watch(self._run.pipeline_run, attempt.step_key, attempt.number)
-            number = self._processes.begin(attempt, is_captured, plan, stamps)
+            number = self._processes.begin(self._jobs.of_step(attempt, is_captured, plan, stamps))
             self._running[number] = _Running(context, is_captured)
         return event
 

@@ -6,10 +6,8 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from contextlib import suppress
 
-from core.execution.worker.records import RunJob
 from core.executors.processes.boot import boot_command
 from core.executors.processes.messages import Begin, Begun, Ended, NotReady, Ready, Send, Setup
 from core.process.frames import READ_BYTES, FrameReader, frame
@@ -23,7 +21,7 @@ class ForkServer:
     """A fork server that was started, and is told of the run by `set_up`. No signal may take effect meanwhile.
 
     Args:
-        job: the run.
+        setup: what it is told of the run.
 
     Attributes:
         is_ready: whether it has loaded the pipeline.
@@ -31,8 +29,8 @@ class ForkServer:
             tells, which a process that it has left may hold open.
     """
 
-    def __init__(self, job: RunJob) -> None:
-        self._setup = frame(Setup(list(sys.path), list(sys.argv), job))
+    def __init__(self, setup: Setup) -> None:
+        self._setup = frame(setup)
         self.is_ready = False
         self.pids: dict[int, int] = {}  # number of an attempt -> process
         self._reader = FrameReader()

@@ -5,42 +5,23 @@ from __future__ import annotations
 import os
 import selectors
 import signal
+import socket
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from core.errors import DagsterSubprocessError
-from core.events.payloads import StepOutputHandle
-from core.events.records import EventLogEntry
-from core.execution.worker.records import Known, RunJob, StepJob, StepOutcome
-from core.executors.processes.messages import Begin, Ended, NotReady, Ready, Send
+from core.execution.worker.records import Known, StepJob
+from core.executors.backend import ProcessEnd, Told
+from core.executors.processes.messages import Begin, Ended, NotReady, Ready, Send, Setup
 from core.executors.processes.server import ForkServer, FromServer
-from core.plan import ExecutionPlan
-from core.plan.progress import Attempt
 from core.process.exit_codes import how_it_ended
 from core.process.frames import READ_BYTES, FrameReader
 from core.process.signals import deferring_signals
 
 _UNREADABLE = "what it told cannot be read: its step may have written to descriptors that it has not opened"
-
-
-class ProcessEnd(NamedTuple):
-    """How a process for a step has ended.
-
-    Attributes:
-        exit_code: its exit code; where a signal ended it, the negative of its number; None where nobody knows.
-        peak_memory_bytes: the most memory that it took; 0 where nobody knows.
-        why: what happened to it, after "it", where its exit code does not tell.
-    """
-
-    exit_code: int | None
-    peak_memory_bytes: int = 0
-    why: str | None = None
-
-
-Told = EventLogEntry | StepOutcome | ProcessEnd | Ready
-"""Of a step: what it logs, how it went, and, always and last, how its process ended; of the server: it is ready."""
 
 
 class _Child:
@@ -50,50 +31,36 @@ class _Child:
 
 
 class StepProcesses:
-    """Executes attempts at steps in processes of their own, which a fork server makes.
+    """Executes attempts at steps in processes of their own, which a fork server makes; as `Processes`.
 
     Args:
-        describe: the run, with all that is known of a plan of it.
-        plan: the plan.
+        describe: what a server is told of the run, with all that is known of its plan by then.
         name: of the pipeline, for messages.
+        wakes: what ends a wait as well when it can be read, besides what is told.
     """
 
-    def __init__(self, describe: Callable[[ExecutionPlan], RunJob], plan: ExecutionPlan, name: str) -> None:
-        self._describe, self._plan, self._name = describe, plan, name
-        self._known = Known().of_more(plan)  # what the server was told
+    def __init__(self, describe: Callable[[], Setup], name: str, wakes: socket.socket | None = None) -> None:
+        self._describe, self._name, self._wakes = describe, name, wakes
         self._selector = selectors.DefaultSelector()
+        if wakes is not None:
+            self._selector.register(wakes, selectors.EVENT_READ, 0)
         self._children: dict[int, _Child] = {}
         self._count = 0
         self._server: ForkServer | None = None
 
     def start(self) -> None:
         """Starts the server, which is done when the first attempt begins where it was not done before."""
-        self._server_for(self._plan)
+        self._server_now()
 
     @property
     def may_run(self) -> bool:
         """bool: whether processes may execute steps now; none does while the pipeline is loaded, or where it cannot."""
         return self._server is not None and self._server.is_ready
 
-    def begin(
-        self, attempt: Attempt, is_captured: bool, plan: ExecutionPlan, stamps: Mapping[StepOutputHandle, str]
-    ) -> int:
-        """Has a process execute an attempt at a step.
-
-        Args:
-            attempt: the attempt.
-            is_captured: whether its output is kept.
-            plan: the plan of the run by now.
-            stamps: of the values that the step takes, as of `StepJob`.
-
-        Returns:
-            The number by which `wait` and `send` know it.
-        """
-        known = self._known.of_more(plan) if plan is not self._plan else Known()
-        self._known = self._known.and_then(known)
+    def begin(self, job: StepJob) -> int:
         if self._server is None:  # the new one is told all at once
-            known = Known()
-        server = self._server_for(plan)
+            job = replace(job, known=Known())
+        server = self._server_now()
         with deferring_signals():
             self._count += 1
             ours, theirs = os.pipe()
@@ -101,40 +68,28 @@ class StepProcesses:
             self._children[self._count] = _Child(ours)
             self._selector.register(ours, selectors.EVENT_READ, self._count)
         try:
-            server.begin(Begin(self._count, StepJob(attempt, is_captured, known, stamps)), theirs)
+            server.begin(Begin(self._count, job), theirs)
         finally:
             os.close(theirs)
         return self._count
 
     def send(self, number: int, signal_number: int) -> None:
-        """Sends a signal to the process of an attempt, and to those of its group; one that has ended gets none."""
         if self._server is not None and number in self._children:
             self._server.send(Send(number, signal_number))
 
     def lives(self, number: int) -> bool:
-        """Whether the end of the process of an attempt is not told yet."""
         return number in self._children
 
     def wait(self, told: deque[tuple[int, Told]], seconds: float | None = None) -> None:
-        """Waits until something is told. Whatever interrupts it, what has been read is there.
-
-        Args:
-            told: gets it, each with the number of its attempt, 0 for the server.
-            seconds: how long to wait at most; without an end by default.
-
-        Raises:
-            DagsterSubprocessError: the server cannot load the pipeline.
-        """
         ready = self._selector.select(seconds)
         with deferring_signals():
             for key, _ in ready:
-                if key.data is not None:
+                if key.data:
                     told.extend(self._told_by(key.data))
             if any(key.data is None for key, _ in ready):  # last: the end of a child comes after what it has told
                 told.extend(self._told_by_server({key.fd for key, _ in ready}))
 
     def close(self) -> None:
-        """Kills what still runs. No process, and no descriptor, is left."""
         with deferring_signals():
             for number in self._children:
                 self.send(number, signal.SIGKILL)
@@ -146,13 +101,12 @@ class StepProcesses:
             self._children.clear()
             self._selector.close()
 
-    def _server_for(self, plan: ExecutionPlan) -> ForkServer:
-        """The server, which knows all of that plan or is about to be told; another one where it has ended."""
-        self._plan = plan
+    def _server_now(self) -> ForkServer:
+        """The server; another one where it has ended."""
         if self._server is None:
-            job = self._describe(plan)
+            setup = self._describe()
             with deferring_signals():  # or it would live, and nobody would know it
-                self._server = ForkServer(job)
+                self._server = ForkServer(setup)
                 self._selector.register(self._server.socket, selectors.EVENT_READ)
                 if self._server.ended is not None:
                     self._selector.register(self._server.ended, selectors.EVENT_READ)
