@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 
-_CLUSTER = "The steps of a run are executed on one machine: choose multiprocess_executor, or start several runs."
 _LAUNCHING = "Runs are executed where they are started. Leave it out, and start runs with `cloudstore run`."
 
 _OF_DAGSTER = {
@@ -73,8 +72,8 @@ _OF_S3 = {
 _OF_PACKAGES = {
     "dagit": "There is no web page; `cloudstore runs`, `logs`, `explain` and `value` tell what it showed.",
     "dagster_cron": _LAUNCHING,
-    "dagster_celery": _CLUSTER,
-    "dagster_dask": _CLUSTER,
+    "dagster_celery": "Choose multiprocess_executor, or dask_executor of core.executors.dask.",
+    "dagster_dask": "Import dask_executor from core.executors.dask.",
     "dagster_docker": _LAUNCHING,
     "dagster_k8s": _LAUNCHING,
     "dagster_graphql": "Ask a DagsterInstance, or read what `cloudstore runs --json` prints.",

@@ -16,7 +16,7 @@ _MOVED = (
     ("dagster_aws.s3", "cloudstore"),
     ("dagster_postgres", "core.storage.postgres"),
     ("dagster_pandas", "core.tables"),
-    ("dagster_dask", "core.executors"),
+    ("dagster_dask", "core.executors.dask"),
     ("dagster_cron", "core.scheduler"),
     ("dagster.experimental", "core.experimental"),
     ("dagster.core", "core"),

@@ -29,6 +29,7 @@ class ExecutorRequirement(Enum):
     RECONSTRUCTABLE_PIPELINE = "RECONSTRUCTABLE_PIPELINE"
     NON_EPHEMERAL_INSTANCE = "NON_EPHEMERAL_INSTANCE"
     PERSISTENT_OUTPUTS = "PERSISTENT_OUTPUTS"
+    SHARED_INSTANCE = "SHARED_INSTANCE"  # which other machines can open; the others are Dagster's
 
 
 class InitExecutorContext(msgspec.Struct, frozen=True):

@@ -73,7 +73,12 @@ class MultiprocessExecutor(Executor):
 
 
 _LIMIT = Checked(IntSource, "a whole number above 0", lambda count: count > 0)
-_TAG_LIMIT = Shape({"key": str, "value": Field(Noneable(str), is_required=False), "limit": _LIMIT})
+TAG_LIMIT = Shape({"key": str, "value": Field(Noneable(str), is_required=False), "limit": _LIMIT})
+KILL_AFTER_FIELD = Field(
+    Checked(FloatSource, "a number of seconds, 0 or above", lambda seconds: 0 <= seconds < math.inf),
+    default_value=KILL_AFTER_SECONDS,
+    description="How long a step that is told to end may go on, until its process is killed.",
+)
 
 
 @executor(
@@ -85,16 +90,12 @@ _TAG_LIMIT = Shape({"key": str, "value": Field(Noneable(str), is_required=False)
             description="How many steps run at the same time at most; 0 for one a processor.",
         ),
         "tag_concurrency_limits": Field(
-            Array(_TAG_LIMIT),
+            Array(TAG_LIMIT),
             default_value=[],
             description="How many steps with a tag, or with one value of it, run at the same time at most.",
         ),
         "retries": RETRIES_FIELD,
-        "kill_after_seconds": Field(
-            Checked(FloatSource, "a number of seconds, 0 or above", lambda seconds: 0 <= seconds < math.inf),
-            default_value=KILL_AFTER_SECONDS,
-            description="How long a step that is told to end may go on, until its process is killed.",
-        ),
+        "kill_after_seconds": KILL_AFTER_FIELD,
     },
     requirements=multiple_process_executor_requirements(),
 )

@@ -22,6 +22,7 @@ from msgspec.structs import replace
 
 from core.compute_logs.capturing.captured_stream import flush_all
 from core.execution.steps.result import StepEnd
+from core.execution.worker.code import check_code
 from core.execution.worker.records import StepOutcome, ToldError
 from core.execution.worker.steps import StepWorker
 from core.executors import default_executors
@@ -77,11 +78,18 @@ def main(descriptor: int, parent_pid: int, is_for_one: bool) -> None:
 def _loaded(setup: Setup) -> StepWorker | SerializableErrorInfo:
     """What executes steps of the run; where that cannot be, why."""
     sys.path[:], sys.argv[:] = setup.search_path, setup.arguments
+    if setup.folder is not None:
+        with suppress(OSError):  # it may not be there, on another machine
+            os.chdir(setup.folder)
     try:
         with ending_forked_children():
-            return StepWorker(setup.run, load_origin(setup.run.origin), default_executors)
+            worker = StepWorker(setup.run, load_origin(setup.run.origin), default_executors)
+            check_code(setup.run.origin, setup.code)
     except BaseException as error:  # noqa: BLE001  code of the user's can raise anything while it is imported
         return error_info(error)
+    if not setup.shows_output:
+        worker.show_no_output()
+    return worker
 
 
 def _execute_one(worker: StepWorker | SerializableErrorInfo, messages: _Messages, states: RandomStates) -> None:

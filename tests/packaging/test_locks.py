@@ -13,7 +13,10 @@ MODULES = [path for package in PACKAGES for path in sorted(package.rglob("*.py")
 EXCEPT = {
     "forks.py": "makes the locks that are free",
     "captured_file.py": "OutputCapture.reset_after_fork makes new ones",
+    "cluster_steps.py": "of the process that records a run, where no code of the user's is executed",
     "run_secrets.py": "Spool.reset_after_fork has it make new ones",
+    "session.py": "of the same process as cluster_steps.py",
+    "step_host.py": "of a Dask worker, which executes steps in other processes",
     "side_by_side.py": "of a worker's thread; a child that is forked there ends there",
     "subscription.py": "of a reader, which belongs to the thread that reads",
 }

@@ -7,6 +7,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+from core.compute_logs.size_cap import SizeCap
 from core.disk.descriptors import move_out_of_the_way
 from core.disk.private import make_folder, open_new
 
@@ -51,10 +52,32 @@ class LogFile:
                 Path(self.nameless_path).unlink()
 
 
-def _created(path: str) -> int:
+def append_to_log(path: str, content: bytes, size_cap: SizeCap | None) -> None:
+    """Adds what another machine has captured to the file of a log.
+
+    Args:
+        path: of the file, which is made when it is not there.
+        content: the bytes.
+        size_cap: how large the log may be; the middle of a larger one is given back to the disk.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    descriptor = _created(path, _FILE_FLAGS & ~os.O_TRUNC)
+    try:
+        left = memoryview(content)
+        while left:
+            left = left[os.write(descriptor, left) :]
+        if size_cap is not None:
+            size_cap.free_gap(descriptor, os.fstat(descriptor).st_size)
+    finally:
+        os.close(descriptor)
+
+
+def _created(path: str, flags: int = _FILE_FLAGS) -> int:
     """The descriptor of a file in a folder that is made when it is not there."""
     while True:
         try:
-            return move_out_of_the_way(open_new(path, _FILE_FLAGS))
+            return move_out_of_the_way(open_new(path, flags))
         except FileNotFoundError:  # also when somebody has deleted the folder just now, because it was empty
             make_folder(Path(path).parent)

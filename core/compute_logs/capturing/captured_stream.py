@@ -74,6 +74,26 @@ def captured_stream(name: str, descriptor: int, file: LogFile, echo: Echo | None
         os.close(saved)
 
 
+def shown_as(name: str, echo: Echo | None) -> Echo:
+    """What shows output of another process as this process's own.
+
+    Args:
+        name: "stdout" or "stderr".
+        echo: shows what is written; None shows it where this process's own would go.
+    """
+
+    def show(chunk: bytes) -> None:
+        stream: IO[str] | None = getattr(sys, name, None)
+        descriptor = {"stdout": 1, "stderr": 2}[name]
+        is_replaced = not isinstance(stream, io.TextIOWrapper) or _fileno(stream) != descriptor
+        with suppress(Exception):  # the terminal or pipe is gone, or an object in the stream's place is broken
+            if stream is not None:
+                stream.flush()
+            (_show_on_stream(stream) if stream is not None and is_replaced else _show_on_descriptor(descriptor))(chunk)
+
+    return echo or show
+
+
 def _usable(stream: IO[str] | None, descriptor: int) -> IO[str]:
     """The stream that was there before the block, or another one in its place where the block has closed it."""
     with suppress(Exception):  # closed, or without the file that it had

@@ -44,6 +44,17 @@ def _ephemeral_instance(_prepared: PreparedRun, instance: DagsterInstance) -> st
     )
 
 
+def _instance_of_this_machine(_prepared: PreparedRun, instance: DagsterInstance) -> str | None:
+    of_runs, of_logs = instance.run_storage.is_of_one_machine, instance.event_log_storage.is_of_one_machine
+    here = ["runs"] * of_runs + ["event logs"] * of_logs
+    if not here or instance.is_ephemeral:  # the latter is told already
+        return None
+    return (
+        f"It needs an instance that other machines can open, and this one keeps its {' and '.join(here)} on this "
+        "machine's disk: use PostgreSQL, as docs/instance.md says."
+    )
+
+
 def _values_of_this_process(prepared: PreparedRun, _instance: DagsterInstance) -> str | None:
     outputs = [output for step in prepared.plan.steps_to_execute for output in step.outputs]
     keys = sorted({output.io_manager_key for output in outputs if not output.dagster_type.is_nothing})
@@ -72,5 +83,6 @@ def _is_persistent(prepared: PreparedRun, key: str) -> bool:
 _LACKS: Mapping[ExecutorRequirement, Callable[[PreparedRun, DagsterInstance], str | None]] = {
     ExecutorRequirement.RECONSTRUCTABLE_PIPELINE: _unloadable_pipeline,
     ExecutorRequirement.NON_EPHEMERAL_INSTANCE: _ephemeral_instance,
+    ExecutorRequirement.SHARED_INSTANCE: _instance_of_this_machine,
     ExecutorRequirement.PERSISTENT_OUTPUTS: _values_of_this_process,
 }

@@ -37,6 +37,14 @@ class Known(msgspec.Struct, frozen=True):
         left_out = self.left_out if later.left_out is None else later.left_out
         return Known({**self.keys, **later.keys}, {**self.versions, **later.versions}, left_out)
 
+    def beyond(self, earlier: Known) -> Known:
+        """What this knows and an earlier one did not."""
+        keys = {source: keys for source, keys in self.keys.items() if source not in earlier.keys}
+        versions = {
+            handle: version for handle, version in self.versions.items() if earlier.versions.get(handle) != version
+        }
+        return Known(keys, versions, self.left_out)
+
     def of_more(self, plan: ExecutionPlan) -> Known:
         """What is known of a plan by now, besides this. (Its versions are a mapping that grows with each such plan.)"""
         return Known(

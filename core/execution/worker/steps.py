@@ -54,6 +54,10 @@ class StepWorker:
         _pid_entry()  # so that what is found out once of its class need not be in each child
         self.learn(job.known)
 
+    def show_no_output(self) -> None:
+        """What steps print is kept, and not shown here."""
+        self._instance.compute_log_manager.echo = _nothing
+
     def learn(self, known: Known) -> None:
         """Takes up what has become known of the plan."""
         plan = expanded(self._plan, known.keys).plan if known.keys else self._plan
@@ -99,6 +103,10 @@ class StepWorker:
             tuple(logs.take_warnings(record.run_id)),
             _told(resource_error, resource_error),
         )
+
+
+def _nothing(_chunk: bytes) -> None:
+    """Shows nothing."""
 
 
 def _tell_of_process(step_context: StepContext) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from core.execution.worker.records import RunJob, StepJob
@@ -18,11 +20,17 @@ class Setup(msgspec.Struct, frozen=True):
         search_path: where modules are looked for, `sys.path`.
         arguments: of the program, `sys.argv`.
         run: the run of which it executes steps.
+        code: digests of the files with its pipeline's code, as of `digests_below`, which must be the same here.
+        folder: the working directory of the run's process; None where this one is in it already.
+        shows_output: whether what steps print is shown where this server's own output goes.
     """
 
     search_path: list[str]
     arguments: list[str]
     run: RunJob
+    code: Mapping[str, str] = {}
+    folder: str | None = None
+    shows_output: bool = True
 
 
 class Begin(msgspec.Struct, frozen=True):
@@ -57,12 +65,14 @@ class Ready(msgspec.Struct, frozen=True):
         seconds: how long that took.
         memory_bytes: what it takes.
         why_not_forked: why children are not forked but started anew, which takes longer; None where they are forked.
+        where: on which other machine; "" on this one.
     """
 
     module_count: int
     seconds: float
     memory_bytes: int
     why_not_forked: str | None
+    where: str = ""
 
 
 class NotReady(msgspec.Struct, frozen=True):

@@ -83,6 +83,9 @@ class EventLogStorage(ABC):
         ['one']
     """
 
+    is_of_one_machine = False
+    """Whether only processes of this machine can open it, as a file on its disk."""
+
     @abstractmethod
     def store_events(self, events: Sequence[EventLogEntry]) -> None:
         """Appends entries, each to the log of its run. Either all entries of a run are stored, or none."""

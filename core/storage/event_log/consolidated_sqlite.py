@@ -37,6 +37,8 @@ class ConsolidatedSqliteEventLogStorage(ConsolidatedEventLogStorage, Configurabl
         >>> storage.dispose()
     """
 
+    is_of_one_machine = True
+
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         path = Path(base_dir).absolute() / "event_log.db"
         self._database = SqliteDatabase(path, [LOG_SCHEMA, INDEX_SCHEMA], "event log")

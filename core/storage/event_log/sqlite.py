@@ -50,6 +50,8 @@ class SqliteEventLogStorage(SqlEventLogStorage, ConfigurableClass):
         >>> storage.dispose()
     """
 
+    is_of_one_machine = True
+
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._base_dir = Path(base_dir).absolute()
         self._inst_data = inst_data

@@ -26,6 +26,9 @@ class RunStorage(ABC):
         ['STARTED']
     """
 
+    is_of_one_machine = False
+    """Whether only processes of this machine can open it, as a file on its disk."""
+
     @abstractmethod
     def add_run(self, pipeline_run: PipelineRun) -> PipelineRun:
         """Stores a new run and returns it.

@@ -33,6 +33,8 @@ class SqliteStorage(SqlStorage, ConfigurableClass):
     FILE_NAME: ClassVar[str]
     """The name of its file in a directory."""
 
+    is_of_one_machine = True
+
     def __init__(self, conn_string: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._database = SqliteDatabase.at_url(conn_string, self.SCHEMAS, self.WHAT)
         self._inst_data = inst_data

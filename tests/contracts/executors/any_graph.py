@@ -7,7 +7,6 @@ from typing import Any
 
 from core import (
     InputDefinition,
-    ModeDefinition,
     Output,
     OutputDefinition,
     PipelineDefinition,
@@ -19,11 +18,12 @@ from core import (
     versioned_filesystem_io_manager,
 )
 from core.experimental import DynamicOutput, DynamicOutputDefinition
+from tests.contracts.executors.modes import mode
 
 BEHAVIORS = ["gives", "fails", "fails for k1", "asks again", "has a policy", "gives up", "skips", "skips for k1"]
 MODES = [
-    ModeDefinition("by_run", resource_defs={"io_manager": fs_io_manager}),
-    ModeDefinition("by_version", resource_defs={"io_manager": versioned_filesystem_io_manager}),
+    mode("by_run", resource_defs={"io_manager": fs_io_manager}),
+    mode("by_version", resource_defs={"io_manager": versioned_filesystem_io_manager}),
 ]
 
 

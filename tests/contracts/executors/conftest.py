@@ -21,9 +21,14 @@ from core import (
 )
 from core.compute_logs.names import ComputeIOType
 from core.serdes import to_json
+from tests.dask_cluster import dask_cluster
 
-KINDS = ["in_process", "multiprocess"]
-_HAVE_SLOTS = {"multiprocess"}
+KINDS = ["in_process", "multiprocess", "dask"]
+_HAVE_SLOTS = {"multiprocess", "dask"}
+OF_THE_SUITE = "from the environment"
+"""What the variable OF_THE_SUITE says in tests that ask for it, and always on workers of a cluster."""
+
+_STORAGES = {"run_storage": "Run", "event_log_storage": "EventLog", "schedule_storage": "Schedule"}
 
 
 class Runs:
@@ -32,12 +37,13 @@ class Runs:
     Args:
         kind: the executor, as run configs name it.
         instance: where they are recorded.
+        of_executor: what the executor's config must say.
 
     Attributes: as given.
     """
 
-    def __init__(self, kind: str, instance: DagsterInstance) -> None:
-        self.kind, self.instance = kind, instance
+    def __init__(self, kind: str, instance: DagsterInstance, of_executor: Mapping[str, Any] | None = None) -> None:
+        self.kind, self.instance, self.of_executor = kind, instance, of_executor or {}
 
     def config(
         self, run_config: Mapping[str, Any] | None = None, slots: int = 2, retries: str = "enabled"
@@ -49,7 +55,7 @@ class Runs:
             slots: how many steps may be executed at the same time, where the executor does that.
             retries: "enabled" or "disabled".
         """
-        config: dict[str, Any] = {"retries": {retries: {}}}
+        config: dict[str, Any] = {**self.of_executor, "retries": {retries: {}}}
         if self.kind in _HAVE_SLOTS:
             config["max_concurrent"] = slots
         return {**(run_config or {}), "execution": {self.kind: {"config": config}}}
@@ -106,16 +112,53 @@ class Runs:
         return stdout, stderr
 
 
+@pytest.fixture(scope="session", params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Each executor."""
+    found: str = request.param
+    return found
+
+
 @pytest.fixture(scope="session")
-def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterInstance]:
-    with DagsterInstance.local_temp(str(tmp_path_factory.mktemp("executors"))) as instance:
+def sections(kind: str, request: pytest.FixtureRequest) -> Callable[[], dict[str, Any]]:
+    """Makes sections of `dagster.yaml` for a new instance that the executor can use: where other machines must be able
+    to open it, on PostgreSQL.
+    """
+
+    def made() -> dict[str, Any]:
+        if kind != "dask":
+            return {}
+        config = {"postgres_url": request.getfixturevalue("new_postgres_url")()}
+        module = "core.storage.postgres"
+        return {
+            section: {"module": module, "class": f"Postgres{name}Storage", "config": config}
+            for section, name in _STORAGES.items()
+        }
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def instance(
+    tmp_path_factory: pytest.TempPathFactory, sections: Callable[[], dict[str, Any]]
+) -> Iterator[DagsterInstance]:
+    with DagsterInstance.local_temp(str(tmp_path_factory.mktemp("executors")), sections()) as instance:
         yield instance
 
 
-@pytest.fixture(scope="session", params=KINDS)
-def runs(request: pytest.FixtureRequest, instance: DagsterInstance) -> Runs:
-    """Runs of each executor. All share one instance, and the environment that `config` names."""
-    return Runs(request.param, instance)
+@pytest.fixture(scope="session")
+def runs(kind: str, instance: DagsterInstance, request: pytest.FixtureRequest) -> Runs:
+    """Runs of each executor. All of one share an instance, and the environment that `config` names."""
+    if kind != "dask":
+        return Runs(kind, instance)
+    return Runs(kind, instance, {"cluster": {"existing": {"address": request.getfixturevalue("dask_address")}}})
+
+
+@pytest.fixture(scope="session")
+def dask_address() -> Iterator[str]:
+    """The address of a cluster that all runs share."""
+    with dask_cluster({"OF_THE_SUITE": OF_THE_SUITE}, n_workers=2, threads_per_worker=3) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ from core import (
     Field,
     InitLoggerContext,
     InputDefinition,
-    ModeDefinition,
     Nothing,
     RetryRequested,
     execute_pipeline,
@@ -25,6 +24,7 @@ from core import (
     solid,
     success_hook,
 )
+from tests.contracts.executors.modes import mode
 
 
 class OwnError(Exception):
@@ -84,7 +84,7 @@ def after(number: int) -> int:
     return number
 
 
-@pipeline(mode_defs=[ModeDefinition(resource_defs={"io_manager": fs_io_manager})])
+@pipeline(mode_defs=[mode(resource_defs={"io_manager": fs_io_manager})])
 def ending() -> None:
     after(raises())
 
@@ -132,7 +132,7 @@ def comes_last(_context: Any) -> int:
 
 
 @pipeline(
-    mode_defs=[ModeDefinition(resource_defs={"above": above, "below": below, "io_manager": fs_io_manager})],
+    mode_defs=[mode(resource_defs={"above": above, "below": below, "io_manager": fs_io_manager})],
 )
 def with_resources() -> None:
     comes_last(uses())
@@ -161,9 +161,7 @@ def one() -> int:
     return 1
 
 
-@pipeline(
-    mode_defs=[ModeDefinition(logger_defs={"raising": raising_logger}, resource_defs={"io_manager": fs_io_manager})]
-)
+@pipeline(mode_defs=[mode(logger_defs={"raising": raising_logger}, resource_defs={"io_manager": fs_io_manager})])
 def logged() -> None:
     after(one())
 
@@ -185,7 +183,7 @@ def waits(context: Any) -> int:
 PRIORITIES = {"low": -1, "middle": 0, "high": 3, "higher": 20, "equal": 3}
 
 
-@pipeline(mode_defs=[ModeDefinition(resource_defs={"io_manager": fs_io_manager})])
+@pipeline(mode_defs=[mode(resource_defs={"io_manager": fs_io_manager})])
 def in_order() -> None:
     for name, priority in PRIORITIES.items():
         _named(name, priority)()
@@ -212,7 +210,7 @@ def nested(context: Any) -> list:
 
 
 @done
-@pipeline(mode_defs=[ModeDefinition(resource_defs={"io_manager": fs_io_manager})])
+@pipeline(mode_defs=[mode(resource_defs={"io_manager": fs_io_manager})])
 def nesting() -> None:
     nested()
 
@@ -222,7 +220,7 @@ def starts_at(context: Any) -> int:
     return context.solid_config
 
 
-@pipeline(mode_defs=[ModeDefinition(resource_defs={"io_manager": fs_io_manager})])
+@pipeline(mode_defs=[mode(resource_defs={"io_manager": fs_io_manager})])
 def chain() -> None:
     number = starts_at()
     for place in range(4):

@@ -19,7 +19,6 @@ from core import (
     Field,
     InputDefinition,
     List,
-    ModeDefinition,
     Nothing,
     Output,
     OutputDefinition,
@@ -37,6 +36,7 @@ from core import (
     success_hook,
 )
 from core.experimental import DynamicOutput, DynamicOutputDefinition
+from tests.contracts.executors.modes import mode
 
 
 class OwnError(Exception):
@@ -276,7 +276,7 @@ PRESET = PresetDefinition(
 
 
 @pipeline(
-    mode_defs=[ModeDefinition("default", resource_defs={"greeting": greeting, "io_manager": fs_io_manager})],
+    mode_defs=[mode("default", resource_defs={"greeting": greeting, "io_manager": fs_io_manager})],
     preset_defs=[PRESET],
     tags={"team": "suite"},
 )

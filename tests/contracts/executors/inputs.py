@@ -19,7 +19,6 @@ from core import (
     InputContext,
     InputDefinition,
     IOManager,
-    ModeDefinition,
     OutputContext,
     OutputDefinition,
     TypeCheck,
@@ -36,6 +35,7 @@ from core import (
     solid,
     usable_as_dagster_type,
 )
+from tests.contracts.executors.modes import EXECUTORS, mode
 
 
 @usable_as_dagster_type(description="A place.")
@@ -185,7 +185,7 @@ def looks(context: Any) -> dict:
 
 
 MODES = [
-    ModeDefinition(
+    mode(
         name,
         resource_defs={
             "scale": scale,
@@ -227,5 +227,6 @@ def summing() -> None:
     plus(one())
 
 
-def job() -> Any:
-    return summing.to_job(resource_defs={"io_manager": fs_io_manager})
+def job(executor: str) -> Any:
+    (executor_def,) = (each for each in EXECUTORS if each.name == executor)
+    return summing.to_job(resource_defs={"io_manager": fs_io_manager}, executor_def=executor_def)

@@ -15,7 +15,6 @@ from core import (
     InputDefinition,
     List,
     MemoizableIOManager,
-    ModeDefinition,
     Noneable,
     Nothing,
     Output,
@@ -31,6 +30,7 @@ from core import (
     versioned_filesystem_io_manager,
 )
 from core.experimental import DynamicOutput, DynamicOutputDefinition
+from tests.contracts.executors.modes import mode
 
 
 @resource(config_schema=str, version="1")
@@ -68,11 +68,11 @@ def in_folder(context: Any) -> InFolder:
 
 
 MODES = [
-    ModeDefinition("disk", resource_defs={"io_manager": versioned_filesystem_io_manager}),
-    ModeDefinition("bucket", resource_defs={"s3": s3_resource, "io_manager": versioned_s3_io_manager}),
-    ModeDefinition("own", resource_defs={"folder": folder, "io_manager": in_folder}),
-    ModeDefinition("by_run", resource_defs={"io_manager": fs_io_manager}),
-    ModeDefinition("in_bucket_by_run", resource_defs={"s3": s3_resource, "io_manager": s3_pickle_io_manager}),
+    mode("disk", resource_defs={"io_manager": versioned_filesystem_io_manager}),
+    mode("bucket", resource_defs={"s3": s3_resource, "io_manager": versioned_s3_io_manager}),
+    mode("own", resource_defs={"folder": folder, "io_manager": in_folder}),
+    mode("by_run", resource_defs={"io_manager": fs_io_manager}),
+    mode("in_bucket_by_run", resource_defs={"s3": s3_resource, "io_manager": s3_pickle_io_manager}),
 ]
 
 

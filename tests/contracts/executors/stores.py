@@ -12,7 +12,6 @@ from cloudstore import s3_pickle_io_manager, s3_resource
 from core import (
     InputDefinition,
     List,
-    ModeDefinition,
     OutputDefinition,
     RetryRequested,
     fs_io_manager,
@@ -21,6 +20,7 @@ from core import (
     solid,
 )
 from core.experimental import DynamicOutput, DynamicOutputDefinition
+from tests.contracts.executors.modes import mode
 
 
 @solid
@@ -47,8 +47,8 @@ def total(context: Any, sums: Any) -> int:
 
 @pipeline(
     mode_defs=[
-        ModeDefinition("bucket", resource_defs={"s3": s3_resource, "io_manager": s3_pickle_io_manager}),
-        ModeDefinition("disk", resource_defs={"s3": s3_resource, "io_manager": fs_io_manager}),
+        mode("bucket", resource_defs={"s3": s3_resource, "io_manager": s3_pickle_io_manager}),
+        mode("disk", resource_defs={"s3": s3_resource, "io_manager": fs_io_manager}),
     ]
 )
 def stored() -> None:
@@ -92,7 +92,7 @@ def talks_and_fails() -> int:
     raise RuntimeError("as it must")
 
 
-@pipeline(mode_defs=[ModeDefinition(resource_defs={"talking": talking, "io_manager": fs_io_manager})])
+@pipeline(mode_defs=[mode(resource_defs={"talking": talking, "io_manager": fs_io_manager})])
 def talkative() -> None:
     talks()
     talks_twice()

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from collections import namedtuple
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from core import ModeDefinition, fs_io_manager, pipeline, repository, solid
+from core import ModeDefinition, default_executors, fs_io_manager, pipeline, repository, solid
+from core.executors.dask import dask_executor
 from helper import SCALE
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ def pair(point: Point) -> Pair:
         raise OwnError(point)
     return Pair(point, Point(len(sys.argv)))
 
-MODES = [ModeDefinition(resource_defs={"io_manager": fs_io_manager})]
+EXECUTORS = [*default_executors, dask_executor]
+MODES = [ModeDefinition(resource_defs={"io_manager": fs_io_manager}, executor_defs=EXECUTORS)]
 
 @pipeline(mode_defs=MODES)
 def pairs():
@@ -137,7 +140,10 @@ def test_a_function_with_arguments(runs: Runs, code: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("how", ["file", "module"])
-def test_the_program_itself(runs: Runs, code: Path, how: str, tmp_path: Path) -> None:
+def test_the_program_itself(
+    runs: Runs, sections: Callable[[], dict[str, Any]], code: Path, how: str, tmp_path: Path
+) -> None:
+    (tmp_path / "dagster.yaml").write_text(json.dumps(sections()))
     program = code.parent / "package" / "program.py" if how == "module" else code.with_name("program.py")
     program.parent.mkdir(exist_ok=True)
     program.write_text(PROGRAM)

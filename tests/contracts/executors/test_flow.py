@@ -12,7 +12,7 @@ import pytest
 
 from core import AssetKey, DagsterEventType, PipelineExecutionResult, PipelineRunStatus, reconstructable
 from core.serdes import to_json
-from tests.contracts.executors.conftest import Runs, types_told
+from tests.contracts.executors.conftest import OF_THE_SUITE, Runs, types_told
 from tests.contracts.executors.flow import PRESET, flow
 
 FLOW = reconstructable(flow)
@@ -21,7 +21,7 @@ FAILED = {"fails", "fails_told", "no_even_number", "wants_even", "forgets_one", 
 
 @pytest.fixture(scope="module", autouse=True)
 def _environment() -> Iterator[None]:
-    os.environ["OF_THE_SUITE"] = "from the environment"
+    os.environ["OF_THE_SUITE"] = OF_THE_SUITE
     yield
     del os.environ["OF_THE_SUITE"]
 

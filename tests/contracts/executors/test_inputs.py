@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from core import reconstructable
+from core.definitions.reconstructable import build_reconstructable_pipeline
 from tests.contracts.executors import inputs
-from tests.contracts.executors.conftest import Runs
+from tests.contracts.executors.conftest import OF_THE_SUITE, Runs
 from tests.contracts.executors.inputs import Place
 
 EVERYWHERE = reconstructable(inputs.everywhere)
@@ -42,7 +43,7 @@ def config(folder: Path, mode: str) -> dict[str, Any]:
 def test_values_come_from_everywhere(
     runs: Runs, as_in_process: Runs, mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("OF_THE_SUITE", "of this test")
+    monkeypatch.setenv("OF_THE_SUITE", OF_THE_SUITE)
     monkeypatch.chdir(tmp_path)
     seen, looked = [], []
     for each, name in ((runs, "of_these"), (as_in_process, "of_the_model")):
@@ -65,5 +66,6 @@ def test_values_come_from_everywhere(
 
 
 def test_jobs_of_graphs(runs: Runs) -> None:
-    result = runs.run(reconstructable(inputs.job), {"solids": {"plus": {"config": {"by": 4}}}})
+    job = build_reconstructable_pipeline("tests.contracts.executors.inputs", "job", [runs.kind])
+    result = runs.run(job, {"solids": {"plus": {"config": {"by": 4}}}})
     assert result.output_for_solid("plus") == 5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +53,12 @@ PASSWORD = "hidden-from-all"
 
 @pytest.fixture(params=["here", "in a bucket"])
 def logs(
-    request: pytest.FixtureRequest, runs: Runs, tmp_path: Path, bucket: str, embedded_options: dict[str, Any]
+    request: pytest.FixtureRequest,
+    runs: Runs,
+    sections: Callable[[], dict[str, Any]],
+    tmp_path: Path,
+    bucket: str,
+    embedded_options: dict[str, Any],
 ) -> Iterator[Runs]:
     section: dict[str, Any] = {
         "module": "core.storage.local_compute_log_manager",
@@ -63,8 +68,8 @@ def logs(
     if request.param == "in a bucket":
         config = {"bucket": bucket, "local_dir": str(tmp_path / "spool"), **embedded_options}
         section = {"module": "cloudstore.compute_log_manager", "class": "S3ComputeLogManager", "config": config}
-    with DagsterInstance.local_temp(str(tmp_path / "home"), {"compute_logs": section}) as instance:
-        yield Runs(runs.kind, instance)
+    with DagsterInstance.local_temp(str(tmp_path / "home"), {**sections(), "compute_logs": section}) as instance:
+        yield Runs(runs.kind, instance, runs.of_executor)
 
 
 def test_logs_of_steps(logs: Runs, capfd: pytest.CaptureFixture[str], bucket: str, client: S3Client) -> None:

@@ -1,0 +1,302 @@
+"""The connection of a run to its cluster: a thread with an event loop, in which all that Dask does here happens."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import pickle
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+from distributed import Client, Future, wait
+from distributed.scheduler import KilledWorker
+
+from core.errors import DagsterSubprocessError
+from core.executors.backend import ProcessEnd
+from core.executors.dask.clusters import opened
+from core.executors.dask.on_scheduler import IS_THERE, watch_of
+from core.executors.dask.on_worker import end_run, execute_step, given, send_signal
+from core.executors.dask.records import OnWorker, RunOnCluster, ToldByWorker, Unable
+
+_LOOK_SECONDS = 1.0
+_ANSWER_SECONDS = 30.0  # how long the scheduler may take to answer, until it counts as lost
+_END_SECONDS = 10.0
+
+Take = Callable[[int, "ToldByWorker | OnWorker"], None]
+
+
+class Task(msgspec.Struct, frozen=True):
+    """An attempt, as it is submitted.
+
+    Attributes:
+        number: the run's number of it.
+        key: its name on the cluster.
+        job: a pickled StepJob.
+        priority: of those that wait, the cluster begins the one with the highest.
+        resources: what it takes of a worker's resources.
+        workers: where it is best executed; anywhere by default.
+    """
+
+    number: int
+    key: str
+    job: bytes
+    priority: int = 0
+    resources: Mapping[str, float] = {}
+    workers: tuple[str, ...] = ()
+
+
+class Session:
+    """Talks to a cluster about one run.
+
+    Args:
+        run_id: the run.
+        kind: of the cluster, as `opened` knows it.
+        config: of the cluster.
+        take: called in the thread with what is told, each with the number of an attempt, 0 for what is not of one.
+    """
+
+    def __init__(self, run_id: str, kind: str, config: Mapping[str, Any], take: Take) -> None:
+        self.topic = f"cloudstore-{run_id}-{uuid.uuid4().hex[:8]}"
+        self._kind, self._config, self._take = kind, config, take
+        self._futures: dict[int, Future[Any]] = {}
+        self._workers: dict[int, str] = {}  # of attempts that have begun
+        self._run: Future[Any] | None = None
+        self._background: set[asyncio.Task[Any]] = set()
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._is_connected = threading.Event()
+        self._failure: BaseException | None = None
+        self._is_lost = False
+        self._thread = threading.Thread(target=self._work, name=self.topic, daemon=True)
+        self._thread.start()
+
+    # From other threads
+
+    @property
+    def is_connected(self) -> bool:
+        """bool: whether the cluster is there."""
+        return self._is_connected.is_set() and self._thread.is_alive() and not self._is_lost
+
+    def connect(self) -> None:
+        """Waits until the cluster is there.
+
+        Raises:
+            DagsterSubprocessError: it cannot be started, or not be reached.
+        """
+        self._is_connected.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    def submit(self, task: Task, run: RunOnCluster | None) -> None:
+        """Has the cluster execute an attempt.
+
+        Args:
+            task: the attempt.
+            run: the run, where more of it is known than before.
+        """
+        self._call(self._submit, task, run)
+
+    def send(self, number: int, signal_number: int) -> None:
+        """Sends a signal to the process of an attempt. One that has not begun yet never does."""
+        self._call(self._send, number, signal_number)
+
+    def close(self) -> None:
+        """Ends what the run has on the cluster, the connection, and a cluster that was started for it."""
+        self._call(self._stop.set)
+        self._thread.join()
+
+    def _call(self, function: Callable[..., object], *arguments: Any) -> None:
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(function, *arguments)
+
+    # In the thread
+
+    def _work(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.set_exception_handler(lambda _loop, _context: None)  # of what Dask has left behind
+        quiet = _Quiet(threading.get_ident())
+        try:
+            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+                runner.run(self._main())
+        except DagsterSubprocessError as error:
+            self._failure = error
+        except BaseException as error:  # noqa: BLE001  whoever waits for the cluster must hear of it
+            self._failure = DagsterSubprocessError(f"The Dask cluster failed: {type(error).__name__}: {error}")
+        finally:
+            quiet.remove()
+            if not self._is_connected.is_set():
+                self._is_connected.set()
+            elif self._failure is not None:
+                self._take(0, Unable(str(self._failure)))
+
+    async def _main(self) -> None:
+        started = asyncio.ensure_future(self._serve())
+        stopped = asyncio.ensure_future(self._stop.wait())
+        await asyncio.wait([started, stopped], return_when=asyncio.FIRST_COMPLETED)
+        if not started.done() and not self._is_connected.is_set():
+            started.cancel()
+        try:
+            await started
+        except asyncio.CancelledError:
+            pass
+        finally:
+            stopped.cancel()
+
+    async def _serve(self) -> None:
+        async with opened(self._kind, self._config) as cluster:
+            try:
+                client = await Client(cluster, asynchronous=True, set_as_default=False, name="cloudstore")
+            except OSError as error:
+                raise DagsterSubprocessError(
+                    f"The Dask scheduler at {getattr(cluster, 'scheduler_address', cluster)} cannot be reached: {error}"
+                ) from None
+            try:
+                self._client = client
+                await client.register_plugin(watch_of(self.topic, client.id))
+                client.subscribe_topic(self.topic, self._told)
+                self._is_connected.set()
+                await self._watch()
+                if not self._is_lost:
+                    await self._end_run()
+            finally:
+                for task in self._background:
+                    task.cancel()
+                await client.close(timeout=2)
+
+    async def _watch(self) -> None:
+        """Until the run has ended: asks whether the scheduler still knows it."""
+        while not self._stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), _LOOK_SECONDS)
+                return
+            try:
+                asked = getattr(self._client.scheduler, IS_THERE)(topic=self.topic)
+                is_there = await asyncio.wait_for(asked, _ANSWER_SECONDS)
+            except Exception:  # noqa: BLE001  of a connection that is lost, anything
+                is_there = False
+            if not is_there:
+                self._lose("it does not answer, or was started anew")
+
+    async def _end_run(self) -> None:
+        with suppress(Exception):
+            if self._futures:
+                await asyncio.wait_for(self._client.cancel(list(self._futures.values())), _END_SECONDS)
+            ended = self._client.run(end_run, self.topic, on_error="ignore")
+            await asyncio.wait_for(ended, _END_SECONDS)
+
+    def _lose(self, why: str) -> None:
+        if not self._is_lost and not self._stop.is_set():
+            self._is_lost = True
+            address = getattr(self._client.scheduler, "address", "")
+            self._take(0, Unable(f"The connection to the Dask scheduler {address} was lost: {why}."))
+            self._stop.set()
+
+    def _submit(self, task: Task, run: RunOnCluster | None) -> None:
+        if self._is_lost:
+            return
+        if run is not None:
+            self._run = self._client.submit(given, run, key=f"{self.topic}-{run[1]}", pure=False, retries=0)
+        future = self._client.submit(
+            execute_step,
+            self._run,
+            task.job,
+            task.key,
+            task.number,
+            key=task.key,
+            pure=False,
+            retries=0,
+            priority=task.priority,
+            resources=dict(task.resources) or None,
+            workers=list(task.workers) or None,
+            allow_other_workers=bool(task.workers),
+        )
+        self._futures[task.number] = future
+        self._go(self._follow(task.number, future))
+
+    async def _follow(self, number: int, future: Future[Any]) -> None:
+        await self._wait(future)
+        if number not in self._futures:
+            return
+        if future.status == "error":
+            error = await future.exception()
+            if isinstance(error, KilledWorker):
+                self._ended(number, "was not begun: workers that were to begin it were lost, one after another")
+            else:
+                self._take(0, Unable(f"A worker cannot execute steps: {type(error).__name__}: {error}"))
+        elif future.status == "finished":
+            self._ended(number, "ended, and its worker did not tell how")
+        else:
+            self._lose("it has given up what was to be executed")
+
+    def _send(self, number: int, signal_number: int) -> None:
+        if number in self._workers:
+            where = [self._workers[number]]
+            self._go(self._client.run(send_signal, self.topic, number, signal_number, workers=where, on_error="ignore"))
+        elif number in self._futures:
+            self._ended(number, "was ended before it had begun")
+
+    def _ended(self, number: int, why: str) -> None:
+        """An attempt is over whose process does not tell it."""
+        self._forget(number, is_canceled=True)
+        self._take(number, ProcessEnd(None, why=why))
+
+    def _forget(self, number: int, is_canceled: bool = False) -> None:
+        self._workers.pop(number, None)
+        future = self._futures.pop(number)
+        if is_canceled:
+            self._go(self._client.cancel([future]))
+        else:
+            self._go(self._wait(future))  # let go of when it has ended; before that, it would be canceled
+
+    async def _wait(self, future: Future[Any]) -> None:
+        with suppress(Exception), self._client.as_current():
+            await wait([future])
+
+    def _told(self, event: tuple[float, Any]) -> None:
+        what, number, content = event[1]
+        if what == "told":
+            for each, message in pickle.loads(content):
+                if each == 0 or each in self._futures:
+                    self._take(each, message)
+                    if isinstance(message, ProcessEnd):
+                        self._forget(each)
+        elif what == "begun" and number in self._futures:
+            self._workers[number] = content
+            self._take(number, OnWorker(content))
+        elif what == "lost":
+            for each in [each for each, worker in self._workers.items() if worker == content]:
+                self._ended(each, f"ended together with the worker {content}, which was lost")
+
+    def _go(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._background.discard(task)
+        if not task.cancelled():
+            task.exception()  # of what cannot be sent any more; the watch finds out why
+
+
+class _Quiet(logging.Filter):
+    """Drops what Dask logs in a thread, where it would be shown to people who have not asked for it."""
+
+    def __init__(self, thread_id: int) -> None:
+        super().__init__()
+        self._thread_id = thread_id
+        names = [each for each in logging.root.manager.loggerDict if each.startswith(("distributed", "tornado"))]
+        self._loggers = [logging.getLogger(each) for each in (*names, "asyncio")]
+        for logger in self._loggers:
+            logger.addFilter(self)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.thread != self._thread_id
+
+    def remove(self) -> None:
+        """Lets everything through again."""
+        for logger in self._loggers:
+            logger.removeFilter(self)
