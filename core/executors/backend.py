@@ -24,8 +24,20 @@ class ProcessEnd(NamedTuple):
     why: str | None = None
 
 
-Told = EventLogEntry | StepOutcome | ProcessEnd | Ready
-"""Of a step: what it logs, how it went, and, always and last, how its process ended; of others: one is ready."""
+class Notice(NamedTuple):
+    """Something about the run that people should know.
+
+    Attributes:
+        message: a sentence.
+    """
+
+    message: str
+
+
+Told = EventLogEntry | StepOutcome | ProcessEnd | Ready | Notice
+"""Of a step: what it logs, how it went, and, always and last, how its process ended. Of others: that one is ready, or
+a notice.
+"""
 
 
 class Processes(Protocol):

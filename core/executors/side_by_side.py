@@ -24,7 +24,7 @@ from core.execution.steps.result import StepEnd, StepResult
 from core.execution.steps.step import failed_attempt, give_up_step
 from core.execution.worker.records import StepOutcome, ToldError
 from core.execution.worker.steps import PROCESS_START
-from core.executors.backend import ProcessEnd, Processes, Told
+from core.executors.backend import Notice, ProcessEnd, Processes, Told
 from core.executors.crashes import crash_of
 from core.executors.limits import Slots
 from core.executors.processes.messages import Ready
@@ -187,6 +187,9 @@ class SideBySide:
         if isinstance(told, Ready):
             yield from self._ready(told)
             return
+        if isinstance(told, Notice):
+            yield self._engine_event(told.message, level=logging.WARNING)
+            return
         running = self._running[number]
         if isinstance(told, EventLogEntry):
             yield from self._logged(running, told)
@@ -201,14 +204,15 @@ class SideBySide:
                     self._give_up(running, told)
 
     def _ready(self, ready: Ready) -> Iterator[DagsterEvent]:
+        where = ready.where and f" of {ready.where}"
         entries = (
             EventMetadataEntry.int(ready.module_count, "modules"),
             EventMetadataEntry.float(ready.seconds, "seconds"),
             EventMetadataEntry.int(ready.memory_bytes, "memory_bytes"),
         )
         yield self._engine_event(
-            f"Another process has loaded the pipeline in {ready.seconds:.2f} s, from {ready.module_count} modules. It "
-            f"takes {ready.memory_bytes >> 20} MiB.",
+            f"Another process{where} has loaded the pipeline in {ready.seconds:.2f} s, from {ready.module_count} "
+            f"modules. It takes {ready.memory_bytes >> 20} MiB.",
             entries,
         )
         if ready.why_not_forked is not None:
@@ -348,7 +352,7 @@ class SideBySide:
         while self._is_waited_for and (seconds := until - time.monotonic()) > 0:
             for number, told in self._told(seconds):
                 running = self._running.get(number)
-                if running is None or isinstance(told, Ready):
+                if running is None or isinstance(told, Ready | Notice):
                     continue
                 if isinstance(told, EventLogEntry):
                     for _event in self._logged(running, told):

@@ -29,7 +29,7 @@ from core.plan.steps import (
     FromStepOutputs,
     StepInput,
 )
-from core.records.tags import PRIORITY_TAG, max_runtime_seconds
+from core.records.tags import PRIORITY_TAG, cluster_resources, max_runtime_seconds
 
 Over = Mapping[str, DependencyDefinition]
 """Solid key -> the dynamic output that the solid is mapped over."""
@@ -176,6 +176,7 @@ def _step(pipeline: PipelineDefinition, solid: Solid, environment: EnvironmentCo
         mapped,
         priority=priority,
         max_runtime_seconds=most_seconds,
+        cluster_resources=cluster_resources(solid.tags, f"solid {solid.name!r}"),
     )
 
 

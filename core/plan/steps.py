@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -92,6 +92,7 @@ class ExecutionStep(msgspec.Struct, frozen=True, eq=False, dict=True):
         mapping_key: which of its values; None in a template.
         priority: of the steps that may begin, those with a higher one do first.
         max_runtime_seconds: how long it may take, where it is executed in a process of its own; None for any time.
+        cluster_resources: what it takes of the resources of a worker, where a cluster executes it; by name.
     """
 
     key: str
@@ -104,6 +105,7 @@ class ExecutionStep(msgspec.Struct, frozen=True, eq=False, dict=True):
     mapping_key: str | None = None
     priority: int = 0
     max_runtime_seconds: float | None = None
+    cluster_resources: Mapping[str, float] = {}
 
     @property
     def is_template(self) -> bool:

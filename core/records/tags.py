@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import msgspec
+
 from core.errors import DagsterInvalidDefinitionError
 
 SYSTEM_TAG_PREFIX = "dagster/"
@@ -17,6 +19,7 @@ SOLID_SELECTION_TAG = "dagster/solid_selection"
 PRESET_NAME_TAG = "dagster/preset_name"
 PRIORITY_TAG = "dagster/priority"
 MAX_RUNTIME_TAG = "dagster/max_runtime"
+CLUSTER_RESOURCES_TAG = "dagster-dask/resource_requirements"
 SCHEDULE_NAME_TAG = "dagster/schedule_name"
 SENSOR_NAME_TAG = "dagster/sensor_name"
 RUN_KEY_TAG = "dagster/run_key"
@@ -26,6 +29,34 @@ PARTITION_SET_TAG = "dagster/partition_set"
 HIDDEN_TAG_PREFIX = "."  # notes of the system about one run: never shown, and not copied to re-executions
 COMPUTE_LOGS_PRUNED_TAG = ".cloudstore/compute_logs_pruned"  # when, in ISO 8601
 EVENTS_PRUNED_TAG = ".cloudstore/events_pruned"  # when, in ISO 8601
+
+
+def cluster_resources(tags: Mapping[str, str], named: str) -> dict[str, float]:
+    """What something takes of the resources of a cluster's worker, as its tag says.
+
+    Args:
+        tags: its tags.
+        named: what it is, in messages.
+
+    Raises:
+        DagsterInvalidDefinitionError: the tag does not name resources with how much of each.
+    """
+    text = tags.get(CLUSTER_RESOURCES_TAG)
+    if text is None:
+        return {}
+    try:
+        found = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        found = None
+    amounts = found.values() if isinstance(found, dict) else [None]
+    if not all(
+        isinstance(each, int | float) and not isinstance(each, bool) and 0 <= each < math.inf for each in amounts
+    ):
+        raise DagsterInvalidDefinitionError(
+            f"The tag {CLUSTER_RESOURCES_TAG!r} of {named} must say how much it takes of each resource, as "
+            f"{{'GPU': 1}}; it is {text!r}."
+        )
+    return {str(name): float(amount) for name, amount in found.items()}
 
 
 def max_runtime_seconds(tags: Mapping[str, str], named: str) -> float | None:

@@ -20,14 +20,13 @@ from core.errors import DagsterSubprocessError
 from core.execution.worker.code import digests_of_code
 from core.execution.worker.records import Known, StepJob
 from core.executors.backend import ProcessEnd, Told
-from core.executors.dask.records import OnWorker, Output, RunOnCluster, ToldByWorker, Unable
+from core.executors.dask.places import Places
+from core.executors.dask.records import Made, OnWorker, Output, RunOnCluster, ToldByWorker, Unable
 from core.executors.dask.sameness import own_versions
 from core.executors.dask.session import Session, Task
 from core.executors.processes.run_jobs import RunJobs
 from core.plan.progress import Attempt
 from core.process.signals import deferring_signals
-
-RESOURCES_TAG = "dagster-dask/resource_requirements"
 
 
 class ClusterSteps:
@@ -49,6 +48,8 @@ class ClusterSteps:
         self._edition = -1
         self._count = 0
         self._attempts: dict[int, Attempt] = {}
+        self._workers: dict[int, str] = {}  # of attempts that have begun
+        self._places = Places()
         self._queue: deque[tuple[int, ToldByWorker | OnWorker]] = deque()
         self._news = threading.Event()
         self._shows: dict[ComputeIOType, Echo] = {each: shown_as(each.value, logs.echo) for each in ComputeIOType}
@@ -75,7 +76,8 @@ class ClusterSteps:
             self._attempts[number] = job.attempt
             key = f"{job.attempt.step_key}-{self._run_id}-{job.attempt.number}"
             content = pickle.dumps(replace(job, known=Known()), pickle.HIGHEST_PROTOCOL)
-            self._session.submit(Task(number, key, content, step.priority), run)
+            where, takes = self._places.best_for(step), step.cluster_resources
+            self._session.submit(Task(number, key, content, step.priority, takes, where), run)
         return number
 
     def send(self, number: int, signal_number: int) -> None:
@@ -97,10 +99,15 @@ class ClusterSteps:
                     continue
                 if isinstance(message, Output):
                     self._keep(self._attempts[number], message)
-                elif not isinstance(message, OnWorker):
+                elif isinstance(message, OnWorker):
+                    self._workers[number] = message.address
+                elif isinstance(message, Made):
+                    self._places.made(self._attempts[number].step_key, self._workers[number], message.count)
+                else:
                     told.append((number, message))
                     if isinstance(message, ProcessEnd):
                         del self._attempts[number]
+                        self._workers.pop(number, None)
 
     def close(self) -> None:
         with deferring_signals():

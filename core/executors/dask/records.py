@@ -37,6 +37,16 @@ class Unable(msgspec.Struct, frozen=True):
     why: str
 
 
+class Made(msgspec.Struct, frozen=True):
+    """How much a step has stored.
+
+    Attributes:
+        count: of bytes.
+    """
+
+    count: int
+
+
 class OnWorker(NamedTuple):
     """An attempt has begun.
 
@@ -47,5 +57,5 @@ class OnWorker(NamedTuple):
     address: str
 
 
-ToldByWorker = Told | Output | Unable
+ToldByWorker = Told | Output | Made | Unable
 """Of an attempt, or of the worker itself."""

@@ -16,15 +16,18 @@ from distributed import Client, Future, wait
 from distributed.scheduler import KilledWorker
 
 from core.errors import DagsterSubprocessError
-from core.executors.backend import ProcessEnd
+from core.executors.backend import Notice, ProcessEnd
 from core.executors.dask.clusters import opened
 from core.executors.dask.on_scheduler import IS_THERE, watch_of
 from core.executors.dask.on_worker import end_run, execute_step, given, send_signal
 from core.executors.dask.records import OnWorker, RunOnCluster, ToldByWorker, Unable
 
 _LOOK_SECONDS = 1.0
+_PATIENCE_SECONDS = 10.0  # how long a task may wait for a worker that can take it, until that is told
 _ANSWER_SECONDS = 30.0  # how long the scheduler may take to answer, until it counts as lost
 _END_SECONDS = 10.0
+
+_NO_WORKER = "The cluster has no worker; steps wait for one."
 
 Take = Callable[[int, "ToldByWorker | OnWorker"], None]
 
@@ -64,6 +67,8 @@ class Session:
         self._kind, self._config, self._take = kind, config, take
         self._futures: dict[int, Future[Any]] = {}
         self._workers: dict[int, str] = {}  # of attempts that have begun
+        self._waiting: dict[int, Task] = {}  # those that have not, and were not looked at yet
+        self._noticed: set[str] = set()
         self._run: Future[Any] | None = None
         self._background: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.new_event_loop()
@@ -180,6 +185,24 @@ class Session:
                 is_there = False
             if not is_there:
                 self._lose("it does not answer, or was started anew")
+            elif self._waiting and self._loop.time() > self._look_at_waiting_at:
+                await self._look_at_waiting()
+
+    async def _look_at_waiting(self) -> None:
+        """Tells of tasks that no worker can take."""
+        self._look_at_waiting_at = self._loop.time() + _PATIENCE_SECONDS
+        with suppress(OSError):
+            workers = (await self._client.scheduler.identity(n_workers=-1))["workers"].values()
+            for task in self._waiting.values():
+                takes = sorted(task.resources.items())
+                if not any(all(each["resources"].get(name, 0) >= count for name, count in takes) for each in workers):
+                    what = " and ".join(f"{count:g} of {name!r}" for name, count in takes)
+                    self._notice(f"No worker of the cluster has {what}; steps wait for one." if takes else _NO_WORKER)
+
+    def _notice(self, message: str) -> None:
+        if message not in self._noticed:
+            self._noticed.add(message)
+            self._take(0, Notice(message))
 
     async def _end_run(self) -> None:
         with suppress(Exception):
@@ -198,6 +221,9 @@ class Session:
     def _submit(self, task: Task, run: RunOnCluster | None) -> None:
         if self._is_lost:
             return
+        if not self._waiting:
+            self._look_at_waiting_at = self._loop.time() + _PATIENCE_SECONDS
+        self._waiting[task.number] = task
         if run is not None:
             self._run = self._client.submit(given, run, key=f"{self.topic}-{run[1]}", pure=False, retries=0)
         future = self._client.submit(
@@ -246,6 +272,7 @@ class Session:
 
     def _forget(self, number: int, is_canceled: bool = False) -> None:
         self._workers.pop(number, None)
+        self._waiting.pop(number, None)
         future = self._futures.pop(number)
         if is_canceled:
             self._go(self._client.cancel([future]))
@@ -266,6 +293,7 @@ class Session:
                         self._forget(each)
         elif what == "begun" and number in self._futures:
             self._workers[number] = content
+            self._waiting.pop(number, None)
             self._take(number, OnWorker(content))
         elif what == "lost":
             for each in [each for each, worker in self._workers.items() if worker == content]:

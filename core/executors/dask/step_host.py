@@ -18,9 +18,11 @@ from msgspec.structs import replace
 from core.compute_logs.local import LocalComputeLogManager
 from core.compute_logs.names import ComputeIOType
 from core.errors import DagsterSubprocessError
+from core.events.records import EventLogEntry
 from core.execution.worker.records import StepJob, StepOutcome
 from core.executors.backend import ProcessEnd
-from core.executors.dask.records import Output, ToldByWorker, Unable
+from core.executors.dask.places import stored_bytes
+from core.executors.dask.records import Made, Output, ToldByWorker, Unable
 from core.executors.processes.messages import Ready, Setup
 from core.executors.processes.step_processes import StepProcesses
 from core.serdes import ConfigurableClassData
@@ -38,11 +40,13 @@ class _Attempt:
     Attributes:
         number: the run's number of it.
         held: what it told when all that it had printed was not told yet.
+        stored_bytes: how large the values are that it has stored, as far as this machine sees them.
     """
 
     def __init__(self, number: int, end: Callable[[], None], paths: dict[ComputeIOType, str]) -> None:
         self.number, self.end, self._paths = number, end, paths
         self.held: deque[ToldByWorker] = deque()
+        self.stored_bytes = 0
         self._told_bytes = dict.fromkeys(paths, 0)
 
     def new_output(self) -> tuple[list[Output], bool]:
@@ -216,6 +220,10 @@ class StepHost:
                 passed.append((0, replace(message, where=self._where)))
                 continue
             attempt = self._attempts[ours]
+            if isinstance(message, EventLogEntry):
+                attempt.stored_bytes += stored_bytes(message)
+            elif isinstance(message, StepOutcome):
+                attempt.held.append(Made(attempt.stored_bytes + message.usage.bytes_sent))
             if attempt.held or isinstance(message, StepOutcome | ProcessEnd):
                 attempt.held.append(message)
             else:
