@@ -235,6 +235,23 @@ def new_postgres_url(postgres_server: Any) -> Callable[[], str]:
     return new
 
 
+_POSTGRES_STORAGES = {"run_storage": "Run", "event_log_storage": "EventLog", "schedule_storage": "Schedule"}
+
+
+@pytest.fixture(scope="session")
+def postgres_sections(new_postgres_url: Callable[[], str]) -> Callable[[], dict[str, Any]]:
+    """Makes sections of `dagster.yaml` for a new instance on PostgreSQL."""
+
+    def made() -> dict[str, Any]:
+        config, module = {"postgres_url": new_postgres_url()}, "core.storage.postgres"
+        return {
+            section: {"module": module, "class": f"Postgres{name}Storage", "config": config}
+            for section, name in _POSTGRES_STORAGES.items()
+        }
+
+    return made
+
+
 @dataclass
 class Store:
     """A bucket, and how to get at it.

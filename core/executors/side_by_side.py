@@ -115,6 +115,7 @@ class SideBySide:
         grace_seconds: float,
     ) -> None:
         self._run, self._jobs, self._processes = pipeline_context, jobs, processes
+        self._executor = pipeline_context.environment_config.execution[0].capitalize()
         self._slots, self._may_retry = slots, may_retry
         self._grace_seconds = grace_seconds
         self._progress = Progress(jobs.plan, pipeline_context.ancestors.not_given, pipeline_context.versioning.expand)
@@ -270,7 +271,7 @@ class SideBySide:
         key, attempt = running.key, running.context.attempt.number
         path = self._logs.get_local_path(self._run.run_id, key, ComputeIOType.STDERR, attempt)
         code = "unknown" if end.exit_code is None else end.exit_code
-        message = f"Multiprocess executor: child process for step {key} unexpectedly exited with code {code}"
+        message = f"{self._executor} executor: child process for step {key} unexpectedly exited with code {code}"
         yield running.context.record("ENGINE_EVENT", message, EngineEventData(), level=logging.ERROR)
         yield from self._failed(running, crash_of(key, end, path if running.is_captured else None))
 

@@ -7,6 +7,7 @@ import sysconfig
 import threading
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from core.compute_logs.capturing.captured_file import append_to_log
 from core.compute_logs.capturing.captured_stream import Echo, shown_as
 from core.compute_logs.manager import ComputeLogManager
 from core.compute_logs.names import ComputeIOType
+from core.disk.private import make_folder
 from core.errors import DagsterSubprocessError
 from core.execution.worker.code import digests_of_code
 from core.execution.worker.records import Known, StepJob
@@ -70,6 +72,8 @@ class ClusterSteps:
         if self._edition < 0 or job.known != Known():
             self._edition += 1
             run = self._of_run()
+        if job.is_captured:
+            self._make_folder(job.attempt)
         with deferring_signals():
             self._count += 1
             number = self._count
@@ -127,6 +131,12 @@ class ClusterSteps:
             setup, search_path=_own_folders(setup.search_path), code=code, folder=str(Path.cwd()), shows_output=False
         )
         return self._session.topic, self._edition, own_versions(), pickle.dumps(setup, pickle.HIGHEST_PROTOCOL)
+
+    def _make_folder(self, attempt: Attempt) -> None:
+        """Makes the folder of a step's log, which is made where output is captured otherwise: on another machine."""
+        path = self._logs.get_local_path(self._run_id, attempt.step_key, ComputeIOType.STDOUT, attempt.number)
+        with suppress(OSError):
+            make_folder(Path(path).parent)
 
     def _keep(self, attempt: Attempt, output: Output) -> None:
         """Keeps what a step has printed, and shows it, as where it is executed on this machine."""

@@ -14,7 +14,7 @@ _QUIET = {"distributed": "critical", "tornado.application": "critical", "tornado
 
 def main() -> None:
     """Reads arguments of LocalCluster as a line of JSON; writes one with its address, or why there is none."""
-    arguments: dict[str, Any] = {"dashboard_address": None, **json.loads(sys.stdin.readline())}
+    arguments: dict[str, Any] = {"dashboard_address": "127.0.0.1:0", **json.loads(sys.stdin.readline())}
     import dask
 
     dask.config.set({"logging": _QUIET})  # before the import below reads it; workers get it too

@@ -28,8 +28,6 @@ _HAVE_SLOTS = {"multiprocess", "dask"}
 OF_THE_SUITE = "from the environment"
 """What the variable OF_THE_SUITE says in tests that ask for it, and always on workers of a cluster."""
 
-_STORAGES = {"run_storage": "Run", "event_log_storage": "EventLog", "schedule_storage": "Schedule"}
-
 
 class Runs:
     """Runs of one executor on one instance.
@@ -125,17 +123,10 @@ def sections(kind: str, request: pytest.FixtureRequest) -> Callable[[], dict[str
     to open it, on PostgreSQL.
     """
 
-    def made() -> dict[str, Any]:
-        if kind != "dask":
-            return {}
-        config = {"postgres_url": request.getfixturevalue("new_postgres_url")()}
-        module = "core.storage.postgres"
-        return {
-            section: {"module": module, "class": f"Postgres{name}Storage", "config": config}
-            for section, name in _STORAGES.items()
-        }
-
-    return made
+    if kind != "dask":
+        return dict
+    found: Callable[[], dict[str, Any]] = request.getfixturevalue("postgres_sections")
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -157,8 +148,8 @@ def runs(kind: str, instance: DagsterInstance, request: pytest.FixtureRequest) -
 @pytest.fixture(scope="session")
 def dask_address() -> Iterator[str]:
     """The address of a cluster that all runs share."""
-    with dask_cluster({"OF_THE_SUITE": OF_THE_SUITE}, n_workers=2, threads_per_worker=3) as address:
-        yield address
+    with dask_cluster({"OF_THE_SUITE": OF_THE_SUITE}, n_workers=2, threads_per_worker=3) as cluster:
+        yield cluster.address
 
 
 @pytest.fixture(scope="session")

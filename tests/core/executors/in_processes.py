@@ -19,11 +19,13 @@ PRELUDE = '''
 import atexit, ctypes, os, resource as limits, select, signal, subprocess, sys, threading, time
 from pathlib import Path
 from core import *
+from core.executors.dask import dask_executor
 
 FOLDER = Path(__file__).parent
 
 def mode(**more):
-    return ModeDefinition(resource_defs={"io_manager": fs_io_manager}, **more)
+    executors = [*default_executors, dask_executor]
+    return ModeDefinition(resource_defs={"io_manager": fs_io_manager}, executor_defs=executors, **more)
 
 def tell(text):
     """Writes a line, whole, to the file that the test reads."""
@@ -48,17 +50,31 @@ class Code:
     Args:
         folder: where both are.
         source: what the file holds after the prelude; it defines one pipeline, `piped`.
+        executor: what executes it.
+        of_executor: what its config says always.
+        sections: of the instance's `dagster.yaml`.
+        is_whole: whether the source is all of the file, as it is there already.
     """
 
-    def __init__(self, folder: Path, source: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        source: str,
+        executor: str = "multiprocess",
+        of_executor: Mapping[str, Any] | None = None,
+        sections: Mapping[str, Any] | None = None,
+        is_whole: bool = False,
+    ) -> None:
+        self.executor, self.of_executor, self.sections = executor, of_executor or {}, sections or {}
         self.folder = folder
         self.file = folder / "piped_code.py"
-        self.file.write_text(PRELUDE + source)
+        if not is_whole:
+            self.file.write_text(PRELUDE + source)
         self.home = folder / "home"
 
     @contextmanager
     def instance(self) -> Iterator[DagsterInstance]:
-        with DagsterInstance.local_temp(str(self.home)) as instance:
+        with DagsterInstance.local_temp(str(self.home), self.sections) as instance:
             yield instance
 
     def execute(
@@ -72,10 +88,11 @@ class Code:
     ) -> PipelineExecutionResult:
         """Executes the pipeline; `config` is that of the executor, `more_config` what the run config says besides."""
         search_path = list(sys.path)
+        of_executor = {"max_concurrent": 2, **self.of_executor, **config}
         try:
             return execute_pipeline(
                 load_pipeline(self.file, "piped"),
-                {"execution": {"multiprocess": {"config": {"max_concurrent": 2, **config}}}, **(more_config or {})},
+                {"execution": {self.executor: {"config": of_executor}}, **(more_config or {})},
                 tags=tags,
                 instance=instance,
                 raise_on_error=raise_on_error,
@@ -140,11 +157,10 @@ from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started the tests where it is ignored
 sys.path.insert(0, sys.argv[1])
 from tests.core.executors.in_processes import Code
-code = Code.__new__(Code)
-code.folder = Path(sys.argv[2])
-code.file, code.home = code.folder / "piped_code.py", code.folder / "home"
+folder, config, (executor, of_executor, sections) = Path(sys.argv[2]), eval(sys.argv[3]), eval(sys.argv[4])
+code = Code(folder, "", executor, of_executor, sections, is_whole=True)
 with code.instance() as instance:
-    result = code.execute(instance, **eval(sys.argv[3]))
+    result = code.execute(instance, **config)
 sys.exit(0 if result.success else 3)
 """
 
@@ -155,10 +171,10 @@ def program(code: Code, **config: Any) -> Iterator[subprocess.Popen[str]]:
 
     Its stderr goes to a file; what steps tell by `print` comes from its stdout.
     """
-    root = Path(__file__).parents[3]
+    root, of_code = Path(__file__).parents[3], (code.executor, code.of_executor, code.sections)
     with (code.folder / "stderr").open("w") as stderr:
         started = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(root), str(code.folder), repr(config)],
+            [sys.executable, "-c", PROGRAM, str(root), str(code.folder), repr(config), repr(of_code)],
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
