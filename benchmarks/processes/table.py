@@ -15,6 +15,7 @@ from rich.table import Table
 
 from benchmarks.children import figures
 from benchmarks.peers import PEER_PYTHON, has_peer
+from benchmarks.processes import on_dask
 from benchmarks.processes.programs import DEATH, FLIGHTS, LEFT, STEPS, WIDE
 
 _REPEATS = 3
@@ -72,6 +73,7 @@ def _rows(folder: Path) -> list[tuple[str, ...]]:
             "",
         ),
         (f"left after {_MANY:,} steps, of which 1 in 10 crashed", said, "0", "", ""),
+        *on_dask.rows(folder),
     ]
 
 

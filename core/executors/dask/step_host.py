@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import socket
 import sys
@@ -18,51 +17,16 @@ from msgspec.structs import replace
 from core.compute_logs.local import LocalComputeLogManager
 from core.compute_logs.names import ComputeIOType
 from core.errors import DagsterSubprocessError
-from core.events.records import EventLogEntry
-from core.execution.worker.records import StepJob, StepOutcome
-from core.executors.backend import ProcessEnd
-from core.executors.dask.places import stored_bytes
-from core.executors.dask.records import Made, Output, ToldByWorker, Unable
+from core.execution.worker.records import StepJob
+from core.executors.backend import Told
+from core.executors.dask.outbox import Outbox, Tell
+from core.executors.dask.records import Unable
 from core.executors.processes.messages import Ready, Setup
 from core.executors.processes.step_processes import StepProcesses
 from core.serdes import ConfigurableClassData
 from core.serdes.yaml_file import dump_yaml
 
-_LOOK_SECONDS, _IDLE_SECONDS = 0.05, 2.0
-_AT_ONCE_BYTES = 1 << 20  # of what one step has printed; so it is 20 MiB a second at most
-
-Tell = Callable[[list[tuple[int, ToldByWorker]]], None]
-
-
-class _Attempt:
-    """An attempt that a process here executes.
-
-    Attributes:
-        number: the run's number of it.
-        held: what it told when all that it had printed was not told yet.
-        stored_bytes: how large the values are that it has stored, as far as this machine sees them.
-    """
-
-    def __init__(self, number: int, end: Callable[[], None], paths: dict[ComputeIOType, str]) -> None:
-        self.number, self.end, self._paths = number, end, paths
-        self.held: deque[ToldByWorker] = deque()
-        self.stored_bytes = 0
-        self._told_bytes = dict.fromkeys(paths, 0)
-
-    def new_output(self) -> tuple[list[Output], bool]:
-        """What it has printed since this was last asked, up to a limit, and whether that is all."""
-        found = []
-        for io_type, path in self._paths.items():
-            with suppress(FileNotFoundError), Path(path).open("rb") as file:
-                content = os.pread(file.fileno(), _AT_ONCE_BYTES, self._told_bytes[io_type])
-                if content:
-                    self._told_bytes[io_type] += len(content)
-                    found.append(Output(io_type, content))
-        return found, all(len(each.content) < _AT_ONCE_BYTES for each in found)
-
-    def delete_output(self) -> None:
-        for path in self._paths.values():
-            Path(path).unlink(missing_ok=True)
+_IDLE_SECONDS = 2.0  # after which it is asked whether the run is still there
 
 
 class StepHost:
@@ -99,7 +63,7 @@ class StepHost:
         self._wakes.setblocking(False)
         self._woken.setblocking(False)
         self._processes = StepProcesses(lambda: self._setup, self._setup.run.origin.pipeline_name, self._woken)
-        self._attempts: dict[int, _Attempt] = {}  # by the number that the processes give
+        self._outbox = Outbox(tell)
         self._is_closing = False
         self._closed: list[Callable[[], None]] = []
         self._lock = threading.Lock()
@@ -154,16 +118,22 @@ class StepHost:
     # In the thread
 
     def _serve(self) -> None:
-        told: deque[tuple[int, ToldByWorker]] = deque()
+        told: deque[tuple[int, Told]] = deque()
         try:
             while not self._is_closing:
-                self._processes.wait(told, _LOOK_SECONDS if self._attempts else _IDLE_SECONDS)  # type: ignore[arg-type]
+                is_idle = self._outbox.is_idle
+                self._processes.wait(told, _IDLE_SECONDS if is_idle else self._outbox.seconds)
                 with suppress(BlockingIOError):
                     self._woken.recv(1 << 16)
-                is_idle = not told and not self._commands and not self._attempts
+                is_idle = is_idle and not told and not self._commands
                 while self._commands:
                     self._commands.popleft()()
-                self._pass_on(told)
+                while told:
+                    ours, message = told.popleft()
+                    if isinstance(message, Ready):
+                        message = replace(message, where=self._where)
+                    self._outbox.take(ours, message)
+                self._outbox.send()
                 if is_idle and not self._is_wanted():
                     return
         except DagsterSubprocessError as error:
@@ -178,8 +148,7 @@ class StepHost:
             self.has_ended = True
             closed = self._closed
         self._processes.close()
-        for attempt in self._attempts.values():
-            attempt.end()
+        self._outbox.end()
         self._wakes.close()
         self._woken.close()
         self._folder.cleanup()
@@ -204,41 +173,9 @@ class StepHost:
             key, attempt = job.attempt.step_key, job.attempt.number
             paths = {each: self._logs.get_local_path(self._run_id, key, each, attempt) for each in ComputeIOType}
             Path(paths[ComputeIOType.STDOUT]).parent.mkdir(parents=True, exist_ok=True)
-        self._attempts[self._processes.begin(job)] = _Attempt(number, end, paths)
+        self._outbox.begin(self._processes.begin(job), number, end, paths)
 
     def _send(self, number: int, signal_number: int) -> None:
-        for ours, attempt in self._attempts.items():
-            if attempt.number == number:
-                self._processes.send(ours, signal_number)
-
-    def _pass_on(self, told: deque[tuple[int, ToldByWorker]]) -> None:
-        """Tells the run what there is to tell. What a step has printed comes before how it went."""
-        passed: list[tuple[int, ToldByWorker]] = []
-        while told:
-            ours, message = told.popleft()
-            if isinstance(message, Ready):
-                passed.append((0, replace(message, where=self._where)))
-                continue
-            attempt = self._attempts[ours]
-            if isinstance(message, EventLogEntry):
-                attempt.stored_bytes += stored_bytes(message)
-            elif isinstance(message, StepOutcome):
-                attempt.held.append(Made(attempt.stored_bytes + message.usage.bytes_sent))
-            if attempt.held or isinstance(message, StepOutcome | ProcessEnd):
-                attempt.held.append(message)
-            else:
-                passed.append((attempt.number, message))
-        ended: list[_Attempt] = []
-        for ours, attempt in list(self._attempts.items()):
-            output, is_all = attempt.new_output()
-            passed += [(attempt.number, each) for each in output]
-            if attempt.held and is_all:
-                passed += [(attempt.number, each) for each in attempt.held]
-                if isinstance(attempt.held[-1], ProcessEnd):
-                    ended.append(self._attempts.pop(ours))
-                attempt.held.clear()
-        if passed:
-            self._tell(passed)
-        for attempt in ended:
-            attempt.delete_output()
-            attempt.end()
+        ours = self._outbox.number_of(number)
+        if ours is not None:
+            self._processes.send(ours, signal_number)
