@@ -44,7 +44,7 @@ class Slots:
 
     def __init__(self, most: int, tag_limits: Sequence[TagLimit] = ()) -> None:
         self._most, self._tag_limits = most, tag_limits
-        self._taken: dict[str, ExecutionStep] = {}
+        self._taken: dict[str, tuple[TagLimit, ...]] = {}
         self._counts: Counter[TagLimit] = Counter()
 
     @property
@@ -52,18 +52,19 @@ class Slots:
         """bool: whether no step may begin, whatever its tags."""
         return len(self._taken) >= self._most
 
-    def has_one_for(self, step: ExecutionStep) -> bool:
-        """Whether a step may begin."""
-        return not self.are_full and all(
-            self._counts[each] < each.limit for each in self._tag_limits if each.concerns(step)
-        )
+    def limits_of(self, step: ExecutionStep) -> tuple[TagLimit, ...]:
+        """The limits that concern a step."""
+        return tuple(each for each in self._tag_limits if each.concerns(step))
+
+    def has_one_within(self, limits: tuple[TagLimit, ...]) -> bool:
+        """Whether a step that these limits concern may begin."""
+        return not self.are_full and all(self._counts[each] < each.limit for each in limits)
 
     def take(self, step: ExecutionStep) -> None:
         """A step begins."""
-        self._taken[step.key] = step
-        self._counts.update(each for each in self._tag_limits if each.concerns(step))
+        self._taken[step.key] = self.limits_of(step)
+        self._counts.update(self._taken[step.key])
 
     def give_back(self, step_key: str) -> None:
         """A step that had begun has ended."""
-        step = self._taken.pop(step_key)
-        self._counts.subtract(each for each in self._tag_limits if each.concerns(step))
+        self._counts.subtract(self._taken.pop(step_key))

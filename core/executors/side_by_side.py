@@ -118,7 +118,9 @@ class SideBySide:
         self._executor = pipeline_context.environment_config.execution[0].capitalize()
         self._slots, self._may_retry = slots, may_retry
         self._grace_seconds = grace_seconds
-        self._progress = Progress(jobs.plan, pipeline_context.ancestors.not_given, pipeline_context.versioning.expand)
+        self._progress = Progress(
+            jobs.plan, pipeline_context.ancestors.not_given, pipeline_context.versioning.expand, slots.limits_of
+        )
         self._logs = pipeline_context.instance.compute_log_manager
         self._running: dict[int, _Running] = {}
         self._untaken: deque[tuple[int, Told]] = deque()
@@ -159,7 +161,7 @@ class SideBySide:
         if self._progress.next_retry is not None:
             self._progress.wake(time.monotonic())
         while not self._slots.are_full and self._error is None:
-            attempt = self._progress.begin_next(lambda key: self._slots.has_one_for(self._progress.plan.steps[key]))
+            attempt = self._progress.begin_next(self._slots.has_one_within)
             if attempt is None:
                 return
             yield self._begin(attempt)

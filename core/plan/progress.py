@@ -6,8 +6,10 @@ Any executor asks it and tells it what happened. It runs no step, records no eve
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from enum import Enum, auto
+from typing import Any
 
 import msgspec
 
@@ -15,6 +17,7 @@ from core.errors import DagsterInvariantViolationError
 from core.events.payloads import StepOutputHandle
 from core.plan.expand import Expanded, expanded
 from core.plan.plan import ExecutionPlan, KnownKeys
+from core.plan.steps import ExecutionStep
 
 Rank = tuple[int, int, int]
 """Which step comes first: by priority, then the place in the plan, and that of the mapping key."""
@@ -91,16 +94,21 @@ class Progress:
         plan: the plan of the run.
         not_given: outputs that earlier runs did not give, for steps that this run leaves out.
         expand: makes steps of the templates of a plan, given a dynamic output and the mapping keys of its values.
+        kind_of: the kind of a step: whether it may begin is decided for all of a kind, of which there should be few.
 
     Attributes:
         plan: the plan as it is by now.
     """
 
     def __init__(
-        self, plan: ExecutionPlan, not_given: Iterable[StepOutputHandle] = (), expand: Expand = expanded
+        self,
+        plan: ExecutionPlan,
+        not_given: Iterable[StepOutputHandle] = (),
+        expand: Expand = expanded,
+        kind_of: Callable[[ExecutionStep], Hashable] = lambda _step: None,
     ) -> None:
         self.plan = plan
-        self._expand = expand
+        self._expand, self._kind_of = expand, kind_of
         self._ranks: dict[str, Rank] = {
             key: (-step.priority, rank, 0) for rank, (key, step) in enumerate(plan.steps.items())
         }
@@ -114,7 +122,8 @@ class Progress:
         self._not_given = {*not_given, *plan.not_given}
         self._pending_feeders: dict[str, int] = {}  # of each waiting step, how many are not settled
         self._unsettled_count = len(plan.step_keys_to_execute)
-        self._ready: list[tuple[Rank, str]] = []  # a heap; some may be steps that have to wait again
+        self._ready: defaultdict[Any, list[tuple[Rank, str]]] = defaultdict(list)
+        """A heap for each kind; some may be steps that have to wait again."""
         self._retries: list[tuple[float, Rank, str]] = []  # a heap of times, ranks and steps
         self._attempts: dict[str, Attempt] = {}  # the latest of each step
         self._computed_again: set[str] = set()
@@ -148,25 +157,34 @@ class Progress:
         """The state of a step; raises KeyError for one that the run leaves out."""
         return self._states[step_key]
 
-    def begin_next(self, accepts: Callable[[str], bool] | None = None) -> Attempt | None:
-        """Begins the first ready step that `accepts` takes, by priority and in plan order; None where there is none.
+    def begin_next(self, accepts: Callable[[Any], bool] | None = None) -> Attempt | None:
+        """Begins the first ready step of a kind that `accepts` takes, by priority and in plan order.
+
+        What it costs grows with the number of kinds, and not with that of the steps that may not begin.
 
         Args:
-            accepts: whether a step may begin now, by its key; all may by default.
+            accepts: whether a step of a kind may begin now; all may by default.
+
+        Returns:
+            The attempt; None where there is no such step.
         """
-        passed_over: list[tuple[Rank, str]] = []
-        begun: Attempt | None = None
-        while self._ready and begun is None:
-            rank, key = heapq.heappop(self._ready)
-            if self._states[key] is not StepState.READY:
-                continue
-            if accepts is None or accepts(key):
-                begun = self._begin(key)
-            else:
-                passed_over.append((rank, key))
-        for each in passed_over:
-            heapq.heappush(self._ready, each)
-        return begun
+        tops = ((self._top(kind), kind) for kind in list(self._ready))
+        free = [(top, kind) for top, kind in tops if top is not None and (accepts is None or accepts(kind))]
+        if not free:
+            return None
+        (_rank, key), kind = min(free, key=lambda each: each[0])
+        heapq.heappop(self._ready[kind])
+        return self._begin(key)
+
+    def _top(self, kind: Any) -> tuple[Rank, str] | None:
+        """The first ready step of a kind; where there is none, the kind is forgotten."""
+        heap = self._ready[kind]
+        while heap:
+            if self._states[heap[0][1]] is StepState.READY:
+                return heap[0]
+            heapq.heappop(heap)
+        del self._ready[kind]
+        return None
 
     def take_not_run(self) -> list[NotRun]:
         """The steps of which it turned out, since this was last asked, that they will not be run; in plan order."""
@@ -336,7 +354,7 @@ class Progress:
             self._not_given.update(self._outputs_of(key))
         else:
             self._states[key] = StepState.READY
-            heapq.heappush(self._ready, (self._ranks[key], key))
+            heapq.heappush(self._ready[self._kind_of(self.plan.steps[key])], (self._ranks[key], key))
             return True
         self._unsettled_count -= 1
         self._not_run.append(NotRun(key, tuple(sorted(failed))))

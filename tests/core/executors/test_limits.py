@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
+from core import SolidDefinition
+from core.definitions.dependency import Solid
+from core.definitions.run_configs.environment import SolidConfig
 from core.errors import DagsterInvalidConfigError
+from core.executors.limits import Slots, TagLimit
+from core.plan import ExecutionPlan, ExecutionStep
+from core.plan.progress import Progress
 from tests.core.executors.in_processes import Code, errors_of
 
 MEETING = """
@@ -108,3 +116,48 @@ def test_limits_under_which_no_step_could_begin_are_refused(
         with pytest.raises(DagsterInvalidConfigError, match=path):
             code.execute(instance, **config)
         assert instance.get_runs_count() == 0
+
+
+LIMITS = [TagLimit("pool", 1, "a"), TagLimit("pool", 2, "b"), TagLimit("other", 2)]
+
+
+def limited_plan(count: int) -> ExecutionPlan:
+    tags = [{"pool": "a"}, {"pool": "b"}, {"pool": "a", "other": "x"}, {"other": "y"}]
+    made = [SolidDefinition(f"step_{place}", [], lambda *_: None, [], tags=tags[place % 4]) for place in range(count)]
+    steps = [ExecutionStep(each.name, Solid(each.name, each, {}, each.tags), SolidConfig(), ()) for each in made]
+    return ExecutionPlan({step.key: step for step in steps}, tuple(step.key for step in steps))
+
+
+def run_with_limits(plan: ExecutionPlan) -> None:
+    """As the executor does: whenever a step has ended, it begins all that may begin now."""
+    slots = Slots(8, LIMITS)
+    progress = Progress(plan, kind_of=slots.limits_of)
+    running: list[str] = []
+    while not progress.is_done:
+        while (attempt := progress.begin_next(slots.has_one_within)) is not None:
+            slots.take(plan.steps[attempt.step_key])
+            running.append(attempt.step_key)
+        ended = running.pop(0)
+        slots.give_back(ended)
+        progress.succeeded(ended, [])
+
+
+def test_the_work_for_steps_that_wait_for_a_limit_grows_with_their_number() -> None:
+    def calls_for(count: int) -> int:
+        """All that is called, also what is written in C; no clock and no load of the machine change that."""
+        calls, plan = 0, limited_plan(count)
+
+        def note(_frame: FrameType, event: str, _arg: object) -> None:
+            nonlocal calls
+            calls += event in ("call", "c_call")
+
+        before = sys.getprofile()
+        sys.setprofile(note)
+        try:
+            run_with_limits(plan)
+        finally:
+            sys.setprofile(before)
+        return calls
+
+    run_with_limits(limited_plan(4))  # what is done once
+    assert calls_for(800) < 4.4 * calls_for(200)

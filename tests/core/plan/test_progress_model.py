@@ -82,10 +82,11 @@ def drawn_runs(draw: Callable[[Any], Any]) -> DrawnRun:
 class ProgressMachine(RuleBasedStateMachine):
     """Keeps what happened to each step, and derives the state of all of them anew whenever it is asked."""
 
-    @initialize(drawn=drawn_runs())
-    def begin_run(self, drawn: DrawnRun) -> None:
+    @initialize(drawn=drawn_runs(), kind_count=st.integers(1, 4))
+    def begin_run(self, drawn: DrawnRun, kind_count: int) -> None:
         self.plan = drawn.plan
-        self.progress = Progress(drawn.plan, drawn.not_given)
+        self.kinds = {key: place % kind_count for place, key in enumerate(drawn.plan.steps)}
+        self.progress = Progress(drawn.plan, drawn.not_given, kind_of=lambda step: self.kinds[step.key])
         self.given_before = drawn.not_given
         self.memoized = set(drawn.plan.memoized)
         self.known: dict[str, StepState] = {}  # of those that run, wait to be retried, or have ended
@@ -160,9 +161,9 @@ class ProgressMachine(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def begin(self, data: st.DataObject) -> None:
-        keys = list(self.plan.steps)
-        accepted = data.draw(st.just(set(keys)) | st.sets(st.sampled_from(keys)))
-        ready = [key for key in self.plan.steps if self.state(key) is StepState.READY and key in accepted]
+        kinds = sorted({*self.kinds.values()})
+        accepted = data.draw(st.just({*kinds}) | st.sets(st.sampled_from(kinds)))
+        ready = [key for key in self.plan.steps if self.state(key) is StepState.READY and self.kinds[key] in accepted]
         attempt = self.progress.begin_next(accepted.__contains__)
         if not ready:
             assert attempt is None
