@@ -42,3 +42,13 @@ def counted(count: int, noun: str) -> str:
     if count == 1:
         return f"1 {noun}"
     return f"{count:,} {noun[:-1]}ies" if noun.endswith("y") else f"{count:,} {noun}s"
+
+
+def ended(text: object) -> str:
+    """A sentence that ends with what something else says, with a period where that has no end of its own.
+
+    >>> ended("The run failed: no bucket"), ended("The run failed: There is no bucket."), ended("It wrote:\\nno bucket")
+    ('The run failed: no bucket.', 'The run failed: There is no bucket.', 'It wrote:\\nno bucket')
+    """
+    said = str(text).rstrip(": \n")
+    return said if said.endswith((".", "!", "?", "…")) or "\n" in said else f"{said}."

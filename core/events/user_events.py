@@ -14,7 +14,7 @@ from core.arguments import checked_arguments
 from core.config import not_recordable
 from core.errors import DagsterInvalidDefinitionError
 from core.events.metadata import METADATA_ADVICE, EventMetadataEntry, as_metadata_entries
-from core.wording import a_kind_of
+from core.wording import a_kind_of, ended
 
 DEFAULT_OUTPUT = "result"
 _MAPPING_KEY = re.compile(r"[A-Za-z0-9_]+")
@@ -412,5 +412,5 @@ def normalize_tags(tags: Mapping[str, Any] | None, what: str) -> dict[str, str]:
                 raise TypeError("the key is not a string")
             normal[key] = tag_value(value)
         except TypeError as error:
-            raise DagsterInvalidDefinitionError(f"Invalid tags of {what}, tag {key!r}: {error}.") from error
+            raise DagsterInvalidDefinitionError(ended(f"Invalid tags of {what}, tag {key!r}: {error}")) from error
     return normal

@@ -41,6 +41,7 @@ from core.plan import ExecutionPlan
 from core.process.signals import deferring_signals, raise_if_terminated, raising_when_terminated
 from core.serdes import SerializableErrorInfo, error_info
 from core.usage import Usage
+from core.wording import ended
 
 
 def execute_prepared(
@@ -245,7 +246,7 @@ class _Run:
         info = error_info(error) if error else None
         failed_steps = [event.step_key for event in self._events if event.is_step_failure]
         why = f"these steps failed: {', '.join(map(str, failed_steps))}" if failed_steps else str(error)
-        message = f"The run of pipeline {context.pipeline_name!r} failed: {why}."
+        message = ended(f"The run of pipeline {context.pipeline_name!r} failed: {why}")
         data = PipelineFailureData(info, self._duration_ms, self._usage)
         try:
             self._record_end(context, "PIPELINE_FAILURE", message, data, None if failed_steps else info)

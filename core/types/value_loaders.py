@@ -36,7 +36,7 @@ from core.events.metadata import EventMetadataEntry
 from core.events.user_events import AssetMaterialization
 from core.types import pickles
 from core.types.loaders import DagsterTypeLoader, DagsterTypeMaterializer
-from core.wording import counted
+from core.wording import counted, ended
 
 _ConfigPath = tuple[str | int, ...]
 _FILE = "{json: {path: PATH}} or {pickle: {path: PATH}}"
@@ -264,7 +264,7 @@ def _in_file(kind: str, path: Path) -> Any:
     try:
         found = _json().loads(path.read_bytes())
     except ValueError as error:
-        raise DagsterInvariantViolationError(f"{path} does not hold JSON: {error}.") from error
+        raise DagsterInvariantViolationError(ended(f"{path} does not hold JSON: {error}")) from error
     return found["value"] if isinstance(found, dict) and set(found) == {"value"} else found
 
 

@@ -24,6 +24,7 @@ from core.storage.sql.revisions import (
     revisions_in,
 )
 from core.storage.sql.schema import Schema
+from core.wording import ended
 
 
 class _Opened(NamedTuple):
@@ -211,6 +212,8 @@ class SqlDatabase(ABC):
         except UnicodeEncodeError as error:
             raise DagsterInvariantViolationError(f"{error.object[:40]!r} is not valid Unicode text.") from error
         except OverflowError as error:
-            raise DagsterInvariantViolationError(f"A number is too large for the {self._name}: {error}.") from error
+            raise DagsterInvariantViolationError(
+                ended(f"A number is too large for the {self._name}: {error}")
+            ) from error
         except OSError as error:
-            raise DagsterStorageError(f"Cannot use the {self._name}: {error}.") from error
+            raise DagsterStorageError(ended(f"Cannot use the {self._name}: {error}")) from error

@@ -19,6 +19,7 @@ from core.records.schema_migration import Migration
 from core.storage.sql.database import SqlDatabase
 from core.storage.sql.revisions import DatabaseName
 from core.storage.sql.schema import Schema
+from core.wording import ended
 
 BUSY_TIMEOUT_MS = 60_000
 _WAL_PAUSE_SECONDS = 0.005
@@ -104,7 +105,7 @@ class SqliteDatabase(SqlDatabase):
                 source.backup(target)
             unfinished.rename(backup)
         except sqlite3.Error as error:
-            raise DagsterStorageError(f"Cannot back up the {self._name} to {backup}: {error}.") from error
+            raise DagsterStorageError(ended(f"Cannot back up the {self._name} to {backup}: {error}")) from error
         finally:
             unfinished.unlink(missing_ok=True)
         return str(backup)

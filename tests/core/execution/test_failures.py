@@ -25,6 +25,7 @@ from core import (
     ExpectationResult,
     Failure,
     InputDefinition,
+    ModeDefinition,
     Nothing,
     Output,
     OutputDefinition,
@@ -35,6 +36,7 @@ from core import (
     TypeCheck,
     execute_pipeline,
     pipeline,
+    resource,
     solid,
 )
 
@@ -422,3 +424,17 @@ def test_failures_are_logged_as_errors(instance: DagsterInstance) -> None:
     assert sorted(step for step in steps if step) == ["after", "breaks", "joins"]
     [abandoned] = [entry for entry in errors if entry.step_key == "after"]
     assert abandoned.user_message == "Step 'after' is not executed, because steps that feed it failed: breaks."
+
+
+@pytest.mark.parametrize("said", ["oh dear", "oh dear.", "oh dear!", "two\nlines", ""])
+def test_what_failed_the_run_ends_with_one_period(said: str) -> None:
+    @resource
+    def broken(_context: Any) -> None:
+        raise Mishap(said)
+
+    uses = solid(name="uses", required_resource_keys={"broken"})(lambda _context: None)
+    made = pipeline(name="made", mode_defs=[ModeDefinition(resource_defs={"broken": broken})])(lambda: uses())
+    message = str(execute_pipeline(made, raise_on_error=False).event_list[-1].message)
+    assert message.startswith("The run of pipeline 'made' failed: Resource 'broken'")
+    assert not message.endswith(("..", ":.", " .", "!."))
+    assert message.endswith((".", "!")) or "\n" in message, message
