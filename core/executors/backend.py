@@ -17,11 +17,13 @@ class ProcessEnd(NamedTuple):
         exit_code: its exit code; where a signal ended it, the negative of its number; None where nobody knows.
         peak_memory_bytes: the most memory that it took; 0 where nobody knows.
         why: what happened to it, after "it", where its exit code does not tell.
+        is_out_of_memory: whether the kernel has killed it for want of memory.
     """
 
     exit_code: int | None
     peak_memory_bytes: int = 0
     why: str | None = None
+    is_out_of_memory: bool = False
 
 
 class Notice(NamedTuple):

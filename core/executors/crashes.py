@@ -7,11 +7,10 @@ from pathlib import Path
 
 from core.errors import ChildProcessCrashException
 from core.executors.backend import ProcessEnd
-from core.printable import printable
-from core.process.exit_codes import how_it_ended
+from core.process.exit_codes import CUT_OFF, how_it_ended
+from core.process.last_lines import last_lines
 from core.process.signals import deferring_signals
 
-_LAST_LINES, _LAST_BYTES = 20, 4096
 _MEBIBYTE = 1 << 20
 
 
@@ -23,10 +22,7 @@ def crash_of(step_key: str, end: ProcessEnd, stderr_path: str | None) -> ChildPr
         end: how the process ended.
         stderr_path: the file with what it wrote to stderr, if that is kept.
     """
-    how = end.why or ("is gone" if end.exit_code is None else how_it_ended(end.exit_code))
-    if end.why is None and end.exit_code is not None and end.exit_code >= 0:
-        how += " before the step had ended"
-    said = f"The process of step {step_key!r} {how}"
+    said = f"The process of step {step_key!r} {_how(end)}"
     if end.peak_memory_bytes:
         said += f"; it took up to {end.peak_memory_bytes / _MEBIBYTE:.0f} MiB of memory"
     if stderr_path is None:
@@ -36,10 +32,20 @@ def crash_of(step_key: str, end: ProcessEnd, stderr_path: str | None) -> ChildPr
     return ChildProcessCrashException(said, end.exit_code)
 
 
+def _how(end: ProcessEnd) -> str:
+    if end.why is not None:
+        return end.why
+    if end.exit_code is None:
+        return "is gone"
+    if end.exit_code == CUT_OFF:
+        return "could tell nothing more, because its code has closed descriptors that it has not opened"
+    how = how_it_ended(end.exit_code)
+    if end.is_out_of_memory:
+        return f"{how}: the kernel has killed it for want of memory"
+    return f"{how} before the step had ended" if end.exit_code >= 0 else how
+
+
 def _last_lines(path: str) -> str:
     with deferring_signals(), suppress(OSError), Path(path).open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - _LAST_BYTES))
-        lines = file.read(_LAST_BYTES).decode("utf-8", "replace").splitlines()
-        return "\n".join(map(printable, lines[-_LAST_LINES:]))
+        return last_lines(file)
     return ""

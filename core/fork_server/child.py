@@ -18,8 +18,8 @@ from core.execution.worker.records import StepJob, StepOutcome
 from core.execution.worker.steps import StepWorker
 from core.fork_server.randomness import RandomStates
 from core.forks import end_forked_child, ending_forked_children
-from core.log_manager import EventSink
 from core.process.bound_life import end_with_parent
+from core.process.exit_codes import CUT_OFF
 from core.process.frames import write_frame
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -80,11 +80,13 @@ def execute_and_exit(worker: StepWorker, job: StepJob, descriptor: int, states: 
     code = 1
     try:
         states.set_for(f"{job.attempt.step_key} {job.attempt.number}")
-        told_at = move_out_of_the_way(descriptor)
+        teller = _Teller(descriptor)
         with ending_forked_children():
-            write_frame(told_at, worker.execute(job, _teller(told_at), lambda: _interrupt.came))
+            teller.tell(worker.execute(job, teller.take, lambda: _interrupt.came))
         _end()
         code = 0
+    except _CutOffError:
+        code = CUT_OFF
     except BrokenPipeError:  # the process of the run is gone, which has been told elsewhere
         pass
     except BaseException as error:  # noqa: BLE001  shown as Python does, by which the run learns of it
@@ -102,18 +104,46 @@ def tell_and_exit(outcome: StepOutcome, descriptor: int) -> NoReturn:
         os._exit(1)
 
 
-def _teller(descriptor: int) -> EventSink:
-    pid, lock = os.getpid(), threading.Lock()
+class _CutOffError(Exception):
+    """Nothing more can be told."""
 
-    def tell(entry: EventLogEntry) -> None:
-        if os.getpid() != pid:  # in a process that the user's code has forked, as in one of the run's
+
+class _Teller:
+    """Tells the process of the run what happens.
+
+    Args:
+        descriptor: where to.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = move_out_of_the_way(descriptor)
+        self._file, self._pid, self._lock = _file_at(self._descriptor), os.getpid(), threading.Lock()
+
+    def take(self, entry: EventLogEntry) -> None:
+        """Tells what was logged."""
+        if os.getpid() != self._pid:  # in a process that the user's code has forked, as in one of the run's
             if entry.dagster_event is not None:
                 end_forked_child(sys.exception())
             return
-        with lock:
-            write_frame(descriptor, entry)
+        self.tell(entry)
 
-    return tell
+    def tell(self, message: object) -> None:
+        """Tells anything; raises _CutOffError where code of the user's has closed the descriptor, and may have opened
+        a file of its own there.
+        """
+        with self._lock:
+            if _file_at(self._descriptor) != self._file:
+                raise _CutOffError
+            write_frame(self._descriptor, message)
+
+
+def _file_at(descriptor: int) -> tuple[int, int] | None:
+    """What tells the file at a descriptor from others; None where there is none."""
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _flush() -> None:

@@ -16,11 +16,13 @@ import sys
 import time
 from collections import deque
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
 from core.compute_logs.capturing.captured_stream import flush_all
+from core.disk.descriptors import move_out_of_the_way
 from core.execution.steps.result import StepEnd
 from core.execution.worker.code import check_code
 from core.execution.worker.records import StepOutcome, ToldError
@@ -29,22 +31,25 @@ from core.executors import default_executors
 from core.executors.processes.boot import boot_command
 from core.executors.processes.messages import Begin, Begun, Ended, NotReady, Ready, Send, Setup
 from core.fork_server.child import STOPPING, be_child, execute_and_exit, forget_parents_exit, tell_and_exit
+from core.fork_server.printing import printing_to
 from core.fork_server.randomness import RandomStates
 from core.fork_server.threads import why_not_forked
 from core.forks import ending_forked_children
 from core.loading.pipelines import load_origin
 from core.process.bound_life import end_with_parent
 from core.process.frames import READ_BYTES, FrameReader, frame
+from core.process.kernel_kills import kernel_kills
 from core.serdes import SerializableErrorInfo, error_info
 
 _MOST_DESCRIPTORS = 16  # that come with what is read at once
 
 
-def main(descriptor: int, parent_pid: int, is_for_one: bool) -> None:
+def main(descriptor: int, printed: int, parent_pid: int, is_for_one: bool) -> None:
     """Serves a run until the other end of the socket is closed.
 
     Args:
         descriptor: the socket.
+        printed: a file for what is printed while the pipeline is loaded.
         parent_pid: of the process that started this one; this one does not outlive it.
         is_for_one: whether this process executes the first step that is asked for itself, and ends.
     """
@@ -53,13 +58,15 @@ def main(descriptor: int, parent_pid: int, is_for_one: bool) -> None:
     else:
         end_with_parent(parent_pid, signal.SIGKILL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process of the run decides when steps end
-    with socket.socket(fileno=descriptor) as connected:
+    printed = move_out_of_the_way(printed)
+    with socket.socket(fileno=move_out_of_the_way(descriptor)) as connected:
         messages = _Messages(connected)
         setup = messages.next()
         if not isinstance(setup, Setup):
             return  # the process of the run has ended
         started, modules_before = time.perf_counter(), len(sys.modules)
-        worker = _loaded(setup)
+        with printing_to(printed):
+            worker = _loaded(setup)
         states = RandomStates()
         if is_for_one:
             _execute_one(worker, messages, states)
@@ -152,6 +159,7 @@ class _Server:
         self._setup, self._worker, self._states, self._forks = setup, worker, states, forks
         self._numbers: dict[int, int] = {}  # process id -> number of the child
         self._told_to_end: set[int] = set()  # ids of those that were sent a signal
+        self._kills_before: dict[int, int | None] = {}  # how many the kernel had killed when each began, by their ids
         self._woken, self._wakes = socket.socketpair()
 
     def serve(self) -> None:
@@ -194,7 +202,7 @@ class _Server:
                 _send(pid, message.signal_number)
 
     def _begin(self, begin: Begin) -> None:
-        descriptor = self._messages.take_descriptor()
+        descriptor, kills = self._messages.take_descriptor(), kernel_kills()
         try:
             if self._forks:
                 self._worker.learn(begin.job.known)
@@ -208,7 +216,7 @@ class _Server:
             return
         finally:
             os.close(descriptor)
-        self._numbers[pid] = begin.number
+        self._numbers[pid], self._kills_before[pid] = begin.number, kills
         self._tell(Begun(begin.number, pid))
 
     def _forked(self, begin: Begin, descriptor: int) -> int:
@@ -234,9 +242,10 @@ class _Server:
     def _started_anew(self, begin: Begin, descriptor: int) -> int:
         """A process that imports the pipeline itself, and executes the step; all that is known goes to it."""
         ours, theirs = socket.socketpair()
-        with ours, theirs:
+        with ours, theirs, Path(os.devnull).open("wb") as nothing:
+            inherited = theirs.fileno(), nothing.fileno()
             process = subprocess.Popen(  # noqa: S603  our own program
-                boot_command(theirs.fileno(), is_for_one=True), pass_fds=[theirs.fileno()]
+                boot_command(*inherited, is_for_one=True), pass_fds=inherited
             )
             with suppress(BrokenPipeError, ConnectionResetError):  # it has ended, which is told when it is found
                 ours.sendall(frame(self._setup))
@@ -256,7 +265,10 @@ class _Server:
             pid, status, usage = os.wait4(ended.si_pid, 0)
             number = self._numbers.pop(pid, None)
             if number is not None:  # else of the user's code, which was started when it was imported
-                self._tell(Ended(number, os.waitstatus_to_exitcode(status), _peak_bytes(usage)))
+                code = os.waitstatus_to_exitcode(status)
+                was_for_memory = code == -signal.SIGKILL and self._kills_before[pid] != kernel_kills()
+                del self._kills_before[pid]
+                self._tell(Ended(number, code, _peak_bytes(usage), is_out_of_memory=was_for_memory))
 
     def _end_group(self, pid: int, ended_well: bool) -> None:
         """Ends what the process of a step has started, where that was told to end or ended badly itself. It is not

@@ -5,6 +5,9 @@ from __future__ import annotations
 import signal
 from contextlib import suppress
 
+CUT_OFF = 233
+"""The exit code of a process of a step that could tell nothing more: its own code has closed the descriptor for it."""
+
 
 def how_it_ended(exit_code: int) -> str:
     """What a process did at its end, after "it": "ended with exit code 3", or "was ended by SIGKILL".

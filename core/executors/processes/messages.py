@@ -105,9 +105,11 @@ class Ended(msgspec.Struct, frozen=True):
         exit_code: its exit code; where a signal ended it, the negative of its number; None where there was none.
         peak_memory_bytes: the most memory that it took.
         why_not_begun: why there was none.
+        is_out_of_memory: whether the kernel has killed it for want of memory.
     """
 
     number: int
     exit_code: int | None
     peak_memory_bytes: int = 0
     why_not_begun: str | None = None
+    is_out_of_memory: bool = False

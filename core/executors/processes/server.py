@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import socket
 import subprocess
+import tempfile
 from contextlib import suppress
+from typing import BinaryIO
 
 from core.executors.processes.boot import boot_command
 from core.executors.processes.messages import Begin, Begun, Ended, NotReady, Ready, Send, Setup
 from core.process.frames import READ_BYTES, FrameReader, frame
+from core.process.last_lines import last_lines
 
 _STOP_SECONDS = 5.0  # one that lives longer than that after its socket was closed is killed
 
@@ -34,12 +38,19 @@ class ForkServer:
         self.is_ready = False
         self.pids: dict[int, int] = {}  # number of an attempt -> process
         self._reader = FrameReader()
+        self._printed = _file_without_name()
         self.socket, theirs = socket.socketpair()
         with theirs:
+            inherited = theirs.fileno(), self._printed.fileno()
             self._process = subprocess.Popen(  # noqa: S603  our own program
-                boot_command(theirs.fileno(), is_for_one=False), pass_fds=[theirs.fileno()], process_group=0
+                boot_command(*inherited, is_for_one=False), pass_fds=inherited, process_group=0
             )
         self.ended = os.pidfd_open(self._process.pid) if hasattr(os, "pidfd_open") else None
+
+    def printed(self) -> str:
+        """What it printed last while it loaded the pipeline, as part of a message; "" where it printed nothing."""
+        last = last_lines(self._printed)
+        return f"\nWhat it printed last:\n{last}" if last else ""
 
     def set_up(self) -> None:
         """Tells it of the run."""
@@ -66,6 +77,7 @@ class ForkServer:
         for message in messages:
             if isinstance(message, Ready):
                 self.is_ready = True
+                self._printed.truncate(0)
             elif isinstance(message, Begun):
                 self.pids[message.number] = message.pid
             elif isinstance(message, Ended):
@@ -79,6 +91,7 @@ class ForkServer:
             has_ended: whether it ends by itself.
         """
         self.socket.close()
+        self._printed.close()
         if self.ended is not None:
             os.close(self.ended)
         try:
@@ -106,3 +119,9 @@ class ForkServer:
     def _send_all(self, content: bytes) -> None:
         with suppress(BrokenPipeError, ConnectionResetError):
             self.socket.sendall(content)
+
+
+def _file_without_name() -> BinaryIO:
+    if hasattr(os, "memfd_create"):
+        return io.FileIO(os.memfd_create("printed"), "r+")
+    return tempfile.TemporaryFile()

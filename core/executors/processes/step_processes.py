@@ -147,13 +147,11 @@ class StepProcesses:
             return
         for message in messages:
             if isinstance(message, NotReady):
-                raise DagsterSubprocessError(
-                    f"Another process could not load pipeline {self._name!r}: {message.error.to_string()}",
-                    [message.error],
-                )
+                said = f"Another process could not load pipeline {self._name!r}: {message.error.to_string()}"
+                raise DagsterSubprocessError(said + server.printed(), [message.error])
             if isinstance(message, Ended):
                 why = message.why_not_begun and f"could not be started: {message.why_not_begun}"
-                end = ProcessEnd(message.exit_code, message.peak_memory_bytes, why)
+                end = ProcessEnd(message.exit_code, message.peak_memory_bytes, why, message.is_out_of_memory)
                 yield from self._ended(message.number, end)
             elif isinstance(message, Ready):
                 yield 0, message
@@ -177,11 +175,11 @@ class StepProcesses:
         self._selector.unregister(server.socket)
         if server.ended is not None:
             self._selector.unregister(server.ended)
+        printed = server.printed()
         code = server.take_end()
         if not server.is_ready:
-            raise DagsterSubprocessError(
-                f"Another process could not load pipeline {self._name!r}: it {how_it_ended(code)} while it did."
-            )
+            said = f"Another process could not load pipeline {self._name!r}: it {how_it_ended(code)} while it did."
+            raise DagsterSubprocessError(said + printed)
         for number in list(self._children):
             end = ProcessEnd(None, why="ended together with the server that had started it")
             yield from self._ended(number, end)

@@ -100,6 +100,20 @@ def closes_everything(context):
     return 1
 
 @step
+def closes_all_but_its_streams(context):
+    os.closerange(3, 4096)
+    print("still here", file=sys.stderr)
+    context.log.info("told to nobody")
+    return 1
+
+@step
+def has_files_of_its_own_where_ours_were(context):
+    os.closerange(0, 4096)
+    files = [os.open(FOLDER / "of_a_step", os.O_WRONLY | os.O_CREAT) for _ in range(300)]
+    context.log.info("told to nobody")
+    return 1
+
+@step
 def closes_its_streams(context):
     sys.stdout.close()
     sys.stderr.close()
@@ -200,8 +214,11 @@ def piped():
     for each in STEPS:
         each()
 """
+CUT_OFF = "could tell nothing more, because its code has closed descriptors that it has not opened"
 FAILING = {
-    "closes_everything": "ended with exit code 1 before the step had ended",
+    "closes_everything": CUT_OFF,
+    "closes_all_but_its_streams": CUT_OFF,
+    "has_files_of_its_own_where_ours_were": CUT_OFF,
     "writes_where_it_should_not": "ended with exit code 0, and what it told cannot be read",
     "writes_what_can_be_read_and_is_no_message": "was ended, because what it told cannot be read",
 }
@@ -217,6 +234,8 @@ def test_steps_go_on_as_if_each_were_alone(tmp_path: Path) -> None:
         assert errors.keys() == FAILING.keys(), {key: error.message for key, error in errors.items()}
         for key, how in FAILING.items():
             assert f"The process of step {key!r} {how}" in errors[key].message, errors[key].message
+        assert errors["closes_all_but_its_streams"].message.endswith("What it wrote to stderr last:\nstill here")
+        assert (tmp_path / "of_a_step").read_bytes() == b""  # and nothing of ours
         values = {
             "forks": "of the parent",
             "uses_pools_of_threads": [1, 2],

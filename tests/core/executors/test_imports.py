@@ -31,6 +31,8 @@ def _elsewhere(statement: str) -> str:
 @pytest.mark.parametrize(
     ("statement", "told"),
     [
+        ("os.write(2, b'no \\x1bserver\\n'); sys.exit(1)", "What it printed last:\nno \\x1bserver"),
+        ("print('no server', flush=True); os._exit(4)", "exit code 4 while it did.\nWhat it printed last:\nno server"),
         ("raise ValueError('not here')", "ValueError: not here"),
         ("import no_such_module", "No module named 'no_such_module'"),
         ("sys.exit('no more work')", "SystemExit: no more work"),
@@ -142,9 +144,52 @@ def test_whatever_the_import_does_steps_are_forked_and_a_killed_server_is_replac
             with suppress(ProcessLookupError):  # of multiprocessing's, which a server ends that ends well
                 os.kill(int(pid), signal.SIGKILL)
     printed = capfd.readouterr().out
-    assert printed.count("without a newline") <= 3 + len(
-        said["holds"]
-    )  # of this process, and each server; not of steps
+    assert printed.count("without a newline") == 1  # of this process, which shows it; not of the servers
+    assert printed.count("printed on import") == 1
+
+
+PRINTING = """
+import logging
+log = logging.getLogger(str(FOLDER))
+log.addHandler(logging.StreamHandler(sys.stderr))
+log.warning("logged on import")
+print("printed on import", flush=True)
+os.write(1, b"written on import, ")
+subprocess.run(["echo", "echoed on import"])
+if THREADED and os.getpid() != RUN:
+    threading.Thread(target=wait_for_ever, daemon=True, name="waits").start()
+
+@solid
+def prints(context):
+    log.warning("logged by the step")
+    print("printed by the step")
+    subprocess.run(["echo", "echoed by the step"])
+
+@pipeline(mode_defs=[mode()])
+def piped():
+    prints()
+    prints.alias("too")()
+"""
+
+
+@pytest.mark.parametrize("captured", [True, False])
+@pytest.mark.parametrize("threaded", [False, True])
+def test_what_the_import_prints_is_shown_once(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], threaded: bool, captured: bool
+) -> None:
+    code = Code(tmp_path, PRINTING.replace("THREADED", str(threaded)).replace("RUN", str(os.getpid())))
+    if not captured:
+        code.home.mkdir()
+        no_logs = "compute_logs: {module: core.storage.compute_log_manager, class: NoOpComputeLogManager}"
+        (code.home / "dagster.yaml").write_text(no_logs)
+    with code.instance() as instance:
+        assert code.execute(instance).success
+    printed, logged = capfd.readouterr()
+    for what in ("printed", "written", "echoed"):
+        assert printed.count(f"{what} on import") == 1
+    assert logged.count("logged on import") == 1
+    assert printed.count("printed by the step") == printed.count("echoed by the step") == 2
+    assert logged.count("logged by the step") == 2
 
 
 RANDOM = """
