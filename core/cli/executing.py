@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import click
 
+from core.cli.options import ChosenPipeline
 from core.executors import multiprocess_executor
 from core.utils.merger import deep_merge_dicts
+
+
+def loading_beside(chosen: ChosenPipeline, run_config: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """Within the block, where processes will execute the steps, one of them loads the pipeline beside this process.
+
+    Args:
+        chosen: the pipeline.
+        run_config: the run config.
+    """
+    execution = run_config.get("execution")
+    code = chosen.code
+    if code is None or not isinstance(execution, Mapping) or multiprocess_executor.name not in execution:
+        return nullcontext()
+    from core.executors.processes.early import loading_early  # heavy: sockets and subprocesses
+
+    return loading_early(code)
 
 
 def with_processes(run_config: Mapping[str, Any], count: int) -> dict[str, Any]:

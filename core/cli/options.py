@@ -17,6 +17,7 @@ from core.definitions.pipeline import PipelineDefinition
 from core.execution.preparing.presets import with_preset
 from core.execution.preparing.spec import RunSpec
 from core.loading.pipelines import load_pipeline, load_pipeline_of_module
+from core.records.origin import LoadableTargetOrigin
 
 
 class ChosenPipeline(msgspec.Struct, frozen=True):
@@ -55,6 +56,14 @@ class ChosenPipeline(msgspec.Struct, frozen=True):
         if self.file is not None:
             return load_pipeline(self.file, self.attribute)
         return load_pipeline_of_module(self.module or "", self.attribute)
+
+    @property
+    def code(self) -> LoadableTargetOrigin | None:
+        """LoadableTargetOrigin | None: where the code is that is named; None where none is."""
+        here = str(Path.cwd())
+        if self.file is not None:
+            return LoadableTargetOrigin(python_file=str(self.file.absolute()), working_directory=here)
+        return LoadableTargetOrigin(module_name=self.module, working_directory=here) if self.module else None
 
     def run_config(self, below: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The run config without that of the preset; see `load_run_config`."""

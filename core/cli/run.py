@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from core.api import execute_pipeline, reexecute_pipeline
-from core.cli.executing import with_processes
+from core.cli.executing import loading_beside, with_processes
 from core.cli.failures import advising_presets, clear_failures
 from core.cli.loading import find_run
 from core.cli.options import (
@@ -105,20 +105,22 @@ def _run(
     processes: int | None,
     document: Document | None,
 ) -> str | None:
-    pipeline, run_config = chosen.load(), _run_config(chosen, processes)
-    solids = select or (pipeline.get_preset(chosen.preset).solid_selection if chosen.preset else None)
-    execute = partial(
-        execute_pipeline,
-        pipeline,
-        run_config,
-        chosen.mode,
-        chosen.preset,
-        solid_selection=select,
-        memoize=memoize,
-        refresh=refresh,
-    )
-    with advising_presets(pipeline, chosen.preset), DagsterInstance.get() as instance:
-        return _execute(pipeline, solids, instance, execute, document)
+    run_config = _run_config(chosen, processes)
+    with loading_beside(chosen, run_config):
+        pipeline = chosen.load()
+        solids = select or (pipeline.get_preset(chosen.preset).solid_selection if chosen.preset else None)
+        execute = partial(
+            execute_pipeline,
+            pipeline,
+            run_config,
+            chosen.mode,
+            chosen.preset,
+            solid_selection=select,
+            memoize=memoize,
+            refresh=refresh,
+        )
+        with advising_presets(pipeline, chosen.preset), DagsterInstance.get() as instance:
+            return _execute(pipeline, solids, instance, execute, document)
 
 
 def _run_config(

@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
@@ -24,22 +23,19 @@ from msgspec.structs import replace
 from core.compute_logs.capturing.captured_stream import flush_all
 from core.disk.descriptors import move_out_of_the_way
 from core.execution.steps.result import StepEnd
-from core.execution.worker.code import check_code
 from core.execution.worker.records import StepOutcome, ToldError
 from core.execution.worker.steps import StepWorker
-from core.executors import default_executors
 from core.executors.processes.boot import boot_command
-from core.executors.processes.messages import Begin, Begun, Ended, NotReady, Ready, Send, Setup
+from core.executors.processes.messages import Begin, Begun, Ended, Load, NotReady, Ready, Send, Setup
 from core.fork_server.child import STOPPING, be_child, execute_and_exit, forget_parents_exit, tell_and_exit
+from core.fork_server.loading import Loading
 from core.fork_server.printing import printing_to
 from core.fork_server.randomness import RandomStates
 from core.fork_server.threads import why_not_forked
-from core.forks import ending_forked_children
-from core.loading.pipelines import load_origin
 from core.process.bound_life import end_with_parent
 from core.process.frames import READ_BYTES, FrameReader, frame
 from core.process.kernel_kills import kernel_kills
-from core.serdes import SerializableErrorInfo, error_info
+from core.serdes import SerializableErrorInfo
 
 _MOST_DESCRIPTORS = 16  # that come with what is read at once
 
@@ -61,42 +57,27 @@ def main(descriptor: int, printed: int, parent_pid: int, is_for_one: bool) -> No
     printed = move_out_of_the_way(printed)
     with socket.socket(fileno=move_out_of_the_way(descriptor)) as connected:
         messages = _Messages(connected)
-        setup = messages.next()
-        if not isinstance(setup, Setup):
-            return  # the process of the run has ended
-        started, modules_before = time.perf_counter(), len(sys.modules)
+        setup, modules_before, loading = messages.next(), len(sys.modules), Loading()
         with printing_to(printed):
-            worker = _loaded(setup)
+            if isinstance(setup, Load):
+                loading.load_early(setup)
+                setup = messages.next()
+            if not isinstance(setup, Setup):
+                return  # the process of the run has ended
+            worker = loading.worker_of(setup)
         states = RandomStates()
         if is_for_one:
             _execute_one(worker, messages, states)
         elif isinstance(worker, StepWorker):
             reason = why_not_forked()
-            seconds, modules = time.perf_counter() - started, len(sys.modules) - modules_before
+            modules = len(sys.modules) - modules_before
             memory_bytes = _peak_bytes(resource.getrusage(resource.RUSAGE_SELF))
-            connected.sendall(frame(Ready(modules, seconds, memory_bytes, reason)))
+            connected.sendall(frame(Ready(modules, loading.seconds, memory_bytes, reason)))
             gc.collect()
             gc.freeze()  # so that collecting garbage in a child does not copy all pages of the parent
             _Server(connected, messages, setup, worker, states, reason is None).serve()
         else:
             connected.sendall(frame(NotReady(worker)))
-
-
-def _loaded(setup: Setup) -> StepWorker | SerializableErrorInfo:
-    """What executes steps of the run; where that cannot be, why."""
-    sys.path[:], sys.argv[:] = setup.search_path, setup.arguments
-    if setup.folder is not None:
-        with suppress(OSError):  # it may not be there, on another machine
-            os.chdir(setup.folder)
-    try:
-        with ending_forked_children():
-            worker = StepWorker(setup.run, load_origin(setup.run.origin), default_executors)
-            check_code(setup.run.origin, setup.code)
-    except BaseException as error:  # noqa: BLE001  code of the user's can raise anything while it is imported
-        return error_info(error)
-    if not setup.shows_output:
-        worker.show_no_output()
-    return worker
 
 
 def _execute_one(worker: StepWorker | SerializableErrorInfo, messages: _Messages, states: RandomStates) -> None:

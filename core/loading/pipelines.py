@@ -45,15 +45,19 @@ def _with_origin(chosen: ChosenDefinition, start: Path, **code: str) -> Pipeline
     return chosen.pipeline.loaded_from(PipelinePythonOrigin(target, chosen.pipeline.name))
 
 
-def load_origin(origin: PipelinePythonOrigin) -> PipelineDefinition:
+def load_origin(origin: PipelinePythonOrigin, loaded: ModuleType | None = None) -> PipelineDefinition:
     """The pipeline that another process has loaded, or made, from there.
+
+    Args:
+        origin: where it is.
+        loaded: the module that it is in, where that is loaded already.
 
     Raises:
         PipelineFileError: its code, or the function that makes it, raised an exception.
         DagsterInvariantViolationError: there is no such pipeline any more.
     """
     target = origin.loadable_target_origin
-    module = _module_of(target)
+    module = loaded or load_target(target)
     attribute, where = target.attribute or origin.pipeline_name, f"Module {module.__name__}"
     found = getattr(module, attribute, None)
     if isinstance(found, RepositoryDefinition):
@@ -83,7 +87,13 @@ def load_recorded(run: PipelineRun) -> PipelineDefinition:
     return load_origin(PipelinePythonOrigin(location.loadable_target_origin, origin.pipeline_name))
 
 
-def _module_of(target: LoadableTargetOrigin) -> ModuleType:
+def load_target(target: LoadableTargetOrigin) -> ModuleType:
+    """The module that an origin names.
+
+    Raises:
+        PipelineFileError: its code raised an exception.
+        DagsterInvariantViolationError: it cannot be loaded.
+    """
     within = None if target.working_directory is None else Path(target.working_directory)
     if target.python_file is not None:
         return load_file(Path(target.python_file), within)

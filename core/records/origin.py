@@ -185,6 +185,11 @@ class PipelinePythonOrigin(_Origin, frozen=True):
     reconstructable_kwargs: dict[str, Any] = {}
 
 
+def code_of(origin: PipelinePythonOrigin) -> LoadableTargetOrigin:
+    """The code that a pipeline is in, whichever pipeline of it."""
+    return msgspec.structs.replace(origin.loadable_target_origin, attribute=None)
+
+
 class ExternalPipeline(Protocol):
     """What is known of a pipeline in a process that need not have its code."""
 

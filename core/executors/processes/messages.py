@@ -7,14 +7,29 @@ from collections.abc import Mapping
 import msgspec
 
 from core.execution.worker.records import RunJob, StepJob
+from core.records.origin import LoadableTargetOrigin
 from core.serdes import SerializableErrorInfo
 
 PROGRAM = "core.fork_server"
 """The package whose `main` is the server."""
 
 
+class Load(msgspec.Struct, frozen=True):
+    """To a server that is started before its run, first: load the code of the pipeline.
+
+    Attributes:
+        search_path: where modules are looked for, `sys.path`.
+        arguments: of the program, `sys.argv`.
+        code: the code.
+    """
+
+    search_path: list[str]
+    arguments: list[str]
+    code: LoadableTargetOrigin
+
+
 class Setup(msgspec.Struct, frozen=True):
-    """To the server, first.
+    """To the server, first, or after `Load`.
 
     Attributes:
         search_path: where modules are looked for, `sys.path`.

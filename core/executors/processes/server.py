@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import BinaryIO
 
 from core.executors.processes.boot import boot_command
-from core.executors.processes.messages import Begin, Begun, Ended, NotReady, Ready, Send, Setup
+from core.executors.processes.messages import Begin, Begun, Ended, Load, NotReady, Ready, Send, Setup
 from core.process.frames import READ_BYTES, FrameReader, frame
 from core.process.last_lines import last_lines
 
@@ -25,7 +25,7 @@ class ForkServer:
     """A fork server that was started, and is told of the run by `set_up`. No signal may take effect meanwhile.
 
     Args:
-        setup: what it is told of the run.
+        first: what it is told first, by `set_up`: of the run; or of its code, where it is told of the run later.
 
     Attributes:
         is_ready: whether it has loaded the pipeline.
@@ -33,8 +33,8 @@ class ForkServer:
             tells, which a process that it has left may hold open.
     """
 
-    def __init__(self, setup: Setup) -> None:
-        self._setup = frame(setup)
+    def __init__(self, first: Setup | Load) -> None:
+        self._next = frame(first)
         self.is_ready = False
         self.pids: dict[int, int] = {}  # number of an attempt -> process
         self._reader = FrameReader()
@@ -53,8 +53,12 @@ class ForkServer:
         return f"\nWhat it printed last:\n{last}" if last else ""
 
     def set_up(self) -> None:
-        """Tells it of the run."""
-        self._send_all(self._setup)
+        """Tells it of the run, or of its code."""
+        self._send_all(self._next)
+
+    def tell_next(self, setup: Setup) -> None:
+        """Has `set_up`, which has told of the code, tell of the run when it is called again."""
+        self._next = frame(setup)
 
     def begin(self, message: Begin, descriptor: int) -> None:
         """Has it begin a child. Where it has ended, that is found by who waits for it."""

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from core.errors import DagsterSubprocessError
 from core.execution.worker.records import Known, StepJob
 from core.executors.backend import ProcessEnd, Told
+from core.executors.processes.early import server_for
 from core.executors.processes.messages import Begin, Ended, NotReady, Ready, Send, Setup
 from core.executors.processes.server import ForkServer, FromServer
 from core.process.exit_codes import how_it_ended
@@ -106,7 +107,7 @@ class StepProcesses:
         if self._server is None:
             setup = self._describe()
             with deferring_signals():  # or it would live, and nobody would know it
-                self._server = ForkServer(setup)
+                self._server = server_for(setup)
                 self._selector.register(self._server.socket, selectors.EVENT_READ)
                 if self._server.ended is not None:
                     self._selector.register(self._server.ended, selectors.EVENT_READ)
