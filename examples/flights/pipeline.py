@@ -1,5 +1,7 @@
 """How late do flights leave New York? Eleven solids turn five raw files into a chart and a summary.
 
+A second pipeline asks how sure that is in each month, which is work that is done side by side.
+
 The file manager stores the raw files and the chart; the IO manager stores the values that solids pass to each other.
 Mode `local` keeps both on the local disk, mode `s3` in a bucket; the solids are the same.
 
@@ -37,6 +39,7 @@ from core import (
     solid,
     versioned_filesystem_io_manager,
 )
+from core.experimental import DynamicOutput, DynamicOutputDefinition
 from core.records.tags import MEMOIZED_RUN_TAG
 
 RAW_FILES = {
@@ -210,7 +213,38 @@ def summarize(context: SolidExecutionContext, tables: list[DataFrame], left_out:
     return summary
 
 
-# ---- The pipeline ---------------------------------------------------------------------------------------------
+# ---- Months, side by side -------------------------------------------------------------------------------------
+
+
+@solid(output_defs=[DynamicOutputDefinition(DataFrame)], version="1")
+def split_by_month(context: SolidExecutionContext, departures: DataFrame) -> Iterator[DynamicOutput]:
+    """The departures of each month, by its number."""
+    for month, table in departures.groupby("month"):
+        yield DynamicOutput(table.reset_index(drop=True), mapping_key=f"{month:02}")
+
+
+@solid(
+    config_schema={"resamples": Field(Int, default_value=200, description="How often the month is drawn anew.")},
+    version="1",
+)
+def delays_of_month(context: SolidExecutionContext, departures: DataFrame) -> DataFrame:
+    """The delay of one month, and between what it would be had other flights of its kind taken off."""
+    table = delay_with_bounds(departures, **context.solid_config)
+    print(table)
+    context.log.info(f"Drew {len(departures):,} departures {context.solid_config['resamples']:,} times")
+    return table
+
+
+@solid(version="1")
+def rank_months(context: SolidExecutionContext, months: list[DataFrame]) -> DataFrame:
+    """All months, the worst first."""
+    ranked = pd.concat(months).sort_values("mean_delay", ascending=False)
+    print(ranked.round(2))
+    context.log.info(f"Ranked {len(ranked)} months")
+    return ranked
+
+
+# ---- The pipelines ---------------------------------------------------------------------------------------------
 
 local = ModeDefinition(
     "local",
@@ -233,6 +267,13 @@ def flights() -> None:
     tables = [delays_by_carrier(joined), delays_by_hour(joined), delays_by_weather(joined)]
     draw_chart(tables)
     summarize(tables, left_out)
+
+
+@pipeline(mode_defs=[local, s3], tags={MEMOIZED_RUN_TAG: "true"})
+def flights_by_month() -> None:
+    """How sure the delay of each month is: a step a month, which may be executed at the same time."""
+    departures, _left_out = clean_flights(read_flights(ingest().flights))
+    rank_months(split_by_month(departures).map(delays_of_month).collect())
 
 
 # ---- The work: plain functions of pandas ----------------------------------------------------------------------
@@ -347,6 +388,19 @@ def delay_table(joined: DataFrame, by: Series, min_flights: int = 1) -> DataFram
     if table.empty:
         raise ValueError(f"No {by.name} has {min_flights} departures; lower min_flights or select more months")
     return table
+
+
+def delay_with_bounds(departures: DataFrame, resamples: int) -> DataFrame:
+    """The `mean_delay` of one month in minutes, and the bounds of its 95 % interval, `low` and `high`. The month is
+    drawn from its own flights many times, the same ones in each run (the bootstrap).
+    """
+    [month] = departures.month.unique()
+    delays = departures.dep_delay.to_numpy("float64")
+    draws = np.random.default_rng(int(month))
+    means = [delays[draws.integers(len(delays), size=len(delays))].mean() for _ in range(resamples)]
+    low, high = np.quantile(means, [0.025, 0.975])
+    row = {"flights": len(delays), "mean_delay": delays.mean(), "low": low, "high": high}
+    return DataFrame(row, index=pd.Index([month], name="month"))
 
 
 def mean_over(table: DataFrame, column: str) -> float:

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from statistics import fmean
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from pandas import DataFrame, Series
@@ -18,6 +19,7 @@ from pandas import DataFrame, Series
 from examples.flights.pipeline import (
     chart_png,
     delay_table,
+    delay_with_bounds,
     join_tables,
     name_weather,
     parse_airlines,
@@ -185,6 +187,17 @@ def zipped(members: dict[str, str]) -> io.BytesIO:
             writer.writestr(name, text)
     archive.seek(0)
     return archive
+
+
+def test_the_bounds_of_a_delay_are_where_statistics_have_them_and_the_same_each_time() -> None:
+    delays = np.random.default_rng(1).exponential(20, 4000)
+    departures = DataFrame({"month": 5, "dep_delay": delays}).astype({"dep_delay": "Float64"})
+    table = delay_with_bounds(departures, 500)
+    (row,) = table.itertuples()
+    assert (row.Index, row.flights, row.mean_delay) == (5, 4000, pytest.approx(delays.mean()))
+    half = 1.96 * delays.std() / 4000**0.5
+    assert (row.low, row.high) == pytest.approx((delays.mean() - half, delays.mean() + half), abs=0.2 * half)
+    assert delay_with_bounds(departures, 500).equals(table)
 
 
 def flights_frame(**columns: Any) -> DataFrame:
