@@ -34,20 +34,20 @@ def executed(runs: Runs, pipeline: PipelineDefinition, run_config: Any, **option
     return run.run_id, raised, run.status.value, told(runs.instance.all_logs(run.run_id))
 
 
-def raising(kind: str) -> dict[str, Any]:
-    return {"solids": {"raises": {"config": kind}}}
+def raising(how: str) -> dict[str, Any]:
+    return {"solids": {"raises": {"config": how}}}
 
 
 ENDING = reconstructable(ends.ending)
 
 
 @pytest.mark.parametrize("raise_on_error", [True, False])
-@pytest.mark.parametrize("kind", ["own", "failure", "stop", "exit", "interrupt", "group"])
+@pytest.mark.parametrize("how", ["own", "failure", "stop", "exit", "interrupt", "group"])
 def test_what_a_step_raises_ends_the_run_as_in_process(
-    runs: Runs, as_in_process: Runs, kind: str, raise_on_error: bool
+    runs: Runs, as_in_process: Runs, how: str, raise_on_error: bool
 ) -> None:
-    _, raised, status, events = executed(runs, ENDING, raising(kind), raise_on_error=raise_on_error)
-    _, raised_there, *rest = executed(as_in_process, ENDING, raising(kind), raise_on_error=raise_on_error)
+    _, raised, status, events = executed(runs, ENDING, raising(how), raise_on_error=raise_on_error)
+    _, raised_there, *rest = executed(as_in_process, ENDING, raising(how), raise_on_error=raise_on_error)
     assert (type(raised), repr(raised), vars_of(raised)) == (
         type(raised_there),
         repr(raised_there),
@@ -67,10 +67,10 @@ def test_the_users_own_exception_is_raised(runs: Runs) -> None:
     assert (str(raised.value), raised.value.code) == ("as the user raised it", 5)
 
 
-@pytest.mark.parametrize("kind", ["bound", "local"])
-def test_one_that_cannot_leave_its_process_is_told_in_its_words(runs: Runs, kind: str) -> None:
-    word = {"bound": "BoundError: cannot leave", "local": "Local: of no module"}[kind]
-    _, raised, status, events = executed(runs, ENDING, raising(kind), raise_on_error=True)
+@pytest.mark.parametrize("why", ["bound", "local"])
+def test_one_that_cannot_leave_its_process_is_told_in_its_words(runs: Runs, why: str) -> None:
+    word = {"bound": "BoundError: cannot leave", "local": "Local: of no module"}[why]
+    _, raised, status, events = executed(runs, ENDING, raising(why), raise_on_error=True)
     assert status == "FAILURE"
     assert raised is not None
     assert word.partition(": ")[2] in str(raised)
@@ -83,8 +83,8 @@ def test_one_that_cannot_leave_its_process_is_told_in_its_words(runs: Runs, kind
 RESOURCES = reconstructable(ends.with_resources)
 
 
-def noting(notes: Path, raises_at: str = "", kind: str = "own", solid: str = "") -> dict[str, Any]:
-    above = {"config": {"notes": str(notes), "raises_at": raises_at, "kind": kind}}
+def noting(notes: Path, raises_at: str = "", how: str = "own", solid: str = "") -> dict[str, Any]:
+    above = {"config": {"notes": str(notes), "raises_at": raises_at, "kind": how}}
     return {
         "resources": {"above": above, "below": {"config": {"notes": str(notes)}}},
         "solids": {"uses": {"config": solid}},
@@ -100,12 +100,12 @@ def test_resources_stop_in_the_opposite_order_of_their_start(runs: Runs, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("kind", "solid"), [("own", ""), ("exit", ""), ("interrupt", ""), ("own", "failure"), ("own", "exit")]
+    ("how", "solid"), [("own", ""), ("exit", ""), ("interrupt", ""), ("own", "failure"), ("own", "exit")]
 )
 def test_a_resource_that_raises_when_it_is_stopped_fails_the_run_when_all_steps_have_ended(
-    runs: Runs, as_in_process: Runs, tmp_path: Path, kind: str, solid: str
+    runs: Runs, as_in_process: Runs, tmp_path: Path, how: str, solid: str
 ) -> None:
-    config = noting(tmp_path / "notes", "stop", kind, solid)
+    config = noting(tmp_path / "notes", "stop", how, solid)
     for raise_on_error in (True, False):
         _, raised, *rest = executed(runs, RESOURCES, config, raise_on_error=raise_on_error)
         _, raised_there, *there = executed(as_in_process, RESOURCES, config, raise_on_error=raise_on_error)
@@ -113,11 +113,11 @@ def test_a_resource_that_raises_when_it_is_stopped_fails_the_run_when_all_steps_
         assert rest == there
 
 
-@pytest.mark.parametrize("kind", ["own", "exit"])
-def test_a_resource_that_raises_when_it_is_started_fails_the_run(runs: Runs, tmp_path: Path, kind: str) -> None:
-    config = noting(tmp_path / "notes", "start", kind)
+@pytest.mark.parametrize("how", ["own", "exit"])
+def test_a_resource_that_raises_when_it_is_started_fails_the_run(runs: Runs, tmp_path: Path, how: str) -> None:
+    config = noting(tmp_path / "notes", "start", how)
     _, raised, status, events = executed(runs, RESOURCES, config, raise_on_error=True)
-    assert type(raised) is {"own": OwnError, "exit": SystemExit}[kind]
+    assert type(raised) is {"own": OwnError, "exit": SystemExit}[how]
     assert status == "FAILURE"
     assert "comes_last" not in events
     assert (tmp_path / "notes").read_text() == "below starts\nbelow stops\n"

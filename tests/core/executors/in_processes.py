@@ -165,16 +165,21 @@ sys.exit(0 if result.success else 3)
 """
 
 
+def arguments(code: Code, **config: Any) -> list[str]:
+    """What PROGRAM takes to execute the pipeline."""
+    of_code = (code.executor, code.of_executor, code.sections)
+    return [str(Path(__file__).parents[3]), str(code.folder), repr(config), repr(of_code)]
+
+
 @contextmanager
 def program(code: Code, **config: Any) -> Iterator[subprocess.Popen[str]]:
     """A program, in a process group of its own, that executes the pipeline; it is killed when the block ends.
 
     Its stderr goes to a file; what steps tell by `print` comes from its stdout.
     """
-    root, of_code = Path(__file__).parents[3], (code.executor, code.of_executor, code.sections)
     with (code.folder / "stderr").open("w") as stderr:
         started = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(root), str(code.folder), repr(config), repr(of_code)],
+            [sys.executable, "-c", PROGRAM, *arguments(code, **config)],
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,

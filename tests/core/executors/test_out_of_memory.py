@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.executors.in_processes import PROGRAM, Code, errors_of, types_of
+from tests.core.executors.in_processes import PROGRAM, Code, arguments, errors_of, types_of
 
 AT_THE_LIMIT = """
 @solid
@@ -91,11 +91,8 @@ def limited_group() -> Iterator[Path]:
 def test_the_kernel_is_named_where_it_has_killed_a_step_for_want_of_memory(tmp_path: Path, limited_group: Path) -> None:
     code = Code(tmp_path, KILLED.replace("LIMIT", str(LIMIT_BYTES)))
     enter = f"import os; open({str(limited_group / 'cgroup.procs')!r}, 'w').write(str(os.getpid()))\n"
-    root = str(Path(__file__).parents[3])
-    arguments = [root, str(tmp_path), repr({"max_concurrent": 1})]
-    ended = subprocess.run(
-        [sys.executable, "-c", enter + PROGRAM, *arguments], capture_output=True, text=True, check=False
-    )
+    program = [sys.executable, "-c", enter + PROGRAM, *arguments(code, max_concurrent=1)]
+    ended = subprocess.run(program, capture_output=True, text=True, check=False)
     assert ended.returncode == 3, ended.stderr
     with code.instance() as instance:
         (run,) = instance.get_runs()
