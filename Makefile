@@ -27,7 +27,7 @@ FAULT_TESTS := tests/cloudstore/test_under_faults.py \
 	tests/cli/test_hostile_texts.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-faults test-localstack lint bench bench-peers lock clean
+.PHONY: help install demo demo-cluster test test-faults test-localstack lint bench bench-peers lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +44,9 @@ install: $(INSTALLED)  ## create the environment, with the versions in constrain
 
 demo: $(INSTALLED)  ## run the flights pipeline four times on an embedded S3 server; a minute
 	$(BIN)/python -m examples.flights.demo
+
+demo-cluster: $(INSTALLED)  ## run the flights by month on a Dask cluster, and kill one of its workers; a minute
+	$(BIN)/python -m examples.cluster.demo
 
 lint: $(INSTALLED)  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff format --check .

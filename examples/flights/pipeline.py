@@ -33,12 +33,15 @@ from core import (
     ModeDefinition,
     Output,
     OutputDefinition,
+    RetryPolicy,
     SolidExecutionContext,
+    default_executors,
     local_file_manager,
     pipeline,
     solid,
     versioned_filesystem_io_manager,
 )
+from core.executors.dask import dask_executor
 from core.experimental import DynamicOutput, DynamicOutputDefinition
 from core.records.tags import MEMOIZED_RUN_TAG
 
@@ -225,6 +228,7 @@ def split_by_month(context: SolidExecutionContext, departures: DataFrame) -> Ite
 
 @solid(
     config_schema={"resamples": Field(Int, default_value=200, description="How often the month is drawn anew.")},
+    retry_policy=RetryPolicy(max_retries=2),  # the machine that executes it may be lost
     version="1",
 )
 def delays_of_month(context: SolidExecutionContext, departures: DataFrame) -> DataFrame:
@@ -254,6 +258,7 @@ local = ModeDefinition(
 s3 = ModeDefinition(
     "s3",
     resource_defs={"s3": s3_resource, "file_manager": s3_file_manager, "io_manager": versioned_s3_io_manager},
+    executor_defs=[*default_executors, dask_executor],  # other machines find the values there too
 )
 
 
