@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.core.executors.in_processes import lives
+from tests.core.executors.in_processes import lives, wait_until_gone
 
 COMMAND = str(Path(sys.executable).parent / "cloudstore")
 
@@ -102,6 +103,17 @@ def test_where_the_run_is_refused_the_other_process_is_ended_and_says_nothing(
     assert ended.stderr.count("in <module>") == (1 if code else 0)
     assert [line[0] for line in told] == ["imports", "imports"]
     assert not any(lives(int(line[1])) for line in told)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, -15)], ids=str
+)
+def test_the_other_process_ends_with_the_command_while_both_load(tmp_path: Path, number: int, code: int) -> None:
+    loads = f"if not is_command: os.kill(os.getppid(), {int(number)})\ntime.sleep(600)"
+    ended, told = run(tmp_path, "-f", "meeting_code.py", "--processes", "2", code=loads)
+    assert ended.returncode == code, ended.stderr
+    (server,) = (int(line[1]) for line in told if int(line[2]) != os.getpid())
+    wait_until_gone(server)
 
 
 def test_code_that_only_the_other_process_cannot_load_fails_the_run(tmp_path: Path) -> None:
