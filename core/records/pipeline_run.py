@@ -49,6 +49,9 @@ IN_PROGRESS_STATUSES = frozenset(
         PipelineRunStatus.CANCELING,
     }
 )
+CLAIMED_STATUSES = frozenset({PipelineRunStatus.STARTING, PipelineRunStatus.STARTED, PipelineRunStatus.CANCELING})
+"""In which a process answers for the run; and which count where the number of runs in progress is limited."""
+
 NOT_BEGUN_STATUSES = frozenset({PipelineRunStatus.NOT_STARTED, PipelineRunStatus.QUEUED, PipelineRunStatus.STARTING})
 FINISHED_STATUSES = frozenset({PipelineRunStatus.SUCCESS, PipelineRunStatus.FAILURE, PipelineRunStatus.CANCELED})
 UNFINISHED_STATUSES = frozenset(PipelineRunStatus) - FINISHED_STATUSES

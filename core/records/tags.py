@@ -59,6 +59,20 @@ def cluster_resources(tags: Mapping[str, str], named: str) -> dict[str, float]:
     return {str(name): float(amount) for name, amount in found.items()}
 
 
+_HIGHEST_PRIORITY = 2**31 - 1
+
+
+def priority_of(tags: Mapping[str, str]) -> int:
+    """The priority of a run in the queue, by its tag `dagster/priority`; 0 where it has none, or one that is no whole
+    number. Higher ones are first.
+    """
+    try:
+        given = int(tags.get(PRIORITY_TAG, "0")[:20])
+    except ValueError:
+        return 0
+    return max(-_HIGHEST_PRIORITY, min(given, _HIGHEST_PRIORITY))
+
+
 def max_runtime_seconds(tags: Mapping[str, str], named: str) -> float | None:
     """How many seconds something may take, as its tag `dagster/max_runtime` says; None where it has none.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+
 from core.storage.postgres.storage import PostgresStorage
 from core.storage.runs.schema import SCHEMA
 from core.storage.runs.sql import SqlRunStorage
@@ -19,3 +21,7 @@ class PostgresRunStorage(PostgresStorage, SqlRunStorage):
 
     SCHEMAS = (SCHEMA,)
     WHAT = "run database"
+
+    def lock_queue(self, connection: sa.Connection) -> None:
+        # Two that count the runs in progress at once would both take the last place.
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext("cloudstore queue"))))

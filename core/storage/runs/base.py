@@ -6,8 +6,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 
 from core.events.records import DagsterEvent
+from core.records.claim import Claim
 from core.records.daemon_heartbeat import DaemonHeartbeat
-from core.records.pipeline_run import PipelineRun, PipelineRunsFilter, PipelineRunStatus, RunRecord
+from core.records.pipeline_run import (
+    STATUS_AFTER_EVENT,
+    UNFINISHED_STATUSES,
+    PipelineRun,
+    PipelineRunsFilter,
+    PipelineRunStatus,
+    RunRecord,
+)
+from core.records.queue import Dequeued, QueueLimits
 from core.records.schema_migration import Migration
 
 
@@ -39,24 +48,140 @@ class RunStorage(ABC):
         """
 
     @abstractmethod
-    def handle_run_event(self, run_id: str, event: DagsterEvent) -> None:
+    def add_claimed_run(self, pipeline_run: PipelineRun, owner: str, seconds: float) -> Claim:
+        """As `add_run`, of a run for which `owner` answers for the first `seconds`; returns the claim."""
+
+    def handle_run_event(self, run_id: str, event: DagsterEvent, claim: Claim | None = None) -> None:
         """Sets the run's status to what `event` makes it; other events and unknown runs change nothing.
 
         The status of a run that has ended is final.
+
+        Args:
+            run_id: the run.
+            event: the event.
+            claim: by which the run's process says so; one that another has taken over since changes nothing.
         """
+        status = STATUS_AFTER_EVENT.get(event.event_type_value)
+        if status is not None:
+            self.change_status(run_id, UNFINISHED_STATUSES, status, claim)
 
     @abstractmethod
-    def change_status(self, run_id: str, expected: Collection[PipelineRunStatus], status: PipelineRunStatus) -> bool:
+    def change_status(
+        self,
+        run_id: str,
+        expected: Collection[PipelineRunStatus],
+        status: PipelineRunStatus,
+        claim: Claim | None = None,
+    ) -> bool:
         """Sets the run's status where it is one of `expected`, in one step.
+
+        Nobody answers any more for a run that has ended, or waits.
 
         Args:
             run_id: the run; an unknown one is not changed.
             expected: statuses that may be changed. Where `status` is none of them, one of many callers succeeds.
             status: the new one.
+            claim: changes nothing where another has taken this one over.
 
         Returns:
             Whether it was changed.
         """
+
+    # Who answers for a run: claims, which expire by the storage's own clock
+
+    @abstractmethod
+    def claim_run(
+        self,
+        run_id: str,
+        owner: str,
+        seconds: float,
+        expected: Collection[PipelineRunStatus],
+        status: PipelineRunStatus | None = None,
+        after: Claim | None = None,
+    ) -> Claim | None:
+        """Takes a run over: from now on `owner` answers for it. Of several at once, one succeeds.
+
+        Args:
+            run_id: the run.
+            owner: who answers for it. One that is OFFERED is taken over by the next one that claims it.
+            seconds: how long, unless it is renewed.
+            expected: the statuses in which it is taken over.
+            status: the new one; as it is by default.
+            after: the claim that is taken over, which need not have expired. By default any that has, or is OFFERED.
+
+        Returns:
+            The claim; None where there is no such run, its status is none of `expected`, another answers for it
+            whose claim has not expired, or its claim is not `after`.
+        """
+
+    @abstractmethod
+    def claim_expired_run(self, run_id: str, owner: str, seconds: float) -> Claim | None:
+        """Takes a run over that is one of `expired_runs`; None where it is none any more."""
+
+    @abstractmethod
+    def renew_claim(self, claim: Claim, seconds: float) -> bool:
+        """Makes a claim good for `seconds` from now on, also where it has expired.
+
+        Returns:
+            Whether it is good: False where another has taken the run over, or it has ended.
+        """
+
+    @abstractmethod
+    def release_claim(self, claim: Claim) -> None:
+        """Nobody answers for the run any more. A claim that another has taken over is left alone."""
+
+    @abstractmethod
+    def get_claim(self, run_id: str) -> Claim | None:
+        """The claim to a run, expired or not; None where nobody answers for it."""
+
+    @abstractmethod
+    def expired_runs(self, limit: int) -> list[str]:
+        """Runs that are STARTING, STARTED or CANCELING, and whose claim has expired: their processes are gone.
+
+        Args:
+            limit: maximum number of runs; those that expired first.
+        """
+
+    @abstractmethod
+    def claim_role(self, role: str, owner: str, seconds: float) -> Claim | None:
+        """Takes a role, which one process has at a time; None where another has it whose claim has not expired."""
+
+    @abstractmethod
+    def renew_role(self, claim: Claim, seconds: float) -> bool:
+        """As `renew_claim`, of a role."""
+
+    @abstractmethod
+    def release_role(self, claim: Claim) -> None:
+        """Leaves a role to whoever takes it next. A claim that another has taken over is left alone."""
+
+    # The queue
+
+    @abstractmethod
+    def dequeue(self, role: Claim, limits: QueueLimits, count: int, seconds: float) -> list[Dequeued]:
+        """Takes runs out of the queue, in one step: they are STARTING then, and OFFERED to who is to execute them.
+
+        The run with the highest priority is first (the tag `dagster/priority`, a whole number, else 0), of several the
+        one that was added first. A run that a limit holds is passed over. In progress are those that are STARTING,
+        STARTED or CANCELING, whoever started them.
+
+        Args:
+            role: of who launches runs; nothing is taken where it has expired, or another has taken it over.
+            limits: how many runs may be in progress; not exceeded, whoever else calls this.
+            count: maximum number of runs to take.
+            seconds: how long the claims to them are good for.
+        """
+
+    @abstractmethod
+    def get_queue(self, limit: int | None = None) -> list[PipelineRun]:
+        """The runs that wait, in the order in which they are launched unless a limit holds them.
+
+        Args:
+            limit: maximum number of runs.
+        """
+
+    @abstractmethod
+    def count_launches(self, run_id: str) -> int:
+        """How often a run was taken out of the queue; 0 of an unknown one."""
 
     @abstractmethod
     def get_run_records(

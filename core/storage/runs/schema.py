@@ -22,11 +22,18 @@ runs = sa.Table(
     sa.Column("created_at", sa.Float, nullable=False, comment="Unix time in seconds"),
     sa.Column("updated_at", sa.Float, nullable=False, comment="Unix time in seconds"),
     sa.Column("body", sa.Text, nullable=False, comment="the PipelineRun as JSON, without status and tags"),
+    sa.Column("rank", sa.BigInteger, nullable=False, server_default="0", comment="minus the priority in the queue"),
+    sa.Column("owner", sa.String, comment="who answers for the run; null for nobody"),
+    sa.Column("claim", sa.BigInteger, nullable=False, server_default="0", comment="grows with each owner"),
+    sa.Column("expires_at", sa.Float, comment="of the claim: Unix time in seconds, by this database's clock"),
+    sa.Column("launches", sa.BigInteger, nullable=False, server_default="0", comment="how often it left the queue"),
     sa.Index("runs_by_pipeline", "pipeline_name", "id"),
     sa.Index("runs_by_status", "status", "id"),
     sa.Index("runs_by_root", "root_run_id", "id"),
     sa.Index("runs_by_parent", "parent_run_id", "id"),
     sa.Index("runs_by_update", "updated_at", "id"),
+    sa.Index("runs_by_rank", "status", "rank", "id"),
+    sa.Index("runs_by_expiry", "expires_at", "id"),
 )
 
 run_tags = sa.Table(
@@ -45,4 +52,13 @@ daemon_heartbeats = sa.Table(
     sa.Column("body", sa.Text, nullable=False),
 )
 
-SCHEMA = Schema("runs", metadata, "0002", frozenset({"runs", "run_tags", "daemon_heartbeats"}))
+daemon_roles = sa.Table(
+    "daemon_roles",
+    metadata,
+    sa.Column("role", sa.String, primary_key=True),
+    sa.Column("owner", sa.String, comment="who has it; null for nobody"),
+    sa.Column("claim", sa.BigInteger, nullable=False, comment="grows with each owner"),
+    sa.Column("expires_at", sa.Float, comment="of the claim: Unix time in seconds, by this database's clock"),
+)
+
+SCHEMA = Schema("runs", metadata, "0003", frozenset({"runs", "run_tags", "daemon_heartbeats"}))

@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from core.errors import DagsterRunAlreadyExists, DagsterRunNotFoundError
-from core.events.records import DagsterEvent
+from core.records.claim import Claim
 from core.records.daemon_heartbeat import DaemonHeartbeat
 from core.records.pipeline_run import (
-    STATUS_AFTER_EVENT,
-    UNFINISHED_STATUSES,
+    CLAIMED_STATUSES,
     PipelineRun,
     PipelineRunsFilter,
     PipelineRunStatus,
     RunRecord,
     check_recordable,
     check_tags,
-    run_from_json,
 )
+from core.records.tags import PRIORITY_TAG, priority_of
 from core.serdes import from_json, to_json
 from core.storage.paging import check_limit
-from core.storage.runs.base import RunStorage
 from core.storage.runs.queries import count_of_runs, ids_of_runs
+from core.storage.runs.rows import records
 from core.storage.runs.schema import daemon_heartbeats, run_tags, runs
+from core.storage.runs.sql_claims import SqlClaims
+from core.storage.runs.sql_queue import SqlQueue
 from core.storage.sql.in_lists import batches
-from core.storage.sql.storage import SqlStorage
 from core.storage.sql.upsert import insert_or_replace
 
 
-class SqlRunStorage(SqlStorage, RunStorage):
+class SqlRunStorage(SqlClaims, SqlQueue):
     """Base of the run storages on SQL databases; an implementation says which database, with the schema `SCHEMA`.
 
     Example:
@@ -47,6 +46,15 @@ class SqlRunStorage(SqlStorage, RunStorage):
     """
 
     def add_run(self, pipeline_run: PipelineRun) -> PipelineRun:
+        self._add(pipeline_run, {})
+        return pipeline_run
+
+    def add_claimed_run(self, pipeline_run: PipelineRun, owner: str, seconds: float) -> Claim:
+        claim = Claim(pipeline_run.run_id, owner, 1)
+        self._add(pipeline_run, {"owner": owner, "claim": claim.number, "expires_at": self.database.NOW + seconds})
+        return claim
+
+    def _add(self, pipeline_run: PipelineRun, claim: dict[str, Any]) -> None:
         check_recordable(pipeline_run)
         now = _now()
         row = {
@@ -59,27 +67,31 @@ class SqlRunStorage(SqlStorage, RunStorage):
             "created_at": now,
             "updated_at": now,
             "body": to_json(pipeline_run.with_tags({})),
+            "rank": -priority_of(pipeline_run.tags),
         }
+        insert = runs.insert().values(claim) if claim else runs.insert()
         try:
             with self.write() as connection:
-                added = connection.execute(runs.insert(), row).inserted_primary_key
+                added = connection.execute(insert, row).inserted_primary_key
                 assert added is not None
                 if pipeline_run.tags:
                     connection.execute(run_tags.insert(), _tag_rows(added.id, pipeline_run.tags))
         except sa.exc.IntegrityError as error:
             raise DagsterRunAlreadyExists(f"A run with id {pipeline_run.run_id!r} exists already.") from error
-        return pipeline_run
 
-    def handle_run_event(self, run_id: str, event: DagsterEvent) -> None:
-        status = STATUS_AFTER_EVENT.get(event.event_type_value)
-        if status is not None:
-            self.change_status(run_id, UNFINISHED_STATUSES, status)
-
-    def change_status(self, run_id: str, expected: Collection[PipelineRunStatus], status: PipelineRunStatus) -> bool:
+    def change_status(
+        self,
+        run_id: str,
+        expected: Collection[PipelineRunStatus],
+        status: PipelineRunStatus,
+        claim: Claim | None = None,
+    ) -> bool:
+        held = () if claim is None else (runs.c.claim == claim.number,)
+        ended = {} if status in CLAIMED_STATUSES else {"owner": None, "expires_at": None}
         changed = (
             runs.update()
-            .where(runs.c.run_id == run_id, runs.c.status.in_([each.value for each in expected]))
-            .values(status=status.value, updated_at=_now())
+            .where(runs.c.run_id == run_id, runs.c.status.in_([each.value for each in expected]), *held)
+            .values(status=status.value, updated_at=_now(), **ended)
         )
         with self.write() as connection:
             return connection.execute(changed).rowcount > 0
@@ -95,7 +107,7 @@ class SqlRunStorage(SqlStorage, RunStorage):
                 if before is None:
                     return []
             ids = ids_of_runs(connection, filters or PipelineRunsFilter(), before, limit)
-            return [record for batch in batches(ids) for record in _records(connection, batch)]
+            return [record for batch in batches(ids) for record in records(connection, batch)]
 
     def get_runs_count(self, filters: PipelineRunsFilter | None = None) -> int:
         with self.read() as connection:
@@ -115,6 +127,8 @@ class SqlRunStorage(SqlStorage, RunStorage):
             if run is None:
                 raise DagsterRunNotFoundError(f"There is no run {run_id!r} to add tags to.", run_id)
             insert_or_replace(connection, run_tags, _tag_rows(run, new_tags))
+            if PRIORITY_TAG in new_tags:
+                connection.execute(runs.update().where(runs.c.id == run).values(rank=-priority_of(new_tags)))
 
     def delete_run(self, run_id: str) -> None:
         with self.write() as connection:
@@ -145,17 +159,3 @@ def _now() -> float:
 
 def _tag_rows(run: int, tags: Mapping[str, str]) -> list[dict[str, Any]]:
     return [{"run": run, "key": key, "value": value} for key, value in tags.items()]
-
-
-def _records(connection: sa.Connection, ids: Sequence[int]) -> list[RunRecord]:
-    rows = connection.execute(sa.select(runs).where(runs.c.id.in_(ids)).order_by(runs.c.id.desc())).all()
-    tags: dict[int, dict[str, str]] = {}
-    for row in connection.execute(sa.select(run_tags).where(run_tags.c.run.in_(ids))):
-        tags.setdefault(row.run, {})[row.key] = row.value
-    return [_record_from(row, tags.get(row.id, {})) for row in rows]
-
-
-def _record_from(row: Any, tags: dict[str, str]) -> RunRecord:
-    run = msgspec.structs.replace(run_from_json(row.body), status=PipelineRunStatus(row.status), tags=tags)
-    created, updated = (datetime.fromtimestamp(each, UTC) for each in (row.created_at, row.updated_at))
-    return RunRecord(row.id, run, created, updated)

@@ -7,7 +7,7 @@ import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import sqlalchemy as sa
 
@@ -44,6 +44,9 @@ class SqlDatabase(ABC):
         name: its name and place, for messages.
         schemas: the schemas that it must have.
     """
+
+    NOW: ClassVar[sa.ColumnElement[float]]
+    """The time by the clock of the database, in seconds of Unix time: that of the statement's begin."""
 
     def __init__(self, name: DatabaseName, schemas: Sequence[Schema]) -> None:
         self._name = name

@@ -40,6 +40,9 @@ class SqliteDatabase(SqlDatabase):
         what: its name in messages, such as "run database".
     """
 
+    # Not unixepoch('now', 'subsec'), which SQLite has since 3.42, and Python uses the system's.
+    NOW = sa.literal_column("((julianday('now') - 2440587.5) * 86400.0)", sa.Float)
+
     def __init__(self, path: Path, schemas: Sequence[Schema], what: str) -> None:
         self.path = path.absolute()  # still the same file after a change of directory
         self._opened_file: tuple[int, int] | None = None

@@ -42,7 +42,7 @@ RELEASED = Path(__file__).parent / "released"
 FIRST = "85ac260a-7aa7-4a75-92fb-6cc85e517cc0"  # of the runs of release 0.1.0
 OLD_SCHEMAS = {
     "0.1.0": {("runs.db", "runs", "0001", RUN_SCHEMA.head), ("index.db", "event_index", "0001", INDEX_SCHEMA.head)},
-    "0.2.0": {("index.db", "event_index", "0002", INDEX_SCHEMA.head)},
+    "0.2.0": {("runs.db", "runs", "0002", RUN_SCHEMA.head), ("index.db", "event_index", "0002", INDEX_SCHEMA.head)},
 }
 """Of each release in the folder `released`: database, schema, its revision then and now."""
 
@@ -396,7 +396,7 @@ def test_tables_of_our_names_in_a_shared_postgresql_are_refused(new_postgres_url
         connection.execute(sa.text("DROP TABLE cloudstore_runs_version"))
     engine.dispose()
     with pytest.raises(
-        DagsterStorageError, match="belongs to another program: it has the tables daemon_heartbeats, run_tags"
+        DagsterStorageError, match="belongs to another program: it has the tables daemon_heartbeats, daemon_roles"
     ):
         storage.get_runs()
 
