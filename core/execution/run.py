@@ -189,10 +189,12 @@ class _Run:
         with deferring_signals():
             self._noted.enter_context(context.instance.running_runs.executing(context.run_id))
             if self._run.prepared.is_stored:
-                context.instance.take_up_run(context.run_id)
+                held = context.instance.take_up_run(context.run_id)
             else:
-                context.instance.add_run(as_stored(context.pipeline_run, self._run.prepared.secrets))
+                held = context.instance.begin_run(as_stored(context.pipeline_run, self._run.prepared.secrets))
             self._accepted = context
+            context.held_claim = held
+            self._log.is_of(held)
         try:
             message = f"Started run {context.run_id} of {context.pipeline_name!r} in mode {context.mode_def.name!r}."
             self._events.append(context.record("PIPELINE_START", message))
@@ -289,6 +291,7 @@ class _Run:
                     )
             finally:  # a logger may raise, each time
                 self._is_end_recorded = True
+                self._log.is_ending()
                 self._events.append(context.record(event_type, message, data, error))
 
     @property

@@ -12,6 +12,7 @@ from core.execution.recorded import hiding
 from core.forks import end_forked_child
 from core.instance import DagsterInstance
 from core.instance.event_writer import EventWriter
+from core.instance.holding import HeldClaim, let_go
 from core.process.kept_lines import KeptLines
 
 OnEvent = Callable[[DagsterEvent], None]
@@ -29,7 +30,9 @@ class RunLog:
     def __init__(self, instance: DagsterInstance, secrets: Collection[Secret], on_event: OnEvent | None) -> None:
         self._on_event = on_event
         kept = None if instance.unstored_directory is None else KeptLines(instance.unstored_directory)
-        self._writer = EventWriter(instance.handle_new_events, kept)
+        self._instance = instance
+        self._held: HeldClaim | None = None
+        self._writer = EventWriter(self._store_batch, kept)
         self._store = hiding(secrets, self._writer.put)
 
     def take(self, entry: EventLogEntry) -> None:
@@ -39,6 +42,18 @@ class RunLog:
         self._store(entry)
         if entry.dagster_event is not None and self._on_event is not None:
             self._on_event(entry.dagster_event)
+
+    def _store_batch(self, entries: list[EventLogEntry]) -> None:
+        self._instance.handle_new_events(entries, None if self._held is None else self._held.claim)
+
+    def is_of(self, held: HeldClaim | None) -> None:
+        """From now on the run's log is stored as long as this process has the claim; always where there is none."""
+        self._held = held
+
+    def is_ending(self) -> None:
+        """What comes now is the last of the run."""
+        if self._held is not None:
+            let_go(self._held)
 
     def start(self) -> None:
         """Stores what was taken until now, and begins to store the rest; raises what storing raised."""
@@ -54,8 +69,10 @@ class RunLog:
             Exception: what storing raised.
         """
         try:
+            self.is_ending()
             self._writer.close()
         finally:
             if accepted is not None and self._writer.has_failed:
                 failed = DagsterEvent("PIPELINE_FAILURE", accepted.pipeline_name, "The log of it cannot be stored.")
-                accepted.instance.run_storage.handle_run_event(accepted.run_id, failed)
+                claim = None if self._held is None else self._held.claim
+                accepted.instance.run_storage.handle_run_event(accepted.run_id, failed, claim)

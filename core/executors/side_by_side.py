@@ -34,6 +34,7 @@ from core.plan.progress import Attempt, Progress
 from core.plan.steps import ExecutionStep
 from core.process.exit_codes import how_it_ended
 from core.process.signals import deferring_signals
+from core.records.claim import RENEWAL_SECONDS
 from core.records.tags import MAX_RUNTIME_TAG, max_runtime_seconds
 from core.serdes import error_info
 from core.types import pickles
@@ -141,6 +142,7 @@ class SideBySide:
             yield self._engine_event(f"Executing steps in subprocesses of process {os.getpid()}.")
             yield from record_not_run(self._run, self._progress.take_not_run())
             while self._running or not self._is_done:
+                self._run.check_claim()
                 yield from self._begin_ready()
                 for number, told in self._told(self._seconds_to_wait()):
                     yield from self._take(number, told)
@@ -306,11 +308,12 @@ class SideBySide:
 
     # Times
 
-    def _seconds_to_wait(self) -> float | None:
+    def _seconds_to_wait(self) -> float:
         times = [running.next_time for running in self._running.values()]
         times += [self._progress.next_retry if self._error is None else None, self._end_at]
         known = [each for each in times if each is not None]
-        return max(0.0, min(known) - time.monotonic()) if known else None
+        left = max(0.0, min(known) - time.monotonic()) if known else RENEWAL_SECONDS
+        return min(left, RENEWAL_SECONDS)  # a process that was stopped notices that it has lost the run
 
     def _look_at_times(self) -> None:
         now = time.monotonic()

@@ -14,6 +14,7 @@ from core.events.payloads import EngineEventData, StepOutputHandle
 from core.events.records import DagsterEvent, EventLogEntry
 from core.events.user_events import AssetKey
 from core.log_manager import DagsterLogManager
+from core.records.claim import Claim
 from core.records.pipeline_run import PipelineRun
 from core.storage.event_log import EventCallback, EventLogStorage
 from core.storage.runs import RunStorage
@@ -33,12 +34,23 @@ class EventsOfInstance:
         """Stores an entry, and the status of the run that follows from it."""
         self.handle_new_events([event])
 
-    def handle_new_events(self, events: Sequence[EventLogEntry]) -> None:
-        """Stores entries in order, and the status of their runs that follows from them."""
-        self.event_log_storage.store_events(events)
+    def handle_new_events(self, events: Sequence[EventLogEntry], claim: Claim | None = None) -> None:
+        """Stores entries in order, and the status of their runs that follows from them.
+
+        Args:
+            events: the entries.
+            claim: by which this process answers for the run that all of them are of.
+
+        Raises:
+            DagsterRunConflict: another has taken the run over since. Nothing is stored.
+        """
+        if claim is None:
+            self.event_log_storage.store_events(events)
+        else:
+            self.event_log_storage.store_claimed_events(claim, events)
         for entry in events:
             if entry.dagster_event is not None and entry.dagster_event.step_key is None:
-                self.run_storage.handle_run_event(entry.run_id, entry.dagster_event)
+                self.run_storage.handle_run_event(entry.run_id, entry.dagster_event, claim)
 
     def watch_event_logs(self, run_id: str, cursor: int | None, cb: EventCallback) -> None:
         """Calls `cb` with each entry of a run after `cursor`, until the run has ended; see `EventLogStorage.watch`."""

@@ -16,6 +16,7 @@ from core.compute_logs.manager import ComputeLogManager, NoOpComputeLogManager
 from core.disk.private import let_group_read
 from core.errors import DagsterHomeNotSetError, DagsterInvariantViolationError, DagsterStorageError
 from core.instance.dagster_yaml import is_group_readable, resolve_retention, resolve_settings
+from core.instance.holding import HeldClaim
 from core.instance.ref import InstanceRef
 from core.instance.unstored import OfInstance, store_unstored
 from core.launcher import RunLauncher
@@ -106,6 +107,7 @@ class DagsterInstance(OfInstance):
         self.settings = dict(settings or {})
         self.retention = dict(retention or {})
         self.running_runs = RunningRuns(None if self.is_ephemeral else Path(self.root_directory) / "running")
+        self.launched: dict[str, HeldClaim] = {}
         self._ref = ref
         self._own_directory: TemporaryArtifactStorage | None = None  # held, since it goes with what it belongs to
         compute_log_manager.report = _reporter_to(weakref.ref(self))

@@ -36,6 +36,7 @@ class InstanceOfSteps(DagsterInstance):
         self.settings = resolve_settings(ref.settings)
         self.retention = dict(resolve_retention(ref.retention))
         self.running_runs = RunningRuns(Path(self.root_directory) / "running")
+        self.launched = {}
         self._ref = ref
         self._own_directory = None
         self._made_when_asked: dict[str, ConfigurableClassData | None] = {

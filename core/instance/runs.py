@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 from core.compute_logs.manager import ComputeLogManager
 from core.errors import DagsterInvariantViolationError, DagsterRunConflict, DagsterRunNotFoundError
 from core.instance.deletion import delete_whole_run
+from core.instance.holding import HeldClaim, hold, let_go
 from core.launcher import RunLauncher
 from core.process.running import RunningRuns
+from core.records.claim import CLAIM_SECONDS, Claim, make_new_owner
 from core.records.origin import ExternalPipeline, ExternalPipelineOrigin
 from core.records.pipeline_run import (
     NOT_BEGUN_STATUSES,
@@ -38,6 +40,7 @@ class RunsOfInstance:
     run_coordinator: RunCoordinator | None
     run_launcher: RunLauncher | None
     running_runs: RunningRuns
+    launched: dict[str, HeldClaim]
 
     def create_run(
         self,
@@ -80,17 +83,65 @@ class RunsOfInstance:
         """Stores a new run; see `RunStorage.add_run`."""
         return self.run_storage.add_run(pipeline_run)
 
-    def take_up_run(self, run_id: str) -> None:
-        """Makes a run that is stored and has not begun one that this process executes, and no other.
+    def begin_run(self, pipeline_run: PipelineRun) -> HeldClaim | None:
+        """Stores a new run that this process executes; raises what `add_run` raises.
+
+        Returns:
+            The claim to it; None in memory, where no other process has runs.
+        """
+        asked_at = HeldClaim.moment()
+        begun = pipeline_run.with_status(PipelineRunStatus.STARTED)
+        claim = self.run_storage.add_claimed_run(begun, make_new_owner(), CLAIM_SECONDS)
+        return self._held(claim, asked_at)
+
+    def _held(self, claim: Claim, asked_at: float) -> HeldClaim | None:
+        return hold(HeldClaim(self.run_storage, claim, asked_at)) if self.event_log_storage.is_persistent else None
+
+    def take_up_run(self, run_id: str) -> HeldClaim | None:
+        """Makes a run that is stored and has not begun one that this process executes, and no other; as `begin_run`.
 
         Raises:
             DagsterRunNotFoundError: there is no such run.
             DagsterRunConflict: it is being executed already, or has ended.
         """
-        if not self.run_storage.change_status(run_id, NOT_BEGUN_STATUSES, PipelineRunStatus.STARTED):
+        held = self.launched.pop(run_id, None)
+        asked_at = HeldClaim.moment()
+        claim = self.run_storage.claim_run(
+            run_id,
+            make_new_owner(),
+            CLAIM_SECONDS,
+            NOT_BEGUN_STATUSES,
+            PipelineRunStatus.STARTED,
+            after=None if held is None else held.claim,
+        )
+        if held is not None:
+            let_go(held)
+        if claim is None:
             run = self.get_existing_run(run_id)
             check_not_begun(run)
-            raise DagsterRunConflict(f"Run {run_id} was changed by another process at this moment; execute it again.")
+            raise DagsterRunConflict(f"Run {run_id} has been launched, and another process is about to execute it.")
+        return self._held(claim, asked_at)
+
+    def take_up_launched_run(self, run_id: str, offered: Claim | None = None) -> bool:
+        """Answers for a run that was launched, while its code is loaded; `take_up_run` begins it then.
+
+        Args:
+            run_id: the run.
+            offered: as it was launched; None where that is not known.
+
+        Returns:
+            Whether it may be executed here. Else it has ended, or been launched again, and another executes it.
+        """
+        asked_at = HeldClaim.moment()
+        claim = self.run_storage.claim_run(
+            run_id, make_new_owner(), CLAIM_SECONDS, NOT_BEGUN_STATUSES, PipelineRunStatus.STARTING, after=offered
+        )
+        if claim is None:
+            return False
+        held = self._held(claim, asked_at)
+        if held is not None:
+            self.launched[run_id] = held
+        return True
 
     def get_run_by_id(self, run_id: str) -> PipelineRun | None:
         """The run, or None."""

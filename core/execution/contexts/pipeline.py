@@ -6,6 +6,7 @@ from core.events.payloads import EventSpecificData, StepOutputHandle
 from core.events.records import DagsterEvent
 from core.execution.contexts.io import IOContexts
 from core.execution.opening import OpenRun
+from core.instance.holding import HeldClaim
 from core.log_manager import DagsterLogManager
 from core.plan import ExecutionPlan, Versioning
 from core.plan.steps import ExecutionStep
@@ -36,6 +37,7 @@ class PipelineContext:
         ancestors: what stands for the steps that this run leaves out.
         io_contexts: makes what IO managers are told.
         is_memoized: whether steps whose outputs are stored are skipped.
+        held_claim: by which this process answers for the run; None before it begins, and in processes of steps.
         stamps: of values that other processes have stored or found, as `IOContexts` takes them.
     """
 
@@ -48,6 +50,7 @@ class PipelineContext:
         starts_resources_for_steps: bool = False,
     ) -> None:
         self._run = run
+        self.held_claim: HeldClaim | None = None
         self.stamps: dict[StepOutputHandle, str] = {}
         self.versioning = versioning
         self.use_plan(execution_plan)
@@ -70,6 +73,15 @@ class PipelineContext:
         """From here on, this is its plan."""
         self.execution_plan = execution_plan
         self.io_contexts = IOContexts(self._run, execution_plan, self.stamps)
+
+    def check_claim(self) -> None:
+        """Called before anything of it is begun, or stored.
+
+        Raises:
+            DagsterRunConflict: this process has the run no more.
+        """
+        if self.held_claim is not None:
+            self.held_claim.check()
 
     def step_log(self, step: ExecutionStep) -> DagsterLogManager:
         """Logs for one of the run's steps."""

@@ -37,6 +37,7 @@ def execute_steps(
     yield from record_not_run(pipeline_context, progress.take_not_run())
     while not progress.is_done:
         attempt = _next_attempt(progress)
+        pipeline_context.check_claim()
         step_context = _begun(pipeline_context, attempt)
         try:
             events = begin_step(step_context)

@@ -109,6 +109,7 @@ class OutputStore:
             DagsterExecutionHandleOutputError: the IO manager raised.
         """
         run, attempt = self._context.pipeline_context, self._context.attempt
+        run.check_claim()
         key = run.execution_plan.output_def(handle).io_manager_key
         io_manager = run.resources.io_manager(key)
         context = run.io_contexts.output(handle, self._context.log, attempt.replaces_stored)
@@ -164,6 +165,7 @@ class OutputStore:
         Raises:
             DagsterExecutionHandleOutputError: an IO manager raised; of several errors, that of the first output.
         """
+        self._context.pipeline_context.check_claim()
         self._publish_waiting()
         last, self._last = self._last, []
         for each in last:

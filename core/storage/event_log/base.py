@@ -8,13 +8,24 @@ from collections.abc import Collection, Mapping, Sequence
 import msgspec
 
 from core.cached import cached_property
+from core.errors import DagsterRunConflict
 from core.events.event_types import DagsterEventType
 from core.events.payloads import StepOutputHandle
 from core.events.records import EventLogEntry
 from core.events.user_events import AssetKey
+from core.records.claim import Claim
 from core.records.removal import Removal
 from core.records.schema_migration import Migration
 from core.storage.event_log.watch import EventCallback, EventWatcher
+
+
+def taken_over(claim: Claim) -> DagsterRunConflict:
+    """The error of who would store something of a run that another has taken over."""
+    return DagsterRunConflict(
+        f"Run {claim.key} was taken over by another process, since this one was stopped or cut off from the run "
+        "database. Nothing more of it is recorded here."
+    )
+
 
 StepOutputKey = tuple[str, StepOutputHandle]
 
@@ -89,6 +100,19 @@ class EventLogStorage(ABC):
     @abstractmethod
     def store_events(self, events: Sequence[EventLogEntry]) -> None:
         """Appends entries, each to the log of its run. Either all entries of a run are stored, or none."""
+
+    @abstractmethod
+    def store_claimed_events(self, claim: Claim, events: Sequence[EventLogEntry]) -> None:
+        """As `store_events`, of the run that a claim is to, by who holds it; nobody before him stores any more.
+
+        Raises:
+            DagsterRunConflict: another has taken the run over, and stored something of it or called `fence`. Nothing is
+                stored.
+        """
+
+    @abstractmethod
+    def fence(self, claim: Claim) -> None:
+        """Has nothing more stored of a run by those who held it before; see `store_claimed_events`."""
 
     def store_event(self, event: EventLogEntry) -> None:
         """Appends one entry to the log of its run."""

@@ -10,8 +10,9 @@ from core.events.event_types import DagsterEventType
 from core.events.records import EventLogEntry
 from core.events.user_events import AssetKey
 from core.forks import fork_safe_lock
+from core.records.claim import Claim
 from core.records.removal import Removal
-from core.storage.event_log.base import EventLogRecord, EventLogStorage, StepOutputAddress, StepOutputKey
+from core.storage.event_log.base import EventLogRecord, EventLogStorage, StepOutputAddress, StepOutputKey, taken_over
 from core.storage.event_log.index import AssetEvent, StoredOutput, entries_from_log
 from core.storage.paging import check_limit
 from core.wording import counted
@@ -32,6 +33,7 @@ class InMemoryEventLogStorage(EventLogStorage):
     def __init__(self) -> None:
         self._lock = fork_safe_lock()
         self._logs: dict[str, list[EventLogEntry]] = {}
+        self._fences: dict[str, int] = {}
         self._outputs: list[StoredOutput] = []
         self._uses: set[tuple[str, str]] = set()
         self._stamps: dict[str, str] = {}
@@ -39,16 +41,30 @@ class InMemoryEventLogStorage(EventLogStorage):
         self._asset_events_ever = 0
 
     def store_events(self, events: Sequence[EventLogEntry]) -> None:
-        index_entries = entries_from_log(events)
         with self._lock:
-            for entry in events:
-                self._logs.setdefault(entry.run_id, []).append(entry)
-            self._outputs.extend(index_entries.outputs)
-            self._uses.update(index_entries.uses)
-            self._stamps.update(index_entries.stamps)
-            for made in index_entries.assets:
-                self._asset_events_ever += 1
-                self._assets[self._asset_events_ever] = made
+            self._append(events)
+
+    def store_claimed_events(self, claim: Claim, events: Sequence[EventLogEntry]) -> None:
+        with self._lock:
+            if self._fences.get(claim.key, 0) > claim.number:
+                raise taken_over(claim)
+            self._fences[claim.key] = claim.number
+            self._append(events)
+
+    def fence(self, claim: Claim) -> None:
+        with self._lock:
+            self._fences[claim.key] = max(claim.number, self._fences.get(claim.key, 0))
+
+    def _append(self, events: Sequence[EventLogEntry]) -> None:
+        index_entries = entries_from_log(events)
+        for entry in events:
+            self._logs.setdefault(entry.run_id, []).append(entry)
+        self._outputs.extend(index_entries.outputs)
+        self._uses.update(index_entries.uses)
+        self._stamps.update(index_entries.stamps)
+        for made in index_entries.assets:
+            self._asset_events_ever += 1
+            self._assets[self._asset_events_ever] = made
 
     def get_records_for_run(
         self,
@@ -126,6 +142,8 @@ class InMemoryEventLogStorage(EventLogStorage):
     def delete_log(self, run_id: str, dry_run: bool = False) -> list[Removal]:
         with self._lock:
             log = self._logs.get(run_id) if dry_run else self._logs.pop(run_id, None)
+            if not dry_run:
+                self._fences.pop(run_id, None)
         return [] if log is None else [Removal("events", f"{counted(len(log), 'event')} of run {run_id} in memory")]
 
     def forget_index_entries(self, run_id: str) -> None:
@@ -138,7 +156,7 @@ class InMemoryEventLogStorage(EventLogStorage):
 
     def wipe(self) -> None:
         with self._lock:
-            for kept in (self._logs, self._outputs, self._uses, self._stamps, self._assets):
+            for kept in (self._logs, self._fences, self._outputs, self._uses, self._stamps, self._assets):
                 kept.clear()
 
     @property

@@ -67,5 +67,13 @@ asset_events = sa.Table(
     sqlite_autoincrement=True,  # no id is used twice, so a reader who follows an asset by id misses nothing
 )
 
+# Where all logs are in one database; that of a run which has a database of its own is in the header of its file.
+fences = sa.Table(
+    "fences",
+    index_metadata,
+    sa.Column("run_id", sa.String, primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False, comment="of the least claim that may store events of the run"),
+)
+
 LOG_SCHEMA = Schema("event_log", log_metadata, "0001", frozenset({"events"}))
-INDEX_SCHEMA = Schema("event_index", index_metadata, "0003", frozenset({"step_output_addresses"}))
+INDEX_SCHEMA = Schema("event_index", index_metadata, "0004", frozenset({"step_output_addresses"}))

@@ -17,8 +17,15 @@ from core.events.event_types import DagsterEventType
 from core.events.payloads import StepOutputHandle
 from core.events.records import EventLogEntry
 from core.events.user_events import AssetKey
+from core.records.claim import Claim
 from core.serdes import from_json, to_json
-from core.storage.event_log.base import EventLogRecord, EventLogStorage, StepOutputAddress, StepOutputKey
+from core.storage.event_log.base import (
+    EventLogRecord,
+    EventLogStorage,
+    StepOutputAddress,
+    StepOutputKey,
+    taken_over,
+)
 from core.storage.event_log.index import AssetEvent, IndexEntries, StoredOutput, entries_from_log
 from core.storage.event_log.schema import asset_events, assets, step_output_addresses, value_stamps, value_uses
 from core.storage.event_log.schema import events as events_table
@@ -66,6 +73,29 @@ class SqlEventLogStorage(EventLogStorage):
         """The condition for events of a run after a place; written so that an index gives them in order."""
         return (events_table.c.run_id == run_id) & (events_table.c.id > cursor)
 
+    @abstractmethod
+    def raise_fence(self, connection: sa.Connection, claim: Claim) -> bool:
+        """Has those who held a run before store nothing more of it, from the end of the transaction on.
+
+        Args:
+            connection: as of `write_run`.
+            claim: to the run.
+
+        Returns:
+            False where another has taken the run over since.
+        """
+
+    def store_claimed_events(self, claim: Claim, events: Sequence[EventLogEntry]) -> None:
+        with self.write_run(claim.key) as connection:
+            if not self.raise_fence(connection, claim):
+                raise taken_over(claim)
+            insert_events(connection, events)
+        self._store_index_entries(events)
+
+    def fence(self, claim: Claim) -> None:
+        with self.write_run(claim.key) as connection:
+            self.raise_fence(connection, claim)
+
     def store_events(self, events: Sequence[EventLogEntry]) -> None:
         by_run: dict[str, list[EventLogEntry]] = {}
         for entry in events:
@@ -73,6 +103,9 @@ class SqlEventLogStorage(EventLogStorage):
         for run_id, entries in by_run.items():
             with self.write_run(run_id) as connection:
                 insert_events(connection, entries)
+        self._store_index_entries(events)
+
+    def _store_index_entries(self, events: Sequence[EventLogEntry]) -> None:
         index_entries = entries_from_log(events)
         if not index_entries.is_empty:
             with self.write_index() as connection:

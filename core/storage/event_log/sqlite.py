@@ -15,6 +15,7 @@ from core.config import StringSource
 from core.disk.deleting import with_sizes
 from core.disk.paths import can_name_file, file_name
 from core.forks import reset_in_forked_children
+from core.records.claim import Claim
 from core.records.removal import Removal
 from core.records.schema_migration import Migration
 from core.serdes import ConfigurableClass, ConfigurableClassData
@@ -104,6 +105,13 @@ class SqliteEventLogStorage(SqlEventLogStorage, ConfigurableClass):
 
     def write_run(self, run_id: str) -> AbstractContextManager[sa.Connection]:
         return self._log(self.path_for_run(run_id)).write()
+
+    def raise_fence(self, connection: sa.Connection, claim: Claim) -> bool:
+        # A number in the header of the file that SQLite leaves to its users; it changes with the transaction.
+        number: int = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+        if number < claim.number:
+            connection.exec_driver_sql(f"PRAGMA user_version = {claim.number:d}")
+        return number <= claim.number
 
     @contextmanager
     def read_index(self) -> Iterator[sa.Connection | None]:

@@ -190,7 +190,7 @@ def test_a_signal_while_the_log_begins_does_not_cost_the_log(
 ) -> None:
     with DagsterInstance.local_temp(str(tmp_path)) as instance:
         storage, sent = instance.event_log_storage, []
-        store_events = storage.store_events
+        store_events = storage.store_claimed_events
 
         def send_and_store(*given: Any) -> None:
             if not sent:
@@ -198,7 +198,7 @@ def test_a_signal_while_the_log_begins_does_not_cost_the_log(
                 signal.raise_signal(number)
             store_events(*given)
 
-        monkeypatch.setattr(storage, "store_events", send_and_store)
+        monkeypatch.setattr(storage, "store_claimed_events", send_and_store)
         before = {each: signal.signal(each, signal.SIG_DFL) for each in (signal.SIGTERM, signal.SIGHUP)}
         before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
         try:

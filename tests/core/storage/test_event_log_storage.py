@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.errors import DagsterInvariantViolationError, DagsterStorageError
+from core.errors import DagsterInvariantViolationError, DagsterRunConflict, DagsterStorageError
 from core.events import AssetKey, DagsterEvent, DagsterEventType, EventLogEntry, EventMetadataEntry, StepOutputHandle
 from core.events.payloads import (
     HandledOutputData,
@@ -21,6 +21,7 @@ from core.events.payloads import (
     StepMaterializationData,
     StepMemoizedData,
 )
+from core.records.claim import Claim
 from core.serdes import SerializableErrorInfo
 from core.storage.event_log import (
     ConsolidatedSqliteEventLogStorage,
@@ -648,3 +649,37 @@ def test_sqlite_keeps_what_memory_keeps(
 def test_whether_logs_outlive_the_process(tmp_path: Path) -> None:
     assert not InMemoryEventLogStorage().is_persistent
     assert SqliteEventLogStorage(str(tmp_path)).is_persistent
+
+
+def test_who_has_lost_a_run_stores_nothing_more_of_it(storage: EventLogStorage) -> None:
+    first, second, third = (Claim("r", "somebody", number) for number in (1, 2, 3))
+    storage.store_claimed_events(first, [logged("r", "1")])
+    storage.store_claimed_events(second, [logged("r", "2")])
+    for _ in range(2):
+        with pytest.raises(DagsterRunConflict, match="Run r was taken over by another process"):
+            storage.store_claimed_events(first, [logged("r", "lost"), made_asset("r", ("a",))])
+    storage.store_claimed_events(second, [logged("r", "3")])
+    storage.fence(third)
+    storage.fence(first)
+    with pytest.raises(DagsterRunConflict):
+        storage.store_claimed_events(second, [logged("r", "lost")])
+    storage.store_events([logged("r", "from outside")])
+    storage.store_claimed_events(third, [logged("r", "4")])
+    storage.store_claimed_events(Claim("other", "somebody", 1), [logged("other", "1")])
+    assert messages(storage, "r") == ["1", "2", "3", "from outside", "4"]
+    assert messages(storage, "other") == ["1"]
+    assert storage.all_asset_keys() == []
+    storage.delete_events("r")
+    storage.store_claimed_events(first, [logged("r", "anew")])
+    assert messages(storage, "r") == ["anew"]
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_a_fence_holds_for_other_processes(make: Make, kind: str, tmp_path: Path) -> None:
+    one = make(kind, tmp_path)
+    one.fence(Claim("r", "b", 2))
+    one.dispose()
+    other = one if kind == "postgres" else make(kind, tmp_path)
+    with pytest.raises(DagsterRunConflict):
+        other.store_claimed_events(Claim("r", "a", 1), [logged("r", "lost")])
+    assert messages(other, "r") == []
