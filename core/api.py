@@ -131,7 +131,8 @@ def execute_run(
     """
     stored = instance.get_existing_run(pipeline_run.run_id)
     check_not_begun(stored)
-    return _execute(pipeline, stored, instance, raise_on_error, on_event)
+    with instance.preparing_run(stored):
+        return _execute(pipeline, stored, instance, raise_on_error, on_event)
 
 
 def plan_pipeline(

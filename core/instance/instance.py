@@ -23,7 +23,7 @@ from core.launcher import RunLauncher
 from core.process.leftovers import Leftovers
 from core.process.running import RunningRuns
 from core.records.daemon_heartbeat import DaemonHeartbeat
-from core.run_coordinator import RunCoordinator
+from core.run_coordinator import QueuedRunCoordinator, RunCoordinator
 from core.scheduler import Scheduler
 from core.serdes import ConfigurableClassData
 from core.storage.event_log import EventLogStorage, InMemoryEventLogStorage
@@ -32,6 +32,7 @@ from core.storage.runs import InMemoryRunStorage, RunStorage
 from core.storage.schedules import InMemoryScheduleStorage, ScheduleStorage
 
 HOME_VARIABLE = "DAGSTER_HOME"
+_DAEMONS_OF_EVERY_INSTANCE = ("DEAD_RUNS",)
 
 
 class InstanceType(Enum):
@@ -110,6 +111,8 @@ class DagsterInstance(OfInstance):
         self.launched: dict[str, HeldClaim] = {}
         self._ref = ref
         self._own_directory: TemporaryArtifactStorage | None = None  # held, since it goes with what it belongs to
+        if run_coordinator is not None:
+            run_coordinator.register_instance(self)
         compute_log_manager.report = _reporter_to(weakref.ref(self))
 
     # How to get one
@@ -180,7 +183,7 @@ class DagsterInstance(OfInstance):
             instance_ref.compute_logs_data.rehydrate(),
             _made(instance_ref.schedule_storage_data),
             _made(instance_ref.scheduler_data),
-            _made(instance_ref.run_coordinator_data),
+            _made(instance_ref.run_coordinator_data) or QueuedRunCoordinator(),
             _made(instance_ref.run_launcher_data),
             resolve_settings(instance_ref.settings),
             instance_ref,
@@ -287,6 +290,17 @@ class DagsterInstance(OfInstance):
     def get_daemon_heartbeats(self) -> dict[str, DaemonHeartbeat]:
         """The latest heartbeat of each daemon type."""
         return self.run_storage.get_daemon_heartbeats()
+
+    def wipe_daemon_heartbeats(self) -> None:
+        """Forgets all heartbeats, as of daemons that are gone for good."""
+        self.run_storage.wipe_daemon_heartbeats()
+
+    def get_required_daemon_types(self) -> list[str]:
+        """The types of the daemons without which something of what this instance is set up for is not done."""
+        if self.is_ephemeral:
+            return []
+        parts = [getattr(part, "required_daemon", None) for part in (self.run_coordinator, self.scheduler)]
+        return sorted({*_DAEMONS_OF_EVERY_INSTANCE, *(each for each in parts if each is not None)})
 
 
 def _check_kind(name: str, part: object, *kinds: type) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from core.compute_logs.manager import ComputeLogManager
-from core.errors import DagsterInvariantViolationError, DagsterRunConflict, DagsterRunNotFoundError
+from core.errors import DagsterRunConflict, DagsterRunNotFoundError
 from core.instance.deletion import delete_whole_run
 from core.instance.holding import HeldClaim, hold, let_go
-from core.launcher import RunLauncher
 from core.process.running import RunningRuns
 from core.records.claim import CLAIM_SECONDS, Claim, make_new_owner
-from core.records.origin import ExternalPipeline, ExternalPipelineOrigin
+from core.records.origin import ExternalPipelineOrigin
 from core.records.pipeline_run import (
     NOT_BEGUN_STATUSES,
     PipelineRun,
@@ -22,23 +22,18 @@ from core.records.pipeline_run import (
     make_new_run_id,
 )
 from core.records.removal import Removal
-from core.run_coordinator import RunCoordinator
 from core.storage.event_log import EventLogStorage
 from core.storage.root import LocalArtifactStorage
 from core.storage.runs import RunStorage
 
-Part = TypeVar("Part")
-
 
 class RunsOfInstance:
-    """Runs: made, found, counted, tagged, launched, deleted."""
+    """Runs: made, begun, found, counted, tagged, deleted."""
 
     run_storage: RunStorage
     event_log_storage: EventLogStorage
     compute_log_manager: ComputeLogManager
     local_artifact_storage: LocalArtifactStorage
-    run_coordinator: RunCoordinator | None
-    run_launcher: RunLauncher | None
     running_runs: RunningRuns
     launched: dict[str, HeldClaim]
 
@@ -122,26 +117,32 @@ class RunsOfInstance:
             raise DagsterRunConflict(f"Run {run_id} has been launched, and another process is about to execute it.")
         return self._held(claim, asked_at)
 
-    def take_up_launched_run(self, run_id: str, offered: Claim | None = None) -> bool:
-        """Answers for a run that was launched, while its code is loaded; `take_up_run` begins it then.
+    @contextmanager
+    def preparing_run(self, run: PipelineRun) -> Iterator[None]:
+        """Answers for a run that was launched while it is prepared in the block, until `take_up_run` begins it there.
 
-        Args:
-            run_id: the run.
-            offered: as it was launched; None where that is not known.
-
-        Returns:
-            Whether it may be executed here. Else it has ended, or been launched again, and another executes it.
+        Raises:
+            DagsterRunConflict: another process has taken it up.
         """
+        if run.status is not PipelineRunStatus.STARTING:
+            yield
+            return
         asked_at = HeldClaim.moment()
         claim = self.run_storage.claim_run(
-            run_id, make_new_owner(), CLAIM_SECONDS, NOT_BEGUN_STATUSES, PipelineRunStatus.STARTING, after=offered
+            run.run_id, make_new_owner(), CLAIM_SECONDS, {PipelineRunStatus.STARTING}, PipelineRunStatus.STARTING
         )
         if claim is None:
-            return False
+            raise DagsterRunConflict(f"Run {run.run_id} has been launched, and another process is about to execute it.")
         held = self._held(claim, asked_at)
         if held is not None:
-            self.launched[run_id] = held
-        return True
+            self.launched[run.run_id] = held
+        try:
+            yield
+        finally:
+            refused = self.launched.pop(run.run_id, None)
+            if refused is not None:
+                let_go(refused)
+                self.run_storage.release_claim(refused.claim)
 
     def get_run_by_id(self, run_id: str) -> PipelineRun | None:
         """The run, or None."""
@@ -208,30 +209,6 @@ class RunsOfInstance:
             dry_run,
         )
 
-    def submit_run(self, run_id: str, external_pipeline: ExternalPipeline) -> PipelineRun:
-        """Hands a stored run to the run coordinator, and returns what that returns.
-
-        Raises:
-            DagsterInvariantViolationError: the instance has no run coordinator.
-            DagsterRunNotFoundError: there is no such run.
-            Exception: what the run coordinator raises.
-        """
-        run = self.get_existing_run(run_id)
-        coordinator = _required(self.run_coordinator, "run_coordinator")
-        return coordinator.submit_run(run, external_pipeline=external_pipeline)
-
-    def launch_run(self, run_id: str, external_pipeline: ExternalPipeline) -> PipelineRun:
-        """Hands a stored run to the run launcher, and returns what that returns.
-
-        Raises:
-            DagsterInvariantViolationError: the instance has no run launcher.
-            DagsterRunNotFoundError: there is no such run.
-            Exception: what the run launcher raises.
-        """
-        run = self.get_existing_run(run_id)
-        launcher = _required(self.run_launcher, "run_launcher")
-        return launcher.launch_run(run, external_pipeline=external_pipeline)
-
 
 def check_not_begun(run: PipelineRun) -> None:
     """Raises DagsterRunConflict where a run cannot be executed: it is being executed, is to stop, or has ended."""
@@ -242,11 +219,3 @@ def check_not_begun(run: PipelineRun) -> None:
     else:
         state, advice = f"is {run.status.value}", "Another process executes it, or died while it did."
     raise DagsterRunConflict(f"Run {run.run_id} of pipeline {run.pipeline_name!r} {state}. {advice}")
-
-
-def _required(part: Part | None, section: str) -> Part:
-    if part is None:
-        raise DagsterInvariantViolationError(
-            f"This instance has no {section}; name a class for it in the section {section} of dagster.yaml."
-        )
-    return part

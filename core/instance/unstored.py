@@ -8,13 +8,12 @@ from pathlib import Path
 import msgspec
 
 from core.events.records import EventLogEntry
-from core.instance.events import EventsOfInstance
-from core.instance.runs import RunsOfInstance
+from core.instance.launching import LaunchingOfInstance
 from core.process.dead_journals import dead_journals
 from core.serdes import from_json, to_json
 
 
-class OfInstance(RunsOfInstance, EventsOfInstance):
+class OfInstance(LaunchingOfInstance):
     """What is asked of an instance."""
 
 

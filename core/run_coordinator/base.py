@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import weakref
 from abc import ABC, abstractmethod
+from typing import Protocol
 
+from core.errors import DagsterInvariantViolationError
 from core.records.origin import ExternalPipeline
 from core.records.pipeline_run import PipelineRun
+
+
+class CoordinatedInstance(Protocol):
+    """What a run coordinator uses of its instance; see `DagsterInstance`."""
+
+    def enqueue_run(self, run_id: str) -> PipelineRun: ...
+    def launch_run(self, run_id: str, external_pipeline: ExternalPipeline | None = None) -> PipelineRun: ...
+    def can_cancel_waiting_run(self, run_id: str) -> bool: ...
+    def cancel_waiting_run(self, run_id: str) -> bool: ...
+    def can_terminate_run(self, run_id: str) -> bool: ...
+    def terminate_run(self, run_id: str) -> bool: ...
 
 
 class RunCoordinator(ABC):
@@ -25,6 +39,25 @@ class RunCoordinator(ABC):
         ...     def cancel_run(self, run_id):
         ...         return self._launcher.terminate(run_id)
     """
+
+    required_daemon: str | None = None
+    """The type of the daemon without which runs are not launched; None where there is none."""
+
+    _registered: weakref.ref[CoordinatedInstance] | None = None
+
+    def register_instance(self, instance: CoordinatedInstance) -> None:
+        """Called by the instance that it belongs to, once."""
+        self._registered = weakref.ref(instance)
+
+    @property
+    def _instance(self) -> CoordinatedInstance:
+        """The instance that it belongs to."""
+        instance = None if self._registered is None else self._registered()
+        if instance is None:
+            raise DagsterInvariantViolationError(
+                f"This {type(self).__name__} belongs to no instance; name its class in dagster.yaml, or give it to one."
+            )
+        return instance
 
     @abstractmethod
     def submit_run(self, pipeline_run: PipelineRun, external_pipeline: ExternalPipeline) -> PipelineRun:

@@ -203,9 +203,8 @@ def test_heartbeats(instance: DagsterInstance) -> None:
 
 
 @pytest.mark.parametrize(("method", "section"), [("launch_run", "run_launcher"), ("submit_run", "run_coordinator")])
-def test_without_launcher_or_coordinator_it_says_what_to_do(
-    method: str, section: str, instance: DagsterInstance
-) -> None:
+def test_without_launcher_or_coordinator_it_says_what_to_do(method: str, section: str) -> None:
+    instance = DagsterInstance.ephemeral()
     instance.add_run(RUN)
     with pytest.raises(
         DagsterInvariantViolationError,
