@@ -9,7 +9,7 @@ import click
 from cloudstore.dev_server import dev_server
 from cloudstore.doctor import doctor
 from cloudstore.port import port
-from core.cli import config, explain, instance, logs, memo, plan, run, runs, value
+from core.cli import config, daemon, explain, instance, launch, logs, memo, plan, run, runs, value
 from core.cli.output.terminal import Commands
 
 
@@ -19,5 +19,20 @@ def main() -> None:
     """Run pipelines of solids that keep values, files and logs in S3-compatible buckets."""
 
 
-for command in (run, plan, config, runs, explain, logs, value, memo, instance, doctor, dev_server, port):
+for command in (
+    run,
+    launch,
+    plan,
+    config,
+    runs,
+    explain,
+    logs,
+    value,
+    memo,
+    instance,
+    daemon,
+    doctor,
+    dev_server,
+    port,
+):
     main.add_command(command)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from core.definitions.pipeline import PipelineDefinition
 from core.definitions.run_configs.run_config import build_environment
 from core.errors import DagsterInvariantViolationError
@@ -13,7 +15,7 @@ from core.execution.ancestors import read_earlier_run
 from core.execution.broken_off import exits_fail
 from core.execution.memo.preview import PlannedRun, preview
 from core.execution.preparing.defaults import complete_mode
-from core.execution.preparing.prepare import prepare_run
+from core.execution.preparing.prepare import PreparedRun, prepare_run
 from core.execution.preparing.presets import with_preset
 from core.execution.preparing.spec import RunSpec
 from core.execution.results import PipelineExecutionResult
@@ -24,7 +26,7 @@ from core.instance import DagsterInstance
 from core.instance.runs import check_not_begun
 from core.plan.part import EarlierKeys
 from core.records.pipeline_run import PipelineRun, lineage_tags
-from core.records.tags import HIDDEN_TAG_PREFIX, RESUME_RETRY_TAG
+from core.records.tags import HIDDEN_TAG_PREFIX, RESUME_RETRY_TAG, RESUMES_PARENT_TAG
 from core.wording import a_kind_of
 
 
@@ -132,7 +134,22 @@ def execute_run(
     stored = instance.get_existing_run(pipeline_run.run_id)
     check_not_begun(stored)
     with instance.preparing_run(stored):
+        if RESUMES_PARENT_TAG in stored.tags and stored.parent_run_id is not None:
+            return execute_prepared(_resumption(pipeline, stored, instance), instance, raise_on_error, on_event)
         return _execute(pipeline, stored, instance, raise_on_error, on_event)
+
+
+def _resumption(pipeline: PipelineDefinition, stored: PipelineRun, instance: DagsterInstance) -> PreparedRun:
+    """A stored run that goes on after another: it is found out now which steps it executes, and stored with it."""
+    assert stored.parent_run_id is not None
+    with exits_fail():
+        parent_id, config, mode = stored.parent_run_id, stored.run_config, stored.mode
+        spec = reexecution_of(pipeline, instance, parent_id, config, None, mode, None, None, None, resume=True)
+        prepared = prepare_run(pipeline, default_executors, msgspec.structs.replace(spec, run_id=stored.run_id))
+        step_keys = prepared.run.step_keys_to_execute
+        instance.run_storage.rewrite_run(msgspec.structs.replace(stored, step_keys_to_execute=step_keys))
+        run = msgspec.structs.replace(stored, step_keys_to_execute=step_keys, run_config=prepared.run.run_config)
+        return msgspec.structs.replace(prepared, run=run, is_stored=True)
 
 
 def plan_pipeline(

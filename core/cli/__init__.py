@@ -1,8 +1,10 @@
 """The commands that do not need a cloud."""
 
 from core.cli.config import config
+from core.cli.daemon import daemon
 from core.cli.explain import explain
 from core.cli.instance import instance
+from core.cli.launch import launch
 from core.cli.logs import logs
 from core.cli.memo import memo
 from core.cli.plan import plan
@@ -10,4 +12,4 @@ from core.cli.run import run
 from core.cli.runs import runs
 from core.cli.value import value
 
-__all__ = ["config", "explain", "instance", "logs", "memo", "plan", "run", "runs", "value"]
+__all__ = ["config", "daemon", "explain", "instance", "launch", "logs", "memo", "plan", "run", "runs", "value"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,17 +12,20 @@ from core.cli.failures import clear_failures
 from core.cli.loading import find_run
 from core.cli.options import json_option, verbose_option
 from core.cli.output.removals import show_removals
-from core.cli.output.runs import run_table, runs_table, ways_to_look
+from core.cli.output.runs import queue_table, run_table, runs_table, ways_to_look
 from core.cli.output.terminal import cell, draw, json_document, say
 from core.errors import DagsterInvariantViolationError
-from core.instance import persistent_instance
+from core.instance import DagsterInstance, persistent_instance
 from core.instance.stopping import ask_to_stop, wait_until_stopped
-from core.records.pipeline_run import IN_PROGRESS_STATUSES, PipelineRunsFilter, PipelineRunStatus
+from core.records.pipeline_run import IN_PROGRESS_STATUSES, PipelineRun, PipelineRunsFilter, PipelineRunStatus
 from core.records.tags import EVENTS_PRUNED_TAG
 from core.views.documents import RunsDocument, document_run
 from core.views.prices import prices_from
+from core.views.queue import queue_of
 from core.views.run_summaries import summarize_runs
 from core.views.runs import process_of, read_run
+
+_LOOK_SECONDS = 0.1
 
 
 @click.group(invoke_without_command=True)
@@ -112,9 +116,10 @@ def delete(run_id: str, dry_run: bool) -> None:
 def cancel(run_id: str, force: bool, wait_seconds: int) -> None:
     """Stop a run.
 
-    If its process is alive on this machine, it is asked to end the run, as by SIGTERM: the run puts its resources away,
-    and is CANCELED. A process on another machine is not reached; neither is one that has died. With --force such a run
-    is marked as cancelled, and can be deleted. RUN is the run's id, or the beginning of it.
+    A run that waits is not launched. If its process is alive on this machine, or the run launcher reaches it, it is
+    asked to end the run, as by SIGTERM: the run puts its resources away, and is CANCELED. A process that has died is
+    not reached. With --force such a run is marked as cancelled, and can be deleted. RUN is the run's id, or the
+    beginning of it.
     """
     with clear_failures(), persistent_instance() as instance:
         run = find_run(instance, run_id)
@@ -123,6 +128,8 @@ def cancel(run_id: str, force: bool, wait_seconds: int) -> None:
             say(f"Run {run.run_id} is executed by process {process.pid}, which is asked to stop.")
             ask_to_stop(instance, run, process)
             ended = wait_until_stopped(instance, run, process, wait_seconds)
+        elif instance.cancel_waiting_run(run.run_id) or _terminated(instance, run, wait_seconds):
+            ended = instance.get_existing_run(run.run_id)
         elif run.status not in IN_PROGRESS_STATUSES:
             raise DagsterInvariantViolationError(f"Run {run.run_id} is not in progress: it is {run.status.value}.")
         elif not force:
@@ -134,3 +141,27 @@ def cancel(run_id: str, force: bool, wait_seconds: int) -> None:
             instance.report_run_canceled(run, "The run was marked as cancelled by `cloudstore runs cancel --force`.")
             ended = instance.get_existing_run(run.run_id)
         say(f"Run {run.run_id} was {run.status.value} and is {ended.status.value}.")
+
+
+def _terminated(instance: DagsterInstance, run: PipelineRun, seconds: float) -> bool:
+    """Has the run launcher end a run, and waits until it has ended; False where the launcher does not reach it."""
+    if run.is_finished or not instance.can_terminate_run(run.run_id) or not instance.terminate_run(run.run_id):
+        return False
+    say(f"Run {run.run_id} was launched, and is asked to stop.")
+    deadline = time.monotonic() + seconds
+    while not instance.get_existing_run(run.run_id).is_finished:
+        if time.monotonic() > deadline:
+            raise DagsterInvariantViolationError(
+                f"Run {run.run_id} still runs after {seconds:g} s. Wait for it, or end its process."
+            )
+        time.sleep(_LOOK_SECONDS)
+    return True
+
+
+@runs.command()
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(min=1), help="Maximum number of runs.")
+def queue(limit: int) -> None:
+    """List the runs that wait, in the order in which they are launched, and what holds each of them."""
+    with clear_failures(), persistent_instance() as instance:
+        waiting = queue_of(instance, limit)
+        draw(queue_table(waiting) if waiting else cell("No run waits."))

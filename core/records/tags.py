@@ -26,8 +26,12 @@ RUN_KEY_TAG = "dagster/run_key"
 PARTITION_NAME_TAG = "dagster/partition"
 PARTITION_SET_TAG = "dagster/partition_set"
 
+MAX_RETRIES_TAG = "dagster/max_retries"
+RETRY_NUMBER_TAG = "dagster/retry_number"
+
 HIDDEN_TAG_PREFIX = "."  # notes of the system about one run: never shown, and not copied to re-executions
 COMPUTE_LOGS_PRUNED_TAG = ".cloudstore/compute_logs_pruned"  # when, in ISO 8601
+RESUMES_PARENT_TAG = ".cloudstore/resumes_parent"  # "true": which steps it executes is found out when it begins
 EVENTS_PRUNED_TAG = ".cloudstore/events_pruned"  # when, in ISO 8601
 
 

@@ -11,6 +11,7 @@ from core.cli.output.text import SHORT_ID, dollars, human_bytes
 from core.records.pipeline_run import PipelineRunStatus
 from core.usage import Usage
 from core.views.prices import Prices
+from core.views.queue import WaitingRun
 from core.views.run_summaries import RunSummary
 from core.views.runs import RunReport
 from core.views.steps import StepReport
@@ -48,6 +49,22 @@ def runs_table(summaries: Iterable[RunSummary], is_verbose: bool = False) -> Gri
             _count(run.memoized_count),
             (run.started_at or run.created_at).astimezone().strftime(_TIME),
         )
+    return drawn
+
+
+def queue_table(waiting: Iterable[WaitingRun]) -> Grid:
+    """A row for each run that waits."""
+    drawn = table(
+        [
+            Column("run"),
+            Column("pipeline"),
+            Column("priority", is_number=True, rank=1),
+            Column("held by", is_prose=True),
+        ]
+    )
+    for each in waiting:
+        held_by = "at most " + each.held_by if each.held_by is not None else "nothing; it is launched by the daemon"
+        drawn.add_row(cell(each.run.run_id[:SHORT_ID]), cell(each.run.pipeline_name), str(each.priority), cell(held_by))
     return drawn
 
 

@@ -41,6 +41,11 @@ class PostgresDatabase(SqlDatabase):
         self._url = _parsed(url)
         super().__init__(DatabaseName(what, _without_password(self._url)), schemas)
 
+    @property
+    def psycopg_url(self) -> str:
+        """str: with its password, as psycopg takes it."""
+        return self._url.set(drivername="postgresql").render_as_string(hide_password=False)
+
     def _make_engine(self) -> sa.Engine:
         options: dict[str, Any] = {}
         if "connect_timeout" not in self._url.query:

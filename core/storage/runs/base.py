@@ -18,6 +18,7 @@ from core.records.pipeline_run import (
 )
 from core.records.queue import Dequeued, QueueLimits
 from core.records.schema_migration import Migration
+from core.storage.runs.changes import Changes, NoChanges
 
 
 class RunStorage(ABC):
@@ -231,6 +232,10 @@ class RunStorage(ABC):
         """
 
     @abstractmethod
+    def rewrite_run(self, pipeline_run: PipelineRun) -> None:
+        """Puts a record in the place of that of the same run, which has not begun; its status and tags stay."""
+
+    @abstractmethod
     def delete_run(self, run_id: str) -> None:
         """Deletes a run and its tags; an unknown run is ignored."""
 
@@ -249,6 +254,10 @@ class RunStorage(ABC):
     @abstractmethod
     def wipe_daemon_heartbeats(self) -> None:
         """Deletes every heartbeat."""
+
+    def changes(self) -> Changes:
+        """Tells when something may have changed; made for one thread, which closes it."""
+        return NoChanges()
 
     def check(self) -> None:
         """Raises DagsterStorageError if the storage cannot be used, DagsterSchemaError if it has to be migrated."""

@@ -17,6 +17,7 @@ from core.records.claim import OFFERED, Claim
 from core.records.daemon_heartbeat import DaemonHeartbeat
 from core.records.pipeline_run import (
     CLAIMED_STATUSES,
+    NOT_BEGUN_STATUSES,
     PipelineRun,
     PipelineRunsFilter,
     PipelineRunStatus,
@@ -225,6 +226,15 @@ class InMemoryRunStorage(RunStorage):
                 raise DagsterRunNotFoundError(f"There is no run {run_id!r} to add tags to.", run_id)
             run = record.pipeline_run
             self._records[run_id] = replace(record, pipeline_run=run.with_tags({**run.tags, **new_tags}))
+
+    def rewrite_run(self, pipeline_run: PipelineRun) -> None:
+        check_recordable(pipeline_run)
+        with self._lock:
+            record = self._records.get(pipeline_run.run_id)
+            if record is not None and record.pipeline_run.status in NOT_BEGUN_STATUSES:
+                before = record.pipeline_run
+                run = _detached(pipeline_run.with_status(before.status).with_tags(before.tags))
+                self._records[run.run_id] = replace(record, pipeline_run=run)
 
     def delete_run(self, run_id: str) -> None:
         with self._lock:

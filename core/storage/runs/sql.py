@@ -13,6 +13,7 @@ from core.records.claim import Claim
 from core.records.daemon_heartbeat import DaemonHeartbeat
 from core.records.pipeline_run import (
     CLAIMED_STATUSES,
+    NOT_BEGUN_STATUSES,
     PipelineRun,
     PipelineRunsFilter,
     PipelineRunStatus,
@@ -76,6 +77,8 @@ class SqlRunStorage(SqlClaims, SqlQueue):
                 assert added is not None
                 if pipeline_run.tags:
                     connection.execute(run_tags.insert(), _tag_rows(added.id, pipeline_run.tags))
+                if pipeline_run.status is PipelineRunStatus.QUEUED:
+                    self.tell_of_change(connection)
         except sa.exc.IntegrityError as error:
             raise DagsterRunAlreadyExists(f"A run with id {pipeline_run.run_id!r} exists already.") from error
 
@@ -94,7 +97,14 @@ class SqlRunStorage(SqlClaims, SqlQueue):
             .values(status=status.value, updated_at=_now(), **ended)
         )
         with self.write() as connection:
-            return connection.execute(changed).rowcount > 0
+            is_changed = connection.execute(changed).rowcount > 0
+            if is_changed and ended:
+                self.tell_of_change(connection)
+            return is_changed
+
+    def tell_of_change(self, connection: sa.Connection) -> None:
+        """Tells those who wait for `changes` that a run waits, or a place is free; at the end of the transaction."""
+        return
 
     def get_run_records(
         self, filters: PipelineRunsFilter | None = None, cursor: str | None = None, limit: int | None = None
@@ -129,6 +139,13 @@ class SqlRunStorage(SqlClaims, SqlQueue):
             insert_or_replace(connection, run_tags, _tag_rows(run, new_tags))
             if PRIORITY_TAG in new_tags:
                 connection.execute(runs.update().where(runs.c.id == run).values(rank=-priority_of(new_tags)))
+
+    def rewrite_run(self, pipeline_run: PipelineRun) -> None:
+        check_recordable(pipeline_run)
+        not_begun = runs.c.status.in_([status.value for status in NOT_BEGUN_STATUSES])
+        rewritten = runs.update().where(runs.c.run_id == pipeline_run.run_id, not_begun)
+        with self.write() as connection:
+            connection.execute(rewritten.values(body=to_json(pipeline_run.with_tags({}))))
 
     def delete_run(self, run_id: str) -> None:
         with self.write() as connection:

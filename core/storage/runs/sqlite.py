@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from core.storage.runs.changes import Changes
 from core.storage.runs.schema import SCHEMA
 from core.storage.runs.sql import SqlRunStorage
+from core.storage.sqlite.changes import SqliteChanges
 from core.storage.sqlite.storage import SqliteStorage
 
 
@@ -29,3 +31,6 @@ class SqliteRunStorage(SqliteStorage, SqlRunStorage):
     SCHEMAS = (SCHEMA,)
     WHAT = "run database"
     FILE_NAME = "runs.db"
+
+    def changes(self) -> Changes:
+        return SqliteChanges(self.database.path)

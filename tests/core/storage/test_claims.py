@@ -309,3 +309,30 @@ def test_10000_runs_that_are_held_are_not_looked_at_one_by_one(opened: Open) -> 
         sa.event.listen(connection.engine, "after_cursor_execute", lambda *given: queries.append(given[2]))
     assert taken(storage, QueueLimits(10, (TagLimit("team", 1, is_per_value=True),))) == ["free"]
     assert len(queries) < 20, queries
+
+
+@pytest.mark.parametrize("opened", ["sqlite", "postgres"], indirect=True)
+def test_who_waits_for_changes_is_told_of_a_run_that_waits_and_of_one_that_has_ended(opened: Open) -> None:
+    changes, other = opened().changes(), opened()
+    other.add_claimed_run(PipelineRun("p", "r", status=STARTED), "a", LONG)
+    changes.wait(0.3)  # from here on
+    with ThreadPoolExecutor(1) as pool:
+        for change in (
+            lambda: add(other, "waits"),
+            lambda: other.change_status("r", {STARTED}, PipelineRunStatus.SUCCESS),
+        ):
+            told = pool.submit(changes.wait, 60)
+            change()
+            assert told.result()
+        pool.submit(changes.close).result()
+    assert opened().get_runs_count() == 2
+
+
+def test_the_wait_for_changes_ends_when_it_is_told_to(opened: Open) -> None:
+    opened().get_runs()
+    changes = opened().changes()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(lambda: [changes.wait(1), changes.wait(600)])
+        changes.end()
+        assert waiting.result() is not None
+        pool.submit(changes.close).result()

@@ -1,0 +1,92 @@
+"""`cloudstore daemon`: does what has to be done beside runs, and says whether it is done."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from datetime import UTC, datetime
+from types import FrameType
+
+import click
+
+from core.cli.failures import clear_failures
+from core.cli.output.terminal import say
+from core.daemon.status import DaemonStatus, all_daemons_healthy, all_daemons_live, get_daemon_statuses
+from core.instance import persistent_instance
+
+
+@click.group()
+def daemon() -> None:
+    """Launch runs that wait, and find runs whose processes are gone: one process, on one or more machines."""
+
+
+@daemon.command("run")
+def run_daemon() -> None:
+    """Do it, until Ctrl-C or SIGTERM.
+
+    Another daemon of the same instance stands by, and takes over when this one is gone. Runs go on without a daemon.
+    """
+    # Only this command needs them.
+    from core.daemon.daemon import Daemon
+    from core.daemon.roles_of import roles_of
+
+    ending = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        ending.set()
+
+    with clear_failures(), persistent_instance() as instance:
+        running = Daemon(instance, roles_of(instance), tell=_tell)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, end)
+        running.start()
+        _tell(f"The daemon {running.owner} has begun.")
+        try:
+            ending.wait()
+        finally:
+            running.end()
+        _tell(f"The daemon {running.owner} has ended.")
+
+
+@daemon.command()
+def health_check() -> None:
+    """Say whether all that is needed is done, without errors; the exit code is 1 if it is not."""
+    with clear_failures(), persistent_instance() as instance:
+        statuses = get_daemon_statuses(instance, time.time())
+        for each in statuses:
+            say(_line(each))
+        if not all_daemons_healthy(statuses):
+            raise click.ClickException("Not all that is needed is done; start `cloudstore daemon run`, or see above.")
+
+
+@daemon.command()
+def liveness_check() -> None:
+    """Say whether all that is needed is done, with or without errors; the exit code is 1 if it is not."""
+    with clear_failures(), persistent_instance() as instance:
+        if not all_daemons_live(get_daemon_statuses(instance, time.time())):
+            raise click.ClickException("The daemon was not heard of lately; start `cloudstore daemon run`.")
+        say("The daemon is alive.")
+
+
+@daemon.command()
+def wipe() -> None:
+    """Forget that daemons were heard of."""
+    with clear_failures(), persistent_instance() as instance:
+        instance.wipe_daemon_heartbeats()
+        say("All heartbeats are forgotten.")
+
+
+def _tell(sentence: str) -> None:
+    say(f"{datetime.now(UTC).astimezone():%Y-%m-%d %H:%M:%S} {sentence}", err=True)
+
+
+def _line(status: DaemonStatus) -> str:
+    needed = "" if status.required else ", not needed"
+    beat = status.last_heartbeat
+    if beat is None:
+        return f"{status.daemon_type}: never heard of{needed}"
+    state = "healthy" if status.healthy else "has errors" if status.live else "not heard of lately"
+    when = datetime.fromtimestamp(beat.timestamp, UTC).astimezone()
+    lines = [f"{status.daemon_type}: {state}{needed}, heard of at {when:%Y-%m-%d %H:%M:%S} as {beat.daemon_id}"]
+    return "\n".join([*lines, *(f"  {error.message.strip()}" for error in beat.errors)])

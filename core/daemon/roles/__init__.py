@@ -1,0 +1,1 @@
+"""What threads of the daemon do, a file each."""
