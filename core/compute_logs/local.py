@@ -63,6 +63,7 @@ class LocalComputeLogManager(ComputeLogManager, ConfigurableClass):
         ...     written = os.write(2, b"nobody is here\n")
         >>> Path("logs/a-run/compute_logs/greet.err").read_text()
         'nobody is here\n'
+        >>> manager.dispose()
     """
 
     def __init__(

@@ -39,6 +39,7 @@ class ComputeLogManager(ABC):
         True
         >>> manager.read_logs_file("a-run", "greet", ComputeIOType.STDERR).data
         'nobody is here\n'
+        >>> manager.dispose()
     """
 
     echo: Echo | None = None

@@ -40,6 +40,7 @@ class ComputeLogFileData(msgspec.Struct, frozen=True):
         ('one\n', 4, 8)
         >>> manager.read_logs_file("a-run", "greet", ComputeIOType.STDERR, cursor=piece.cursor).data
         'two\n'
+        >>> manager.dispose()
     """
 
     path: str | None

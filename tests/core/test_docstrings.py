@@ -13,6 +13,7 @@ import importlib
 import os
 import re
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
@@ -178,9 +179,11 @@ def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 def test_examples_run(module: str, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> None:
     if module.startswith("cloudstore."):
         request.getfixturevalue("my_bucket")
-    scope = vars(importlib.import_module(module))
+    scope, threads = vars(importlib.import_module(module)), set(threading.enumerate())
     parser, runner = doctest.DocTestParser(), doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS)
     for name, (text, line) in read(module).docstrings.items():
         runner.run(parser.get_doctest(text, scope, name, str(read(module).file), line))
     assert runner.tries
     assert not runner.failures, capsys.readouterr().out
+    left = {thread.name for thread in set(threading.enumerate()) - threads if thread.name.startswith("compute-log")}
+    assert not left, f"threads of managers that the examples do not dispose of: {left}"
