@@ -13,7 +13,10 @@ MODULES = [path for package in PACKAGES for path in sorted(package.rglob("*.py")
 EXCEPT = {
     "forks.py": "makes the locks that are free",
     "captured_file.py": "OutputCapture.reset_after_fork makes new ones",
+    "changes.py": "of a thread of the daemon, which loads no code of the user's",
     "cluster_steps.py": "of the process that records a run, where no code of the user's is executed",
+    "daemon.py": "of the daemon, which loads no code of the user's",
+    "queue.py": "of the daemon likewise",
     "run_secrets.py": "Spool.reset_after_fork has it make new ones",
     "session.py": "of the same process as cluster_steps.py",
     "step_host.py": "of a Dask worker, which executes steps in other processes",
