@@ -22,6 +22,7 @@ FAULT_TESTS := tests/cloudstore/test_under_faults.py \
 	tests/core/executors/test_hostile_steps.py \
 	tests/core/executors/test_killed.py \
 	tests/core/executors/test_nothing_left.py \
+	tests/core/executors/on_dask/test_interrupted.py \
 	tests/core/values/test_random_values.py \
 	tests/core/graphs/test_mapping_properties.py \
 	tests/cli/test_hostile_texts.py

@@ -25,7 +25,7 @@ from core.executors.dask.records import OnWorker, RunOnCluster, ToldByWorker, Un
 _LOOK_SECONDS = 1.0
 _PATIENCE_SECONDS = 10.0  # how long a task may wait for a worker that can take it, until that is told
 _ANSWER_SECONDS = 30.0  # how long the scheduler may take to answer, until it counts as lost
-_END_SECONDS = 10.0
+_END_SECONDS, _CLOSE_SECONDS = 10.0, 2.0
 
 _NO_WORKER = "The cluster has no worker; steps wait for one."
 
@@ -142,8 +142,10 @@ class Session:
         started = asyncio.ensure_future(self._serve())
         stopped = asyncio.ensure_future(self._stop.wait())
         await asyncio.wait([started, stopped], return_when=asyncio.FIRST_COMPLETED)
-        if not started.done() and not self._is_connected.is_set():
-            started.cancel()
+        if not self._is_connected.is_set():  # a connection that is given up while it is made would stay
+            await asyncio.wait([started], timeout=_CLOSE_SECONDS)
+            if not self._is_connected.is_set():
+                started.cancel()
         try:
             await started
         except asyncio.CancelledError:
@@ -153,16 +155,9 @@ class Session:
 
     async def _serve(self) -> None:
         async with opened(self._kind, self._config) as cluster:
+            self._client = Client(cluster, asynchronous=True, set_as_default=False, name="cloudstore")
             try:
-                client = await Client(cluster, asynchronous=True, set_as_default=False, name="cloudstore")
-            except OSError as error:
-                raise DagsterSubprocessError(
-                    f"The Dask scheduler at {getattr(cluster, 'scheduler_address', cluster)} cannot be reached: {error}"
-                ) from None
-            try:
-                self._client = client
-                await client.register_plugin(watch_of(self.topic, client.id))
-                client.subscribe_topic(self.topic, self._told)
+                await self._join(getattr(cluster, "scheduler_address", cluster))
                 self._is_connected.set()
                 await self._watch()
                 if not self._is_lost:
@@ -170,7 +165,16 @@ class Session:
             finally:
                 for task in self._background:
                     task.cancel()
-                await client.close(timeout=2)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._client.close(), _CLOSE_SECONDS)
+
+    async def _join(self, address: str) -> None:
+        try:
+            await self._client
+        except OSError as error:
+            raise DagsterSubprocessError(f"The Dask scheduler at {address} cannot be reached: {error}") from None
+        await self._client.register_plugin(watch_of(self.topic, self._client.id))
+        self._client.subscribe_topic(self.topic, self._told)
 
     async def _watch(self) -> None:
         """Until the run has ended: asks whether the scheduler still knows it."""
@@ -191,8 +195,9 @@ class Session:
     async def _look_at_waiting(self) -> None:
         """Tells of tasks that no worker can take."""
         self._look_at_waiting_at = self._loop.time() + _PATIENCE_SECONDS
+        scheduler: Any = self._client.scheduler
         with suppress(OSError):
-            workers = (await self._client.scheduler.identity(n_workers=-1))["workers"].values()
+            workers = (await scheduler.identity(n_workers=-1))["workers"].values()
             for task in self._waiting.values():
                 takes = sorted(task.resources.items())
                 if not any(all(each["resources"].get(name, 0) >= count for name, count in takes) for each in workers):

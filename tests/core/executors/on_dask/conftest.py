@@ -15,9 +15,15 @@ MakeCode = Callable[..., Code]
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
+def workers_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the workers of `cluster` keep what they need."""
+    return tmp_path_factory.mktemp("workers")
+
+
+@pytest.fixture(scope="session")
+def cluster(workers_folder: Path) -> Iterator[Cluster]:
     """A cluster that tests share, and leave as it was: two workers that execute two steps each."""
-    with dask_cluster() as cluster:
+    with dask_cluster(local_directory=str(workers_folder)) as cluster:
         yield cluster
 
 

@@ -78,14 +78,17 @@ def test_a_cluster_of_the_run_s_own_leaves_nothing_and_shows_nothing(
             wait_until_gone(int(line.split()[1]))
 
 
-def test_a_cluster_that_is_there_has_nothing_of_a_run_that_has_ended(code_on: MakeCode, cluster: Cluster) -> None:
+def test_a_cluster_that_is_there_has_nothing_of_a_run_that_has_ended(
+    code_on: MakeCode, cluster: Cluster, workers_folder: Path
+) -> None:
     code = code_on(STEPS, cluster)
     with code.instance() as instance:
         for _ in range(2):
             assert code.execute(instance).success
     commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in _descendants(cluster.scheduler_pid)]
     assert not [each for each in commands if b"core.fork_server" in each]
-    assert not [*Path(tempfile.gettempdir(), "dask-scratch-space").glob("worker-*/cloudstore-*")]
+    assert [*workers_folder.rglob("worker-*")]
+    assert not [*workers_folder.rglob("cloudstore-*")]
 
 
 def _descendants(pid: int) -> set[int]:
