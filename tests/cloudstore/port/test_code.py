@@ -54,6 +54,7 @@ CASES = {
     "PostgreSQL": (
         "from dagster_postgres import PostgresRunStorage\n", "from core.storage.postgres import PostgresRunStorage\n",
     ),
+    "Dask": ("from dagster_dask import dask_executor\n", "from core.executors.dask import dask_executor\n"),
     "in a function, with a semicolon": (
         "def f():\n    from dagster import solid; import dagster as d\n",
         "def f():\n    from core import solid; import core as d\n",
