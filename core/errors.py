@@ -7,7 +7,8 @@ DagsterError
 ├── DagsterInvalidConfigError                config does not fit its schema (lists all faults)
 ├── DagsterInvariantViolationError           the API was used in a way that cannot work
 │   ├── DagsterInvalidInvocationError        a solid, resource or logger was called with what it does not take
-│   └── DagsterInvalidPropertyError          a context built for a test has no such property
+│   ├── DagsterInvalidPropertyError          a context built for a test has no such property
+│   └── ValueNotKeptError                    a value would not come back from where it is to be stored
 ├── DagsterResourceUnavailableError          what a resource needs is not there; the run is refused
 ├── DagsterRunNotFoundError                  (also a LookupError)
 ├── DagsterRunAlreadyExists
@@ -20,6 +21,12 @@ DagsterError
 ├── DagsterSubprocessError                   a process that was to execute steps cannot
 ├── ChildProcessCrashException               the process of a step ended before the step had
 ├── DagsterMaxRuntimeExceededError           a step, or a run, took longer than it may
+├── CodeServerError                          code that a code location has loaded cannot be asked
+│   ├── DagsterUserCodeUnreachableError      nobody answers
+│   └── DagsterUserCodeProcessError          there was no answer: the code raised
+│       ├── CodeDeadlineExceededError        it took longer than it may
+│       └── CodeProcessCrashedError          its process ended
+├── DagsterLaunchFailedError                 a run was not launched
 ├── DagsterTypeCheckDidNotPass
 ├── DagsterHomeNotSetError
 ├── DagsterObjectStoreError                  reading or writing stored bytes failed
@@ -30,6 +37,7 @@ DagsterError
 ├── DagsterStorageError                      a run, event log or schedule database cannot be used
 │   ├── DagsterEventLogInvalidForRun         it holds an entry that is not one
 │   └── DagsterSchemaError                   its schema is of an older or newer release
+├── NoFingerprintError                       what a config points at cannot be told from what it was
 ├── DagsterMissingExtraError                 an optional part is not installed (also an ImportError)
 └── DagsterUserCodeExecutionError            the user's own code raised; holds that exception
     ├── DagsterExecutionStepExecutionError   the body of a solid
@@ -407,6 +415,77 @@ class ChildProcessCrashException(DagsterError):
 
 class DagsterMaxRuntimeExceededError(DagsterError):
     """A step, or a run, took longer than its tag `dagster/max_runtime` allows."""
+
+
+class CodeServerError(DagsterError):
+    """Code that a code location has loaded, or is to load, cannot be asked."""
+
+    @property
+    def serializable_error_info(self) -> Any:
+        """SerializableErrorInfo | None: what the user's code raised, where it did."""
+        return None
+
+
+class DagsterUserCodeUnreachableError(CodeServerError):
+    """A code server does not answer, or could not be started."""
+
+
+class DagsterUserCodeProcessError(CodeServerError):
+    """Code that was asked gave no answer.
+
+    Args:
+        message: what was asked of which code, and what happened.
+        user_code_process_error_infos: what it raised, as `SerializableErrorInfo`.
+    """
+
+    def __init__(self, message: str, user_code_process_error_infos: Sequence[Any] = ()) -> None:
+        self.user_code_process_error_infos = list(user_code_process_error_infos)
+        super().__init__(message)
+
+    @classmethod
+    def of(cls, location: str, asked: str, info: Any) -> DagsterUserCodeProcessError:
+        """The code of a location raised.
+
+        Args:
+            location: its name.
+            asked: what was asked.
+            info: what it raised.
+        """
+        return cls(f"Code location {location!r}, asked for {asked}, raised: {info.message}", [info])
+
+    @property
+    def serializable_error_info(self) -> Any:
+        return next(iter(self.user_code_process_error_infos), None)
+
+
+class CodeDeadlineExceededError(DagsterUserCodeProcessError):
+    """Code that was asked took longer than it may, and was ended."""
+
+
+class CodeProcessCrashedError(DagsterUserCodeProcessError):
+    """The process in which code was asked ended: by a signal, by `os._exit`, or for want of memory.
+
+    Args:
+        message: how.
+        exit_code: its exit code; where a signal ended it, the negative of its number.
+    """
+
+    def __init__(self, message: str, exit_code: int | None = None) -> None:
+        self.exit_code = exit_code
+        super().__init__(message)
+
+
+class DagsterLaunchFailedError(DagsterError):
+    """A run was not launched.
+
+    Args:
+        message: which, and why.
+        serializable_error_info: what was raised, as `SerializableErrorInfo`; None where that is all.
+    """
+
+    def __init__(self, message: str, serializable_error_info: Any = None) -> None:
+        self.serializable_error_info = serializable_error_info
+        super().__init__(message)
 
 
 class DagsterTypeCheckDidNotPass(DagsterError):

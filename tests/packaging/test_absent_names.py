@@ -33,5 +33,5 @@ def test_an_error_that_is_not_at_the_top_says_where_it_is(name: str) -> None:
 def test_what_nobody_knows_is_told_as_python_does_and_asking_for_it_is_harmless() -> None:
     for module in ("core", "core.errors"):
         assert "cannot import name 'nonsense'" in _told(module, "nonsense")
-        assert getattr(importlib.import_module(module), "DagsterLaunchFailedError", None) is None
+        assert getattr(importlib.import_module(module), "DagsterScheduleWipeRequired", None) is None
         assert not hasattr(importlib.import_module(module), "job")

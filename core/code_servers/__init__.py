@@ -1,0 +1,6 @@
+"""Code locations: repositories whose code this process or a server has loaded, and what is asked of it there."""
+
+from core.code_servers.in_process import InProcessCodeLocation
+from core.code_servers.locations import CodeLocation, Workspace
+
+__all__ = ["CodeLocation", "InProcessCodeLocation", "Workspace"]
