@@ -442,17 +442,6 @@ class DagsterUserCodeProcessError(CodeServerError):
         self.user_code_process_error_infos = list(user_code_process_error_infos)
         super().__init__(message)
 
-    @classmethod
-    def of(cls, location: str, asked: str, info: Any) -> DagsterUserCodeProcessError:
-        """The code of a location raised.
-
-        Args:
-            location: its name.
-            asked: what was asked.
-            info: what it raised.
-        """
-        return cls(f"Code location {location!r}, asked for {asked}, raised: {info.message}", [info])
-
     @property
     def serializable_error_info(self) -> Any:
         return next(iter(self.user_code_process_error_infos), None)

@@ -1,5 +1,6 @@
 """The commands that do not need a cloud."""
 
+from core.cli.api import api
 from core.cli.config import config
 from core.cli.daemon import daemon
 from core.cli.explain import explain
@@ -12,4 +13,4 @@ from core.cli.run import run
 from core.cli.runs import runs
 from core.cli.value import value
 
-__all__ = ["config", "daemon", "explain", "instance", "launch", "logs", "memo", "plan", "run", "runs", "value"]
+__all__ = ["api", "config", "daemon", "explain", "instance", "launch", "logs", "memo", "plan", "run", "runs", "value"]

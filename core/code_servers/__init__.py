@@ -2,5 +2,6 @@
 
 from core.code_servers.in_process import InProcessCodeLocation
 from core.code_servers.locations import CodeLocation, Workspace
+from core.code_servers.over_grpc import GrpcCodeLocation
 
-__all__ = ["CodeLocation", "InProcessCodeLocation", "Workspace"]
+__all__ = ["CodeLocation", "GrpcCodeLocation", "InProcessCodeLocation", "Workspace"]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from core.api import execute_run
+from core.code_calls.wire import error_of, raised
 from core.code_servers.loaded_code import LoadedCode
 from core.code_servers.locations import CodeLocation
 from core.code_servers.questions import Question
-from core.errors import DagsterUserCodeProcessError
 from core.forks import ending_forked_children
 from core.instance import DagsterInstance
 from core.instance.ref import InstanceRef
 from core.records.origin import InProcessRepositoryLocationOrigin, LoadableTargetOrigin
-from core.serdes import error_info, from_json, to_json
+from core.serdes import from_json, to_json
 
 
 class InProcessCodeLocation(CodeLocation):
@@ -27,14 +27,14 @@ class InProcessCodeLocation(CodeLocation):
     def __init__(self, target: LoadableTargetOrigin, name: str | None = None) -> None:
         self.origin = InProcessRepositoryLocationOrigin(target)
         self.name = name or self.origin.location_name
-        self._code = LoadedCode(target, self.origin)
+        self._code = LoadedCode(target)
 
     def ask(self, question: Question, deadline_seconds: float) -> Any:
         try:
             with ending_forked_children():
                 return from_json(question.answer_type, to_json(self._code.answer(question)))
         except (Exception, SystemExit) as error:
-            raise DagsterUserCodeProcessError.of(self.name, str(question), error_info(error)) from error
+            raise error_of(raised(str(question), error), self.name) from error
 
     def start_run(self, run_id: str, instance_ref: InstanceRef, claim: Any = None) -> None:
         """Executes the run and returns when it has ended, however it did."""
@@ -43,7 +43,7 @@ class InProcessCodeLocation(CodeLocation):
                 run = instance.get_existing_run(run_id)
                 pipeline = self._code.pipeline_of(run)
             except Exception as error:
-                raise DagsterUserCodeProcessError.of(self.name, f"run {run_id}", error_info(error)) from error
+                raise error_of(raised(f"run {run_id}", error), self.name) from error
             execute_run(pipeline, run, instance)
 
     def can_cancel_run(self, run_id: str) -> bool:

@@ -23,9 +23,9 @@ from core.errors import DagsterInvariantViolationError
 from core.loading.repositories import LoadedRepository, load_repositories
 from core.records.origin import (
     ExternalRepositoryOrigin,
+    InProcessRepositoryLocationOrigin,
     LoadableTargetOrigin,
     PipelinePythonOrigin,
-    RepositoryLocationOrigin,
 )
 from core.records.pipeline_run import PipelineRun
 from core.records.snapshots import (
@@ -47,11 +47,10 @@ class LoadedCode:
 
     Args:
         target: where the code is.
-        location: where it is for others.
     """
 
-    def __init__(self, target: LoadableTargetOrigin, location: RepositoryLocationOrigin) -> None:
-        self._target, self._location = target, location
+    def __init__(self, target: LoadableTargetOrigin) -> None:
+        self._target = target
 
     def load(self) -> None:
         """Loads the code, where it was not loaded before.
@@ -143,7 +142,7 @@ class LoadedCode:
     def _snapshot(self, repository: RepositoryDefinition) -> RepositorySnapshot:
         return RepositorySnapshot(
             repository.name,
-            ExternalRepositoryOrigin(self._location, repository.name),
+            ExternalRepositoryOrigin(InProcessRepositoryLocationOrigin(self._target), repository.name),
             tuple(
                 PipelineSnapshot(
                     each.name,

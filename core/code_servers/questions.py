@@ -16,9 +16,11 @@ class Question(msgspec.Struct, frozen=True):
     """Something that is asked of the code of a location.
 
     Attributes:
+        method: what a code server is asked by, as in Dagster 0.11.
         answer_type: what it is answered by.
     """
 
+    method: ClassVar[str]
     answer_type: ClassVar[Any]
 
     def __str__(self) -> str:
@@ -29,6 +31,7 @@ class Question(msgspec.Struct, frozen=True):
 class RepositoriesQuestion(Question, frozen=True):
     """Which repositories are there, and what is in them?"""
 
+    method = "ExternalRepository"
     answer_type = list[RepositorySnapshot]
 
     def __str__(self) -> str:
@@ -45,6 +48,7 @@ class ScheduleQuestion(Question, frozen=True):
         instance_ref: the instance that its functions may ask; None for none.
     """
 
+    method = "ExternalScheduleExecution"
     answer_type = Evaluation
 
     repository: str
@@ -68,6 +72,7 @@ class SensorQuestion(Question, frozen=True):
         instance_ref: the instance that its function may ask; None for none.
     """
 
+    method = "ExternalSensorExecution"
     answer_type = Evaluation
 
     repository: str
@@ -89,6 +94,7 @@ class PartitionNamesQuestion(Question, frozen=True):
         partition_set: the name of the set.
     """
 
+    method = "ExternalPartitionNames"
     answer_type = list[str]
 
     repository: str
@@ -107,6 +113,7 @@ class PartitionRunQuestion(Question, frozen=True):
         partition: the name of the partition.
     """
 
+    method = "ExternalPartitionConfig"
     answer_type = RunRequest
 
     repository: str
@@ -115,3 +122,9 @@ class PartitionRunQuestion(Question, frozen=True):
 
     def __str__(self) -> str:
         return f"partition {self.partition!r} of {self.partition_set!r}"
+
+
+QUESTIONS: dict[str, type[Question]] = {
+    kind.method: kind
+    for kind in (RepositoriesQuestion, ScheduleQuestion, SensorQuestion, PartitionNamesQuestion, PartitionRunQuestion)
+}

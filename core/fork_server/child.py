@@ -42,20 +42,25 @@ class _Interrupt:
 _interrupt = _Interrupt()
 
 
-def be_child(parent_pid: int) -> None:
-    """Makes this process, which was just forked or started, one for a step: in its own group, without a terminal.
+def be_child(parent_pid: int | None) -> None:
+    """Makes this process, which was just forked or started, one for a job: in its own group, without a terminal.
 
     A signal that came since it was forked, where they were blocked, takes effect here.
+
+    Args:
+        parent_pid: of the process with which it ends; None for none, in which case the signals stay blocked.
     """
     os.setsid()
-    end_with_parent(parent_pid, signal.SIGKILL)
+    if parent_pid is not None:
+        end_with_parent(parent_pid, signal.SIGKILL)
     for number in (*STOPPING, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, _interrupt.handle)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+    if parent_pid is not None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
 
 def forget_parents_exit() -> None:
@@ -83,7 +88,7 @@ def execute_and_exit(worker: StepWorker, job: StepJob, descriptor: int, states: 
         teller = _Teller(descriptor)
         with ending_forked_children():
             teller.tell(worker.execute(job, teller.take, lambda: _interrupt.came))
-        _end()
+        do_what_python_does_at_its_end()
         code = 0
     except _CutOffError:
         code = CUT_OFF
@@ -92,7 +97,7 @@ def execute_and_exit(worker: StepWorker, job: StepJob, descriptor: int, states: 
     except BaseException as error:  # noqa: BLE001  shown as Python does, by which the run learns of it
         sys.excepthook(type(error), error, error.__traceback__)
     finally:
-        _flush()
+        flush()
         os._exit(code)
 
 
@@ -146,17 +151,18 @@ def _file_at(descriptor: int) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _flush() -> None:
+def flush() -> None:
+    """Writes what `print` holds back."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()
 
 
-def _end() -> None:
+def do_what_python_does_at_its_end() -> None:
     """What Python does at its end, but for what takes time and changes nothing outside: threads are waited for, and
     what was registered for the end is called. The process of the run does not wait for ever.
     """
-    _flush()
+    flush()
     util = sys.modules.get("multiprocessing.util")
     ends = [threading._shutdown, atexit._run_exitfuncs, *([util._exit_function] if util else [])]  # type: ignore[attr-defined]
     for end in ends:  # pools end by the first, as in processes that `multiprocessing` forks

@@ -32,3 +32,9 @@ def end_with_parent(parent_pid: int, signal_number: int) -> None:
         prctl(_PR_SET_PDEATHSIG, signal_number)
     if os.getppid() != parent_pid:
         os._exit(1)
+
+
+def live_on() -> None:
+    """Undoes `end_with_parent`."""
+    for prctl in _loaded:
+        prctl(_PR_SET_PDEATHSIG, 0)

@@ -31,8 +31,13 @@ class RunningRun(msgspec.Struct, frozen=True):
     pid: int
     started: str
 
+    @classmethod
+    def of(cls, run_id: str, pid: int) -> RunningRun:
+        """The run that a process executes which lives now."""
+        return cls(run_id, pid, _start_of(pid))
+
     def send(self, number: int) -> bool:
-        """Sends a signal to that very process; False where there is none with its id and start time.
+        """Sends a signal to that very process (0 for none); False where there is none with its id and start time.
 
         Raises:
             PermissionError: it belongs to another user.
@@ -71,7 +76,7 @@ class RunningRuns:
     @contextmanager
     def executing(self, run_id: str) -> Iterator[None]:
         """This process executes a run while the block runs."""
-        run = RunningRun(run_id, os.getpid(), _start_of(os.getpid()))
+        run = RunningRun.of(run_id, os.getpid())
         self._own[run_id] = run
         noted = None if self._folder is None else Journal(self._folder, b"runs").begin(msgspec.to_builtins(run))
         try:

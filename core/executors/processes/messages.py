@@ -1,12 +1,13 @@
-"""What the process of a run and its fork server tell each other."""
+"""What a process and the fork server that it has started tell each other."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
-from core.execution.worker.records import RunJob, StepJob
+from core.execution.worker.records import RunJob
 from core.records.origin import LoadableTargetOrigin
 from core.serdes import SerializableErrorInfo
 
@@ -49,15 +50,15 @@ class Setup(msgspec.Struct, frozen=True):
 
 
 class Begin(msgspec.Struct, frozen=True):
-    """To the server: fork a child for an attempt at a step. A descriptor to which the child writes comes with it.
+    """To the server: fork a child for a job. A descriptor to which the child writes comes with it.
 
     Attributes:
         number: which one it is of those that were asked for.
-        job: the attempt.
+        job: what it does, such as a `StepJob`.
     """
 
     number: int
-    job: StepJob
+    job: Any
 
 
 class Send(msgspec.Struct, frozen=True):
@@ -73,7 +74,7 @@ class Send(msgspec.Struct, frozen=True):
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """From the server: the pipeline is loaded.
+    """From the server: the code is loaded.
 
     Attributes:
         module_count: how many modules have been imported since it started.
@@ -81,6 +82,8 @@ class Ready(msgspec.Struct, frozen=True):
         memory_bytes: what it takes.
         why_not_forked: why children are not forked but started anew, which takes longer; None where they are forked.
         where: on which other machine; "" on this one.
+        sources: the files of which it was loaded, with when each was changed last, in nanoseconds of Unix time, where
+            that is asked for.
     """
 
     module_count: int
@@ -88,10 +91,11 @@ class Ready(msgspec.Struct, frozen=True):
     memory_bytes: int
     why_not_forked: str | None
     where: str = ""
+    sources: Mapping[str, int] = {}
 
 
 class NotReady(msgspec.Struct, frozen=True):
-    """From the server, last: the pipeline cannot be loaded.
+    """From the server, last: the code cannot be loaded.
 
     Attributes:
         error: why.

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from core import DagsterInstance, RunRequest
-from core.code_servers import CodeLocation, InProcessCodeLocation
+from core.code_calls.servers import OwnServers
+from core.code_servers import CodeLocation, GrpcCodeLocation, InProcessCodeLocation
 from core.errors import CodeServerError, DagsterInvariantViolationError, DagsterUserCodeProcessError
-from core.records.origin import ExternalPipelineOrigin, LoadableTargetOrigin
+from core.records.origin import (
+    ExternalPipelineOrigin,
+    LoadableTargetOrigin,
+    ManagedGrpcPythonEnvRepositoryLocationOrigin,
+)
 from core.records.snapshots import PartitionSetSnapshot, PipelineSnapshot, RepositorySnapshot
 
-KINDS = ["in_process"]
+KINDS = ["in_process", "grpc"]
 SHOP = LoadableTargetOrigin(python_file=str(Path(__file__).with_name("shop.py")))
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def location(request: pytest.FixtureRequest) -> CodeLocation:
+def location(request: pytest.FixtureRequest) -> Iterator[CodeLocation]:
     """A location with the repository `shop`."""
-    return InProcessCodeLocation(SHOP)
+    if request.param == "in_process":
+        yield InProcessCodeLocation(SHOP)
+        return
+    servers = OwnServers()
+    yield GrpcCodeLocation(ManagedGrpcPythonEnvRepositoryLocationOrigin(SHOP, "shop"), servers)
+    servers.close()
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +119,7 @@ def test_code_that_raises_is_told_with_its_traceback(location: CodeLocation) -> 
     ("sensor", "repository", "said"),
     [
         ("not_json", "shop", "cannot be stored as JSON"),
+        ("leaves", "shop", "SystemExit: 4"),
         ("nothing", "shop", "unknown sensor 'nothing'"),
         ("raises", "store", "unknown repository 'store'"),
     ],

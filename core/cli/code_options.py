@@ -1,0 +1,57 @@
+"""The options that say where repositories are."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from core.records.origin import LoadableTargetOrigin
+
+_TARGET_OPTIONS = (
+    click.option("-f", "--python-file", "python_file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+                 help="Python file with repositories, or with one pipeline."),
+    click.option("-m", "--module-name", "module_name", help="Module with them, such as my.package.repository."),
+    click.option("--package-name", help="Package with them."),
+    click.option("-a", "--attribute", metavar="NAME",
+                 help="Name of the one repository or pipeline in it that is meant, or of a function that returns it."),
+    click.option("-d", "--working-directory", type=click.Path(exists=True, file_okay=False, path_type=Path),
+                 help="Where its imports are looked for first; the current directory by default."),
+)  # fmt: skip
+
+
+def target_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Decorates the function of a command, which gets a `LoadableTargetOrigin`, or None where nothing is named."""
+
+    @functools.wraps(command)
+    def with_target(
+        python_file: Path | None,
+        module_name: str | None,
+        package_name: str | None,
+        attribute: str | None,
+        working_directory: Path | None,
+        **others: Any,
+    ) -> None:
+        named = [each for each in (python_file, module_name, package_name) if each is not None]
+        if len(named) > 1:
+            raise click.UsageError("Give one of -f FILE, -m MODULE and --package-name PACKAGE.")
+        if not named and (attribute is not None or working_directory is not None):
+            raise click.UsageError("-a and -d belong to one of -f FILE, -m MODULE and --package-name PACKAGE.")
+        target = None
+        if named:
+            target = LoadableTargetOrigin(
+                python_file=None if python_file is None else str(python_file.absolute()),
+                module_name=module_name,
+                working_directory=str((working_directory or Path.cwd()).absolute()),
+                attribute=attribute,
+                package_name=package_name,
+            )
+        command(target, **others)
+
+    decorated: Callable[..., None] = with_target
+    for option in reversed(_TARGET_OPTIONS):
+        decorated = option(decorated)
+    return decorated

@@ -1,0 +1,132 @@
+"""The process of a run that a code server starts: it outlives the server, and ends when the run has ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+
+from core.api import execute_run
+from core.code_calls.wire import Failure, Reply, answered, raised
+from core.code_servers.loaded_code import LoadedCode
+from core.code_servers.serving.jobs import RunJob
+from core.disk.paths import file_name
+from core.disk.private import make_folder, open_new
+from core.errors import DagsterRunConflict, DagsterRunNotFoundError, DagsterTerminatedError
+from core.events.payloads import EngineEventData
+from core.fork_server.child import STOPPING, do_what_python_does_at_its_end, flush
+from core.forks import ending_forked_children
+from core.instance import DagsterInstance
+from core.instance.ref import InstanceRef
+from core.instance.runs import check_not_begun
+from core.process.bound_life import live_on
+from core.process.frames import write_frame
+from core.process.signals import raising_when_terminated
+from core.records.pipeline_run import PipelineRun
+from core.serdes import error_info, from_json
+
+OUTPUT_FILES = ("process.out", "process.err")
+"""In the folder of the run's values and files: what its process prints outside of steps."""
+
+
+def execute_and_exit(code: LoadedCode, job: RunJob, descriptor: int) -> NoReturn:
+    """Executes a run in this process, and ends it.
+
+    Args:
+        code: the code of its location.
+        job: the run.
+        descriptor: where it is told that the run is executed here, or why it is not; then it is closed.
+    """
+    exit_code = 1
+    try:
+        live_on()
+        with ending_forked_children(), raising_when_terminated():
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)  # from here on, SIGTERM cancels the run
+            _execute(code, job, descriptor)
+        do_what_python_does_at_its_end()
+        exit_code = 0
+    except DagsterTerminatedError as error:
+        exit_code = 128 + signal.Signals[error.signal_name]
+    except BaseException as error:  # noqa: BLE001  the run's log has it; this is for who reads the process's output
+        sys.excepthook(type(error), error, error.__traceback__)
+    finally:
+        flush()
+        os._exit(exit_code)
+
+
+def _execute(code: LoadedCode, job: RunJob, descriptor: int) -> None:
+    try:
+        instance = DagsterInstance.from_ref(from_json(InstanceRef, job.instance_ref))
+        run = instance.get_existing_run(job.run_id)
+        check_not_begun(run)
+        folder = Path(instance.storage_directory()) / file_name(run.run_id, "run id")
+        _redirect_output(folder)
+    except (DagsterRunConflict, DagsterRunNotFoundError) as error:
+        _tell(descriptor, Reply(failure=Failure("refused", f"run {job.run_id}, refuses it: {str(error).rstrip('.')}")))
+        return
+    except BaseException as error:
+        _tell(descriptor, Reply(failure=raised(f"run {job.run_id}", error)))
+        raise
+    instance.compute_log_manager.echo = _nowhere  # what steps print is in their logs
+    try:
+        _tell(descriptor, answered(os.getpid()))
+        with instance:
+            _execute_or_report(code, run, instance)
+    finally:
+        flush()
+        _delete_empty(folder)
+
+
+def _execute_or_report(code: LoadedCode, run: PipelineRun, instance: DagsterInstance) -> None:
+    """Executes the run; where it is refused, it has failed: nobody else is there to be told."""
+    try:
+        execute_run(code.pipeline_of(run), run, instance)
+    except DagsterRunConflict:
+        return  # another process executes it, or it has ended meanwhile
+    except BaseException as error:
+        with suppress(DagsterRunNotFoundError):  # it was deleted meanwhile
+            if not instance.get_existing_run(run.run_id).is_finished:
+                _report(instance, run, error)
+        raise
+
+
+def _report(instance: DagsterInstance, run: PipelineRun, error: BaseException) -> None:
+    if isinstance(error, DagsterTerminatedError | KeyboardInterrupt):
+        instance.report_run_canceled(run, "The run was asked to stop before its first step.")
+        return
+    instance.report_engine_event("The run cannot be executed.", run, EngineEventData(error=error_info(error)))
+    instance.report_run_failed(run, f"The run was not begun: {error}")
+
+
+def _tell(descriptor: int, reply: Reply) -> None:
+    with suppress(BrokenPipeError):  # the server has ended, and the run goes on
+        write_frame(descriptor, msgspec.json.encode(reply))
+    os.close(descriptor)
+
+
+def _redirect_output(folder: Path) -> None:
+    """The server's output may be a terminal or a pipe that does not live as long as this process."""
+    flush()
+    make_folder(folder)
+    for number, name in enumerate(OUTPUT_FILES, 1):
+        file = open_new(folder / name, os.O_WRONLY | os.O_APPEND)
+        os.dup2(file, number)
+        os.close(file)
+
+
+def _delete_empty(folder: Path) -> None:
+    for name in OUTPUT_FILES:
+        with suppress(FileNotFoundError):
+            if not (folder / name).stat().st_size:
+                (folder / name).unlink()
+    with suppress(OSError):  # it holds something
+        folder.rmdir()
+
+
+def _nowhere(_chunk: bytes) -> None:
+    """Shows nothing."""
