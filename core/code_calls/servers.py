@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
-import select
+import selectors
 import shutil
 import subprocess
 import sys
@@ -49,32 +49,24 @@ class StartedServer:
         self.address = Address("localhost", socket=str(Path(self._folder, "socket")))
         ours, theirs = os.pipe()
         try:
-            try:
-                self._process = subprocess.Popen(  # noqa: S603  our own program, and the interpreter of the workspace
-                    _command(target, self.address, f"/dev/fd/{theirs}"),
-                    stdin=subprocess.PIPE,
-                    pass_fds=[theirs],
-                    process_group=0,  # a Ctrl-C is for this process, which then lets go of it
-                )
-            except OSError as error:
-                raise DagsterUserCodeUnreachableError(f"A code server cannot be started: {error}.") from error
-            finally:
-                os.close(theirs)
-            self.pid = self._process.pid
-            self._wait_until_ready(ours)
-        except BaseException:
+            self._process = _started(_command(target, self.address, f"/dev/fd/{theirs}"), theirs)
+        except OSError as error:
+            os.close(ours)
             shutil.rmtree(self._folder, ignore_errors=True)
+            raise DagsterUserCodeUnreachableError(f"A code server cannot be started: {error}.") from error
+        self.pid = self._process.pid
+        try:
+            with selectors.DefaultSelector() as selector:
+                selector.register(ours, selectors.EVENT_READ)
+                is_ready = selector.select(_START_SECONDS)
+            if is_ready and os.read(ours, 1):
+                return
+        except BaseException:  # an interrupt
+            self.close(0)
             raise
         finally:
             os.close(ours)
-
-    def _wait_until_ready(self, descriptor: int) -> None:
-        ready, _, _ = select.select([descriptor], [], [], _START_SECONDS)
-        if ready and os.read(descriptor, 1):
-            return
-        if not ready:
-            self._process.kill()
-        how = how_it_ended(self._process.wait())
+        how = how_it_ended(self.close(_END_SECONDS if is_ready else 0))
         raise DagsterUserCodeUnreachableError(f"A code server was started, and it {how} before it was ready.")
 
     @property
@@ -82,17 +74,24 @@ class StartedServer:
         """bool: whether its process has not ended."""
         return self._process.poll() is None
 
-    def close(self) -> None:
-        """Ends it; the runs that it has started go on."""
+    def close(self, seconds: float = _END_SECONDS) -> int:
+        """Ends it; the runs that it has started go on.
+
+        Args:
+            seconds: for which it has time to end before it is killed.
+
+        Returns:
+            Its exit code.
+        """
         assert self._process.stdin is not None
         with suppress(OSError):
             self._process.stdin.close()
         try:
-            self._process.wait(_END_SECONDS)
+            self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
+        return self._process.wait()
 
 
 class OwnServers:
@@ -147,6 +146,16 @@ def own_servers() -> OwnServers:
 
 
 os.register_at_fork(after_in_child=_own.clear)  # they are its parent's
+
+
+def _started(command: list[str], descriptor: int) -> subprocess.Popen[bytes]:
+    """A server; a Ctrl-C is for this process, which then lets go of it. The descriptor goes to it, and is closed."""
+    try:
+        return subprocess.Popen(  # noqa: S603  our own program, and the interpreter of the workspace
+            command, stdin=subprocess.PIPE, pass_fds=[descriptor], process_group=0
+        )
+    finally:
+        os.close(descriptor)
 
 
 def _command(target: LoadableTargetOrigin, address: Address, ready_file: str) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
@@ -22,8 +21,6 @@ from core.errors import DagsterInvariantViolationError
 from core.instance.ref import InstanceRef
 from core.records.origin import (
     ExternalRepositoryOrigin,
-    GrpcServerRepositoryLocationOrigin,
-    LoadableTargetOrigin,
     RepositoryLocationOrigin,
 )
 from core.records.snapshots import RepositorySnapshot
@@ -181,18 +178,3 @@ class Workspace:
             if each.origin == origin:
                 return each
         raise DagsterInvariantViolationError(f"The workspace has no code location at {origin}.")
-
-
-def location_name(origin: RepositoryLocationOrigin) -> str:
-    """The name of a location, made of where it is if it has none."""
-    if origin.location_name is not None:
-        return origin.location_name
-    if isinstance(origin, GrpcServerRepositoryLocationOrigin):
-        return f"grpc:{origin.host}:{origin.socket or origin.port}"
-    return name_of_target(origin.loadable_target_origin)
-
-
-def name_of_target(target: LoadableTargetOrigin) -> str:
-    """The name of the location of a target that was given none."""
-    code = target.package_name or target.module_name or Path(target.python_file or "").name
-    return f"{code}:{target.attribute}" if target.attribute else code

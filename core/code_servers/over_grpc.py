@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from core.code_calls.client import NotConnectedError, ask
+from core.code_calls.names import location_name
 from core.code_calls.servers import OwnServers, own_servers
 from core.code_calls.wire import CAN_CANCEL, CANCEL, RELOAD, START_RUN, Asked, RunToCancel, RunToStart
-from core.code_servers.locations import CodeLocation, location_name
+from core.code_servers.locations import CodeLocation
 from core.code_servers.questions import Question
 from core.instance.ref import InstanceRef
 from core.records.origin import GrpcServerRepositoryLocationOrigin, RepositoryLocationOrigin

@@ -113,6 +113,8 @@ class DagsterInstance(OfInstance):
         self._own_directory: TemporaryArtifactStorage | None = None  # held, since it goes with what it belongs to
         if run_coordinator is not None:
             run_coordinator.register_instance(self)
+        if run_launcher is not None:
+            run_launcher.register_instance(self)
         compute_log_manager.report = _reporter_to(weakref.ref(self))
 
     # How to get one

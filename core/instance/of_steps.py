@@ -9,6 +9,7 @@ from core.disk.private import let_group_read
 from core.instance.dagster_yaml import is_group_readable, resolve_retention, resolve_settings
 from core.instance.instance import DagsterInstance, InstanceType
 from core.instance.ref import InstanceRef
+from core.launcher import RunLauncher
 from core.process.running import RunningRuns
 from core.serdes import ConfigurableClassData
 from core.storage.event_log import EventLogStorage
@@ -55,6 +56,8 @@ class InstanceOfSteps(DagsterInstance):
         made = data.rehydrate() if data else None
         if isinstance(made, RunStorage | EventLogStorage | ScheduleStorage):
             made.check()
+        if isinstance(made, RunLauncher):
+            made.register_instance(self)
         setattr(self, name, made)
         return made
 

@@ -82,7 +82,8 @@ class InstanceRef(msgspec.Struct, frozen=True):
             or _default("core.storage.schedules", "SqliteScheduleStorage", str(Path(base_dir) / "schedules")),
             scheduler_data=section_data(config, "scheduler"),
             run_coordinator_data=section_data(config, "run_coordinator"),
-            run_launcher_data=section_data(config, "run_launcher"),
+            run_launcher_data=section_data(config, "run_launcher")
+            or ConfigurableClassData("core.launcher", "DefaultRunLauncher", dump_yaml({})),
             settings=config["settings"],
             retention=config["retention"],
             files=config["files"],

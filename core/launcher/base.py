@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+import weakref
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, Protocol
 
+from core.errors import DagsterInvariantViolationError
+from core.process.running import RunningRuns
 from core.records.origin import ExternalPipeline
 from core.records.pipeline_run import PipelineRun
+
+
+class LaunchingInstance(Protocol):
+    """What a launcher uses of its instance."""
+
+    running_runs: RunningRuns
+
+    @property
+    def root_directory(self) -> str:
+        """str: see `DagsterInstance`; likewise the others."""
+
+    def get_ref(self) -> Any: ...
+    def get_run_by_id(self, run_id: str) -> PipelineRun | None: ...
+    def get_existing_run(self, run_id: str) -> PipelineRun: ...
+    def add_run_tags(self, run_id: str, new_tags: Mapping[str, str]) -> None: ...
+    def report_run_starting(self, pipeline_run: PipelineRun, message: str | None = None) -> Any: ...
+    def report_run_canceling(self, pipeline_run: PipelineRun, message: str | None = None) -> Any: ...
 
 
 class RunLauncher(ABC):
@@ -24,6 +46,22 @@ class RunLauncher(ABC):
         ...     def terminate(self, run_id):
         ...         return False
     """
+
+    _registered: weakref.ref[LaunchingInstance] | None = None
+
+    def register_instance(self, instance: LaunchingInstance) -> None:
+        """Called by the instance that it belongs to, once."""
+        self._registered = weakref.ref(instance)
+
+    @property
+    def _instance(self) -> LaunchingInstance:
+        """The instance that it belongs to."""
+        instance = None if self._registered is None else self._registered()
+        if instance is None:
+            raise DagsterInvariantViolationError(
+                f"This {type(self).__name__} belongs to no instance; name its class in dagster.yaml, or give it to one."
+            )
+        return instance
 
     @abstractmethod
     def launch_run(self, run: PipelineRun, external_pipeline: ExternalPipeline) -> PipelineRun:

@@ -30,6 +30,7 @@ MAX_RETRIES_TAG = "dagster/max_retries"
 RETRY_NUMBER_TAG = "dagster/retry_number"
 
 HIDDEN_TAG_PREFIX = "."  # notes of the system about one run: never shown, and not copied to re-executions
+GRPC_INFO_TAG = ".dagster/grpc_info"  # the code server that a run was launched by, as JSON
 COMPUTE_LOGS_PRUNED_TAG = ".cloudstore/compute_logs_pruned"  # when, in ISO 8601
 RESUMES_PARENT_TAG = ".cloudstore/resumes_parent"  # "true": which steps it executes is found out when it begins
 EVENTS_PRUNED_TAG = ".cloudstore/events_pruned"  # when, in ISO 8601

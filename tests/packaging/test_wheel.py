@@ -69,7 +69,19 @@ def test_the_wheel_holds_both_packages_and_nothing_else(wheel: Path) -> None:
     assert {"Typing :: Typed", "Programming Language :: Python :: 3.11"} <= set(classifiers)
     needed = [line for line in metadata.get_all("Requires-Dist") or [] if "extra ==" not in line]
     assert sorted(line.split(">")[0] for line in needed) == sorted(
-        ["alembic", "boto3", "click", "cronsim", "msgspec", "pyyaml", "rich", "smart-open", "sqlalchemy"]
+        [
+            "alembic",
+            "boto3",
+            "click",
+            "cronsim",
+            "grpclib",
+            "h2",
+            "msgspec",
+            "pyyaml",
+            "rich",
+            "smart-open",
+            "sqlalchemy",
+        ]
     )
     assert str(metadata.get_payload()).strip() == (ROOT / "README.md").read_text("utf-8").strip()
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import msgspec
 from grpclib.server import Server
 
+from core.code_calls.names import name_of_target
 from core.code_calls.wire import Address, error_of
-from core.code_servers.locations import name_of_target
 from core.code_servers.serving.api import Api, TextCodec
 from core.code_servers.serving.jobs import CodeSetup
 from core.code_servers.serving.served_code import ServedCode
