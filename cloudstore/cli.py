@@ -9,7 +9,7 @@ import click
 from cloudstore.dev_server import dev_server
 from cloudstore.doctor import doctor
 from cloudstore.port import port
-from core.cli import api, config, daemon, explain, instance, launch, logs, memo, plan, run, runs, value
+from core.cli import api, config, daemon, explain, instance, launch, logs, memo, plan, run, runs, value, workspace
 from core.cli.output.terminal import Commands
 
 
@@ -31,6 +31,7 @@ for command in (
     memo,
     instance,
     daemon,
+    workspace,
     api,
     doctor,
     dev_server,

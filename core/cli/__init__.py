@@ -12,5 +12,6 @@ from core.cli.plan import plan
 from core.cli.run import run
 from core.cli.runs import runs
 from core.cli.value import value
+from core.cli.workspace import workspace
 
-__all__ = ["api", "config", "daemon", "explain", "instance", "launch", "logs", "memo", "plan", "run", "runs", "value"]
+__all__ = ["api", "config", "daemon", "explain", "instance", "launch", "logs", "memo", "plan", "run", "runs", "value", "workspace"]

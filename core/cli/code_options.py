@@ -9,16 +9,17 @@ from typing import Any
 
 import click
 
+from core.code_servers.workspace import Workspace
 from core.records.origin import LoadableTargetOrigin
 
 _TARGET_OPTIONS = (
-    click.option("-f", "--python-file", "python_file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    click.option("-f", "--python-file", "python_file", type=click.Path(path_type=Path),
                  help="Python file with repositories, or with one pipeline."),
     click.option("-m", "--module-name", "module_name", help="Module with them, such as my.package.repository."),
     click.option("--package-name", help="Package with them."),
     click.option("-a", "--attribute", metavar="NAME",
                  help="Name of the one repository or pipeline in it that is meant, or of a function that returns it."),
-    click.option("-d", "--working-directory", type=click.Path(exists=True, file_okay=False, path_type=Path),
+    click.option("-d", "--working-directory", type=click.Path(path_type=Path),
                  help="Where its imports are looked for first; the current directory by default."),
 )  # fmt: skip
 
@@ -55,3 +56,23 @@ def target_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(_TARGET_OPTIONS):
         decorated = option(decorated)
     return decorated
+
+
+def workspace_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Decorates the function of a command, which gets a function that makes the `Workspace` that is named.
+
+    That function raises DagsterInvalidConfigError where `workspace.yaml` is not as it must be.
+    """
+
+    @click.option(
+        "-w", "--workspace", "workspace_file", type=click.Path(path_type=Path),
+        help="File that names code locations; workspace.yaml by default.",
+    )  # fmt: skip
+    @target_options
+    def with_workspace(target: LoadableTargetOrigin | None, workspace_file: Path | None, **others: Any) -> None:
+        if target is not None and workspace_file is not None:
+            raise click.UsageError("Give one of -w WORKSPACE, -f FILE, -m MODULE and --package-name PACKAGE.")
+        file = workspace_file or Path("workspace.yaml")
+        command(lambda: Workspace.from_file(file) if target is None else Workspace.of_target(target), **others)
+
+    return functools.update_wrapper(with_workspace, command)

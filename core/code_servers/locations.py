@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +16,6 @@ from core.code_servers.questions import (
     ScheduleQuestion,
     SensorQuestion,
 )
-from core.errors import DagsterInvariantViolationError
 from core.instance.ref import InstanceRef
 from core.records.origin import (
     ExternalRepositoryOrigin,
@@ -146,35 +144,3 @@ class CodeLocation(ABC):
     @abstractmethod
     def cancel_run(self, run_id: str) -> bool:
         """Asks the process of a run to end it, as by SIGTERM; False where there is no such process any more."""
-
-
-class Workspace:
-    """Code locations, by name.
-
-    Args:
-        locations: the locations.
-
-    Raises:
-        DagsterInvariantViolationError: two of them have one name.
-    """
-
-    def __init__(self, locations: Sequence[CodeLocation]) -> None:
-        self._locations: dict[str, CodeLocation] = {}
-        for each in locations:
-            if self._locations.setdefault(each.name, each) is not each:
-                raise DagsterInvariantViolationError(f"Two code locations are called {each.name!r}; rename one.")
-
-    def locations(self) -> list[CodeLocation]:
-        """All of them."""
-        return list(self._locations.values())
-
-    def location_of(self, origin: RepositoryLocationOrigin) -> CodeLocation:
-        """The location at an origin.
-
-        Raises:
-            DagsterInvariantViolationError: there is none.
-        """
-        for each in self._locations.values():
-            if each.origin == origin:
-                return each
-        raise DagsterInvariantViolationError(f"The workspace has no code location at {origin}.")

@@ -83,8 +83,7 @@ async def _serve(setup: CodeSetup, options: ServerOptions) -> None:
         beating.cancel()
         server.close()
         if options.address.socket is not None:
-            with suppress(FileNotFoundError):
-                Path(options.address.socket).unlink()
+            _delete_socket(Path(options.address.socket), options.ends_with_stdin)
     finally:
         await code.close()
 
@@ -114,6 +113,13 @@ def _check_free(path: str) -> None:
     with socket.socket(socket.AF_UNIX) as probe, suppress(ConnectionRefusedError, FileNotFoundError):
         probe.connect(path)
         raise OSError("another server listens there")
+
+
+def _delete_socket(path: Path, with_folder: bool) -> None:
+    with suppress(OSError):
+        path.unlink()
+        if with_folder:  # its owner, which has made the folder for it, may have been killed
+            path.parent.rmdir()
 
 
 def _tell_ready(address: Address, options: ServerOptions) -> None:

@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -24,7 +26,7 @@ from core.errors import (
 )
 from core.process.children import children_of
 from tests.conftest import StartPython
-from tests.core.code_servers.conftest import StartServer, lives, until
+from tests.core.code_servers.conftest import SHOP_FILE, StartServer, lives, until
 
 # The client of gRPC that others use, in a process of its own: a process that has imported it cannot fork.
 REAL_CLIENT = """
@@ -298,3 +300,40 @@ def test_many_ask_at_once(start_server: StartServer) -> None:
         due = datetime(2021, 5, 1, 4, tzinfo=UTC)
         asked = [threads.submit(location.evaluate_schedule, "shop", "mornings", due, 60) for _ in range(48)]
         assert {each.result().run_requests[0].run_key for each in asked} == {"06:00"}
+
+
+def test_a_command_asks_whether_a_server_answers(start_server: StartServer) -> None:
+    port = str(start_server().told["port"])
+    command = [sys.executable, "-m", "cloudstore", "api", "grpc-health-check", "--port", port]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"The code server at localhost:{port} answers.\n")
+
+
+OWNER = """
+import sys, time
+from core.code_calls.servers import own_servers
+from core.code_servers import Workspace
+from core.records.origin import LoadableTargetOrigin
+[location] = Workspace.of_target(LoadableTargetOrigin(python_file=sys.argv[1])).locations()
+location.repositories()
+[server] = own_servers()._servers.values()
+print(server.pid, server.address.socket, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("how", ["end", "SIGKILL"])
+def test_a_server_that_a_process_has_started_ends_with_it(start_python: StartPython, how: str) -> None:
+    owner = start_python(OWNER, SHOP_FILE)
+    assert owner.stdin is not None
+    assert owner.stdout is not None
+    pid, path = owner.stdout.readline().split()
+    assert Path(path).is_socket()
+    [code] = children_of(pid)
+    if how == "end":
+        owner.stdin.close()
+        assert owner.wait(30) == 0
+    else:
+        owner.kill()
+    until(lambda: not lives(int(pid)) and not lives(code))
+    assert not Path(path).parent.exists()
