@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
+from contextlib import suppress
 from typing import NoReturn
 
 import msgspec
@@ -12,7 +14,7 @@ import msgspec
 from core.code_calls.wire import Reply, raised, raised_info
 from core.code_servers.loaded_code import LoadedCode
 from core.code_servers.questions import QUESTIONS
-from core.code_servers.serving.jobs import NOT_LOADED, PROGRAM, CodeSetup, EvaluationJob
+from core.code_servers.serving.jobs import NOT_LOADED, PROGRAM, CodeSetup, EvaluationJob, RunJob
 from core.code_servers.serving.run_process import execute_and_exit
 from core.disk.descriptors import move_out_of_the_way
 from core.executors.processes.messages import Begin
@@ -21,8 +23,12 @@ from core.fork_server.incoming import Messages
 from core.fork_server.jobs import Jobs
 from core.fork_server.loop import serve
 from core.forks import ending_forked_children
+from core.instance.ref import InstanceRef
 from core.process.frames import write_frame
-from core.serdes import SerializableErrorInfo, error_info, from_json, to_json
+from core.serdes import ConfigurableClassData, SerializableErrorInfo, error_info, from_json, to_json
+from core.serdes.yaml_file import load_yaml
+
+_OURS = ("core", "cloudstore")  # importing what is the user's may start threads
 
 
 def main(descriptor: int, printed: int, parent_pid: int, is_for_one: bool) -> None:
@@ -37,9 +43,15 @@ class _CodeJobs(Jobs):
     def __init__(self, setup: CodeSetup, code: LoadedCode, loading_seconds: float) -> None:
         super().__init__(loading_seconds)
         self._setup, self._code = setup, code
+        self._refs: set[bytes] = set()
 
     def learn(self, begin: Begin) -> None:
-        """A job tells nothing that others need."""
+        """What instances are made of is imported here, once, and not by the process of each run."""
+        if isinstance(begin.job, RunJob) and begin.job.instance_ref not in self._refs:
+            self._refs.add(begin.job.instance_ref)
+            with suppress(Exception):  # the process of the run says what is wrong
+                _import_parts(from_json(InstanceRef, begin.job.instance_ref))
+            gc.freeze()
 
     def setup_for_one(self, begin: Begin) -> CodeSetup:
         return self._setup
@@ -53,6 +65,13 @@ class _CodeJobs(Jobs):
         if isinstance(begin.job, EvaluationJob):
             _tell_and_exit(_answer(self._code, begin.job), told_at)
         execute_and_exit(self._code, begin.job, told_at)
+
+
+def _import_parts(ref: InstanceRef) -> None:
+    for part in (getattr(ref, name) for name in ref.__struct_fields__):
+        if isinstance(part, ConfigurableClassData) and part.module_name.partition(".")[0] in _OURS:
+            part.load_class()
+            load_yaml(part.config_yaml, part.class_name)  # the first time, the reader of YAML is imported
 
 
 def _loaded(messages: Messages) -> _CodeJobs | SerializableErrorInfo | None:
