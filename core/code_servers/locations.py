@@ -17,6 +17,7 @@ from core.code_servers.questions import (
     SensorQuestion,
 )
 from core.instance.ref import InstanceRef
+from core.records.claim import Claim
 from core.records.origin import (
     ExternalRepositoryOrigin,
     RepositoryLocationOrigin,
@@ -125,13 +126,13 @@ class CodeLocation(ABC):
         """The answer to a question, of its `answer_type`; raises CodeServerError."""
 
     @abstractmethod
-    def start_run(self, run_id: str, instance_ref: InstanceRef, claim: Any = None) -> None:
+    def start_run(self, run_id: str, instance_ref: InstanceRef, claim: Claim | None = None) -> None:
         """Has a stored run executed that has not begun. It may have ended when this returns.
 
         Args:
             run_id: the run.
             instance_ref: the instance that it is stored in.
-            claim: the `Claim` that the caller holds on the run, which its process takes over; None for none.
+            claim: the one that the caller holds on the run, which its process takes over; None for none.
 
         Raises:
             CodeServerError: it was not started.

@@ -13,6 +13,7 @@ from core.code_calls.wire import CAN_CANCEL, CANCEL, RELOAD, START_RUN, Asked, R
 from core.code_servers.locations import CodeLocation
 from core.code_servers.questions import Question
 from core.instance.ref import InstanceRef
+from core.records.claim import Claim
 from core.records.origin import GrpcServerRepositoryLocationOrigin, RepositoryLocationOrigin
 from core.serdes import to_json
 
@@ -38,7 +39,7 @@ class GrpcCodeLocation(CodeLocation):
         asked = Asked(deadline_seconds, msgspec.Raw(to_json(question).encode()))
         return self._call(question.method, asked, deadline_seconds, question.answer_type)
 
-    def start_run(self, run_id: str, instance_ref: InstanceRef, claim: Any = None) -> None:
+    def start_run(self, run_id: str, instance_ref: InstanceRef, claim: Claim | None = None) -> None:
         ref, claimed = (msgspec.Raw(to_json(each).encode()) for each in (instance_ref, claim))
         self._call(START_RUN, RunToStart(run_id, ref, claimed), _LOADING_SECONDS, int)
 

@@ -94,10 +94,6 @@ class EventsOfInstance:
         self._report(pipeline_run, event, level)
         return event
 
-    def report_run_starting(self, pipeline_run: PipelineRun, message: str | None = None) -> DagsterEvent:
-        """Records that a run is being launched."""
-        return self._report_status(pipeline_run, "PIPELINE_STARTING", message or "The run is launched.")
-
     def report_run_canceling(self, pipeline_run: PipelineRun, message: str | None = None) -> DagsterEvent:
         """Records that a run was asked to stop."""
         return self._report_status(pipeline_run, "PIPELINE_CANCELING", message or "The run was asked to stop.")

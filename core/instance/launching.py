@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from core.errors import DagsterInvariantViolationError
+from core.errors import DagsterInvariantViolationError, DagsterRunConflict
 from core.events.records import DagsterEvent, EventLogEntry
 from core.instance.events import EventsOfInstance
 from core.instance.runs import RunsOfInstance, check_not_begun
@@ -105,12 +105,15 @@ class LaunchingOfInstance(RunsOfInstance, EventsOfInstance):
         claim = self.run_storage.claim_run(run_id, OFFERED, CLAIM_SECONDS, _WAITING, PipelineRunStatus.STARTING)
         if claim is None:
             check_not_begun(self.get_existing_run(run_id))
+            raise DagsterRunConflict(f"Run {run_id} is being launched already.")
         self._log_moves(run, [("PIPELINE_STARTING", "The run is launched.")])
         starting = run.with_status(PipelineRunStatus.STARTING)
         try:
             return launcher.launch_run(starting, external_pipeline=external_pipeline or RecordedPipeline(run))
         except Exception as error:
-            self.report_run_failed(run, f"The run was not launched: {error}")
+            # Not where its process has begun all the same.
+            if self.run_storage.change_status(run_id, {PipelineRunStatus.STARTING}, PipelineRunStatus.FAILURE, claim):
+                self._log_moves(run, [("PIPELINE_FAILURE", f"The run was not launched: {error}")])
             raise
 
     def launch_dequeued_run(self, dequeued: Dequeued) -> None:

@@ -11,7 +11,7 @@ from core.errors import DagsterRunConflict, DagsterRunNotFoundError
 from core.instance.deletion import delete_whole_run
 from core.instance.holding import HeldClaim, hold, let_go
 from core.process.running import RunningRuns
-from core.records.claim import CLAIM_SECONDS, Claim, make_new_owner
+from core.records.claim import CLAIM_SECONDS, OFFERED, Claim, make_new_owner
 from core.records.origin import ExternalPipelineOrigin
 from core.records.pipeline_run import (
     NOT_BEGUN_STATUSES,
@@ -118,18 +118,46 @@ class RunsOfInstance:
         return self._held(claim, asked_at)
 
     @contextmanager
-    def preparing_run(self, run: PipelineRun) -> Iterator[None]:
+    def offering_run(self, run_id: str) -> Iterator[Claim | None]:
+        """A run is launched in the block: nobody finds it dead meanwhile.
+
+        Args:
+            run_id: the run.
+
+        Yields:
+            The claim that is offered to who is to execute it: that by which it is being launched, or a new one. None
+            where the run has ended, or another answers for it.
+        """
+        asked_at, claim = HeldClaim.moment(), self.run_storage.get_claim(run_id)
+        if claim is None or claim.owner != OFFERED or not self.run_storage.renew_claim(claim, CLAIM_SECONDS):
+            starting = PipelineRunStatus.STARTING
+            claim = self.run_storage.claim_run(run_id, OFFERED, CLAIM_SECONDS, NOT_BEGUN_STATUSES, starting)
+        held = None if claim is None else self._held(claim, asked_at)
+        try:
+            yield claim
+        finally:
+            if held is not None:
+                let_go(held)
+
+    @contextmanager
+    def preparing_run(self, run: PipelineRun, offered: Claim | None = None) -> Iterator[None]:
         """Answers for a run that was launched while it is prepared in the block, until `take_up_run` begins it there.
+
+        Args:
+            run: the run.
+            offered: the claim by which it was launched; None where that is not known. Within such a block, this does
+                nothing.
 
         Raises:
             DagsterRunConflict: another process has taken it up.
         """
-        if run.status is not PipelineRunStatus.STARTING:
+        if run.status is not PipelineRunStatus.STARTING or run.run_id in self.launched:
             yield
             return
         asked_at = HeldClaim.moment()
+        starting = PipelineRunStatus.STARTING
         claim = self.run_storage.claim_run(
-            run.run_id, make_new_owner(), CLAIM_SECONDS, {PipelineRunStatus.STARTING}, PipelineRunStatus.STARTING
+            run.run_id, make_new_owner(), CLAIM_SECONDS, {starting}, starting, after=offered
         )
         if claim is None:
             raise DagsterRunConflict(f"Run {run.run_id} has been launched, and another process is about to execute it.")

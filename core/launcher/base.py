@@ -5,10 +5,12 @@ from __future__ import annotations
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from core.errors import DagsterInvariantViolationError
 from core.process.running import RunningRuns
+from core.records.claim import Claim
 from core.records.origin import ExternalPipeline
 from core.records.pipeline_run import PipelineRun
 
@@ -23,10 +25,10 @@ class LaunchingInstance(Protocol):
         """str: see `DagsterInstance`; likewise the others."""
 
     def get_ref(self) -> Any: ...
+    def offering_run(self, run_id: str) -> AbstractContextManager[Claim | None]: ...
     def get_run_by_id(self, run_id: str) -> PipelineRun | None: ...
     def get_existing_run(self, run_id: str) -> PipelineRun: ...
     def add_run_tags(self, run_id: str, new_tags: Mapping[str, str]) -> None: ...
-    def report_run_starting(self, pipeline_run: PipelineRun, message: str | None = None) -> Any: ...
     def report_run_canceling(self, pipeline_run: PipelineRun, message: str | None = None) -> Any: ...
 
 

@@ -18,7 +18,7 @@ from core.config import BoolSource, Field
 from core.errors import CodeServerError, DagsterLaunchFailedError
 from core.launcher.base import LaunchingInstance, RunLauncher
 from core.records.origin import ExternalPipeline, GrpcServerRepositoryLocationOrigin, RepositoryLocationOrigin
-from core.records.pipeline_run import PipelineRun, PipelineRunStatus
+from core.records.pipeline_run import PipelineRun
 from core.records.tags import GRPC_INFO_TAG
 from core.serdes import ConfigurableClass, ConfigurableClassData, from_json, to_json
 
@@ -83,16 +83,19 @@ class DefaultRunLauncher(RunLauncher, ConfigurableClass):
             )
         location = origin.external_repository_origin.repository_location_origin
         try:
-            address = own_servers().address_of(location)
-            self._announce(instance, run, address)
-            try:
-                self._start(instance, run, address, location)
-            except NotConnectedError:
-                if isinstance(location, GrpcServerRepositoryLocationOrigin):
-                    raise
-                address = own_servers().address_of(location)  # ours has just ended: another one is started
-                self._announce(instance, run, address)
-                self._start(instance, run, address, location)
+            with instance.offering_run(run.run_id) as claim:
+                if claim is None:
+                    status = instance.get_existing_run(run.run_id).status.value
+                    raise DagsterLaunchFailedError(f"Run {run.run_id} is not launched: it is {status} already.")
+                address = self._announce(instance, run, location)
+                asked = RunToStart(run.run_id, _as_json(instance.get_ref()), _as_json(claim))
+                try:
+                    ask(address, location_name(location), START_RUN, asked, _START_SECONDS, int)
+                except NotConnectedError:
+                    if isinstance(location, GrpcServerRepositoryLocationOrigin):
+                        raise
+                    address = self._announce(instance, run, location)  # ours has just ended: another one is started
+                    ask(address, location_name(location), START_RUN, asked, _START_SECONDS, int)
         except CodeServerError as error:
             raise DagsterLaunchFailedError(
                 f"Run {run.run_id} of pipeline {run.pipeline_name!r} was not launched: {error}",
@@ -101,19 +104,11 @@ class DefaultRunLauncher(RunLauncher, ConfigurableClass):
         self._launched.append(run.run_id)
         return instance.get_existing_run(run.run_id)
 
-    def _announce(self, instance: LaunchingInstance, run: PipelineRun, address: Address) -> None:
+    def _announce(self, instance: LaunchingInstance, run: PipelineRun, location: RepositoryLocationOrigin) -> Address:
         """Says where the run is about to be executed, before it is: whoever cancels it asks there."""
+        address = own_servers().address_of(location)
         instance.add_run_tags(run.run_id, {GRPC_INFO_TAG: to_json(address)})
-        if instance.get_existing_run(run.run_id).status is not PipelineRunStatus.STARTING:
-            instance.report_run_starting(
-                run, f"Pipeline {run.pipeline_name!r} is launched by the code server {address}."
-            )
-
-    def _start(
-        self, instance: LaunchingInstance, run: PipelineRun, address: Address, location: RepositoryLocationOrigin
-    ) -> None:
-        asked = RunToStart(run.run_id, msgspec.Raw(to_json(instance.get_ref()).encode()))
-        ask(address, location_name(location), START_RUN, asked, _START_SECONDS, int)
+        return address
 
     def can_terminate(self, run_id: str) -> bool:
         run = self._instance.get_run_by_id(run_id)
@@ -155,3 +150,7 @@ class DefaultRunLauncher(RunLauncher, ConfigurableClass):
         except CodeServerError:
             process = self._instance.running_runs.living().get(run.run_id)
             return process is not None and process.send(signal_number)
+
+
+def _as_json(record: object) -> msgspec.Raw:
+    return msgspec.Raw(to_json(record).encode())

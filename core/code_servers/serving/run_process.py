@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -27,6 +27,7 @@ from core.instance.runs import check_not_begun
 from core.process.bound_life import live_on
 from core.process.frames import write_frame
 from core.process.signals import raising_when_terminated
+from core.records.claim import Claim
 from core.records.pipeline_run import PipelineRun
 from core.serdes import error_info, from_json
 
@@ -60,26 +61,37 @@ def execute_and_exit(code: LoadedCode, job: RunJob, descriptor: int) -> NoReturn
 
 
 def _execute(code: LoadedCode, job: RunJob, descriptor: int) -> None:
-    try:
-        instance = DagsterInstance.from_ref(from_json(InstanceRef, job.instance_ref))
-        run = instance.get_existing_run(job.run_id)
-        check_not_begun(run)
-        folder = Path(instance.storage_directory()) / file_name(run.run_id, "run id")
-        _redirect_output(folder)
-    except (DagsterRunConflict, DagsterRunNotFoundError) as error:
-        _tell(descriptor, Reply(failure=Failure("refused", f"run {job.run_id}, refuses it: {str(error).rstrip('.')}")))
-        return
-    except BaseException as error:
-        _tell(descriptor, Reply(failure=raised(f"run {job.run_id}", error)))
-        raise
-    instance.compute_log_manager.echo = _nowhere  # what steps print is in their logs
-    try:
+    with ExitStack() as stack:
+        try:
+            instance = stack.enter_context(DagsterInstance.from_ref(from_json(InstanceRef, job.instance_ref)))
+            run = _taken_up(instance, job, stack)
+            folder = Path(instance.storage_directory()) / file_name(run.run_id, "run id")
+            _redirect_output(folder)
+        except (DagsterRunConflict, DagsterRunNotFoundError) as error:
+            message = f"run {job.run_id}, refuses it: {str(error).removesuffix('.')}"
+            _tell(descriptor, Reply(failure=Failure("refused", message)))
+            return
+        except BaseException as error:
+            _tell(descriptor, Reply(failure=raised(f"run {job.run_id}", error)))
+            raise
+        instance.compute_log_manager.echo = _nowhere  # what steps print is in their logs
         _tell(descriptor, answered(os.getpid()))
-        with instance:
+        try:
             _execute_or_report(code, run, instance)
-    finally:
-        flush()
-        _delete_empty(folder)
+        finally:
+            flush()
+            _delete_empty(folder)
+
+
+def _taken_up(instance: DagsterInstance, job: RunJob, stack: ExitStack) -> PipelineRun:
+    """The run, for which this process answers from here on, until it has begun; raises DagsterRunConflict."""
+    run, offered = instance.get_existing_run(job.run_id), msgspec.json.decode(job.claim, type=Claim | None)
+    check_not_begun(run)
+    if offered is not None and instance.run_storage.get_claim(run.run_id) != offered:
+        raise DagsterRunConflict(f"Run {run.run_id} has been launched again, or waits to be.")
+    stack.enter_context(instance.preparing_run(run, offered))
+    stack.enter_context(instance.running_runs.executing(run.run_id))  # found by who cancels it, also without the server
+    return run
 
 
 def _execute_or_report(code: LoadedCode, run: PipelineRun, instance: DagsterInstance) -> None:
@@ -87,11 +99,11 @@ def _execute_or_report(code: LoadedCode, run: PipelineRun, instance: DagsterInst
     try:
         execute_run(code.pipeline_of(run), run, instance)
     except DagsterRunConflict:
-        return  # another process executes it, or it has ended meanwhile
+        return  # it has ended meanwhile, or another process executes it
     except BaseException as error:
-        with suppress(DagsterRunNotFoundError):  # it was deleted meanwhile
-            if not instance.get_existing_run(run.run_id).is_finished:
-                _report(instance, run, error)
+        held = instance.launched.get(run.run_id)  # no more, once it has begun; then its log says how it ended
+        if held is not None and not held.is_lost:
+            _report(instance, run, error)
         raise
 
 

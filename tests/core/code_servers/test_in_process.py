@@ -8,8 +8,8 @@ import pytest
 
 from core import DagsterInstance, PipelineRunStatus
 from core.code_servers import InProcessCodeLocation, Workspace
-from core.errors import DagsterInvariantViolationError, DagsterUserCodeProcessError
-from core.records.origin import LoadableTargetOrigin
+from core.errors import CodeServerError, DagsterInvariantViolationError, DagsterUserCodeProcessError
+from core.records.origin import LoadableTargetOrigin, ManagedGrpcPythonEnvRepositoryLocationOrigin
 
 SHOP = LoadableTargetOrigin(python_file=str(Path(__file__).with_name("shop.py")))
 
@@ -24,6 +24,14 @@ def test_a_run_is_executed_where_its_code_is() -> None:
         assert instance.get_existing_run(run.run_id).status is PipelineRunStatus.SUCCESS
 
 
+def test_a_run_that_another_has_taken_over_is_refused() -> None:
+    with DagsterInstance.local_temp() as instance:
+        run = instance.create_run("orders")
+        instance.run_storage.claim_run(run.run_id, "another", 60, {run.status}, PipelineRunStatus.STARTING)
+        with pytest.raises(CodeServerError, match=r"refuses it: .* another process is about to execute it"):
+            InProcessCodeLocation(SHOP).start_run(run.run_id, instance.get_ref())
+
+
 def test_a_run_of_no_pipeline_of_the_location_is_refused() -> None:
     with DagsterInstance.local_temp() as instance:
         run = instance.create_run("returns")
@@ -36,8 +44,8 @@ def test_a_workspace_finds_locations_by_their_origins() -> None:
     shop, other = InProcessCodeLocation(SHOP, "shop"), LoadableTargetOrigin(python_file="nowhere.py")
     workspace = Workspace([shop])
     assert (workspace.locations(), workspace.location_of(shop.origin)) == ([shop], shop)
-    with pytest.raises(DagsterInvariantViolationError, match="no code location"):
-        workspace.location_of(InProcessCodeLocation(other).origin)
+    elsewhere = ManagedGrpcPythonEnvRepositoryLocationOrigin(other)
+    assert workspace.location_of(elsewhere).origin == elsewhere  # of a run, say, whose code is in no workspace
     with pytest.raises(DagsterInvariantViolationError, match="Two code locations are called 'shop'"):
         Workspace([shop, InProcessCodeLocation(other, "shop")])
 

@@ -208,14 +208,16 @@ def test_who_executes_a_launched_run_takes_it_over(make: Make) -> None:
     assert stats.end_time >= stats.start_time
 
 
-def test_a_launched_run_is_refused_to_a_second_process(make: Make) -> None:
+def test_a_launched_run_is_refused_to_a_second_process(make: Make, tmp_path: Path) -> None:
     instance = make(DefaultRunCoordinator(), Noted())
     instance.submit_run("r")
     run = instance.get_existing_run("r")
     with (
+        DagsterInstance.local_temp(str(tmp_path)) as of_second,
+        instance.preparing_run(run),
         instance.preparing_run(run),
         pytest.raises(DagsterRunConflict, match="another process is about to execute it"),
-        instance.preparing_run(run),
+        of_second.preparing_run(run),
     ):
         pass
     assert instance.run_storage.get_claim("r") is None

@@ -12,8 +12,9 @@ import pytest
 from core import DagsterInstance, PipelineRunStatus
 from core.code_calls.servers import own_servers
 from core.code_calls.wire import Address
+from core.code_servers import GrpcCodeLocation
 from core.compute_logs.names import ComputeIOType
-from core.errors import DagsterInvariantViolationError, DagsterLaunchFailedError
+from core.errors import CodeServerError, DagsterInvariantViolationError, DagsterLaunchFailedError, DagsterRunConflict
 from core.launcher import DefaultRunLauncher
 from core.records.origin import (
     GrpcServerRepositoryLocationOrigin,
@@ -141,9 +142,48 @@ def test_a_run_of_a_pipeline_that_is_not_there_has_failed_with_the_reason(launch
 def test_a_run_that_has_ended_is_refused(launches: Launches) -> None:
     run = launches.add("greets")
     launches.instance.report_run_canceled(run)
-    with pytest.raises(DagsterLaunchFailedError, match=r"refuses it: .* has ended as CANCELED"):
+    with pytest.raises(DagsterRunConflict, match="has ended as CANCELED"):
         launches.launch(run)
+    with pytest.raises(DagsterLaunchFailedError, match="is not launched: it is CANCELED already"):
+        launches.launcher.launch_run(run, None)
     assert launches.instance.get_existing_run(run.run_id).status is PipelineRunStatus.CANCELED
+
+
+def test_a_run_that_was_taken_over_meanwhile_is_executed_by_nobody_else(launches: Launches) -> None:
+    run = launches.add("greets")
+    with launches.instance.offering_run(run.run_id) as first, launches.instance.offering_run(run.run_id) as second:
+        assert first == second
+    taken = launches.instance.run_storage.claim_run(run.run_id, "another", 60, {PipelineRunStatus.STARTING})
+    assert taken is not None
+    ref = launches.instance.get_ref()
+    with pytest.raises(CodeServerError, match=r"refuses it: .* has been launched again, or waits to be\."):
+        GrpcCodeLocation(LOCATION).start_run(run.run_id, ref, first)
+    with pytest.raises(DagsterRunConflict, match="is being launched already"):
+        launches.launch(run)
+    with pytest.raises(DagsterLaunchFailedError, match="is not launched: it is STARTING already"):
+        launches.launcher.launch_run(run, None)
+    assert launches.instance.run_storage.get_claim(run.run_id) == taken
+
+
+def test_a_run_that_two_launch_at_once_is_executed_once(launches: Launches) -> None:
+    run = launches.add("greets")
+    failed: list[DagsterRunConflict] = []
+
+    def launch() -> None:
+        try:
+            launches.launch(run)
+        except DagsterRunConflict as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=launch) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert launches.ended(run).status is PipelineRunStatus.SUCCESS
+    events = [each.dagster_event for each in launches.instance.all_logs(run.run_id)]
+    assert [each.event_type_value for each in events if each].count("PIPELINE_START") == 1
+    assert len(failed) == 3
 
 
 def test_code_that_cannot_be_loaded_is_told(launches: Launches, tmp_path: Path) -> None:
@@ -153,6 +193,7 @@ def test_code_that_cannot_be_loaded_is_told(launches: Launches, tmp_path: Path) 
     with pytest.raises(DagsterLaunchFailedError, match=r"was not launched: .*no settings") as caught:
         launches.launch(run)
     assert "broken.py" in caught.value.serializable_error_info.to_string()
+    assert launches.instance.get_existing_run(run.run_id).status is PipelineRunStatus.FAILURE
 
 
 @pytest.mark.parametrize(
