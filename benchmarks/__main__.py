@@ -9,6 +9,7 @@ import sys
 from rich.console import Console
 
 from benchmarks import graphs, imports, latency, steps, versions
+from benchmarks.launching.table import table as launching
 from benchmarks.logs import table as logs
 from benchmarks.memo import table as memo
 from benchmarks.processes import table as processes
@@ -19,6 +20,7 @@ BENCHMARKS = {
     "imports": imports.table,
     "steps": steps.table,
     "processes": processes.table,
+    "launching": launching,
     "graphs": graphs.table,
     "versions": versions.table,
     "storages": storages.table,

@@ -38,6 +38,9 @@ def api() -> None:
     help="Load the code when it is first asked for; by default the server ends if it cannot be loaded.",
 )
 @click.option(
+    "--reload-changed-code", is_flag=True, help="Load the code again when it is asked for and its files have changed."
+)
+@click.option(
     "--ipc-output-file", help="File that gets a line of JSON when the server listens: where, its id, its pid."
 )
 @click.option("--fixed-server-id", help="The id of the server; one that is drawn by default.")
@@ -53,6 +56,7 @@ def grpc(
     socket: str | None,
     max_workers: int,
     lazy_load_user_code: bool,
+    reload_changed_code: bool,
     ipc_output_file: str | None,
     fixed_server_id: str | None,
     heartbeat: bool,
@@ -80,6 +84,7 @@ def grpc(
         float(heartbeat_timeout) if heartbeat else None,
         end_with_stdin,
         max_workers,
+        reload_changed_code,
     )
     with clear_failures():
         serve_code(CodeSetup(target), options)

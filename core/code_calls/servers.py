@@ -167,6 +167,6 @@ def _command(target: LoadableTargetOrigin, address: Address, ready_file: str) ->
     command += ["-d", target.working_directory] if target.working_directory is not None else []
     return [
         *command,
-        *("--socket", str(address.socket), "--lazy-load-user-code", "--end-with-stdin"),
+        *("--socket", str(address.socket), "--lazy-load-user-code", "--end-with-stdin", "--reload-changed-code"),
         *("--ipc-output-file", ready_file),
     ]

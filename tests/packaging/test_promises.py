@@ -1,4 +1,4 @@
-"""Each promise of six pages names the tests that hold it, in a comment that readers of the page do not see.
+"""Each promise of these pages names the tests that hold it, in a comment that readers of the page do not see.
 
 A promise is whatever the page says: each paragraph, item of a list and table. Directly after it there is a comment,
 `<!-- held by tests/...::test_name, ... -->`, or `<!-- no promise: why -->` where it does not begin in bold. What ends
@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("memoization.md", "runs.md", "security.md", "compute-logs.md", "hooks.md", "presets.md")
+PAGES = ("memoization.md", "runs.md", "security.md", "compute-logs.md", "hooks.md", "presets.md", "code-servers.md")
 
 COMMENT = re.compile(r"<!-- (held by|no promise:)\s+(.*?)\s+-->", re.DOTALL)
 FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)

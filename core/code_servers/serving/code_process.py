@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -55,12 +56,14 @@ class CodeProcess:
     Attributes:
         loaded: done when the code is loaded, with None, or cannot be, with the reason.
         is_gone: whether the process has ended, or was told to.
+        sources: the files of which the code was loaded, with when each was changed last.
     """
 
     def __init__(self, setup: CodeSetup) -> None:
         self._loop = asyncio.get_running_loop()
         self.loaded: asyncio.Future[Failure | None] = self._loop.create_future()
         self.is_gone = False
+        self.sources: Mapping[str, int] = {}
         self._children: dict[int, Child] = {}
         self._count = 0
         self._reader = FrameReader()
@@ -179,6 +182,7 @@ class CodeProcess:
         elif isinstance(message, NotReady):
             self.loaded.set_result(raised_info(NOT_LOADED, message.error))
         else:
+            self.sources = message.sources
             self.loaded.set_result(None)
 
     def _read(self, child: Child) -> None:

@@ -16,6 +16,7 @@ from core.code_servers.loaded_code import LoadedCode
 from core.code_servers.questions import QUESTIONS
 from core.code_servers.serving.jobs import NOT_LOADED, PROGRAM, CodeSetup, EvaluationJob, RunJob
 from core.code_servers.serving.run_process import execute_and_exit
+from core.code_servers.serving.sources import source_files
 from core.disk.descriptors import move_out_of_the_way
 from core.executors.processes.messages import Begin
 from core.fork_server.child import do_what_python_does_at_its_end, flush
@@ -56,8 +57,14 @@ class _CodeJobs(Jobs):
     def setup_for_one(self, begin: Begin) -> CodeSetup:
         return self._setup
 
+    def sources(self) -> dict[str, int]:
+        return source_files()
+
     def outlives(self, begin: Begin) -> bool:
         return not isinstance(begin.job, EvaluationJob)
+
+    def leaves_nothing(self, begin: Begin) -> bool:
+        return isinstance(begin.job, EvaluationJob)
 
     def do_and_exit(self, begin: Begin, descriptor: int) -> NoReturn:
         told_at = move_out_of_the_way(descriptor)

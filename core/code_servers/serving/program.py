@@ -34,6 +34,7 @@ class ServerOptions(msgspec.Struct, frozen=True):
         heartbeat_seconds: it ends when no client has said for that long that it lives; None where none need to.
         ends_with_stdin: whether it ends when its standard input does.
         max_workers: how many questions are answered at the same time.
+        reloads_changed: whether the code is loaded again when it is asked for and its files have changed.
     """
 
     address: Address
@@ -43,6 +44,7 @@ class ServerOptions(msgspec.Struct, frozen=True):
     heartbeat_seconds: float | None = None
     ends_with_stdin: bool = False
     max_workers: int = 16
+    reloads_changed: bool = False
 
 
 def serve_code(setup: CodeSetup, options: ServerOptions) -> None:
@@ -65,7 +67,8 @@ async def _serve(setup: CodeSetup, options: ServerOptions) -> None:
         loop.add_signal_handler(number, stopped.set)
     if options.ends_with_stdin:
         loop.add_reader(0, _read_stdin, stopped)
-    code, stopping = ServedCode(setup, options.max_workers), asyncio.create_task(stopped.wait())
+    code = ServedCode(setup, options.max_workers, options.reloads_changed)
+    stopping = asyncio.create_task(stopped.wait())
     try:
         if not options.is_lazy:
             loading = asyncio.create_task(code.load())

@@ -11,6 +11,7 @@ from core.code_calls.wire import Failure, Reply, RunToCancel, RunToStart
 from core.code_servers.questions import Question, RepositoriesQuestion
 from core.code_servers.serving.code_process import CodeProcess
 from core.code_servers.serving.jobs import CodeSetup, EvaluationJob, RunJob
+from core.code_servers.serving.sources import have_changed
 from core.process.running import RunningRun, RunningRuns
 from core.serdes import to_json
 
@@ -23,10 +24,12 @@ class ServedCode:
     Args:
         setup: the code.
         max_workers: how many questions are answered at the same time.
+        reloads_changed: whether it is loaded again when it is asked for and its files have changed.
     """
 
-    def __init__(self, setup: CodeSetup, max_workers: int) -> None:
-        self._setup = setup
+    def __init__(self, setup: CodeSetup, max_workers: int, reloads_changed: bool) -> None:
+        self._setup, self._reloads_changed = setup, reloads_changed
+        self._reloading: asyncio.Task[Failure | None] | None = None
         self._process: CodeProcess | None = None
         self._old: list[CodeProcess] = []
         self._runs: dict[str, RunningRun] = {}
@@ -34,8 +37,12 @@ class ServedCode:
         self.repositories: Reply | None = None
 
     async def load(self) -> Failure | None:
-        """Loads the code where it is not loaded; why it cannot be, or None."""
+        """Loads the code where it is not loaded as it is now; why it cannot be, or None."""
         process = self._process
+        if self._is_outdated():
+            if self._reloading is None or self._reloading.done():
+                self._reloading = asyncio.create_task(self.reload())
+            return await asyncio.shield(self._reloading)
         if process is None or process.is_gone:
             process = self._process = CodeProcess(self._setup)
         failure = await asyncio.shield(process.loaded)
@@ -64,7 +71,7 @@ class ServedCode:
     async def ask(self, question: Question, deadline_seconds: float) -> Reply:
         """Answers a question."""
         is_listing = isinstance(question, RepositoriesQuestion)
-        if is_listing and self.repositories is not None:
+        if is_listing and self.repositories is not None and not self._is_outdated():
             return self.repositories
         process = self._process
         job = EvaluationJob(question.method, to_json(question).encode())
@@ -118,6 +125,9 @@ class ServedCode:
             if process is not None and child is not None:
                 process.let_go(child, goes_on=isinstance(job, RunJob))
             self._close_idle()
+
+    def _is_outdated(self) -> bool:
+        return self._reloads_changed and self._process is not None and have_changed(self._process.sources)
 
     def _running(self, asked: RunToCancel) -> RunningRun | None:
         started = self._runs.get(asked.run_id)

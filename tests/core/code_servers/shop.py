@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
+import subprocess
 import threading
 from datetime import datetime
 from typing import Any
@@ -102,6 +104,34 @@ def is_killed(context: Any) -> Any:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@sensor(pipeline_name="orders")
+def starts_a_process(context: Any) -> Any:
+    return SkipReason(str(subprocess.Popen(["sleep", "600"]).pid))
+
+
+@sensor(pipeline_name="orders")
+def forks(context: Any) -> Any:
+    if not os.fork():
+        return SkipReason("the child")
+    return SkipReason("the parent")
+
+
+@sensor(pipeline_name="orders")
+def closes_descriptors(context: Any) -> Any:
+    os.closerange(0, 100)
+    return SkipReason("closed")
+
+
+@sensor(pipeline_name="orders")
+def says_much(context: Any) -> Any:
+    return SkipReason("x" * 5_000_000)
+
+
+@sensor(pipeline_name="orders")
+def draws(context: Any) -> Any:
+    return SkipReason(str(random.random()))
+
+
 cities = PartitionSetDefinition(
     "cities",
     "orders",
@@ -115,4 +145,5 @@ plain = ScheduleDefinition("plain", "* * * * *", "orders", run_config=_config("B
 @repository
 def shop() -> Any:
     sensors = [new_files, counts, raises, not_json, hangs, exits, leaves, is_killed]
+    sensors += [starts_a_process, forks, closes_descriptors, says_much, draws]
     return [orders, mornings, days, plain, cities, *sensors]

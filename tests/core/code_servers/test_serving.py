@@ -142,6 +142,26 @@ def test_an_evaluation_that_nobody_waits_for_any_more_is_ended(
     until(lambda: not children_of(server.code_pid()), 3)
 
 
+def test_an_evaluation_leaves_nothing_behind(start_server: StartServer) -> None:
+    location = start_server().location()
+    started = int(location.evaluate_sensor("shop", "starts_a_process").skip_message or "")
+    until(lambda: not lives(started))
+
+
+@pytest.mark.parametrize(
+    ("sensor", "said"), [("forks", "the parent"), ("closes_descriptors", "closed"), ("says_much", "x" * 5_000_000)]
+)
+def test_what_code_does_to_its_process_is_its_own(start_server: StartServer, sensor: str, said: str) -> None:
+    location = start_server().location()
+    assert location.evaluate_sensor("shop", sensor).skip_message == said
+    assert location.evaluate_sensor("shop", "new_files").cursor == "c"
+
+
+def test_evaluations_draw_different_numbers(start_server: StartServer) -> None:
+    location = start_server().location()
+    assert len({location.evaluate_sensor("shop", "draws").skip_message for _ in range(3)}) == 3
+
+
 def test_code_whose_process_is_killed_is_loaded_again(start_server: StartServer) -> None:
     server = start_server()
     location = server.location()
@@ -181,6 +201,27 @@ def test_code_that_was_edited_is_reloaded_and_what_is_under_way_goes_on(
     with pytest.raises(DagsterUserCodeProcessError, match=r"could not be loaded, raised: .*no settings"):
         location.reload()
     assert _pipelines(location) == ["second"]
+    until(lambda: len(children_of(server.pid)) == 1)
+
+
+def test_a_server_that_follows_its_files_serves_what_they_say(start_server: StartServer, tmp_path: Path) -> None:
+    file, helper = _code(tmp_path, "first"), tmp_path / "helper_of_code.py"
+    helper.write_text("")
+    file.write_text("import helper_of_code\n" + file.read_text())
+    server = start_server("--reload-changed-code", file=file)
+    location = server.location()
+    assert _pipelines(location) == ["first"]
+    loaded = server.code_pid()
+    assert _pipelines(location) == ["first"]
+    assert server.code_pid() == loaded
+    helper.write_text("raise LookupError('no settings')")
+    for _ in range(2):
+        with pytest.raises(DagsterUserCodeProcessError, match="no settings"):
+            location.repositories()
+    helper.unlink()
+    _code(tmp_path, "mended")
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(lambda _: _pipelines(location), range(8))) == [["mended"]] * 8
     until(lambda: len(children_of(server.pid)) == 1)
 
 

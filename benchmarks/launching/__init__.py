@@ -1,0 +1,1 @@
+"""Runs that are launched: how soon they start."""
