@@ -169,6 +169,7 @@ if TYPE_CHECKING:
     from core.definitions.reconstructable import reconstructable
     from core.graphs import graph
     from core.iteration import execute_pipeline_iterator, reexecute_pipeline_iterator
+    from core.launcher import DefaultRunLauncher
     from core.repositories import RepositoryDefinition, repository
     from core.resources.custom_path_fs_io_manager import custom_path_fs_io_manager
     from core.schedules import (
@@ -357,6 +358,7 @@ __all__ = [
     "validate_run_config",
     # instance and runs
     "DagsterInstance",
+    "DefaultRunLauncher",
     "InstanceRef",
     "instance_for_test",
     "PipelineRun",
@@ -452,6 +454,7 @@ if not TYPE_CHECKING:  # what is in the list and is not imported above, since mo
         {
             **{name: "core.schedules" for name in __all__ if name not in globals()},
             **dict.fromkeys(("RepositoryDefinition", "repository"), "core.repositories"),
+            "DefaultRunLauncher": "core.launcher",
             "custom_path_fs_io_manager": "core.resources.custom_path_fs_io_manager",
             **dict.fromkeys(("execute_pipeline_iterator", "reexecute_pipeline_iterator"), "core.iteration"),
             **dict.fromkeys(

@@ -12,7 +12,6 @@ _LAUNCHING = "Runs are executed where they are started. Leave it out, and start 
 _OF_DAGSTER = {
     "DagsterDaemonScheduler": _LAUNCHING,
     "DefaultRunCoordinator": _LAUNCHING,
-    "DefaultRunLauncher": "Import it from core.launcher.",
     "DynamicOutput": "Import it from core.experimental.",
     "DynamicOutputDefinition": "Import it from core.experimental.",
     "QueuedRunCoordinator": _LAUNCHING,

@@ -58,6 +58,7 @@ CORE = [
     "DagsterUnknownResourceError",
     "DagsterUnmetExecutorRequirementsError",
     "DagsterUserCodeExecutionError",
+    "DefaultRunLauncher",
     "DependencyDefinition",
     "Dict",
     "Enum",

@@ -123,7 +123,7 @@ def test_what_is_asked_of_a_module_by_another_name_is_there_or_is_told(module: s
 
 OF_WHAT_IS_NOT_HERE = {
     "dagster.QueuedRunCoordinator.configured({})": "core.QueuedRunCoordinator.configured({})",
-    "dagster.DefaultRunLauncher.resource.x": "core.DefaultRunLauncher.resource.x",
+    "dagster.check.resource.x": "core.check.resource.x",
     "dagster.check.solid(1)": "core.check.solid(1)",
     "dagster.asset_of_later.configured": None,
     "dagster.core.definitions.executor.QueuedRunCoordinator.configured": None,
@@ -172,7 +172,7 @@ def test_names_of_one_import_go_where_they_are() -> None:
 NOTES = {
     "from dagster import solid, QueuedRunCoordinator\n": ["1: dagster.QueuedRunCoordinator has no counterpart. Runs"],
     "import dagster\n\nx = dagster.QueuedRunCoordinator\n": ["3: dagster.QueuedRunCoordinator has no"],
-    "import dagster as d\nd.DefaultRunLauncher\n": ["2: dagster.DefaultRunLauncher has no"],
+    "import dagster as d\nd.check\n": ["2: dagster.check has no"],
     "from dagster_slack import slack_resource\n": [
         "1: dagster_slack.slack_resource has no counterpart. Call slack_sdk"
     ],
