@@ -14,4 +14,18 @@ from core.cli.runs import runs
 from core.cli.value import value
 from core.cli.workspace import workspace
 
-__all__ = ["api", "config", "daemon", "explain", "instance", "launch", "logs", "memo", "plan", "run", "runs", "value", "workspace"]
+__all__ = [
+    "api",
+    "config",
+    "daemon",
+    "explain",
+    "instance",
+    "launch",
+    "logs",
+    "memo",
+    "plan",
+    "run",
+    "runs",
+    "value",
+    "workspace",
+]
