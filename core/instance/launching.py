@@ -72,20 +72,19 @@ class LaunchingOfInstance(RunsOfInstance, EventsOfInstance):
         coordinator = _required(self.run_coordinator, "run_coordinator")
         return coordinator.submit_run(run, external_pipeline=external_pipeline or RecordedPipeline(run))
 
-    def enqueue_run(self, run_id: str) -> PipelineRun:
+    def enqueue_run(self, run: PipelineRun) -> PipelineRun:
         """Puts a run that is stored into the queue; one that was put there, or begun, before is left as it is.
 
         Raises:
-            DagsterRunNotFoundError: there is no such run.
             DagsterInvariantViolationError: its record does not say where the code of its pipeline is.
         """
-        run = self.get_existing_run(run_id)
         if run.status is not PipelineRunStatus.NOT_STARTED:
             return run
         RecordedPipeline(run).get_external_origin()
         self._log_moves(run, [("PIPELINE_ENQUEUED", "The run waits to be launched.")])
-        self.run_storage.change_status(run_id, {PipelineRunStatus.NOT_STARTED}, PipelineRunStatus.QUEUED)
-        return self.get_existing_run(run_id)
+        queued = PipelineRunStatus.QUEUED
+        is_changed = self.run_storage.change_status(run.run_id, {PipelineRunStatus.NOT_STARTED}, queued)
+        return run.with_status(queued) if is_changed else self.get_existing_run(run.run_id)
 
     def launch_run(self, run_id: str, external_pipeline: ExternalPipeline | None = None) -> PipelineRun:
         """Hands a stored run to the run launcher, and returns what that returns. A run that is not launched has failed.

@@ -88,7 +88,7 @@ class QueuedRunCoordinator(RunCoordinator, ConfigurableClass):
         return cls(**config_value, inst_data=inst_data)
 
     def submit_run(self, pipeline_run: PipelineRun, external_pipeline: ExternalPipeline | None) -> PipelineRun:
-        return self._instance.enqueue_run(pipeline_run.run_id)
+        return self._instance.enqueue_run(pipeline_run)
 
     def can_cancel_run(self, run_id: str) -> bool:
         return self._instance.can_cancel_waiting_run(run_id) or self._instance.can_terminate_run(run_id)

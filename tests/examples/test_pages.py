@@ -46,7 +46,7 @@ ELSEWHERE = {
 # Each example of these can be pasted alone.
 EACH_ALONE = {"docs/config.md", "docs/testing.md", "docs/types.md", "docs/values.md"}
 # These show YAML that belongs to no file of the page.
-UNNAMED = {"docs/io-managers.md"}
+UNNAMED = {"docs/io-managers.md", "docs/launching.md"}
 # These define pipelines that they do not execute: that is done here, with each preset.
 ONLY_DEFINED = {"docs/hooks.md", "docs/presets.md"}
 CHECKER, FLAGS = doctest.OutputChecker(), doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
