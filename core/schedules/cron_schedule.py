@@ -19,8 +19,9 @@ from core.events.user_events import normalize_tags
 from core.records.tags import SCHEDULE_NAME_TAG
 from core.schedules.called import Called, made_of
 from core.schedules.contexts import ScheduleEvaluationContext, call_with
+from core.schedules.due_times import due_times
 from core.schedules.requests import Evaluation, RunRequest, SkipReason, as_evaluation
-from core.schedules.zones import check_cron_schedule, due_times, zone
+from core.schedules.zones import check_cron_schedule, zone
 from core.wording import a_kind_of
 
 RunConfigFn = Callable[..., Mapping[str, Any]]
@@ -145,7 +146,7 @@ class ScheduleDefinition(Called):
         return RunRequest(run_config=deepcopy(config or {}), tags=tags or {})
 
     def execution_times(self, after: datetime | None = None) -> Iterator[datetime]:
-        """When the schedule is due, on the clocks of its timezone; see `core.schedules.zones.due_times`.
+        """When the schedule is due, on the clocks of its timezone; see `core.schedules.due_times.due_times`.
 
         Args:
             after: the first instant is later than this; now by default.

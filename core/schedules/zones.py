@@ -1,8 +1,7 @@
-"""Wall clocks: timezones by name, and the instants at which a cron expression is due."""
+"""Wall clocks: timezones by name, and what a cron expression must be."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -54,15 +53,3 @@ def check_cron_schedule(cron_schedule: str, described: str) -> str:
             "five fields: minute, hour, day of month, month, day of week, such as '30 4 * * *'."
         ) from error
     return cron_schedule
-
-
-def due_times(cron_schedule: str, timezone: tzinfo, after: datetime) -> Iterator[datetime]:
-    """The instants at which a cron expression is due, from the first one later than `after` on.
-
-    They are those of Debian's cron. Where clocks skip an hour, what was due in it at a fixed time is due at the first
-    instant after it; where they repeat an hour, it is due in the first of the two. What is due every hour, or every few
-    minutes, is due by elapsed time. The sequence ends where a date never comes (the 30th of February).
-    """
-    from cronsim import CronSim  # most processes never look at a schedule
-
-    yield from CronSim(cron_schedule, after.astimezone(timezone))
