@@ -5,6 +5,7 @@ The names and fields are those of Dagster 0.11 (there in `dagster.core.scheduler
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import TypeAlias
 
@@ -12,6 +13,7 @@ import msgspec
 
 from core.errors import DagsterInvariantViolationError
 from core.records.origin import JobOrigin
+from core.records.reserved_run import ReservedRun
 from core.serdes import SerializableErrorInfo
 
 _YEAR_10000 = 253_402_300_800  # in Unix seconds
@@ -61,15 +63,22 @@ class ScheduleJobData(msgspec.Struct, frozen=True, tag=True):
         cron_schedule: when it ticks, as a cron expression.
         start_timestamp: when it was turned on; Unix time in seconds.
         scheduler: the class name of the scheduler that runs it.
+        execution_timezone: whose clocks `cron_schedule` counts by; None for UTC.
+        last_timestamp: the last instant at which it was due that has a tick, or was passed over; Unix time in seconds.
+            Never earlier than when it was turned on.
     """
 
     cron_schedule: str
     start_timestamp: float | None = None
     scheduler: str | None = None
+    execution_timezone: str | None = None
+    last_timestamp: float | None = None
 
     def __post_init__(self) -> None:
-        if self.start_timestamp is not None:
-            check_unix_seconds(self.start_timestamp, "start_timestamp")
+        for name in ("start_timestamp", "last_timestamp"):
+            value = getattr(self, name)
+            if value is not None:
+                check_unix_seconds(value, name)
 
 
 class SensorJobData(msgspec.Struct, frozen=True, tag=True):
@@ -79,11 +88,13 @@ class SensorJobData(msgspec.Struct, frozen=True, tag=True):
         last_tick_timestamp: when it last ticked; Unix time in seconds.
         last_run_key: the key of the last run it asked for.
         cursor: how far it has looked, in a form of its own.
+        min_interval: between two evaluations, at least; in seconds.
     """
 
     last_tick_timestamp: float | None = None
     last_run_key: str | None = None
     cursor: str | None = None
+    min_interval: float | None = None
 
     def __post_init__(self) -> None:
         if self.last_tick_timestamp is not None:
@@ -158,6 +169,9 @@ class JobTickData(msgspec.Struct, frozen=True):
         run_keys: the keys of those runs that have one.
         error: the error; given if and only if the status is FAILURE.
         skip_reason: why it created no run; only if the status is SKIPPED.
+        cursor: how far a sensor had looked when it ended.
+        origin_run_ids: the runs that it was about, of sensors that look at runs.
+        reserved: the runs that it is about to create; only if the status is STARTED, and None before it is known.
 
     Raises:
         DagsterInvariantViolationError: `error` or `skip_reason` does not fit the status, or the time is not Unix time.
@@ -172,6 +186,9 @@ class JobTickData(msgspec.Struct, frozen=True):
     run_keys: list[str] = []
     error: SerializableErrorInfo | None = None
     skip_reason: str | None = None
+    cursor: str | None = None
+    origin_run_ids: list[str] = []
+    reserved: list[ReservedRun] | None = None
 
     def __post_init__(self) -> None:
         check_unix_seconds(self.timestamp, "The timestamp of a tick")
@@ -200,6 +217,7 @@ class JobTickData(msgspec.Struct, frozen=True):
             timestamp=self.timestamp if timestamp is None else timestamp,
             error=kept_error if error is None else error,
             skip_reason=self.skip_reason if status is JobTickStatus.SKIPPED else None,
+            reserved=self.reserved if status is JobTickStatus.STARTED else None,
         )
 
     def with_run(self, run_id: str, run_key: str | None = None) -> JobTickData:
@@ -210,6 +228,10 @@ class JobTickData(msgspec.Struct, frozen=True):
     def with_reason(self, skip_reason: str | None) -> JobTickData:
         """The same skipped tick with a reason."""
         return msgspec.structs.replace(self, skip_reason=skip_reason)
+
+    def with_reserved(self, reserved: Sequence[ReservedRun]) -> JobTickData:
+        """The same tick when it is known which runs it will create."""
+        return msgspec.structs.replace(self, reserved=list(reserved))
 
 
 class JobTick(msgspec.Struct, frozen=True):
@@ -273,6 +295,11 @@ class JobTick(msgspec.Struct, frozen=True):
         """str | None: why it created no run."""
         return self.job_tick_data.skip_reason
 
+    @property
+    def reserved(self) -> list[ReservedRun] | None:
+        """list[ReservedRun] | None: the runs that it is about to create; None before it is known."""
+        return self.job_tick_data.reserved
+
     def with_status(
         self, status: JobTickStatus, error: SerializableErrorInfo | None = None, timestamp: float | None = None
     ) -> JobTick:
@@ -286,6 +313,10 @@ class JobTick(msgspec.Struct, frozen=True):
     def with_reason(self, skip_reason: str | None) -> JobTick:
         """See `JobTickData.with_reason`."""
         return msgspec.structs.replace(self, job_tick_data=self.job_tick_data.with_reason(skip_reason))
+
+    def with_reserved(self, reserved: Sequence[ReservedRun]) -> JobTick:
+        """See `JobTickData.with_reserved`."""
+        return msgspec.structs.replace(self, job_tick_data=self.job_tick_data.with_reserved(reserved))
 
 
 class JobTickStatsSnapshot(msgspec.Struct, frozen=True):

@@ -146,6 +146,18 @@ class ExternalPipelineOrigin(_Origin, frozen=True):
     pipeline_name: str
 
 
+class ExternalPartitionSetOrigin(_Origin, frozen=True):
+    """A partition set of a repository.
+
+    Attributes:
+        external_repository_origin: the repository.
+        partition_set_name: its name, unique in the repository.
+    """
+
+    external_repository_origin: ExternalRepositoryOrigin
+    partition_set_name: str
+
+
 class JobOrigin(msgspec.Struct, frozen=True):
     """A schedule or sensor of a repository. Storages know jobs by the id of their origin.
 

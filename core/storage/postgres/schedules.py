@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+
 from core.storage.postgres.storage import PostgresStorage
 from core.storage.schedules.schema import SCHEMA
 from core.storage.schedules.sql import SqlScheduleStorage
@@ -19,3 +21,11 @@ class PostgresScheduleStorage(PostgresStorage, SqlScheduleStorage):
 
     SCHEMAS = (SCHEMA,)
     WHAT = "schedule database"
+
+    def now(self) -> float:
+        with self.read() as connection:
+            moment: float = connection.execute(_NOW).scalar_one()
+        return moment
+
+
+_NOW = sa.select(sa.func.extract("epoch", sa.func.clock_timestamp()).cast(sa.Float))

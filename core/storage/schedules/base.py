@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+import time
+from abc import abstractmethod
+from collections.abc import Collection, Sequence
 
 from core.errors import DagsterInvariantViolationError
 from core.records.job import (
@@ -15,12 +17,14 @@ from core.records.job import (
     TickCursor,
     check_unix_seconds,
 )
+from core.records.job_move import JobMove
 from core.records.schema_migration import Migration
 from core.storage.paging import check_limit
+from core.storage.schedules.backfills import BackfillStorage
 
 
-class ScheduleStorage(ABC):
-    """Keeps the state of every schedule and sensor, and their ticks. Both are called jobs.
+class ScheduleStorage(BackfillStorage):
+    """Keeps the state of every schedule and sensor, which are both called jobs, their ticks, and backfills.
 
     Safe for use by many threads and, where persistent, many processes. A method either makes all its changes or none.
     Once it has returned, they are kept even if the process is killed immediately afterwards. Times are Unix seconds.
@@ -75,6 +79,32 @@ class ScheduleStorage(ABC):
         Raises:
             DagsterInvariantViolationError: this job has no state.
         """
+
+    @abstractmethod
+    def move_jobs(self, moves: Sequence[JobMove]) -> list[list[JobTick] | None]:
+        """Changes the states of jobs, with the ticks that belong to it, in one transaction.
+
+        Each job whose state is what the caller has seen gets its new state and its ticks; of many callers that have
+        seen the same one succeeds. The keys of runs that ticks of sensors reserve are taken from then on.
+
+        Args:
+            moves: one for each job.
+
+        Returns:
+            The stored ticks of each, in the order of `moves`; None where the state is another one by now, or is gone.
+        """
+
+    @abstractmethod
+    def taken_run_keys(self, job_origin_id: str, run_keys: Collection[str]) -> set[str]:
+        """Those of some run keys that a sensor has reserved a run for. They stay taken when the run is deleted."""
+
+    @abstractmethod
+    def get_started_ticks(self) -> list[JobTick]:
+        """The ticks of all jobs that have begun and not ended, in the order in which they were created."""
+
+    def now(self) -> float:
+        """What time it is for all that use this storage; Unix time in seconds."""
+        return time.time()
 
     @abstractmethod
     def get_job_ticks(
@@ -138,7 +168,7 @@ class ScheduleStorage(ABC):
 
     @abstractmethod
     def wipe(self) -> None:
-        """Deletes every state and every tick."""
+        """Deletes every state, every tick, the keys that are taken, and every backfill."""
 
     def check(self) -> None:
         """Raises DagsterStorageError if the storage cannot be used, DagsterSchemaError if it has to be migrated."""
@@ -187,3 +217,9 @@ def no_tick(tick: JobTick) -> DagsterInvariantViolationError:
         f"Job {tick.job_name!r} (job origin id {tick.job_origin_id!r}) has no tick {tick.tick_id}: it was deleted, or "
         "never stored; create a new one with create_job_tick."
     )
+
+
+def reserved_keys(move: JobMove) -> list[str]:
+    """The run keys that are taken with a move: those of sensors; the keys of a schedule are its tick's own."""
+    runs = [run for tick in move.ticks if tick.job_type is JobType.SENSOR for run in tick.reserved or ()]
+    return [run.run_key for run in runs if run.run_key]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Collection, Sequence
 
 from core.forks import fork_safe_lock
 from core.records.job import (
@@ -16,10 +17,19 @@ from core.records.job import (
     TickCursor,
     check_unix_seconds,
 )
-from core.storage.schedules.base import ScheduleStorage, check_page, no_state, no_tick, state_exists
+from core.records.job_move import JobMove
+from core.storage.schedules.base import (
+    ScheduleStorage,
+    check_page,
+    no_state,
+    no_tick,
+    reserved_keys,
+    state_exists,
+)
+from core.storage.schedules.in_memory_backfills import InMemoryBackfills
 
 
-class InMemoryScheduleStorage(ScheduleStorage):
+class InMemoryScheduleStorage(InMemoryBackfills, ScheduleStorage):
     """States and ticks in the memory of this process, which end with it.
 
     Example:
@@ -34,7 +44,9 @@ class InMemoryScheduleStorage(ScheduleStorage):
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self._lock = fork_safe_lock()
+        self._run_keys: set[tuple[str, str]] = set()
         self._states: dict[str, JobState] = {}
         self._ticks: dict[str, dict[int, JobTick]] = {}  # job origin id -> tick id -> tick
         self._created = itertools.count(1)
@@ -72,6 +84,27 @@ class InMemoryScheduleStorage(ScheduleStorage):
             if self._states.pop(job_origin_id, None) is None:
                 raise no_state(job_origin_id, "delete")
 
+    def move_jobs(self, moves: Sequence[JobMove]) -> list[list[JobTick] | None]:
+        with self._lock:
+            return [self._moved(move) for move in moves]
+
+    def _moved(self, move: JobMove) -> list[JobTick] | None:
+        job = move.seen.job_origin_id
+        if self._states.get(job) != move.seen:
+            return None
+        self._states[job] = move.moved
+        self._run_keys.update((job, key) for key in reserved_keys(move))
+        return [self._created_tick(data) for data in move.ticks]
+
+    def taken_run_keys(self, job_origin_id: str, run_keys: Collection[str]) -> set[str]:
+        with self._lock:
+            return {key for key in run_keys if (job_origin_id, key) in self._run_keys}
+
+    def get_started_ticks(self) -> list[JobTick]:
+        with self._lock:
+            ticks = [tick for of_job in self._ticks.values() for tick in of_job.values()]
+        return sorted((tick for tick in ticks if tick.status is JobTickStatus.STARTED), key=lambda tick: tick.tick_id)
+
     def get_job_ticks(
         self,
         job_origin_id: str,
@@ -96,8 +129,11 @@ class InMemoryScheduleStorage(ScheduleStorage):
 
     def create_job_tick(self, job_tick_data: JobTickData) -> JobTick:
         with self._lock:
-            tick = JobTick(next(self._created), job_tick_data)
-            self._ticks.setdefault(tick.job_origin_id, {})[tick.tick_id] = tick
+            return self._created_tick(job_tick_data)
+
+    def _created_tick(self, job_tick_data: JobTickData) -> JobTick:
+        tick = JobTick(next(self._created), job_tick_data)
+        self._ticks.setdefault(tick.job_origin_id, {})[tick.tick_id] = tick
         return tick
 
     def update_job_tick(self, tick: JobTick) -> JobTick:
@@ -130,3 +166,5 @@ class InMemoryScheduleStorage(ScheduleStorage):
         with self._lock:
             self._states.clear()
             self._ticks.clear()
+            self._run_keys.clear()
+        self._wipe_backfills()

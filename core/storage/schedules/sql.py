@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,13 +17,23 @@ from core.records.job import (
     TickCursor,
     check_unix_seconds,
 )
+from core.records.job_move import JobMove
 from core.serdes import from_json, to_json
-from core.storage.schedules.base import ScheduleStorage, check_page, no_state, no_tick, state_exists
-from core.storage.schedules.schema import job_ticks, jobs
-from core.storage.sql.storage import SqlStorage
+from core.storage.schedules.base import (
+    ScheduleStorage,
+    check_page,
+    no_state,
+    no_tick,
+    reserved_keys,
+    state_exists,
+)
+from core.storage.schedules.schema import backfills, job_run_keys, job_ticks, jobs
+from core.storage.schedules.sql_backfills import SqlBackfills
+from core.storage.sql.in_lists import batches
+from core.storage.sql.upsert import insert_missing
 
 
-class SqlScheduleStorage(SqlStorage, ScheduleStorage):
+class SqlScheduleStorage(SqlBackfills, ScheduleStorage):
     """Base of the schedule storages on SQL databases; an implementation says which database, with `SCHEMA`.
 
     Example:
@@ -76,6 +87,40 @@ class SqlScheduleStorage(SqlStorage, ScheduleStorage):
         with self.write() as connection:
             if connection.execute(jobs.delete().where(jobs.c.job_origin_id == job_origin_id)).rowcount == 0:
                 raise no_state(job_origin_id, "delete")
+
+    def move_jobs(self, moves: Sequence[JobMove]) -> list[list[JobTick] | None]:
+        if not moves:
+            return []
+        with self.write() as connection:
+            stored = _locked_states(connection, [move.seen.job_origin_id for move in moves])
+            is_same = [stored.get(move.seen.job_origin_id) == move.seen for move in moves]
+            made = [move for move, same in zip(moves, is_same, strict=True) if same]
+            if made:
+                connection.execute(_MOVED, [{"moved_job": row["job_origin_id"], **row} for row in _moved_rows(made)])
+            insert_missing(connection, job_run_keys, [
+                {"job_origin_id": move.moved.job_origin_id, "run_key": key}
+                for move in made
+                for key in reserved_keys(move)
+            ])  # fmt: skip
+            created = iter(_created_ticks(connection, [data for move in made for data in move.ticks]))
+        return [
+            [next(created) for _ in move.ticks] if same else None for move, same in zip(moves, is_same, strict=True)
+        ]
+
+    def taken_run_keys(self, job_origin_id: str, run_keys: Collection[str]) -> set[str]:
+        query = sa.select(job_run_keys.c.run_key).where(job_run_keys.c.job_origin_id == job_origin_id)
+        with self.read() as connection:
+            answers = [
+                connection.execute(query.where(job_run_keys.c.run_key.in_(batch))).scalars().all()
+                for batch in batches(list(run_keys))
+            ]
+        return {key for answer in answers for key in answer}
+
+    def get_started_ticks(self) -> list[JobTick]:
+        query = sa.select(job_ticks.c.id, job_ticks.c.body).where(job_ticks.c.status == JobTickStatus.STARTED.value)
+        with self.read() as connection:
+            rows = connection.execute(query.order_by(job_ticks.c.id)).all()
+        return [JobTick(row.id, from_json(JobTickData, row.body)) for row in rows]
 
     def get_job_ticks(
         self,
@@ -137,8 +182,34 @@ class SqlScheduleStorage(SqlStorage, ScheduleStorage):
 
     def wipe(self) -> None:
         with self.write() as connection:
-            connection.execute(job_ticks.delete())
-            connection.execute(jobs.delete())
+            for table in (job_ticks, jobs, job_run_keys, backfills):
+                connection.execute(table.delete())
+
+
+_MOVED = jobs.update().where(jobs.c.job_origin_id == sa.bindparam("moved_job"))
+
+
+def _locked_states(connection: sa.Connection, job_origin_ids: Sequence[str]) -> dict[str, JobState]:
+    """The states of jobs, which nobody else changes before the transaction ends."""
+    query = sa.select(jobs.c.job_origin_id, jobs.c.body).order_by(jobs.c.id).with_for_update()
+    rows = [
+        row
+        for batch in batches(sorted(job_origin_ids))
+        for row in connection.execute(query.where(jobs.c.job_origin_id.in_(batch))).all()
+    ]
+    return {row.job_origin_id: from_json(JobState, row.body) for row in rows}
+
+
+def _moved_rows(moves: Sequence[JobMove]) -> list[dict[str, Any]]:
+    return [_state_row(move.moved) for move in moves]
+
+
+def _created_ticks(connection: sa.Connection, ticks: Sequence[JobTickData]) -> list[JobTick]:
+    if not ticks:
+        return []
+    inserted = job_ticks.insert().returning(job_ticks.c.id, sort_by_parameter_order=True)
+    numbers = connection.execute(inserted, [_tick_row(data) for data in ticks]).scalars().all()
+    return [JobTick(number, data) for number, data in zip(numbers, ticks, strict=True)]
 
 
 def _state_row(job: JobState) -> dict[str, Any]:

@@ -37,11 +37,17 @@ ZONES = sorted(available_timezones()) if IS_FULL else [zone for zone in SOME if 
 @cache
 def shown_in(zone: str) -> NDArray[np.int64]:
     """What clocks show in each minute from BEGIN on, in minutes since BEGIN."""
-    timezone, offsets = ZoneInfo(zone), np.empty(MINUTES, np.int64)
-    for quarter in range(0, MINUTES, 15):
-        offset = (BEGIN + quarter * MINUTE).astimezone(timezone).utcoffset()
-        assert offset is not None
-        offsets[quarter : quarter + 15] = offset // MINUTE
+    timezone = ZoneInfo(zone)
+
+    def offset(minute: int) -> int:
+        found = (BEGIN + minute * MINUTE).astimezone(timezone).utcoffset()
+        assert found is not None
+        return found // MINUTE
+
+    offsets = np.empty(MINUTES, np.int64)
+    for hour in range(0, MINUTES, 60):
+        first, last = offset(hour), offset(hour + 59)
+        offsets[hour : hour + 60] = first if first == last else [offset(hour + each) for each in range(60)]
     return np.arange(MINUTES) + offsets
 
 

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import DagsterInvariantViolationError, DagsterStorageError
+from core.records.backfill import BackfillPartitionStatus, BulkActionStatus, PartitionBackfill
 from core.records.job import (
     JobState,
     JobStatus,
@@ -24,7 +25,16 @@ from core.records.job import (
     ScheduleJobData,
     SensorJobData,
 )
-from core.records.origin import JobOrigin
+from core.records.job_move import JobMove
+from core.records.origin import (
+    ExternalPartitionSetOrigin,
+    ExternalPipelineOrigin,
+    ExternalRepositoryOrigin,
+    InProcessRepositoryLocationOrigin,
+    JobOrigin,
+    LoadableTargetOrigin,
+)
+from core.records.reserved_run import ReservedRun
 from core.serdes import ConfigurableClassData, SerializableErrorInfo
 from core.storage.postgres import PostgresScheduleStorage
 from core.storage.schedules import InMemoryScheduleStorage, ScheduleStorage, SqliteScheduleStorage
@@ -46,6 +56,10 @@ NO_TIMES: list[Any] = [
     datetime(2021, 1, 1, tzinfo=UTC),
     "1",
 ]
+
+
+SHOP = ExternalRepositoryOrigin(InProcessRepositoryLocationOrigin(LoadableTargetOrigin(module_name="shop")), "shop")
+REQUESTED, SUBMITTED = BackfillPartitionStatus.REQUESTED, BackfillPartitionStatus.SUBMITTED
 
 
 @pytest.fixture
@@ -548,3 +562,142 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) ->
     with pytest.raises(DagsterStorageError, match=r"schedule database at .*schedules\.db"):
         SqliteScheduleStorage.from_local(str(tmp_path)).all_stored_job_state()
     assert path.read_bytes() == content
+
+
+def reserved(run_id: str, run_key: str | None = None) -> ReservedRun:
+    config = {"solids": {"é": {"config": [1, None, {"a": 2.5}]}}}
+    return ReservedRun(run_id, ExternalPipelineOrigin(SHOP, "orders"), run_key, config, {"t": "v"}, "m", ("a*",))
+
+
+def begun(state: JobState, timestamp: float, *runs: ReservedRun) -> JobTickData:
+    return JobTickData(
+        state.job_origin_id, state.job_name, state.job_type, STARTED, timestamp, reserved=list(runs) or None
+    )
+
+
+def test_a_job_moves_with_its_ticks_where_it_is_as_it_was_seen(storage: ScheduleStorage) -> None:
+    seen = storage.add_job_state(schedule("daily"))
+    other = storage.add_job_state(sensor("other"))
+    moved = seen.with_data(ScheduleJobData("* * * * *", 5.0, "S", "Europe/Rome", 60.0))
+    move = JobMove(seen, moved, (begun(seen, 60.0), begun(seen, 120.0, reserved("r1", "k"), reserved("r2"))))
+    stale = JobMove(other.with_status(STOPPED), other, (begun(other, 1.0),))
+    [ticks, none] = storage.move_jobs([move, stale])
+    assert none is None
+    assert ticks is not None
+    assert [tick.job_tick_data for tick in ticks] == list(move.ticks)
+    assert storage.get_job_state(seen.job_origin_id) == moved
+    assert storage.get_job_ticks(seen.job_origin_id) == ticks[::-1]
+    assert storage.get_job_ticks(other.job_origin_id) == []
+    assert storage.move_jobs([move]) == [None]
+    assert storage.move_jobs([JobMove(moved, seen)]) == [[]]
+    assert storage.move_jobs([JobMove(schedule("gone"), seen, (begun(seen, 1.0),))]) == [None]
+    assert storage.move_jobs([]) == []
+    assert storage.get_started_ticks() == ticks
+    ended = storage.update_job_tick(ticks[1].with_status(SUCCESS))
+    assert ended.reserved is None
+    assert storage.get_started_ticks() == ticks[:1]
+
+
+def test_the_keys_of_a_sensor_are_taken_and_those_of_a_schedule_are_not(storage: ScheduleStorage) -> None:
+    one, two = storage.add_job_state(sensor("one")), storage.add_job_state(schedule("two"))
+    runs = reserved("r", "a"), reserved("s"), reserved("t", "é")
+    moves = [JobMove(each, each, (begun(each, 1.0, *runs),)) for each in (one, two)]
+    assert storage.taken_run_keys(one.job_origin_id, ["a"]) == set()
+    assert None not in storage.move_jobs(moves)
+    many = [str(number) for number in range(1200)]
+    assert storage.taken_run_keys(one.job_origin_id, ["a", "b", "é", *many]) == {"a", "é"}
+    assert storage.taken_run_keys(two.job_origin_id, ["a", "b", "é"]) == set()
+    assert storage.taken_run_keys("other", ["a"]) == set()
+    storage.delete_job_state(one.job_origin_id)
+    assert storage.taken_run_keys(one.job_origin_id, {"a"}) == {"a"}
+    storage.wipe()
+    assert storage.taken_run_keys(one.job_origin_id, {"a"}) == set()
+
+
+def test_of_many_that_have_seen_a_job_one_moves_it(storage: ScheduleStorage) -> None:
+    seen = [storage.add_job_state(schedule(f"{number}")) for number in range(5)]
+    barrier = threading.Barrier(6)
+
+    def move(worker: int) -> list[bool]:
+        moved = [state.with_data(ScheduleJobData("* * * * *", float(worker))) for state in seen]
+        order = list(zip(seen, moved, strict=True))[:: 1 if worker % 2 else -1]
+        barrier.wait()
+        made = storage.move_jobs([JobMove(one, other, (begun(one, float(worker)),)) for one, other in order])
+        return [each is not None for each in made]
+
+    with ThreadPoolExecutor(6) as pool:
+        made = list(pool.map(move, range(6)))
+    assert sum(map(sum, made)) == 5
+    assert len(storage.get_started_ticks()) == 5
+
+
+def test_the_time_is_one_for_all(storage: ScheduleStorage) -> None:
+    before = datetime.now(UTC).timestamp()
+    assert abs(storage.now() - before) < 60
+    assert storage.now() >= storage.now() - 1
+
+
+def backfill(name: str, *partitions: str) -> PartitionBackfill:
+    origin = ExternalPartitionSetOrigin(SHOP, "days")
+    return PartitionBackfill(
+        name, origin, BulkActionStatus.REQUESTED, partitions or ("a",), True, ("s",), {"é": "🦆"}, 1.5
+    )
+
+
+def test_backfills_come_back_whole_the_newest_first(storage: ScheduleStorage) -> None:
+    made = [storage.add_backfill(backfill(name, "é", f"{name}2")) for name in ("one", "two", "three")]
+    assert storage.get_backfills() == made[::-1]
+    assert storage.get_backfill("two") == made[1]
+    assert storage.get_backfill("none") is None
+    assert storage.get_backfills(cursor="three", limit=1) == [made[1]]
+    assert storage.get_backfills(cursor="none") == []
+    failed = storage.update_backfill(
+        made[0].with_status(BulkActionStatus.FAILED, SerializableErrorInfo("E: no", (), "E"))
+    )
+    assert storage.get_backfills(BulkActionStatus.FAILED) == [failed]
+    assert storage.get_backfills(BulkActionStatus.REQUESTED) == made[:0:-1]
+    with pytest.raises(DagsterInvariantViolationError, match="There is a backfill 'one' already"):
+        storage.add_backfill(made[0])
+    with pytest.raises(DagsterInvariantViolationError, match="There is no backfill 'none'"):
+        storage.update_backfill(backfill("none"))
+    with pytest.raises(DagsterInvariantViolationError, match="limit is -1"):
+        storage.get_backfills(limit=-1)
+
+
+def test_each_partition_has_a_run_from_the_beginning(storage: ScheduleStorage) -> None:
+    names = tuple(f"2021-{number:04}" for number in range(600))
+    made = storage.add_backfill(backfill("days", *names))
+    storage.add_backfill(backfill("other", *names))
+    partitions = storage.get_backfill_partitions("days")
+    assert [each.partition_name for each in partitions] == list(names)
+    assert len({each.run_id for each in partitions}) == 600
+    submitted = [each.run_id for each in partitions[:550]]
+    storage.set_backfill_partitions("days", submitted, SUBMITTED)
+    storage.set_backfill_partitions("other", submitted, SUBMITTED)  # they are none of its own
+    assert [each.run_id for each in storage.get_backfill_partitions("days", SUBMITTED)] == submitted
+    assert storage.get_backfill_partitions("days", REQUESTED, limit=2) == partitions[550:552]
+    assert storage.get_backfill_partitions("other", SUBMITTED) == []
+    assert storage.get_backfill_partitions("none") == []
+    read = storage.get_backfill("days")
+    assert read is not None
+    assert read.last_submitted_partition_name == names[549]
+    assert read.partition_names == made.partition_names
+    storage.update_backfill(read)
+    assert storage.get_backfill("days") == read
+    storage.wipe()
+    assert storage.get_backfill_partitions("days") == []
+    assert storage.get_backfills() == []
+
+
+def test_a_backfill_ends_once(storage: ScheduleStorage) -> None:
+    made = storage.add_backfill(backfill("b"))
+    assert storage.end_backfill(made.with_status(BulkActionStatus.CANCELED)) is True
+    assert storage.end_backfill(made.with_status(BulkActionStatus.COMPLETED)) is False
+    assert storage.end_backfill(backfill("none")) is False
+    [ended] = storage.get_backfills()
+    assert ended.status is BulkActionStatus.CANCELED
+
+
+def test_a_backfill_has_partitions_that_differ() -> None:
+    with pytest.raises(DagsterInvariantViolationError, match="has partition 'a' twice"):
+        backfill("b", "a", "c", "a")
