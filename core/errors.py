@@ -27,6 +27,7 @@ DagsterError
 │       ├── CodeDeadlineExceededError        it took longer than it may
 │       └── CodeProcessCrashedError          its process ended
 ├── DagsterLaunchFailedError                 a run was not launched
+├── DagsterSchedulerError                    a scheduler cannot start a schedule
 ├── DagsterTypeCheckDidNotPass
 ├── DagsterHomeNotSetError
 ├── DagsterObjectStoreError                  reading or writing stored bytes failed
@@ -462,6 +463,10 @@ class CodeProcessCrashedError(DagsterUserCodeProcessError):
     def __init__(self, message: str, exit_code: int | None = None) -> None:
         self.exit_code = exit_code
         super().__init__(message)
+
+
+class DagsterSchedulerError(DagsterError):
+    """A scheduler cannot start a schedule, or what it needs is not there."""
 
 
 class DagsterLaunchFailedError(DagsterError):

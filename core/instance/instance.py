@@ -24,7 +24,7 @@ from core.process.leftovers import Leftovers
 from core.process.running import RunningRuns
 from core.records.daemon_heartbeat import DaemonHeartbeat
 from core.run_coordinator import QueuedRunCoordinator, RunCoordinator
-from core.scheduler import Scheduler
+from core.scheduler import DagsterDaemonScheduler, Scheduler
 from core.serdes import ConfigurableClassData
 from core.storage.event_log import EventLogStorage, InMemoryEventLogStorage
 from core.storage.root import LocalArtifactStorage, TemporaryArtifactStorage
@@ -145,6 +145,7 @@ class DagsterInstance(OfInstance):
             InMemoryEventLogStorage(),
             NoOpComputeLogManager(),
             InMemoryScheduleStorage(),
+            DagsterDaemonScheduler(),
         )
 
     @staticmethod
@@ -184,7 +185,7 @@ class DagsterInstance(OfInstance):
             instance_ref.event_storage_data.rehydrate(),
             instance_ref.compute_logs_data.rehydrate(),
             _made(instance_ref.schedule_storage_data),
-            _made(instance_ref.scheduler_data),
+            _made(instance_ref.scheduler_data) or DagsterDaemonScheduler(),
             _made(instance_ref.run_coordinator_data) or QueuedRunCoordinator(),
             _made(instance_ref.run_launcher_data),
             resolve_settings(instance_ref.settings),

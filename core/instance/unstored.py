@@ -9,11 +9,12 @@ import msgspec
 
 from core.events.records import EventLogEntry
 from core.instance.launching import LaunchingOfInstance
+from core.instance.schedules import SchedulesOfInstance
 from core.process.dead_journals import dead_journals
 from core.serdes import from_json, to_json
 
 
-class OfInstance(LaunchingOfInstance):
+class OfInstance(LaunchingOfInstance, SchedulesOfInstance):
     """What is asked of an instance."""
 
 

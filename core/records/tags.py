@@ -25,6 +25,7 @@ SENSOR_NAME_TAG = "dagster/sensor_name"
 RUN_KEY_TAG = "dagster/run_key"
 PARTITION_NAME_TAG = "dagster/partition"
 PARTITION_SET_TAG = "dagster/partition_set"
+BACKFILL_ID_TAG = "dagster/backfill"
 
 MAX_RETRIES_TAG = "dagster/max_retries"
 RETRY_NUMBER_TAG = "dagster/retry_number"
@@ -33,6 +34,7 @@ HIDDEN_TAG_PREFIX = "."  # notes of the system about one run: never shown, and n
 GRPC_INFO_TAG = ".dagster/grpc_info"  # the code server that a run was launched by, as JSON
 COMPUTE_LOGS_PRUNED_TAG = ".cloudstore/compute_logs_pruned"  # when, in ISO 8601
 RESUMES_PARENT_TAG = ".cloudstore/resumes_parent"  # "true": which steps it executes is found out when it begins
+SCHEDULED_EXECUTION_TIME_TAG = ".dagster/scheduled_execution_time"  # when the schedule was due, in ISO 8601, UTC
 EVENTS_PRUNED_TAG = ".cloudstore/events_pruned"  # when, in ISO 8601
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from core.errors import DagsterInvariantViolationError
 from core.records.job import (
@@ -80,6 +80,34 @@ class ScheduleStorage(BackfillStorage):
             DagsterInvariantViolationError: this job has no state.
         """
 
+    def change_job_state(self, job_origin_id: str, change: Callable[[JobState | None], JobState]) -> JobState:
+        """Changes the state of a job, or adds one, whoever else changes it meanwhile; nothing they did is undone.
+
+        Args:
+            job_origin_id: the job.
+            change: from the state that is stored, or None, to the new one; called again where another was faster.
+
+        Returns:
+            The new state.
+
+        Raises:
+            Exception: what `change` raises; nothing is changed then.
+        """
+        while True:
+            seen = self.get_job_state(job_origin_id)
+            new = change(seen)
+            if new == seen:
+                return new
+            if seen is not None:
+                if self.move_jobs([JobMove(seen, new)]) != [None]:
+                    return new
+                continue
+            try:
+                return self.add_job_state(new)
+            except DagsterInvariantViolationError:
+                if self.get_job_state(job_origin_id) is None:
+                    raise
+
     @abstractmethod
     def move_jobs(self, moves: Sequence[JobMove]) -> list[list[JobTick] | None]:
         """Changes the states of jobs, with the ticks that belong to it, in one transaction.
@@ -147,6 +175,18 @@ class ScheduleStorage(BackfillStorage):
 
         Raises:
             DagsterInvariantViolationError: this job has no such tick, or no longer has it; none is created.
+        """
+
+    @abstractmethod
+    def replace_job_tick(self, seen: JobTick, tick: JobTick) -> bool:
+        """Replaces a tick where it still is as the caller has seen it; of many callers one succeeds.
+
+        Args:
+            seen: the tick as it was read.
+            tick: what takes its place; its id and job are the same.
+
+        Returns:
+            Whether it was replaced; not, where it is another by now, or is gone.
         """
 
     @abstractmethod

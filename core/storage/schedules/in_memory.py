@@ -144,6 +144,14 @@ class InMemoryScheduleStorage(InMemoryBackfills, ScheduleStorage):
             ticks[tick.tick_id] = tick
         return tick
 
+    def replace_job_tick(self, seen: JobTick, tick: JobTick) -> bool:
+        with self._lock:
+            ticks = self._ticks.get(seen.job_origin_id, {})
+            if ticks.get(seen.tick_id) != seen:
+                return False
+            ticks[seen.tick_id] = tick
+        return True
+
     def purge_job_ticks(self, job_origin_id: str, tick_status: JobTickStatus, before: float) -> None:
         check_unix_seconds(before, "before")
         with self._lock:

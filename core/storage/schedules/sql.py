@@ -158,6 +158,17 @@ class SqlScheduleStorage(SqlBackfills, ScheduleStorage):
                 raise no_tick(tick)
         return tick
 
+    def replace_job_tick(self, seen: JobTick, tick: JobTick) -> bool:
+        row, is_same = _tick_row(tick.job_tick_data), job_ticks.c.id == seen.tick_id
+        with self.write() as connection:
+            stored = connection.execute(
+                sa.select(job_ticks.c.body).where(is_same).with_for_update()
+            ).scalar_one_or_none()
+            if stored is None or from_json(JobTickData, stored) != seen.job_tick_data:
+                return False
+            connection.execute(job_ticks.update().where(is_same).values(row))
+        return True
+
     def purge_job_ticks(self, job_origin_id: str, tick_status: JobTickStatus, before: float) -> None:
         check_unix_seconds(before, "before")
         purged = job_ticks.delete().where(

@@ -701,3 +701,28 @@ def test_a_backfill_ends_once(storage: ScheduleStorage) -> None:
 def test_a_backfill_has_partitions_that_differ() -> None:
     with pytest.raises(DagsterInvariantViolationError, match="has partition 'a' twice"):
         backfill("b", "a", "c", "a")
+
+
+def test_a_tick_is_replaced_where_it_is_as_it_was_seen(storage: ScheduleStorage) -> None:
+    seen = storage.create_job_tick(data(1.0))
+    kept = seen.with_reserved([reserved("r", "k")])
+    assert storage.replace_job_tick(seen, kept) is True
+    assert storage.replace_job_tick(seen, seen.with_status(SUCCESS)) is False
+    assert storage.get_job_ticks("job") == [kept]
+    storage.purge_job_ticks("job", STARTED, 2.0)
+    assert storage.replace_job_tick(kept, seen) is False
+
+
+def test_of_many_changes_at_once_none_is_lost(storage: ScheduleStorage) -> None:
+    job = sensor("s")
+
+    def longer(state: JobState | None) -> JobState:
+        found = state.job_specific_data if state is not None else None
+        return job.with_data(SensorJobData(cursor=f"{found.cursor if isinstance(found, SensorJobData) else ''}x"))
+
+    with ThreadPoolExecutor(6) as pool:
+        for _ in range(30):
+            pool.submit(storage.change_job_state, job.job_origin_id, longer)
+    state = storage.get_job_state(job.job_origin_id)
+    assert state is not None
+    assert state.job_specific_data == SensorJobData(cursor="x" * 30)
