@@ -22,8 +22,8 @@ class DagsterDaemonScheduler(Scheduler, ConfigurableClass):
 
     Args:
         max_catchup_runs: how many of the times at which a schedule with a partition set was due while no daemon ran are
-            made up for, the last ones; of a schedule without one, only the last time is. No time before a schedule was
-            turned on counts.
+            made up for, the last ones, and 1 at least; of a schedule without one, only the last time is. No time before
+            a schedule was turned on counts.
         inst_data: the config that it was made from.
 
     Example:

@@ -1,0 +1,57 @@
+"""A daemon is killed at any moment: no tick is lost or comes twice, nor does a run."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.code_servers import Workspace
+from core.daemon.roles.flights import Flights
+from core.daemon.roles.scheduler import SchedulerRole
+from core.instance import DagsterInstance
+from core.records.pipeline_run import PipelineRunStatus
+from core.records.snapshots import ScheduleSnapshot
+from core.scheduler import DagsterDaemonScheduler
+from core.schedules.requests import Evaluation, RunRequest
+from tests.core.daemon.code import Clock, Code, told
+from tests.core.daemon.kills import dying
+
+DAYS = ScheduleSnapshot("days", "0 * * * *", "orders", partition_set="days_partitions")
+
+
+@pytest.fixture(autouse=True)
+def _in_the_same_thread(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """In memory the process does not end, so what is to die there is in the thread of the test."""
+    if kind == "in_memory":
+        monkeypatch.setattr(Flights, "start", lambda self, key, work: work())
+
+
+def test_a_schedule_goes_on_where_a_killed_daemon_was(instance: DagsterInstance) -> None:
+    clock, code = Clock(), Code(DAYS)
+    code.answers["days"] = lambda question: Evaluation((RunRequest(f"{question.due:%H}"), RunRequest()))
+    instance.schedules.now = clock  # type: ignore[method-assign]  # it begins at the time of the test
+    instance.scheduler = DagsterDaemonScheduler(max_catchup_runs=1000)
+    instance.start_schedule_and_update_storage_state(code.schedule("days"))
+
+    def act() -> None:
+        role = SchedulerRole(instance, Workspace([code]), clock)
+        role.turn(None)
+        assert role.flights.wait()
+        role.turn(None)  # which raises what threads could not do
+
+    expected, deaths = 1, 0
+    clock.go_on(hours=1)
+    for _ in dying(instance, act):
+        deaths += 1
+        assert deaths < 300
+        if deaths % 3 == 1:
+            clock.go_on(hours=2)
+            expected += 2
+    act()
+    ticks = instance.get_job_ticks(code.schedule("days").get_external_origin_id())
+    assert deaths >= (5 if instance.is_ephemeral else 20)
+    assert [status for _, status in told(ticks)] == ["SUCCESS"] * expected
+    assert len({tick.timestamp for tick in ticks}) == expected
+    runs = instance.get_runs()
+    assert sorted(run.run_id for run in runs) == sorted(run_id for tick in ticks for run_id in tick.run_ids)
+    assert len(runs) == 2 * expected
+    assert {run.status for run in runs} == {PipelineRunStatus.QUEUED}
