@@ -15,7 +15,7 @@ from core.code_servers.locations import DEFAULT_DEADLINE_SECONDS
 from core.daemon.roles.due import Due
 from core.daemon.roles.flights import Flights
 from core.daemon.roles.known_code import KnownCode
-from core.daemon.roles.raising import raise_first
+from core.daemon.roles.raising import info_of, raise_first
 from core.daemon.roles.reserved_runs import finish, reserve
 from core.errors import DagsterUserCodeUnreachableError
 from core.instance import DagsterInstance
@@ -27,7 +27,6 @@ from core.records.tags import SCHEDULED_EXECUTION_TIME_TAG
 from core.scheduler import DagsterDaemonScheduler
 from core.scheduler.base import is_as_defined
 from core.scheduler.daemon import DEFAULT_MAX_CATCHUP_RUNS
-from core.serdes import SerializableErrorInfo, error_info
 
 _LONGEST_SLEEP_SECONDS = 30.0  # a schedule that was turned on meanwhile is noticed then
 _SLEEP_IN_FLIGHT_SECONDS = 1.0
@@ -190,14 +189,6 @@ class SchedulerRole:
             return None
         known = tick.with_reserved(reserved)
         return known if self._storage.replace_job_tick(tick, known) else None
-
-
-def info_of(error: Exception) -> SerializableErrorInfo:
-    """What is stored of an error: what was asked of which code, with what the user's code raised as its cause."""
-    raised = getattr(error, "serializable_error_info", None)
-    return (
-        error_info(error) if raised is None else SerializableErrorInfo(f"{error}\n", (), type(error).__name__, raised)
-    )
 
 
 def _data(state: JobState) -> ScheduleJobData:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Any
+
 import pytest
 
 from core.code_servers import Workspace
 from core.daemon.roles.flights import Flights
 from core.daemon.roles.scheduler import SchedulerRole
+from core.daemon.roles.sensors import SensorRole
 from core.instance import DagsterInstance
 from core.records.pipeline_run import PipelineRunStatus
-from core.records.snapshots import ScheduleSnapshot
+from core.records.snapshots import ScheduleSnapshot, SensorSnapshot
 from core.scheduler import DagsterDaemonScheduler
 from core.schedules.requests import Evaluation, RunRequest
 from tests.core.daemon.code import Clock, Code, told
@@ -55,3 +59,37 @@ def test_a_schedule_goes_on_where_a_killed_daemon_was(instance: DagsterInstance)
     assert sorted(run.run_id for run in runs) == sorted(run_id for tick in ticks for run_id in tick.run_ids)
     assert len(runs) == 2 * expected
     assert {run.status for run in runs} == {PipelineRunStatus.QUEUED}
+
+
+@pytest.mark.parametrize("has_keys", [True, False], ids=["by keys", "by a cursor alone"])
+def test_a_sensor_goes_on_where_a_killed_daemon_was(has_keys: bool, instance: DagsterInstance) -> None:
+    clock, code, files = Clock(), Code(SensorSnapshot("files", ("orders",), minimum_interval_seconds=1)), ["0"]
+
+    def answer(question: Any) -> Evaluation:
+        new = files[0 if has_keys else int(question.cursor or 0) :]
+        requests = tuple(RunRequest(name if has_keys else None, {"file": name}) for name in new)
+        return Evaluation(requests, None, str(len(files)))
+
+    code.answers["files"] = answer
+    instance.start_sensor(code.sensor("files"))
+
+    def act() -> None:
+        role = SensorRole(instance, Workspace([code]), clock)
+        role.turn(None)
+        assert role.flights.wait()
+        role.turn(None)  # which raises what threads could not do
+        assert role.flights.wait()
+
+    deaths = 0
+    for _ in dying(instance, act):
+        deaths += 1
+        assert deaths < 300
+        clock.go_on(seconds=10)
+        if deaths % 4 == 1:
+            files.append(str(len(files)))
+    clock.go_on(seconds=10)
+    act()
+    assert deaths >= (4 if instance.is_ephemeral else 15)
+    assert Counter(run.run_config["file"] for run in instance.get_runs()) == Counter(files)
+    assert {run.status for run in instance.get_runs()} == {PipelineRunStatus.QUEUED}
+    assert instance.schedules.get_started_ticks() == []
