@@ -1,6 +1,7 @@
 """S3 for pipelines: the client as a resource, files, values and compute logs in buckets."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import core
 
@@ -39,7 +40,12 @@ from cloudstore.values.metadata import S3UntrustedValueError
 from cloudstore.values.object_store import S3ObjectStore
 from core import lazy
 
-__getattr__ = lazy.lazy_names(__name__, {}, stands_for="dagster_aws.s3")
+if TYPE_CHECKING:
+    from cloudstore.sensors import new_s3_keys, s3_keys_sensor
+else:
+    __getattr__ = lazy.lazy_names(
+        __name__, dict.fromkeys(("new_s3_keys", "s3_keys_sensor"), "cloudstore.sensors"), stands_for="dagster_aws.s3"
+    )
 
 __all__ = [
     "PickledObjectS3IOManager",
@@ -54,9 +60,11 @@ __all__ = [
     "S3UntrustedValueError",
     "VersionedPickledObjectS3IOManager",
     "file_handle_to_s3",
+    "new_s3_keys",
     "s3_file_cache",
     "s3_file_manager",
     "s3_intermediate_storage",
+    "s3_keys_sensor",
     "s3_pickle_io_manager",
     "s3_plus_default_intermediate_storage_defs",
     "s3_resource",

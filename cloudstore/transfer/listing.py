@@ -36,14 +36,24 @@ class ListedObject(NamedTuple):
     modified_at: datetime
 
 
-def list_objects(client: S3Client, bucket: str, prefix: str) -> Iterator[ListedObject]:
+def list_objects(client: S3Client, bucket: str, prefix: str, start_after: str | None = None) -> Iterator[ListedObject]:
     """The objects whose keys begin with `prefix`; where that is a folder's, it ends with "/".
+
+    Args:
+        client: for S3.
+        bucket: its name.
+        prefix: see above.
+        start_after: only those that are listed after this key, which begins with the prefix.
 
     Raises:
         DagsterObjectStoreError: as `translate_errors`.
     """
     with translate_errors("ListObjectsV2", bucket, prefix):
-        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        pages = client.get_paginator("list_objects_v2")
+        asked = pages.paginate(Bucket=bucket, Prefix=prefix)
+        if start_after is not None:
+            asked = pages.paginate(Bucket=bucket, Prefix=prefix, StartAfter=start_after)
+        for page in asked:
             require(page, ("IsTruncated",), "ListObjectsV2", bucket, prefix)
             yield from map(_listed, page.get("Contents", []))
 
