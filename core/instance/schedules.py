@@ -1,4 +1,4 @@
-"""What an instance does with schedules, sensors and backfills."""
+"""What an instance does with schedules and sensors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from core.errors import DagsterInvariantViolationError
-from core.records.backfill import BulkActionStatus, PartitionBackfill
+from core.instance.backfills import BackfillsOfInstance
 from core.records.external_jobs import ExternalSchedule, ExternalSensor
 from core.records.job import (
     JobState,
@@ -21,7 +21,6 @@ from core.records.job import (
 )
 from core.records.snapshots import RepositorySnapshot
 from core.scheduler import Scheduler
-from core.storage.schedules import ScheduleStorage
 
 
 class SchedulerDebugInfo(msgspec.Struct, frozen=True):
@@ -40,18 +39,10 @@ class SchedulerDebugInfo(msgspec.Struct, frozen=True):
     schedule_storage: tuple[str, ...]
 
 
-class SchedulesOfInstance:
-    """Schedules and sensors, turned on and off; their states and ticks; backfills."""
+class SchedulesOfInstance(BackfillsOfInstance):
+    """Schedules and sensors, turned on and off; their states and ticks."""
 
-    schedule_storage: ScheduleStorage | None
     scheduler: Scheduler | None
-
-    @property
-    def schedules(self) -> ScheduleStorage:
-        """ScheduleStorage: the schedule storage; raises DagsterInvariantViolationError where there is none."""
-        if self.schedule_storage is None:
-            raise DagsterInvariantViolationError("This instance was made without a schedule_storage; give it one.")
-        return self.schedule_storage
 
     def _scheduler(self) -> Scheduler:
         if self.scheduler is None:
@@ -191,23 +182,3 @@ class SchedulesOfInstance:
     def purge_job_ticks(self, job_origin_id: str, tick_status: JobTickStatus, before: float) -> None:
         """Deletes ticks of a job; see `ScheduleStorage.purge_job_ticks`."""
         self.schedules.purge_job_ticks(job_origin_id, tick_status, before)
-
-    # Backfills
-
-    def add_backfill(self, partition_backfill: PartitionBackfill) -> PartitionBackfill:
-        """Stores a new backfill, whose runs the daemon submits; see `ScheduleStorage.add_backfill`."""
-        return self.schedules.add_backfill(partition_backfill)
-
-    def get_backfill(self, backfill_id: str) -> PartitionBackfill | None:
-        """The backfill, or None."""
-        return self.schedules.get_backfill(backfill_id)
-
-    def get_backfills(
-        self, status: BulkActionStatus | None = None, cursor: str | None = None, limit: int | None = None
-    ) -> list[PartitionBackfill]:
-        """Backfills, the newest first; see `ScheduleStorage.get_backfills`."""
-        return self.schedules.get_backfills(status, cursor, limit)
-
-    def update_backfill(self, partition_backfill: PartitionBackfill) -> PartitionBackfill:
-        """Replaces what is stored of a backfill; see `ScheduleStorage.update_backfill`."""
-        return self.schedules.update_backfill(partition_backfill)

@@ -9,7 +9,7 @@ import pytest
 from cloudstore import new_s3_keys, s3_keys_sensor
 from cloudstore.testing import EmbeddedS3Server
 from core import RunRequest, SkipReason, build_sensor_context
-from core.errors import DagsterObjectStoreError, SensorExecutionError
+from core.errors import DagsterObjectStoreError
 
 
 def put(server: EmbeddedS3Server, bucket: str, *keys: str) -> None:
@@ -80,5 +80,5 @@ def test_a_bucket_that_is_not_there_is_told(s3_server: EmbeddedS3Server) -> None
     ask = s3_keys_sensor("no-such-bucket", pipeline_name="p", s3=options(s3_server), name="ask")(
         lambda context, key: None
     )
-    with pytest.raises(SensorExecutionError, match="no-such-bucket"):
+    with pytest.raises(DagsterObjectStoreError, match="no-such-bucket"):
         ask.evaluate_tick(build_sensor_context())

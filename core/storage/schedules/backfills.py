@@ -28,6 +28,10 @@ class BackfillStorage(ABC):
         """The backfill, or None."""
 
     @abstractmethod
+    def get_backfill_status(self, backfill_id: str) -> BulkActionStatus | None:
+        """Where a backfill stands, or None; without reading its partitions."""
+
+    @abstractmethod
     def get_backfills(
         self, status: BulkActionStatus | None = None, cursor: str | None = None, limit: int | None = None
     ) -> list[PartitionBackfill]:

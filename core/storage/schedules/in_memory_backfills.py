@@ -36,6 +36,10 @@ class InMemoryBackfills(BackfillStorage):
             found = self._backfills.get(backfill_id)
             return None if found is None else self._with_progress(found)
 
+    def get_backfill_status(self, backfill_id: str) -> BulkActionStatus | None:
+        found = self._backfills.get(backfill_id)
+        return None if found is None else found.status
+
     def get_backfills(
         self, status: BulkActionStatus | None = None, cursor: str | None = None, limit: int | None = None
     ) -> list[PartitionBackfill]:

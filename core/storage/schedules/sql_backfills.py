@@ -49,6 +49,12 @@ class SqlBackfills(SqlStorage, BackfillStorage):
             row = connection.execute(query).one_or_none()
             return None if row is None else _whole(connection, row)
 
+    def get_backfill_status(self, backfill_id: str) -> BulkActionStatus | None:
+        query = sa.select(backfills.c.status).where(backfills.c.backfill_id == backfill_id)
+        with self.read() as connection:
+            status = connection.execute(query).scalar_one_or_none()
+        return None if status is None else BulkActionStatus(status)
+
     def get_backfills(
         self, status: BulkActionStatus | None = None, cursor: str | None = None, limit: int | None = None
     ) -> list[PartitionBackfill]:

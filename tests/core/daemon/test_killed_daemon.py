@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 
 from core.code_servers import Workspace
+from core.daemon.roles.backfills import BackfillRole
 from core.daemon.roles.flights import Flights
 from core.daemon.roles.scheduler import SchedulerRole
 from core.daemon.roles.sensors import SensorRole
 from core.instance import DagsterInstance
+from core.records.backfill import BulkActionStatus, PartitionBackfill
+from core.records.origin import ExternalPartitionSetOrigin
 from core.records.pipeline_run import PipelineRunStatus
-from core.records.snapshots import ScheduleSnapshot, SensorSnapshot
+from core.records.snapshots import PartitionSetSnapshot, ScheduleSnapshot, SensorSnapshot
 from core.scheduler import DagsterDaemonScheduler
 from core.schedules.requests import Evaluation, RunRequest
 from tests.core.daemon.code import Clock, Code, told
@@ -93,3 +96,23 @@ def test_a_sensor_goes_on_where_a_killed_daemon_was(has_keys: bool, instance: Da
     assert Counter(run.run_config["file"] for run in instance.get_runs()) == Counter(files)
     assert {run.status for run in instance.get_runs()} == {PipelineRunStatus.QUEUED}
     assert instance.schedules.get_started_ticks() == []
+
+
+def test_a_backfill_goes_on_where_a_killed_daemon_was(instance: DagsterInstance) -> None:
+    code, names = Code(PartitionSetSnapshot("days", "orders")), tuple("abcdefgh")
+    origin = ExternalPartitionSetOrigin(code.repository.origin, "days")
+    instance.add_backfill(PartitionBackfill("b", origin, BulkActionStatus.REQUESTED, names))
+
+    def act() -> None:
+        role = BackfillRole(instance, Workspace([code]))
+        role.turn(None)
+        assert role.flights.wait()
+        role.turn(None)  # which raises what threads could not do
+        assert role.flights.wait()
+
+    deaths = sum(1 for _ in dying(instance, act))
+    act()
+    assert deaths >= 4
+    assert sorted(run.run_config["day"] for run in instance.get_runs()) == list(names)
+    assert {run.status for run in instance.get_runs()} == {PipelineRunStatus.QUEUED}
+    assert instance.schedules.get_backfill_status("b") is BulkActionStatus.COMPLETED

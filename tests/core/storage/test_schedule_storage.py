@@ -694,6 +694,8 @@ def test_a_backfill_ends_once(storage: ScheduleStorage) -> None:
     assert storage.end_backfill(made.with_status(BulkActionStatus.CANCELED)) is True
     assert storage.end_backfill(made.with_status(BulkActionStatus.COMPLETED)) is False
     assert storage.end_backfill(backfill("none")) is False
+    assert storage.get_backfill_status("b") is BulkActionStatus.CANCELED
+    assert storage.get_backfill_status("none") is None
     [ended] = storage.get_backfills()
     assert ended.status is BulkActionStatus.CANCELED
 
