@@ -9,7 +9,24 @@ import click
 from cloudstore.dev_server import dev_server
 from cloudstore.doctor import doctor
 from cloudstore.port import port
-from core.cli import api, config, daemon, explain, instance, launch, logs, memo, plan, run, runs, value, workspace
+from core.cli import (
+    api,
+    backfill,
+    config,
+    daemon,
+    explain,
+    instance,
+    launch,
+    logs,
+    memo,
+    plan,
+    run,
+    runs,
+    schedule,
+    sensor,
+    value,
+    workspace,
+)
 from core.cli.output.terminal import Commands
 
 
@@ -31,6 +48,9 @@ for command in (
     memo,
     instance,
     daemon,
+    schedule,
+    sensor,
+    backfill,
     workspace,
     api,
     doctor,

@@ -1,6 +1,7 @@
 """The commands that do not need a cloud."""
 
 from core.cli.api import api
+from core.cli.backfill import backfill
 from core.cli.config import config
 from core.cli.daemon import daemon
 from core.cli.explain import explain
@@ -11,11 +12,14 @@ from core.cli.memo import memo
 from core.cli.plan import plan
 from core.cli.run import run
 from core.cli.runs import runs
+from core.cli.schedule import schedule
+from core.cli.sensor import sensor
 from core.cli.value import value
 from core.cli.workspace import workspace
 
 __all__ = [
     "api",
+    "backfill",
     "config",
     "daemon",
     "explain",
@@ -26,6 +30,8 @@ __all__ = [
     "plan",
     "run",
     "runs",
+    "schedule",
+    "sensor",
     "value",
     "workspace",
 ]

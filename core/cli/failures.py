@@ -17,6 +17,7 @@ from core.errors import (
     DagsterInvalidConfigError,
     DagsterTerminatedError,
     DagsterUserCodeExecutionError,
+    DagsterUserCodeProcessError,
 )
 from core.execution.broken_off import exit_code, what_ended
 from core.forks import INTERRUPTED_EXIT_CODE
@@ -40,6 +41,11 @@ def clear_failures(
     except DagsterInvalidConfigError as error:
         told = error.told(placed) if error.errors else str(error)
         raise click.ClickException("\n".join([told, *getattr(error, "__notes__", ())])) from error
+    except DagsterUserCodeProcessError as error:
+        info = error.serializable_error_info
+        if info is not None and info.traceback:
+            say(info.traceback, err=True)
+        raise click.ClickException(str(error)) from error
     except DagsterError as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:

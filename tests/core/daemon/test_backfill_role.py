@@ -112,7 +112,7 @@ def test_a_partition_whose_config_cannot_be_made_stops_no_other(instance: Dagste
     def answer(question: Any) -> RunRequest:
         if question.partition == "b":
             info = SerializableErrorInfo("LookupError: no rate\n", ("line 7\n",))
-            raise DagsterUserCodeProcessError.of("code", "partition 'b'", info)
+            raise DagsterUserCodeProcessError("The code, asked for partition 'b', raised: no such table", [info])
         return RunRequest(question.partition)
 
     code.answers["days"] = answer

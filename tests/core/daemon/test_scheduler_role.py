@@ -129,7 +129,10 @@ def test_an_edited_expression_starts_from_now(instance: DagsterInstance, clock: 
 
 
 ENDS: dict[str, tuple[Exception, str]] = {
-    "raises": (DagsterUserCodeProcessError.of("code", "schedule 'bad'", ORIGINAL), "no such table"),
+    "raises": (
+        DagsterUserCodeProcessError("The code, asked for schedule 'bad', raised: no such table", [ORIGINAL]),
+        "no such table",
+    ),
     "hangs": (CodeDeadlineExceededError("Schedule 'bad' took longer than 60 s."), "took longer than 60 s"),
     "is killed": (CodeProcessCrashedError("The process was killed by SIGKILL.", -9), "killed by SIGKILL"),
 }

@@ -104,7 +104,9 @@ def test_a_sensor_is_told_how_far_it_had_looked(instance: DagsterInstance, clock
 @pytest.mark.parametrize(
     "error",
     [
-        DagsterUserCodeProcessError.of("code", "sensor 'files'", SerializableErrorInfo("E: bucket\n", ("line 7\n",))),
+        DagsterUserCodeProcessError(
+            "The code, asked for sensor 'files', raised.", [SerializableErrorInfo("E: bucket\n", ("line 7\n",))]
+        ),
         CodeDeadlineExceededError("Sensor 'files' took longer than 60 s."),
     ],
     ids=["raises", "hangs"],
