@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from core.config import Checked, Field, IntSource
 from core.scheduler.base import Scheduler
@@ -31,6 +31,8 @@ class DagsterDaemonScheduler(Scheduler, ConfigurableClass):
         >>> DagsterDaemonScheduler(max_catchup_runs=10).debug_info()
         'Schedules are started by the daemon (cloudstore daemon run); max_catchup_runs is 10.'
     """
+
+    required_daemon: ClassVar[str] = "SCHEDULER"
 
     def __init__(
         self, max_catchup_runs: int = DEFAULT_MAX_CATCHUP_RUNS, inst_data: ConfigurableClassData | None = None

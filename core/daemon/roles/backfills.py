@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -10,8 +10,8 @@ from core.code_servers import Workspace
 from core.code_servers.locations import DEFAULT_DEADLINE_SECONDS
 from core.daemon.roles.flights import Flights
 from core.daemon.roles.known_code import KnownCode, KnownRepository
-from core.daemon.roles.raising import info_of, raise_first
 from core.daemon.roles.reserved_runs import create_and_submit_one
+from core.daemon.roles.told_errors import info_of
 from core.errors import DagsterStorageError, DagsterUserCodeUnreachableError
 from core.events import DagsterEventType
 from core.instance import DagsterInstance
@@ -45,10 +45,8 @@ class BackfillRole:
     Args:
         instance: where runs and backfills are kept.
         workspace: where the code of partition sets is.
-        now: not used; the other roles take a clock.
         deadline_seconds: how long the config of a run may take.
         at_most: how many backfills go on side by side.
-        wake: called when the role wants its next turn earlier than it said; by any thread.
     """
 
     daemon_type = "BACKFILL"
@@ -57,31 +55,31 @@ class BackfillRole:
         self,
         instance: DagsterInstance,
         workspace: Workspace,
-        now: Callable[[], float] | None = None,
         deadline_seconds: float = DEFAULT_DEADLINE_SECONDS,
         at_most: int = 8,
-        wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._instance = instance
         self._storage = instance.schedules
         self._deadline_seconds = deadline_seconds
-        self.flights = Flights(at_most, wake)
+        self.flights = Flights(at_most)
         self._code = KnownCode(workspace, Flights())
 
     def turn(self, claim: Any) -> float:
-        """Does what is due; see `Role`.
-
-        Raises:
-            Exception: what a thread did not expect, such as a database that is away.
-        """
+        """Does what is due, and returns in how many seconds it wants its next turn at the latest."""
         self._code.refresh()
         repositories = {known.snapshot.origin: known for known in self._code.repositories()}
         for backfill in reversed(self._storage.get_backfills(BulkActionStatus.REQUESTED)):
             known = repositories.get(backfill.partition_set_origin.external_repository_origin)
             if known is not None:
                 self.flights.start(backfill.backfill_id, partial(self._submit, backfill, known))
-        raise_first(self.flights.take_errors())
         return _LONGEST_SLEEP_SECONDS
+
+    def take_errors(self) -> Sequence[Exception]:
+        """What threads did not expect since this was asked last: a database that is away, say."""
+        return self.flights.take_errors()
+
+    def close(self) -> None:
+        """Nothing: what is under way is gone on with by the daemon that has the role next."""
 
     def _submit(self, backfill: PartitionBackfill, known: KnownRepository) -> None:
         requested, first_error = BackfillPartitionStatus.REQUESTED, None

@@ -14,11 +14,10 @@ class Flights:
 
     Args:
         at_most: how many threads there may be.
-        on_end: called whenever one has ended; by any thread.
     """
 
-    def __init__(self, at_most: int = 64, on_end: Callable[[], None] = lambda: None) -> None:
-        self._at_most, self._on_end = at_most, on_end
+    def __init__(self, at_most: int = 64) -> None:
+        self._at_most = at_most
         self._changed = threading.Condition()
         self._waiting: deque[tuple[str, Callable[[], None]]] = deque()
         self._keys: set[str] = set()
@@ -67,10 +66,9 @@ class Flights:
                 key, work = self._waiting.popleft()
             try:
                 work()
-            except Exception as error:  # noqa: BLE001  the turn that is next raises it
+            except Exception as error:  # noqa: BLE001  the role is asked for it
                 with self._changed:
                     self._errors.append(error)
             with self._changed:
                 self._keys.discard(key)
                 self._changed.notify_all()
-            self._on_end()

@@ -92,8 +92,14 @@ def create_and_submit_one(
         if found is None:  # somebody deleted it at this moment
             return
         stored = found
-    if stored.status is PipelineRunStatus.NOT_STARTED:
+    if stored.status is not PipelineRunStatus.NOT_STARTED:
+        return
+    try:
         instance.submit_run(stored.run_id, LocatedPipeline(run.origin))
+    except Exception:
+        now = instance.get_run_by_id(run.run_id)
+        if now is not None and now.status is PipelineRunStatus.NOT_STARTED:
+            raise  # else another daemon, which had taken the role over, was faster
 
 
 def finish(instance: DagsterInstance, tick: JobTick) -> None:

@@ -15,8 +15,8 @@ from core.code_servers.locations import DEFAULT_DEADLINE_SECONDS
 from core.daemon.roles.due import Due
 from core.daemon.roles.flights import Flights
 from core.daemon.roles.known_code import KnownCode
-from core.daemon.roles.raising import info_of, raise_first
 from core.daemon.roles.reserved_runs import finish, reserve
+from core.daemon.roles.told_errors import info_of
 from core.errors import DagsterUserCodeUnreachableError
 from core.instance import DagsterInstance
 from core.records.external_jobs import ExternalSchedule, external_schedules
@@ -53,7 +53,6 @@ class SchedulerRole:
         now: Unix time in seconds; that of the schedule storage by default.
         deadline_seconds: how long an evaluation may take.
         at_most: how many evaluations there may be side by side.
-        wake: called when the role wants its next turn earlier than it said; by any thread.
     """
 
     daemon_type = "SCHEDULER"
@@ -65,13 +64,12 @@ class SchedulerRole:
         now: Callable[[], float] | None = None,
         deadline_seconds: float = DEFAULT_DEADLINE_SECONDS,
         at_most: int = 64,
-        wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._instance = instance
         self._storage = instance.schedules
         self._now = now or self._storage.now
         self._deadline_seconds = deadline_seconds
-        self.flights = Flights(at_most, wake)
+        self.flights = Flights(at_most)
         self._code = KnownCode(workspace, Flights())
         self._due: dict[str, Due] = {}  # by the id of the schedule's origin
         self._not_before: dict[int, float] = {}  # ids of ticks whose code was not reachable
@@ -79,11 +77,7 @@ class SchedulerRole:
         self._max_catchup_runs = DEFAULT_MAX_CATCHUP_RUNS if scheduler is None else max(1, scheduler.max_catchup_runs)
 
     def turn(self, claim: Any) -> float:
-        """Does what is due; see `Role`.
-
-        Raises:
-            Exception: what an evaluation's thread did not expect, such as a database that is away.
-        """
+        """Does what is due, and returns in how many seconds it wants its next turn at the latest."""
         self._code.refresh()
         schedules = self._schedules()
         self._go_on(schedules)
@@ -93,8 +87,14 @@ class SchedulerRole:
             if state.status is JobStatus.RUNNING and state.job_origin_id in schedules
         ]
         was_changed = self._begin(states, schedules)
-        raise_first(self.flights.take_errors())
         return 0.0 if was_changed else self._sleep(states)
+
+    def take_errors(self) -> Sequence[Exception]:
+        """What threads did not expect since this was asked last: a database that is away, say."""
+        return self.flights.take_errors()
+
+    def close(self) -> None:
+        """Nothing: what is under way is gone on with by the daemon that has the role next."""
 
     def _schedules(self) -> dict[str, KnownSchedule]:
         """Those that are known, by the id of their origin."""

@@ -12,8 +12,8 @@ from core.code_servers import CodeLocation, Workspace
 from core.code_servers.locations import DEFAULT_DEADLINE_SECONDS
 from core.daemon.roles.flights import Flights
 from core.daemon.roles.known_code import KnownCode
-from core.daemon.roles.raising import info_of, raise_first
 from core.daemon.roles.reserved_runs import finish, reserve
+from core.daemon.roles.told_errors import info_of
 from core.errors import DagsterStorageError, DagsterUserCodeUnreachableError
 from core.instance import DagsterInstance
 from core.records.external_jobs import ExternalSensor, external_sensors
@@ -51,7 +51,6 @@ class SensorRole:
         now: Unix time in seconds; that of the schedule storage by default.
         deadline_seconds: how long an evaluation may take.
         at_most: how many evaluations there may be side by side.
-        wake: called when the role wants its next turn earlier than it said; by any thread.
     """
 
     daemon_type = "SENSOR"
@@ -63,22 +62,17 @@ class SensorRole:
         now: Callable[[], float] | None = None,
         deadline_seconds: float = DEFAULT_DEADLINE_SECONDS,
         at_most: int = 64,
-        wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._instance = instance
         self._storage = instance.schedules
         self._now = now or self._storage.now
         self._deadline_seconds = deadline_seconds
-        self.flights = Flights(at_most, wake)
+        self.flights = Flights(at_most)
         self._code = KnownCode(workspace, Flights())
         self._purged_at: float | None = None
 
     def turn(self, claim: Any) -> float:
-        """Does what is due; see `Role`.
-
-        Raises:
-            Exception: what an evaluation's thread did not expect, such as a database that is away.
-        """
+        """Does what is due, and returns in how many seconds it wants its next turn at the latest."""
         self._code.refresh()
         sensors = self._sensors()
         self._go_on()
@@ -93,8 +87,14 @@ class SensorRole:
             elif state.job_origin_id not in self.flights:
                 self.flights.start(state.job_origin_id, partial(self._evaluate, state, known))
         self._purge(sensors)
-        raise_first(self.flights.take_errors())
         return sleep
+
+    def take_errors(self) -> Sequence[Exception]:
+        """What threads did not expect since this was asked last: a database that is away, say."""
+        return self.flights.take_errors()
+
+    def close(self) -> None:
+        """Nothing: what is under way is gone on with by the daemon that has the role next."""
 
     def _sensors(self) -> Mapping[str, KnownSensor]:
         """Those that are known, by the id of their origin."""

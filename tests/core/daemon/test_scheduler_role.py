@@ -41,10 +41,11 @@ class Daemon:
         self.role = SchedulerRole(instance, Workspace([code]), clock, **options)
 
     def turn(self, **duration: float) -> float:
-        """A turn after a while, and all that it begins; a second one takes up what other threads said."""
+        """A turn after a while, and all that it begins."""
         self.clock.go_on(**duration)
         seconds = self.role.turn(None)
         assert self.role.flights.wait()
+        assert self.role.take_errors() == []
         return seconds
 
 

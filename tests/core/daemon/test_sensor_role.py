@@ -35,6 +35,7 @@ class Daemon:
         self.clock.go_on(**duration)
         seconds = self.role.turn(None)
         assert self.role.flights.wait()
+        assert self.role.take_errors() == []
         return seconds
 
 

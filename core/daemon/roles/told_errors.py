@@ -1,16 +1,8 @@
-"""Errors of evaluations and of threads: what ticks keep of them, and which of them a turn raises."""
+"""What ticks and backfills keep of errors."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from core.serdes import SerializableErrorInfo, error_info
-
-
-def raise_first(errors: Sequence[Exception]) -> None:
-    """Raises the first of them, if there is one."""
-    for error in errors:
-        raise error
 
 
 def info_of(error: Exception) -> SerializableErrorInfo:
