@@ -25,6 +25,7 @@ FAULT_TESTS := tests/cloudstore/test_under_faults.py \
 	tests/core/executors/on_dask/test_interrupted.py \
 	tests/core/values/test_random_values.py \
 	tests/core/graphs/test_mapping_properties.py \
+	tests/core/scheduler/test_system_cron.py \
 	tests/core/schedules/test_due_times.py \
 	tests/cli/test_hostile_texts.py
 

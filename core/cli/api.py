@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 
 import click
 
 from core.cli.code_options import target_options
 from core.cli.failures import clear_failures
-from core.cli.output.terminal import say
+from core.cli.known_jobs import instance_and_code, schedules_of
+from core.cli.known_jobs import named as named_job
+from core.cli.output.terminal import say, say_json
 from core.code_calls.client import call
 from core.code_calls.wire import PING, Address
+from core.code_servers import Workspace
 from core.records.origin import LoadableTargetOrigin
+from core.serdes import to_json
 
 
 @click.group()
@@ -104,3 +109,41 @@ def grpc_health_check(host: str, port: int | None, socket: str | None, use_ssl: 
     with clear_failures():
         call(address, PING, "ping", seconds)
         say(f"The code server at {address} answers.")
+
+
+@api.command("launch_scheduled_execution")
+@click.option("--schedule_name", required=True, help="Name of the schedule.")
+@click.option("--repository", help="Name of its repository, where several have one of that name.")
+@click.option("--seconds", default=300.0, show_default=True, help="How long that may take.")
+@click.argument("result_file", required=False, type=click.Path(path_type=Path))
+@target_options
+def launch_scheduled_execution(
+    target: LoadableTargetOrigin | None,
+    schedule_name: str,
+    repository: str | None,
+    seconds: float,
+    result_file: Path | None,
+) -> None:
+    """Start a schedule of the instance in $DAGSTER_HOME, if it is on and due; for cron.
+
+    Each time at which it is due is taken once, whoever starts it. A line of JSON for each tick goes to the output, and
+    to RESULT_FILE.
+    """
+    if target is None:
+        raise click.UsageError("Name the code, with -f FILE, -m MODULE or --package-name PACKAGE.")
+    # Only this command needs the daemon's role.
+    from core.daemon.once import start_once
+
+    def named() -> Workspace:
+        return Workspace.of_target(target)
+
+    with instance_and_code(named) as (instance, code):
+        wanted = schedule_name if repository is None else f"{repository}.{schedule_name}"
+        _, schedule = named_job("schedule", wanted, schedules_of(code))
+        ticks = start_once(instance, named(), schedule, seconds)
+        for tick in ticks:
+            say_json(tick)
+        if not ticks:
+            say(f"Schedule {schedule_name!r} is not on, or is not due.")
+        if result_file is not None:
+            result_file.write_text("".join(f"{to_json(tick)}\n" for tick in ticks))

@@ -2,5 +2,6 @@
 
 from core.scheduler.base import Scheduler
 from core.scheduler.daemon import DagsterDaemonScheduler
+from core.scheduler.system_cron import SystemCronScheduler
 
-__all__ = ["DagsterDaemonScheduler", "Scheduler"]
+__all__ = ["DagsterDaemonScheduler", "Scheduler", "SystemCronScheduler"]

@@ -53,6 +53,7 @@ class SchedulerRole:
         now: Unix time in seconds; that of the schedule storage by default.
         deadline_seconds: how long an evaluation may take.
         at_most: how many evaluations there may be side by side.
+        only: the id of the origin of one schedule; all of them by default.
     """
 
     daemon_type = "SCHEDULER"
@@ -64,8 +65,10 @@ class SchedulerRole:
         now: Callable[[], float] | None = None,
         deadline_seconds: float = DEFAULT_DEADLINE_SECONDS,
         at_most: int = 64,
+        only: str | None = None,
     ) -> None:
         self._instance = instance
+        self._only = only
         self._storage = instance.schedules
         self._now = now or self._storage.now
         self._deadline_seconds = deadline_seconds
@@ -102,6 +105,7 @@ class SchedulerRole:
             each.get_external_origin_id(): KnownSchedule(known.location, known.snapshot, each)
             for known in self._code.repositories()
             for each in external_schedules(known.snapshot)
+            if self._only in (None, each.get_external_origin_id())
         }
 
     def _begin(self, states: Sequence[JobState], schedules: Mapping[str, KnownSchedule]) -> bool:
@@ -152,7 +156,8 @@ class SchedulerRole:
         in_flight = self.flights.keys()  # asked for first: what ends meanwhile is not begun again
         for tick in self._storage.get_started_ticks():
             is_waiting = self._not_before.get(tick.tick_id, 0.0) > self._now()
-            if tick.job_type is JobType.SCHEDULE and tick.job_origin_id not in in_flight and not is_waiting:
+            is_ours = tick.job_type is JobType.SCHEDULE and self._only in (None, tick.job_origin_id)
+            if is_ours and tick.job_origin_id not in in_flight and not is_waiting:
                 by_job.setdefault(tick.job_origin_id, []).append(tick)
         for key, ticks in by_job.items():
             known = schedules.get(key)
