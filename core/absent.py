@@ -10,12 +10,10 @@ import importlib
 _LAUNCHING = "Runs are executed where they are started. Leave it out, and start runs with `cloudstore run`."
 
 _OF_DAGSTER = {
-    "DagsterDaemonScheduler": _LAUNCHING,
     "DefaultRunCoordinator": _LAUNCHING,
     "DynamicOutput": "Import it from core.experimental.",
     "DynamicOutputDefinition": "Import it from core.experimental.",
     "QueuedRunCoordinator": _LAUNCHING,
-    "SystemCronScheduler": _LAUNCHING,
     "check": "Use assert, or raise an error of your own.",
     "pipeline_failure_sensor": "Ask the instance for runs that failed, in a @sensor.",
 }
@@ -67,7 +65,7 @@ _OF_S3 = {
 
 _OF_PACKAGES = {
     "dagit": "There is no web page; `cloudstore runs`, `logs`, `explain` and `value` tell what it showed.",
-    "dagster_cron": _LAUNCHING,
+    "dagster_cron": "Name core.scheduler.SystemCronScheduler in dagster.yaml.",
     "dagster_celery": "Choose multiprocess_executor, or dask_executor of core.executors.dask.",
     "dagster_dask": "Import dask_executor from core.executors.dask.",
     "dagster_docker": _LAUNCHING,

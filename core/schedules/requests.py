@@ -16,7 +16,7 @@ class RunRequest(msgspec.Struct, frozen=True):
     """A run that a schedule or sensor asks for.
 
     Attributes:
-        run_key: names the run: a schedule or sensor gets at most one run of each key. None asks for one every time.
+        run_key: names the run: a sensor gets at most one run of each key. None asks for one every time.
         run_config: of the run.
         tags: of the run; values that are not text become JSON.
         job_name: the target, where a sensor has several; its only one by default.

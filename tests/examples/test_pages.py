@@ -168,7 +168,7 @@ def fault_of(command: str) -> str | None:
     if isinstance(found, click.Group) and words and re.fullmatch("[a-z-]+", words[0]) and not words[0].startswith("-"):
         return f"no command {words[0]}"
     known = {option for each in found.params for option in [*each.opts, *each.secondary_opts]} | {"--help", "-h"}
-    if found.name == "logs":
+    if found.name == "logs" and isinstance(found, click.Group):
         known |= {option for each in found.commands["show"].params for option in each.opts}  # type: ignore[attr-defined]
     given = {word.partition("=")[0].strip("[]") for word in words if re.match(r"\[?--?[a-z]", word)}
     return f"no option {', '.join(sorted(given - known))}" if given - known else None

@@ -106,11 +106,11 @@ def test_a_dagster_yaml_keeps_all_but_modules(project: Path, monkeypatch: pytest
 def test_classes_that_are_not_here_are_told(project: Path) -> None:
     file = project / "dagster.yaml"
     file.write_text(
-        "scheduler:\n  module: dagster.core.scheduler\n  class: DagsterDaemonScheduler\nx: {module: my.own, class: A}\n"
+        "run_launcher:\n  module: dagster_k8s.launcher\n  class: K8sRunLauncher\nx: {module: my.own, class: A}\n"
     )
     before = file.read_text()
     done = port(file)
-    assert f"{file}:2: dagster.core.scheduler.DagsterDaemonScheduler has no counterpart. Runs are" in done.stdout
+    assert f"{file}:2: dagster_k8s.launcher.K8sRunLauncher has no counterpart. Runs are" in done.stdout
     assert file.read_text() == before
 
 

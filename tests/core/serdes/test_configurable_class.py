@@ -94,9 +94,9 @@ def test_without_a_schema_any_mapping_goes(text: str) -> None:
             "dagster.core.scheduler",
             "SystemCronScheduler",
             "{}",
-            ["'dagster'. Runs are executed where"],
+            ["Here that module is called 'core.scheduler'."],
         ),
-        ("core.scheduler", "SystemCronScheduler", "{}", ["no class 'SystemCronScheduler'. Runs are executed where"]),
+        ("core.scheduler", "NoScheduler", "{}", ["no class 'NoScheduler'."]),
         ("dagster.core.storage.runs", "SqliteRunStorage", "{}", ["Here that module is called 'core.storage.runs'."]),
         (
             "dagster_aws.s3.compute_log_manager",
