@@ -25,7 +25,7 @@ from core.records.snapshots import ScheduleSnapshot
 from core.scheduler import DagsterDaemonScheduler
 from core.schedules.requests import Evaluation, RunRequest
 from core.serdes import SerializableErrorInfo
-from tests.core.daemon.code import Clock, Code, told, until
+from tests.core.daemon.roles.code import Clock, Code, told, until
 
 HOURLY = ScheduleSnapshot("hourly", "0 * * * *", "orders")
 DAYS = ScheduleSnapshot("days", "0 * * * *", "orders", partition_set="days_partitions")

@@ -16,7 +16,7 @@ from core.records.pipeline_run import PipelineRunStatus
 from core.records.snapshots import SensorSnapshot
 from core.schedules.requests import Evaluation, RunRequest
 from core.serdes import SerializableErrorInfo
-from tests.core.daemon.code import Clock, Code, until
+from tests.core.daemon.roles.code import Clock, Code, until
 
 FILES = SensorSnapshot("files", ("orders",), minimum_interval_seconds=30)
 OTHER = SensorSnapshot("other", ("orders",), minimum_interval_seconds=5)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.instance import DagsterInstance
-from tests.core.daemon.code import Queue
+from tests.core.daemon.roles.code import Queue
 
 KINDS = ["in_memory", "sqlite", "postgres"]
 

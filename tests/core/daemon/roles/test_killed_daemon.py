@@ -19,8 +19,8 @@ from core.records.pipeline_run import PipelineRunStatus
 from core.records.snapshots import PartitionSetSnapshot, ScheduleSnapshot, SensorSnapshot
 from core.scheduler import DagsterDaemonScheduler
 from core.schedules.requests import Evaluation, RunRequest
-from tests.core.daemon.code import Clock, Code, told
-from tests.core.daemon.kills import dying
+from tests.core.daemon.roles.code import Clock, Code, told
+from tests.core.daemon.roles.kills import dying
 
 DAYS = ScheduleSnapshot("days", "0 * * * *", "orders", partition_set="days_partitions")
 

@@ -18,7 +18,7 @@ from core.records.pipeline_run import PipelineRunStatus
 from core.records.snapshots import PartitionSetSnapshot
 from core.schedules.requests import RunRequest
 from core.serdes import SerializableErrorInfo
-from tests.core.daemon.code import Code, until
+from tests.core.daemon.roles.code import Code, until
 
 DAYS = PartitionSetSnapshot("days", "orders", "dry", ("load",))
 IN_MEMORY = pytest.mark.parametrize("kind", ["in_memory"], indirect=True)
