@@ -23,6 +23,8 @@ _TARGET_OPTIONS = (
                  help="Where its imports are looked for first; the current directory by default."),
 )  # fmt: skip
 
+_DEFAULT_FILE = Path("workspace.yaml")
+
 
 def target_options(command: Callable[..., None]) -> Callable[..., None]:
     """Decorates the function of a command, which gets a `LoadableTargetOrigin`, or None where nothing is named."""
@@ -72,7 +74,14 @@ def workspace_options(command: Callable[..., None]) -> Callable[..., None]:
     def with_workspace(target: LoadableTargetOrigin | None, workspace_file: Path | None, **others: Any) -> None:
         if target is not None and workspace_file is not None:
             raise click.UsageError("Give one of -w WORKSPACE, -f FILE, -m MODULE and --package-name PACKAGE.")
-        file = workspace_file or Path("workspace.yaml")
+        file = workspace_file or _DEFAULT_FILE
         command(lambda: Workspace.from_file(file) if target is None else Workspace.of_target(target), **others)
 
     return functools.update_wrapper(with_workspace, command)
+
+
+def is_code_named() -> bool:
+    """Whether the command that runs was told where code is, or finds a `workspace.yaml`."""
+    given = click.get_current_context().params
+    names = ("workspace_file", "python_file", "module_name", "package_name")
+    return _DEFAULT_FILE.exists() or any(given.get(name) is not None for name in names)

@@ -5,25 +5,32 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import FrameType
 
 import click
 
+from core.cli.code_options import is_code_named, workspace_options
 from core.cli.failures import clear_failures
 from core.cli.output.terminal import say
+from core.code_servers import Workspace
 from core.daemon.status import DaemonStatus, all_daemons_healthy, all_daemons_live, get_daemon_statuses
 from core.instance import persistent_instance
 
 
 @click.group()
 def daemon() -> None:
-    """Launch runs that wait, and find runs whose processes are gone: one process, on one or more machines."""
+    """Launch runs that wait or are due, and find runs whose processes are gone: a process on one or more machines."""
 
 
 @daemon.command("run")
-def run_daemon() -> None:
+@workspace_options
+def run_daemon(make: Callable[[], Workspace]) -> None:
     """Do it, until Ctrl-C or SIGTERM.
+
+    Schedules, sensors and backfills need the code that defines them: the daemon takes it from workspace.yaml in the
+    current directory, or from what is named. Submitted runs say themselves where their code is.
 
     Another daemon of the same instance stands by, and takes over when this one is gone. Runs go on without a daemon.
     """
@@ -37,7 +44,12 @@ def run_daemon() -> None:
         ending.set()
 
     with clear_failures(), persistent_instance() as instance:
-        running = Daemon(instance, roles_of(instance), tell=_tell)
+        if is_code_named():
+            workspace = make()
+        else:
+            workspace = Workspace([])
+            _tell("There is no workspace.yaml here and no code is named: no schedule, sensor or backfill is started.")
+        running = Daemon(instance, roles_of(instance, workspace), tell=_tell)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, end)
         running.start()

@@ -32,7 +32,7 @@ from core.storage.runs import InMemoryRunStorage, RunStorage
 from core.storage.schedules import InMemoryScheduleStorage, ScheduleStorage
 
 HOME_VARIABLE = "DAGSTER_HOME"
-_DAEMONS_OF_EVERY_INSTANCE = ("DEAD_RUNS",)
+_DAEMONS_OF_EVERY_INSTANCE = ("BACKFILL", "DEAD_RUNS", "SENSOR")
 
 
 class InstanceType(Enum):

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from core.errors import DagsterInvariantViolationError, DagsterRunConflict
 from core.events.records import DagsterEvent, EventLogEntry
-from core.instance.events import EventsOfInstance
+from core.instance.backfills import BackfillsOfInstance
 from core.instance.runs import RunsOfInstance, check_not_begun
 from core.instance.stats import stats_of
 from core.launcher import RunLauncher
@@ -50,7 +50,7 @@ class RecordedPipeline:
         return origin
 
 
-class LaunchingOfInstance(RunsOfInstance, EventsOfInstance):
+class LaunchingOfInstance(RunsOfInstance, BackfillsOfInstance):
     """Runs: submitted, queued, launched, cancelled."""
 
     run_coordinator: RunCoordinator | None
@@ -124,6 +124,12 @@ class LaunchingOfInstance(RunsOfInstance, EventsOfInstance):
             Exception: what the run launcher raises.
         """
         run, claim = dequeued.run, dequeued.claim
+        if self.is_of_canceled_backfill(run):
+            if self.run_storage.change_status(
+                run.run_id, {PipelineRunStatus.STARTING}, PipelineRunStatus.CANCELED, claim
+            ):
+                self._log_moves(run, [("PIPELINE_CANCELED", "The run was not launched: its backfill was cancelled.")])
+            return
         moves = [("PIPELINE_DEQUEUED", "The run is next."), ("PIPELINE_STARTING", "The run is launched.")]
         self._log_moves(run, moves)
         try:

@@ -16,6 +16,7 @@ EXCEPT = {
     "changes.py": "of a thread of the daemon, which loads no code of the user's",
     "cluster_steps.py": "of the process that records a run, where no code of the user's is executed",
     "daemon.py": "of the daemon, which loads no code of the user's",
+    "flights.py": "of the daemon likewise",
     "queue.py": "of the daemon likewise",
     "run_secrets.py": "Spool.reset_after_fork has it make new ones",
     "session.py": "of the same process as cluster_steps.py",

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.code_servers import Workspace
 from core.code_servers.locations import DEFAULT_DEADLINE_SECONDS
+from core.daemon.role import Role
 from core.daemon.roles.flights import Flights
 from core.daemon.roles.known_code import KnownCode, KnownRepository
 from core.daemon.roles.reserved_runs import create_and_submit_one
@@ -36,7 +37,7 @@ _SUBMITTED_AT_ONCE = 25
 _SHOWN_NAMES = 5
 
 
-class BackfillRole:
+class BackfillRole(Role):
     """Submits a run for each partition of the backfills that are asked for, in their order.
 
     The id of each run is stored with the backfill, and what is submitted is noted by partition: a backfill that was cut

@@ -12,6 +12,7 @@ import msgspec
 
 from core.code_servers import CodeLocation, Workspace
 from core.code_servers.locations import DEFAULT_DEADLINE_SECONDS
+from core.daemon.role import Role
 from core.daemon.roles.due import Due
 from core.daemon.roles.flights import Flights
 from core.daemon.roles.known_code import KnownCode
@@ -41,7 +42,7 @@ class KnownSchedule(NamedTuple):
     schedule: ExternalSchedule
 
 
-class SchedulerRole:
+class SchedulerRole(Role):
     """Ticks of schedules: a tick is stored as begun with the progress of its schedule, in one transaction; then the
     schedule is evaluated where its code is; then the runs that it asks for are stored in the tick, with ids; and then
     they are created and submitted, by these ids, and the tick ends. A tick that has begun and not ended is gone on with

@@ -10,6 +10,7 @@ import msgspec
 
 from core.code_servers import CodeLocation, Workspace
 from core.code_servers.locations import DEFAULT_DEADLINE_SECONDS
+from core.daemon.role import Role
 from core.daemon.roles.flights import Flights
 from core.daemon.roles.known_code import KnownCode
 from core.daemon.roles.reserved_runs import finish, reserve
@@ -37,7 +38,7 @@ class KnownSensor(NamedTuple):
     sensor: ExternalSensor
 
 
-class SensorRole:
+class SensorRole(Role):
     """Ticks of sensors.
 
     A sensor is evaluated where its code is. Then its cursor, the tick, and the runs that it asks for, with ids and

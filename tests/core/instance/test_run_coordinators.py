@@ -140,7 +140,7 @@ def test_a_run_is_launched_at_once_where_there_is_no_queue(make: Make) -> None:
     assert instance.submit_run("r").status is PipelineRunStatus.STARTING
     assert launcher.launched == [("r", ORIGIN)]
     assert instance.run_storage.get_claim("r") == Claim("r", OFFERED, 1)
-    assert instance.get_required_daemon_types() == ["DEAD_RUNS"]
+    assert instance.get_required_daemon_types() == ["BACKFILL", "DEAD_RUNS", "SCHEDULER", "SENSOR"]
     with pytest.raises(DagsterRunConflict):
         make_started(instance)
 
@@ -227,7 +227,13 @@ def test_a_launched_run_is_refused_to_a_second_process(make: Make, tmp_path: Pat
 def test_an_instance_has_a_queue_by_default(tmp_path: Path) -> None:
     with DagsterInstance.local_temp(str(tmp_path)) as instance:
         assert isinstance(instance.run_coordinator, QueuedRunCoordinator)
-        assert instance.get_required_daemon_types() == ["DEAD_RUNS", "QUEUED_RUN_COORDINATOR"]
+        assert instance.get_required_daemon_types() == [
+            "BACKFILL",
+            "DEAD_RUNS",
+            "QUEUED_RUN_COORDINATOR",
+            "SCHEDULER",
+            "SENSOR",
+        ]
     with DagsterInstance.ephemeral() as instance:
         assert instance.get_required_daemon_types() == []
 
