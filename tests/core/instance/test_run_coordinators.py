@@ -140,7 +140,7 @@ def test_a_run_is_launched_at_once_where_there_is_no_queue(make: Make) -> None:
     assert instance.submit_run("r").status is PipelineRunStatus.STARTING
     assert launcher.launched == [("r", ORIGIN)]
     assert instance.run_storage.get_claim("r") == Claim("r", OFFERED, 1)
-    assert instance.get_required_daemon_types() == ["BACKFILL", "DEAD_RUNS", "SCHEDULER", "SENSOR"]
+    assert instance.get_required_daemon_types() == ["BACKFILL", "DEAD_RUNS", "SENSOR"]
     with pytest.raises(DagsterRunConflict):
         make_started(instance)
 
