@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,10 @@ DEATHS |= {{"aborts": os.abort, "takes_memory": takes_memory, "overflows": overf
 
 of_hooks = ResourceDefinition.hardcoded_resource("a resource")
 
-with_hooks = ModeDefinition(resource_defs={{"io_manager": fs_io_manager, "of_hooks": of_hooks}})
+with_hooks = ModeDefinition(
+    resource_defs={{"io_manager": fs_io_manager, "of_hooks": of_hooks}},
+    executor_defs=[*default_executors, dask_executor],
+)
 
 @pipeline(mode_defs=[with_hooks], hook_defs={{tell_failure}})
 def piped():
@@ -66,8 +70,8 @@ def piped():
 """
 
 
-def test_how_a_process_ended_is_told_whichever_way(tmp_path: Path) -> None:
-    code = Code(tmp_path, DYING)
+def test_how_a_process_ended_is_told_whichever_way(code_of: Callable[[str], Code]) -> None:
+    code = code_of(DYING)
     with code.instance() as instance:
         result = code.execute(instance, max_concurrent=4)
         errors = errors_of(result)
@@ -130,8 +134,8 @@ def piped():
 """
 
 
-def test_a_run_succeeds_where_the_retry_of_a_crashed_step_does(tmp_path: Path) -> None:
-    code = Code(tmp_path, RETRIED)
+def test_a_run_succeeds_where_the_retry_of_a_crashed_step_does(code_of: Callable[[str], Code]) -> None:
+    code = code_of(RETRIED)
     with code.instance() as instance:
         result = code.execute(instance, raise_on_error=True)
         assert result.success
@@ -143,8 +147,8 @@ def test_a_run_succeeds_where_the_retry_of_a_crashed_step_does(tmp_path: Path) -
     assert (names.count("STEP_START"), names.count("STEP_RESTARTED"), names.count("STEP_SUCCESS")) == (1, 2, 1)
 
 
-def test_a_crash_is_raised_with_its_exit_code_when_no_retry_is_left(tmp_path: Path) -> None:
-    code = Code(tmp_path, RETRIED.replace("RetryPolicy(max_retries=2), 2)", "RetryPolicy(max_retries=1), 9)"))
+def test_a_crash_is_raised_with_its_exit_code_when_no_retry_is_left(code_of: Callable[[str], Code]) -> None:
+    code = code_of(RETRIED.replace("RetryPolicy(max_retries=2), 2)", "RetryPolicy(max_retries=1), 9)"))
     with code.instance() as instance:
         with pytest.raises(ChildProcessCrashException, match="'recovers' was ended by SIGKILL") as caught:
             code.execute(instance, raise_on_error=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,8 +31,8 @@ def piped():
 """
 
 
-def test_a_step_that_gets_no_more_memory_fails_as_python_says(tmp_path: Path) -> None:
-    code = Code(tmp_path, AT_THE_LIMIT)
+def test_a_step_that_gets_no_more_memory_fails_as_python_says(code_of: Callable[[str], Code]) -> None:
+    code = code_of(AT_THE_LIMIT)
     with code.instance() as instance:
         result = code.execute(instance)
         assert errors_of(result)["allocates"].cause.cls_name == "MemoryError"  # type: ignore[union-attr]

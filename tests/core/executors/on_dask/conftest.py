@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.core.executors.in_processes import Code
-from tests.dask_cluster import Cluster, dask_cluster
+from tests.dask_cluster import Cluster
 
 MakeCode = Callable[..., Code]
-
-
-@pytest.fixture(scope="session")
-def workers_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the workers of `cluster` keep what they need."""
-    return tmp_path_factory.mktemp("workers")
-
-
-@pytest.fixture(scope="session")
-def cluster(workers_folder: Path) -> Iterator[Cluster]:
-    """A cluster that tests share, and leave as it was: two workers that execute two steps each."""
-    with dask_cluster(local_directory=str(workers_folder)) as cluster:
-        yield cluster
 
 
 @pytest.fixture
