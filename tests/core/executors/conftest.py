@@ -11,6 +11,8 @@ import pytest
 from tests.core.executors.in_processes import Code
 from tests.dask_cluster import Cluster, dask_cluster
 
+MakeCode = Callable[..., Code]
+
 
 @pytest.fixture(scope="session")
 def workers_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -23,6 +25,24 @@ def cluster(workers_folder: Path) -> Iterator[Cluster]:
     """A cluster that tests share, and leave as it was: two workers that execute two steps each."""
     with dask_cluster(local_directory=str(workers_folder)) as cluster:
         yield cluster
+
+
+@pytest.fixture
+def own_cluster() -> Iterator[Cluster]:
+    """A cluster that the test may destroy."""
+    with dask_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def code_on(tmp_path: Path, postgres_sections: Callable[[], dict[str, Any]]) -> MakeCode:
+    """Makes the code of a pipeline: of its source, and of a cluster or what a run config says of one."""
+
+    def made(source: str, cluster: Cluster | dict[str, Any]) -> Code:
+        of_cluster = {"existing": {"address": cluster.address}} if isinstance(cluster, Cluster) else cluster
+        return Code(tmp_path, source, "dask", {"cluster": of_cluster, "max_concurrent": 0}, postgres_sections())
+
+    return made
 
 
 @pytest.fixture(params=["multiprocess", "dask"])

@@ -1,5 +1,5 @@
-"""The process of a step, the fork server, and the process of the run, killed at each moment at which something is told
-or written while a step is executed.
+"""The process of a step, the fork server, the worker and the scheduler of a cluster, and the process of the run, killed
+at each moment at which something is told or written while a step is executed.
 """
 
 from __future__ import annotations
@@ -8,20 +8,25 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from core import DagsterInstance
+from core import DagsterInstance, reexecute_pipeline
 from core.events.records import DagsterEvent
+from core.loading.pipelines import load_pipeline
+from core.serdes.yaml_file import dump_yaml
+from tests.core.executors.conftest import MakeCode
 from tests.core.executors.in_processes import Code, program, wait_until_gone
+from tests.dask_cluster import Cluster
 
 IS_FULL = "CLOUDSTORE_TEST_FAULTS" in os.environ
 
 KILLING = """
 import logging, pickle
 
-WHAT, FIRST, STEP = WHICH
+WHAT, FIRST, STEP, SCHEDULER = WHICH
 
 class Moments(logging.Handler):
     '''Counts what the step tells, and the changes to the disk that are made meanwhile.'''
@@ -49,10 +54,16 @@ class Moments(logging.Handler):
             tell(f"pid {os.getpid()}")
             if WHAT == "step":
                 os.kill(os.getpid(), signal.SIGKILL)
-            os.kill(os.getppid() if WHAT == "server" else RUN, signal.SIGKILL)
+            os.kill(PIDS[WHAT](), signal.SIGKILL)
             wait_for_ever()
 
-RUN = int(os.environ.setdefault("PID_OF_RUN", str(os.getpid())))
+def worker():
+    return int(Path(f"/proc/{os.getppid()}/stat").read_text().rpartition(")")[2].split()[1])
+
+PIDS = {"server": os.getppid, "worker": worker, "run": lambda: RUN, "scheduler": lambda: SCHEDULER}
+if not (FOLDER / "run").exists():  # the process of the run is the first that loads this
+    (FOLDER / "run").write_text(str(os.getpid()))
+RUN = int((FOLDER / "run").read_text())
 moments = Moments()
 if os.getpid() != RUN:
     sys.addaudithook(moments.hook)
@@ -98,9 +109,9 @@ WHOLE = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def pid_of_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PID_OF_RUN", str(os.getpid()))
+def _killing(what: str, first: int, step: int = 0, scheduler_pid: int = 0) -> str:
+    """The pipeline, where that is killed at the moment `first` of the first attempt, `step` later of each other one."""
+    return KILLING.replace("WHICH", repr((what, first, step, scheduler_pid)))
 
 
 def _attempts(events: list[DagsterEvent]) -> list[list[str]]:
@@ -120,13 +131,22 @@ def _stored(instance: DagsterInstance, run_id: str) -> list[DagsterEvent]:
     return [entry.dagster_event for entry in instance.all_logs(run_id) if entry.dagster_event]
 
 
-@pytest.mark.parametrize(
-    ("what", "first", "step"), [("step", 1, 1), ("server", 1, 1 if IS_FULL else 6)], ids=["step", "server"]
-)
+FEWER = 1 if IS_FULL else 6
+
+
+@pytest.mark.parametrize(("what", "step"), [("step", 1), ("server", FEWER)])
 def test_a_step_is_run_again_wherever_its_process_or_the_server_is_killed(
-    tmp_path: Path, what: str, first: int, step: int
+    code_of: Callable[[str], Code], what: str, step: int
 ) -> None:
-    code = Code(tmp_path, KILLING.replace("WHICH", repr((what, first, step))))
+    _is_run_again_until_it_ends(code_of(_killing(what, 1, step)), 12 if step == 1 else 3)
+
+
+@pytest.mark.parametrize("first", range(1, 7) if IS_FULL else (1,))  # a cluster does not bear so many at all moments
+def test_a_step_is_run_again_wherever_its_worker_is_killed(code_on: MakeCode, own_cluster: Cluster, first: int) -> None:
+    _is_run_again_until_it_ends(code_on(_killing("worker", first, 6), own_cluster), 3)
+
+
+def _is_run_again_until_it_ends(code: Code, least_kills: int) -> None:
     with code.instance() as instance:
         result = code.execute(instance, raise_on_error=True, more_config=LOGGING)
         assert (result.success, result.output_for_solid("after")) == (True, 1000)
@@ -135,26 +155,58 @@ def test_a_step_is_run_again_wherever_its_process_or_the_server_is_killed(
         for number in range(1, len(attempts) + 1):
             assert logs.is_watch_completed(result.run_id, "is_killed", number)
     killed = [line for line in code.told if line.startswith("killed at")]
-    assert len(killed) >= (12 if step == 1 else 3), killed
+    assert len(killed) >= least_kills, killed
     for events in attempts[:-1]:
         assert events == [*WHOLE[: len(events) - 1], "STEP_UP_FOR_RETRY"]
     assert attempts[-1] == WHOLE
+    _wait_until_all_are_gone(code)
+
+
+def _wait_until_all_are_gone(code: Code) -> None:
     for line in code.told:
         if line.startswith("pid "):
             wait_until_gone(int(line.split()[1]))
 
 
+@pytest.mark.parametrize("moment", range(1, 30) if IS_FULL else (9, 19))
+def test_a_run_fails_wherever_the_scheduler_is_killed_and_goes_on_elsewhere(
+    code_on: MakeCode, own_cluster: Cluster, cluster: Cluster, moment: int
+) -> None:
+    code = code_on(_killing("scheduler", moment, 1000, own_cluster.scheduler_pid), own_cluster)
+    with code.instance() as instance:
+        failed = code.execute(instance, more_config=LOGGING)
+        if not [line for line in code.told if line.startswith("killed at")]:
+            assert failed.success
+            return  # there are not so many moments
+        assert not failed.success
+        (events,) = _attempts(_stored(instance, failed.run_id))
+        # What was under way is lost. Of a step of which nothing was told before, it is not known that it has begun.
+        assert events in ([], [*WHOLE[: len(events) - 1], "STEP_FAILURE"], WHOLE)
+        ends = [each for each in _stored(instance, failed.run_id) if each.event_type_value == "PIPELINE_FAILURE"]
+        assert ["to the Dask scheduler" in (each.message or "") for each in ends] == [True]
+        assert instance.compute_log_manager.is_watch_completed(failed.run_id, "is_killed")
+        _wait_until_all_are_gone(code)
+        config = {"cluster": {"existing": {"address": cluster.address}}}
+        result = reexecute_pipeline(
+            load_pipeline(code.file, "piped"),
+            failed.run_id,
+            {"execution": {"dask": {"config": config}}, **LOGGING},
+            resume=True,
+            instance=instance,
+        )
+        assert result.executed_step_keys in (["is_killed", "after"], ["after"])
+        assert result.output_for_solid("after") == 1000
+
+
 @pytest.mark.parametrize("moment", range(1, 30) if IS_FULL else (2, 9, 15, 19))
-def test_no_step_survives_the_process_of_the_run(tmp_path: Path, moment: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PID_OF_RUN")
-    code = Code(tmp_path, KILLING.replace("WHICH", repr(("run", moment, 0))))
+def test_no_step_survives_the_process_of_the_run(code_of: Callable[[str], Code], moment: int) -> None:
+    code = code_of(_killing("run", moment))
     with program(code, more_config=LOGGING) as process:
         if process.wait(timeout=60) == 0:
             assert not [line for line in code.told if line.startswith("killed at")]
             return  # there are not so many moments
         assert process.returncode == -signal.SIGKILL
-    (pid,) = (int(line.split()[1]) for line in code.told if line.startswith("pid "))
-    wait_until_gone(pid)
+    _wait_until_all_are_gone(code)
     with code.instance() as instance:
         (run,) = instance.get_runs()
         assert run.status.value == "STARTED"
@@ -163,6 +215,7 @@ def test_no_step_survives_the_process_of_the_run(tmp_path: Path, moment: int, mo
         assert run.run_id in instance.running_runs.killed()
         instance.recover()
         assert instance.compute_log_manager.is_watch_completed(run.run_id, "is_killed")
+    (code.home / "dagster.yaml").write_text(dump_yaml(code.sections))
     listed = subprocess.run(
         [str(Path(sys.executable).parent / "cloudstore"), "runs"],
         env={**os.environ, "DAGSTER_HOME": str(code.home)},

@@ -19,8 +19,8 @@ import pytest
 import core
 from core import DagsterInvalidDefinitionError, DagsterSubprocessError, DagsterUnmetExecutorRequirementsError
 from core.process.children import children_of
+from tests.core.executors.conftest import MakeCode
 from tests.core.executors.in_processes import Code, descriptors, wait_until_gone
-from tests.core.executors.on_dask.conftest import MakeCode
 from tests.dask_cluster import Cluster, dask_cluster
 
 STEPS = """

@@ -13,9 +13,9 @@ import pytest
 import core.executors.dask.session
 from core import DagsterEvent, DagsterSubprocessError, reexecute_pipeline
 from core.loading.pipelines import load_pipeline
+from tests.core.executors.conftest import MakeCode
 from tests.core.executors.in_processes import errors_of, lives, program, types_of, wait_until_gone
-from tests.core.executors.on_dask.conftest import MakeCode
-from tests.dask_cluster import Cluster, dask_cluster
+from tests.dask_cluster import Cluster
 
 STEPS = """
 def parent_of(pid):
@@ -74,13 +74,6 @@ def lines_told(path: Path) -> Iterator[Iterator[str]]:
     with os.fdopen(os.open(path, os.O_RDWR)) as told:
         yield (line.strip() for line in told)
     path.unlink()
-
-
-@pytest.fixture
-def own_cluster() -> Cluster:  # type: ignore[misc]
-    """A cluster that the test may destroy."""
-    with dask_cluster() as cluster:
-        yield cluster  # type: ignore[misc]
 
 
 def test_a_worker_that_is_killed_is_a_crash_of_its_steps_and_dask_executes_none_again(

@@ -17,8 +17,8 @@ import core.executors.dask.cluster_steps
 import core.executors.side_by_side  # else the lines of its classes would count too
 from core import execute_pipeline, pipeline
 from core.process.children import children_of
+from tests.core.executors.conftest import MakeCode
 from tests.core.executors.in_processes import descriptors, wait_until_gone
-from tests.core.executors.on_dask.conftest import MakeCode
 from tests.dask_cluster import Cluster
 
 SOURCE = str(Path(core.executors.side_by_side.__file__).parent)

@@ -11,7 +11,7 @@ import pytest
 import core.executors.dask.session
 from core import DagsterEvent
 from core.compute_logs.names import ComputeIOType
-from tests.core.executors.on_dask.conftest import MakeCode
+from tests.core.executors.conftest import MakeCode
 from tests.dask_cluster import Cluster, dask_cluster
 
 WITH_GPU = """
