@@ -30,7 +30,7 @@ FAULT_TESTS := tests/cloudstore/test_under_faults.py \
 	tests/cli/test_hostile_texts.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-cluster test test-faults test-localstack lint bench bench-peers lock clean
+.PHONY: help install demo demo-cluster demo-nightly test test-faults test-localstack lint bench bench-peers lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -50,6 +50,9 @@ demo: $(INSTALLED)  ## run the flights pipeline four times on an embedded S3 ser
 
 demo-cluster: $(INSTALLED)  ## run the flights by month on a Dask cluster, and kill one of its workers; a minute
 	$(BIN)/python -m examples.cluster.demo
+
+demo-nightly: $(INSTALLED)  ## run the flights on three simulated days by a schedule, a sensor and a queue; half a minute
+	$(BIN)/python -m examples.nightly.demo
 
 lint: $(INSTALLED)  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff format --check .
