@@ -7,24 +7,24 @@ from __future__ import annotations
 
 import importlib
 
-_LAUNCHING = "Runs are executed where they are started. Leave it out, and start runs with `cloudstore run`."
+_CONTAINERS = "Runs are launched in processes: have `cloudstore daemon run` in a container, or write a RunLauncher."
 
 _OF_DAGSTER = {
-    "DefaultRunCoordinator": _LAUNCHING,
+    "DefaultRunCoordinator": "Import it from core.run_coordinator.",
     "DynamicOutput": "Import it from core.experimental.",
     "DynamicOutputDefinition": "Import it from core.experimental.",
-    "QueuedRunCoordinator": _LAUNCHING,
+    "QueuedRunCoordinator": "Import it from core.run_coordinator.",
     "check": "Use assert, or raise an error of your own.",
     "pipeline_failure_sensor": "Ask the instance for runs that failed, in a @sensor.",
 }
 
 _ERRORS = {
-    "DagsterBackfillFailedError": _LAUNCHING,
+    "DagsterBackfillFailedError": "Ask DagsterInstance.get_backfill for the error of a backfill.",
     "DagsterImportError": "Catch ImportError, or DagsterError of what loads files.",
     "DagsterInstanceMigrationRequired": "Catch DagsterSchemaError.",
     "DagsterInvalidAssetKey": "Catch DagsterInvalidDefinitionError.",
     "DagsterMaxRetriesExceededError": "A step that fails after its last retry raises the error of its function.",
-    "DagsterScheduleWipeRequired": _LAUNCHING,
+    "DagsterScheduleWipeRequired": "Catch DagsterSchemaError.",
     "DagsterSnapshotDoesNotExist": "A run is executed from its pipeline, so no snapshot is asked for.",
     "DagsterTypeLoadingError": "Catch DagsterExecutionLoadInputError.",
     "DagsterUnknownStepStateError": "Ask the PipelineExecutionResult how a step ended.",
@@ -68,8 +68,8 @@ _OF_PACKAGES = {
     "dagster_cron": "Name core.scheduler.SystemCronScheduler in dagster.yaml.",
     "dagster_celery": "Choose multiprocess_executor, or dask_executor of core.executors.dask.",
     "dagster_dask": "Import dask_executor from core.executors.dask.",
-    "dagster_docker": _LAUNCHING,
-    "dagster_k8s": _LAUNCHING,
+    "dagster_docker": _CONTAINERS,
+    "dagster_k8s": _CONTAINERS,
     "dagster_graphql": "Ask a DagsterInstance, or read what `cloudstore runs --json` prints.",
     "dagster_mysql": "Use PostgreSQL (core.storage.postgres) or SQLite.",
     "dagster_pandas": "Use table_type and Column of core.tables; docs/types.md has a table of both.",

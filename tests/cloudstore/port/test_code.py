@@ -170,7 +170,7 @@ def test_names_of_one_import_go_where_they_are() -> None:
 
 
 NOTES = {
-    "from dagster import solid, QueuedRunCoordinator\n": ["1: dagster.QueuedRunCoordinator has no counterpart. Runs"],
+    "from dagster import solid, QueuedRunCoordinator\n": ["1: dagster.QueuedRunCoordinator has no counterpart. Import"],
     "import dagster\n\nx = dagster.QueuedRunCoordinator\n": ["3: dagster.QueuedRunCoordinator has no"],
     "import dagster as d\nd.check\n": ["2: dagster.check has no"],
     "from dagster_slack import slack_resource\n": [

@@ -52,8 +52,8 @@ def test_links_lead_somewhere() -> None:
 def test_the_example_of_a_name_that_is_not_here() -> None:
     [statement] = re.findall("`(from core import [^`]+)`", PAGE)
     done = subprocess.run([sys.executable, "-c", statement], capture_output=True, text=True)
-    assert "is not in 'core'. Runs are executed where they are started" in done.stderr
+    assert "is not in 'core'. Use assert" in done.stderr
     [line] = re.findall(r"^pipelines.py:3: (.*) \.\.\.$", PAGE, re.MULTILINE)
     from cloudstore.port.code import port_code
 
-    assert port_code(b"\n\nfrom dagster import QueuedRunCoordinator\n").notes[0].text.startswith(line)
+    assert port_code(b"\n\nfrom dagster import check\n").notes[0].text.startswith(line)
