@@ -18,10 +18,10 @@ from typing import Any
 
 import click
 import yaml
-from distributed import Client
 
 from cloudstore.testing import embedded_s3_server
 from core.cli.failures import clear_failures
+from core.executors.dask.library import Client
 from examples.cluster.machines import Machine
 
 WORKERS = 3

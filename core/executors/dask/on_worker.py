@@ -8,8 +8,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from distributed import get_worker
-
+from core.executors.dask.library import get_worker
 from core.executors.dask.on_scheduler import BEGIN, IS_THERE
 from core.executors.dask.records import RunOnCluster, ToldByWorker, Unable
 from core.executors.dask.sameness import difference

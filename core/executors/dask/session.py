@@ -12,12 +12,11 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
-from distributed import Client, Future, wait
-from distributed.scheduler import KilledWorker
 
 from core.errors import DagsterSubprocessError
 from core.executors.backend import Notice, ProcessEnd
 from core.executors.dask.clusters import opened
+from core.executors.dask.library import Client, Future, KilledWorker, wait
 from core.executors.dask.on_scheduler import IS_THERE, watch_of
 from core.executors.dask.on_worker import end_run, execute_step, given, send_signal
 from core.executors.dask.records import OnWorker, RunOnCluster, ToldByWorker, Unable

@@ -120,7 +120,7 @@ def test_a_second_daemon_stands_by_and_takes_over_from_a_killed_one(make_place: 
 def test_a_daemon_that_was_stopped_does_nothing_when_it_goes_on(make_place: Make) -> None:
     place = make_place()
     first = place.start_daemon()
-    place.until(lambda: len(place.instance.get_daemon_heartbeats()) == 2, "no daemon has begun")
+    place.until(lambda: len(place.instance.get_daemon_heartbeats()) == 5, "no daemon has begun")
     os.kill(first.pid, signal.SIGSTOP)
     let_claims_expire(place, daemon_roles, sa.true())
     place.start_daemon()
@@ -225,7 +225,7 @@ def test_a_run_is_launched_from_the_command_line(make_place: Make) -> None:
 def test_a_daemon_that_ends_leaves_its_roles_to_others(make_place: Make, number: int) -> None:
     place = make_place()
     daemon = place.start_daemon()
-    place.until(lambda: len(place.instance.get_daemon_heartbeats()) == 2, "no daemon has begun")
+    place.until(lambda: len(place.instance.get_daemon_heartbeats()) == 5, "no daemon has begun")
     daemon.send_signal(number)
     daemon.communicate(timeout=60)
     assert daemon.returncode == 0

@@ -13,11 +13,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import dask
 import pytest
 
 import core
 from core import DagsterInvalidDefinitionError, DagsterSubprocessError, DagsterUnmetExecutorRequirementsError
+from core.executors.dask.library import dask
 from core.process.children import children_of
 from tests.core.executors.conftest import MakeCode
 from tests.core.executors.in_processes import Code, descriptors, wait_until_gone
@@ -189,7 +189,7 @@ def test_without_dask_it_is_said_how_to_install_it(
     code_on: MakeCode, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in [each for each in sys.modules if each.startswith("core.executors.dask.")]:
-        if name.rpartition(".")[2] in ("cluster_steps", "session", "on_worker"):
+        if name.rpartition(".")[2] in ("cluster_steps", "library", "session", "on_worker"):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "distributed", None)
     code = code_on(STEPS, {"local": {}})
