@@ -153,7 +153,7 @@ def piped():
 
 def test_a_run_that_takes_too_long_fails_and_its_steps_are_ended(code_of: Callable[[str], Code]) -> None:
     code = code_of(RUN)
-    seconds = 2 if code.executor == "multiprocess" else 4  # with a connection, and two servers that load the pipeline
+    seconds = 5 if code.executor == "multiprocess" else 8  # in which all steps have begun, whatever else is busy
     message = f"The run took longer than the {seconds} s that its tag 'dagster/max_runtime' allows"
     with code.instance() as instance:
         with pytest.raises(DagsterMaxRuntimeExceededError, match=message):
