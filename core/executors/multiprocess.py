@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-from core.config import Array, Checked, Field, FloatSource, IntSource, Noneable, Shape
 from core.definitions.executor import ExecutorRequirement, InitExecutorContext, executor
-from core.events.records import DagsterEvent
 from core.execution.contexts.pipeline import PipelineContext
-from core.execution.executor import Executor, RetryMode
-from core.executors.in_process import RETRIES_FIELD
-from core.executors.limits import Slots, TagLimit, usable_cores
-from core.plan import ExecutionPlan
+from core.executors.limits import usable_cores
+from core.executors.several import SideBySideExecutor, side_by_side_arguments, side_by_side_fields
+
+if TYPE_CHECKING:
+    from core.executors.backend import Processes
+    from core.executors.processes.run_jobs import RunJobs
 
 
 def multiple_process_executor_requirements() -> list[ExecutorRequirement]:
@@ -31,72 +29,18 @@ def multiple_process_executor_requirements() -> list[ExecutorRequirement]:
     ]
 
 
-KILL_AFTER_SECONDS = 10.0
+class MultiprocessExecutor(SideBySideExecutor):
+    """Runs each step in a process that is forked from one which has loaded the pipeline."""
 
-
-class MultiprocessExecutor(Executor):
-    """Runs each step in a process that is forked from one which has loaded the pipeline.
-
-    Args:
-        max_concurrent: how many steps run at the same time at most; 0 for as many as this process may use processors.
-        retries: whether requests to run a step again are heeded.
-        tag_limits: limits for steps with a tag.
-        kill_after_seconds: how long a step that is told to end may go on, until its process is killed.
-    """
-
-    def __init__(
-        self,
-        max_concurrent: int = 0,
-        retries: RetryMode = RetryMode.ENABLED,
-        tag_limits: Sequence[TagLimit] = (),
-        kill_after_seconds: float = KILL_AFTER_SECONDS,
-    ) -> None:
-        self._max_concurrent = max_concurrent or usable_cores()
-        self._retries, self._tag_limits = retries, tuple(tag_limits)
-        self._kill_after_seconds = kill_after_seconds
-
-    @property
-    def retries(self) -> RetryMode:
-        return self._retries
-
-    def execute(self, pipeline_context: PipelineContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
-        from core.executors.processes.run_jobs import RunJobs
+    def _processes(self, pipeline_context: PipelineContext, jobs: RunJobs) -> Processes:
         from core.executors.processes.step_processes import StepProcesses  # heavy: sockets and subprocesses
-        from core.executors.side_by_side import SideBySide
 
-        may_retry = self._retries is RetryMode.ENABLED
-        jobs = RunJobs(pipeline_context, execution_plan, may_retry)
-        processes = StepProcesses(jobs.of_run, pipeline_context.pipeline_name)
-        slots = Slots(self._max_concurrent, self._tag_limits)
-        loop = SideBySide(pipeline_context, jobs, processes, slots, may_retry, self._kill_after_seconds)
-        return loop.execute()
-
-
-_LIMIT = Checked(IntSource, "a whole number above 0", lambda count: count > 0)
-TAG_LIMIT = Shape({"key": str, "value": Field(Noneable(str), is_required=False), "limit": _LIMIT})
-KILL_AFTER_FIELD = Field(
-    Checked(FloatSource, "a number of seconds, 0 or above", lambda seconds: 0 <= seconds < math.inf),
-    default_value=KILL_AFTER_SECONDS,
-    description="How long a step that is told to end may go on, until its process is killed.",
-)
+        return StepProcesses(jobs.of_run, pipeline_context.pipeline_name)
 
 
 @executor(
     name="multiprocess",
-    config_schema={
-        "max_concurrent": Field(
-            Checked(IntSource, "a whole number, 0 or above", lambda count: count >= 0),
-            default_value=0,
-            description="How many steps run at the same time at most; 0 for one a processor.",
-        ),
-        "tag_concurrency_limits": Field(
-            Array(TAG_LIMIT),
-            default_value=[],
-            description="How many steps with a tag, or with one value of it, run at the same time at most.",
-        ),
-        "retries": RETRIES_FIELD,
-        "kill_after_seconds": KILL_AFTER_FIELD,
-    },
+    config_schema=side_by_side_fields("How many steps run at the same time at most; 0 for one a processor."),
     requirements=multiple_process_executor_requirements(),
 )
 def multiprocess_executor(init_context: InitExecutorContext) -> MultiprocessExecutor:
@@ -126,7 +70,4 @@ def multiprocess_executor(init_context: InitExecutorContext) -> MultiprocessExec
         ...     result.output_for_solid("square")
         4
     """
-    config: dict[str, Any] = init_context.executor_config
-    (retries,) = config["retries"]
-    limits = [TagLimit(each["key"], each["limit"], each.get("value")) for each in config["tag_concurrency_limits"]]
-    return MultiprocessExecutor(config["max_concurrent"], RetryMode(retries), limits, config["kill_after_seconds"])
+    return MultiprocessExecutor(**side_by_side_arguments(init_context.executor_config, usable_cores()))
