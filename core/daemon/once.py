@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.code_servers import Workspace
+from core.daemon.roles.known_code import KnownCode
 from core.daemon.roles.scheduler import SchedulerRole
 from core.instance import DagsterInstance
 from core.records.external_jobs import ExternalSchedule
@@ -28,7 +29,7 @@ def start_once(
     """
     origin_id = schedule.get_external_origin_id()
     newest = instance.get_latest_job_tick(origin_id)
-    role = SchedulerRole(instance, workspace, deadline_seconds=seconds, only=origin_id)
+    role = SchedulerRole(instance, KnownCode(workspace), deadline_seconds=seconds, only=origin_id)
     role.turn(None)
     role.flights.wait(seconds)
     for error in role.take_errors():

@@ -6,6 +6,7 @@ from core.code_servers import Workspace
 from core.daemon.role import Role
 from core.daemon.roles.backfills import BackfillRole
 from core.daemon.roles.dead_runs import DeadRunsRole
+from core.daemon.roles.known_code import KnownCode
 from core.daemon.roles.queue import QueueRole
 from core.daemon.roles.scheduler import SchedulerRole
 from core.daemon.roles.sensors import SensorRole
@@ -21,9 +22,10 @@ def roles_of(instance: DagsterInstance, workspace: Workspace) -> list[Role]:
         instance: the instance.
         workspace: where the code of schedules, sensors and partition sets is.
     """
-    roles: list[Role] = [DeadRunsRole(instance), SensorRole(instance, workspace), BackfillRole(instance, workspace)]
+    code = KnownCode(workspace)
+    roles: list[Role] = [DeadRunsRole(instance), SensorRole(instance, code), BackfillRole(instance, code)]
     if isinstance(instance.run_coordinator, QueuedRunCoordinator):
         roles.append(QueueRole(instance))
     if isinstance(instance.scheduler, DagsterDaemonScheduler):
-        roles.append(SchedulerRole(instance, workspace))
+        roles.append(SchedulerRole(instance, code))
     return roles

@@ -10,7 +10,25 @@ from core.records.origin import ExternalRepositoryOrigin, JobOrigin
 from core.records.snapshots import RepositorySnapshot, ScheduleSnapshot, SensorSnapshot
 
 
-class ExternalSchedule(msgspec.Struct, frozen=True):
+class _ExternalJob(msgspec.Struct, frozen=True):
+    repository_origin: ExternalRepositoryOrigin
+    snapshot: ScheduleSnapshot | SensorSnapshot
+
+    @property
+    def name(self) -> str:
+        """str: its name."""
+        return self.snapshot.name
+
+    def get_external_origin(self) -> JobOrigin:
+        """Its address."""
+        return JobOrigin(self.repository_origin.get_id(), self.name)
+
+    def get_external_origin_id(self) -> str:
+        """The id of its address, by which its state and its ticks are stored."""
+        return self.get_external_origin().get_id()
+
+
+class ExternalSchedule(_ExternalJob, frozen=True):
     """A schedule of a repository.
 
     Attributes:
@@ -18,24 +36,10 @@ class ExternalSchedule(msgspec.Struct, frozen=True):
         snapshot: the schedule.
     """
 
-    repository_origin: ExternalRepositoryOrigin
     snapshot: ScheduleSnapshot
 
-    @property
-    def name(self) -> str:
-        """str: its name."""
-        return self.snapshot.name
 
-    def get_external_origin(self) -> JobOrigin:
-        """Its address."""
-        return JobOrigin(self.repository_origin.get_id(), self.name)
-
-    def get_external_origin_id(self) -> str:
-        """The id of its address, by which its state and its ticks are stored."""
-        return self.get_external_origin().get_id()
-
-
-class ExternalSensor(msgspec.Struct, frozen=True):
+class ExternalSensor(_ExternalJob, frozen=True):
     """A sensor of a repository.
 
     Attributes:
@@ -43,21 +47,7 @@ class ExternalSensor(msgspec.Struct, frozen=True):
         snapshot: the sensor.
     """
 
-    repository_origin: ExternalRepositoryOrigin
     snapshot: SensorSnapshot
-
-    @property
-    def name(self) -> str:
-        """str: its name."""
-        return self.snapshot.name
-
-    def get_external_origin(self) -> JobOrigin:
-        """Its address."""
-        return JobOrigin(self.repository_origin.get_id(), self.name)
-
-    def get_external_origin_id(self) -> str:
-        """The id of its address, by which its state and its ticks are stored."""
-        return self.get_external_origin().get_id()
 
 
 ExternalJob: TypeAlias = ExternalSchedule | ExternalSensor

@@ -22,6 +22,7 @@ from core.cli.failures import clear_failures
 from core.code_servers import CodeLocation, Workspace
 from core.daemon.daemon import Daemon
 from core.daemon.roles.dead_runs import DeadRunsRole
+from core.daemon.roles.known_code import KnownCode
 from core.daemon.roles.queue import QueueRole
 from core.daemon.roles.scheduler import SchedulerRole
 from core.daemon.roles.sensors import SensorRole
@@ -70,7 +71,8 @@ def demo() -> None:
         )
         _turn_on(instance, workspace.locations()[0])
         ending.enter_context(_queue(instance))
-        roles = SchedulerRole(instance, workspace, now=clock), SensorRole(instance, workspace, now=clock)
+        code = KnownCode(workspace)
+        roles = SchedulerRole(instance, code, now=clock), SensorRole(instance, code, now=clock)
         for hour in range(0, 24 * DAYS, HOURS):
             clock.at = FIRST + timedelta(hours=hour)
             if clock.at.hour == MORNING:

@@ -6,10 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from core.code_servers import Workspace
-from core.code_servers.locations import DEFAULT_DEADLINE_SECONDS
-from core.daemon.role import Role
-from core.daemon.roles.flights import Flights
+from core.daemon.roles.asking import AskingRole
 from core.daemon.roles.known_code import KnownCode, KnownRepository
 from core.daemon.roles.reserved_runs import create_and_submit_one
 from core.daemon.roles.told_errors import info_of
@@ -33,37 +30,22 @@ from core.serdes import SerializableErrorInfo
 
 DEFAULT_PRIORITY = "-1"  # what schedules and people ask for goes first
 _LONGEST_SLEEP_SECONDS = 5.0  # a backfill that was asked for meanwhile is noticed then
+_SIDE_BY_SIDE = 8
 _SUBMITTED_AT_ONCE = 25
 _SHOWN_NAMES = 5
 
 
-class BackfillRole(Role):
+class BackfillRole(AskingRole):
     """Submits a run for each partition of the backfills that are asked for, in their order.
 
     The id of each run is stored with the backfill, and what is submitted is noted by partition: a backfill that was cut
     off, or whose code was away, is gone on with, and no run comes twice. One that is cancelled gets no further run.
-
-    Args:
-        instance: where runs and backfills are kept.
-        workspace: where the code of partition sets is.
-        deadline_seconds: how long the config of a run may take.
-        at_most: how many backfills go on side by side.
     """
 
     daemon_type = "BACKFILL"
 
-    def __init__(
-        self,
-        instance: DagsterInstance,
-        workspace: Workspace,
-        deadline_seconds: float = DEFAULT_DEADLINE_SECONDS,
-        at_most: int = 8,
-    ) -> None:
-        self._instance = instance
-        self._storage = instance.schedules
-        self._deadline_seconds = deadline_seconds
-        self.flights = Flights(at_most)
-        self._code = KnownCode(workspace, Flights())
+    def __init__(self, instance: DagsterInstance, code: KnownCode) -> None:
+        super().__init__(instance, code, at_most=_SIDE_BY_SIDE)
 
     def turn(self, claim: Any) -> float:
         """Does what is due, and returns in how many seconds it wants its next turn at the latest."""
@@ -74,13 +56,6 @@ class BackfillRole(Role):
             if known is not None:
                 self.flights.start(backfill.backfill_id, partial(self._submit, backfill, known))
         return _LONGEST_SLEEP_SECONDS
-
-    def take_errors(self) -> Sequence[Exception]:
-        """What threads did not expect since this was asked last: a database that is away, say."""
-        return self.flights.take_errors()
-
-    def close(self) -> None:
-        """Nothing: what is under way is gone on with by the daemon that has the role next."""
 
     def _submit(self, backfill: PartitionBackfill, known: KnownRepository) -> None:
         requested, first_error = BackfillPartitionStatus.REQUESTED, None

@@ -27,13 +27,14 @@ class KnownCode:
 
     They are asked for in threads: a location that does not answer keeps nobody waiting, and what was known of it stays.
 
+    Roles share it: each location is asked once for all of them.
+
     Args:
         workspace: the locations.
-        flights: for the threads.
     """
 
-    def __init__(self, workspace: Workspace, flights: Flights) -> None:
-        self._workspace, self._flights = workspace, flights
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace, self._flights = workspace, Flights()
         self._known: dict[str, list[RepositorySnapshot]] = {}
         self._asked_at: dict[str, float] = {}
         self._is_first = True
@@ -46,9 +47,9 @@ class KnownCode:
             if asked_at is None or time.monotonic() - asked_at >= _REFRESH_SECONDS:
                 self._asked_at[location.name] = time.monotonic()
                 self._flights.start(f"location {location.name}", partial(self._ask, location))
-        if self._is_first:
-            self._is_first = False
+        if self._is_first:  # for each role that comes before they have answered
             self._flights.wait(timeout_seconds=_REFRESH_SECONDS)
+            self._is_first = False
 
     def repositories(self) -> Iterator[KnownRepository]:
         """Those that are known."""

@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from core.code_servers import CodeLocation, Workspace
+from core.code_servers import CodeLocation
 from core.code_servers.locations import DEFAULT_DEADLINE_SECONDS
-from core.daemon.role import Role
+from core.daemon.roles.asking import AskingRole
 from core.daemon.roles.due import Due
-from core.daemon.roles.flights import Flights
 from core.daemon.roles.known_code import KnownCode
 from core.daemon.roles.reserved_runs import finish, reserve
 from core.daemon.roles.told_errors import info_of
@@ -42,18 +41,14 @@ class KnownSchedule(NamedTuple):
     schedule: ExternalSchedule
 
 
-class SchedulerRole(Role):
+class SchedulerRole(AskingRole):
     """Ticks of schedules: a tick is stored as begun with the progress of its schedule, in one transaction; then the
     schedule is evaluated where its code is; then the runs that it asks for are stored in the tick, with ids; and then
     they are created and submitted, by these ids, and the tick ends. A tick that has begun and not ended is gone on with
     from where it was, by this daemon or the next one.
 
     Args:
-        instance: where runs and schedules are kept.
-        workspace: where the code of schedules is.
-        now: Unix time in seconds; that of the schedule storage by default.
-        deadline_seconds: how long an evaluation may take.
-        at_most: how many evaluations there may be side by side.
+        instance: as of `AskingRole`, and all others but the last one.
         only: the id of the origin of one schedule; all of them by default.
     """
 
@@ -62,19 +57,14 @@ class SchedulerRole(Role):
     def __init__(
         self,
         instance: DagsterInstance,
-        workspace: Workspace,
+        code: KnownCode,
         now: Callable[[], float] | None = None,
         deadline_seconds: float = DEFAULT_DEADLINE_SECONDS,
         at_most: int = 64,
         only: str | None = None,
     ) -> None:
-        self._instance = instance
+        super().__init__(instance, code, now, deadline_seconds, at_most)
         self._only = only
-        self._storage = instance.schedules
-        self._now = now or self._storage.now
-        self._deadline_seconds = deadline_seconds
-        self.flights = Flights(at_most)
-        self._code = KnownCode(workspace, Flights())
         self._due: dict[str, Due] = {}  # by the id of the schedule's origin
         self._not_before: dict[int, float] = {}  # ids of ticks whose code was not reachable
         scheduler = instance.scheduler if isinstance(instance.scheduler, DagsterDaemonScheduler) else None
@@ -92,13 +82,6 @@ class SchedulerRole(Role):
         ]
         was_changed = self._begin(states, schedules)
         return 0.0 if was_changed else self._sleep(states)
-
-    def take_errors(self) -> Sequence[Exception]:
-        """What threads did not expect since this was asked last: a database that is away, say."""
-        return self.flights.take_errors()
-
-    def close(self) -> None:
-        """Nothing: what is under way is gone on with by the daemon that has the role next."""
 
     def _schedules(self) -> dict[str, KnownSchedule]:
         """Those that are known, by the id of their origin."""

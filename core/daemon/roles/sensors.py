@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
 
-from core.code_servers import CodeLocation, Workspace
-from core.code_servers.locations import DEFAULT_DEADLINE_SECONDS
-from core.daemon.role import Role
-from core.daemon.roles.flights import Flights
-from core.daemon.roles.known_code import KnownCode
+from core.code_servers import CodeLocation
+from core.daemon.roles.asking import AskingRole
 from core.daemon.roles.reserved_runs import finish, reserve
 from core.daemon.roles.told_errors import info_of
 from core.errors import DagsterStorageError, DagsterUserCodeUnreachableError
-from core.instance import DagsterInstance
 from core.records.external_jobs import ExternalSensor, external_sensors
 from core.records.job import JobState, JobStatus, JobTick, JobTickData, JobTickStatus, JobType, SensorJobData
 from core.records.job_move import JobMove
@@ -38,39 +34,17 @@ class KnownSensor(NamedTuple):
     sensor: ExternalSensor
 
 
-class SensorRole(Role):
+class SensorRole(AskingRole):
     """Ticks of sensors.
 
     A sensor is evaluated where its code is. Then its cursor, the tick, and the runs that it asks for, with ids and
     keys, are stored in one transaction, where its state still is what it was. Then the runs are created and submitted
     by these ids, and the tick ends. What is not stored is asked again; what is stored is gone on with, by this daemon
     or the next one.
-
-    Args:
-        instance: where runs and sensors are kept.
-        workspace: where the code of sensors is.
-        now: Unix time in seconds; that of the schedule storage by default.
-        deadline_seconds: how long an evaluation may take.
-        at_most: how many evaluations there may be side by side.
     """
 
     daemon_type = "SENSOR"
-
-    def __init__(
-        self,
-        instance: DagsterInstance,
-        workspace: Workspace,
-        now: Callable[[], float] | None = None,
-        deadline_seconds: float = DEFAULT_DEADLINE_SECONDS,
-        at_most: int = 64,
-    ) -> None:
-        self._instance = instance
-        self._storage = instance.schedules
-        self._now = now or self._storage.now
-        self._deadline_seconds = deadline_seconds
-        self.flights = Flights(at_most)
-        self._code = KnownCode(workspace, Flights())
-        self._purged_at: float | None = None
+    _purged_at: float | None = None
 
     def turn(self, claim: Any) -> float:
         """Does what is due, and returns in how many seconds it wants its next turn at the latest."""
@@ -89,13 +63,6 @@ class SensorRole(Role):
                 self.flights.start(state.job_origin_id, partial(self._evaluate, state, known))
         self._purge(sensors)
         return sleep
-
-    def take_errors(self) -> Sequence[Exception]:
-        """What threads did not expect since this was asked last: a database that is away, say."""
-        return self.flights.take_errors()
-
-    def close(self) -> None:
-        """Nothing: what is under way is gone on with by the daemon that has the role next."""
 
     def _sensors(self) -> Mapping[str, KnownSensor]:
         """Those that are known, by the id of their origin."""

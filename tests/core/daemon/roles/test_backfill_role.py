@@ -9,6 +9,7 @@ import pytest
 
 from core.code_servers import Workspace
 from core.daemon.roles.backfills import BackfillRole
+from core.daemon.roles.known_code import KnownCode
 from core.errors import DagsterInvariantViolationError, DagsterUserCodeProcessError, DagsterUserCodeUnreachableError
 from core.events import DagsterEvent, EventLogEntry
 from core.instance import DagsterInstance
@@ -31,7 +32,7 @@ def ask(instance: DagsterInstance, code: Code, *names: str, **more: Any) -> Part
 
 
 def turn(instance: DagsterInstance, code: Code) -> None:
-    role = BackfillRole(instance, Workspace([code]))
+    role = BackfillRole(instance, KnownCode(Workspace([code])))
     role.turn(None)
     assert role.flights.wait()
     role.turn(None)
@@ -82,7 +83,7 @@ def test_one_that_is_cancelled_gets_no_further_run_and_waiting_runs_are_none(ins
 
     code.answers["days"] = answer
     ask(instance, code, "a", "b", "c", "d")
-    role = BackfillRole(instance, Workspace([code]))
+    role = BackfillRole(instance, KnownCode(Workspace([code])))
     role.turn(None)
     assert asked.wait(60)
     until(lambda: len(instance.get_runs()) == 2)
@@ -129,7 +130,7 @@ def test_a_partition_whose_config_cannot_be_made_stops_no_other(instance: Dagste
 def test_code_that_is_away_is_waited_for(instance: DagsterInstance) -> None:
     code = Code(DAYS)
     ask(instance, code, "a", "b")
-    role = BackfillRole(instance, Workspace([code]))
+    role = BackfillRole(instance, KnownCode(Workspace([code])))
     code.answers["days"] = lambda question: setattr(code, "is_away", away) or RunRequest(question.partition)
     away = DagsterUserCodeUnreachableError("Nobody answers.")
     role.turn(None)

@@ -10,6 +10,7 @@ import pytest
 from core.code_servers import Workspace
 from core.daemon.roles.backfills import BackfillRole
 from core.daemon.roles.flights import Flights
+from core.daemon.roles.known_code import KnownCode
 from core.daemon.roles.scheduler import SchedulerRole
 from core.daemon.roles.sensors import SensorRole
 from core.instance import DagsterInstance
@@ -40,7 +41,7 @@ def test_a_schedule_goes_on_where_a_killed_daemon_was(instance: DagsterInstance)
     instance.start_schedule_and_update_storage_state(code.schedule("days"))
 
     def act() -> None:
-        role = SchedulerRole(instance, Workspace([code]), clock)
+        role = SchedulerRole(instance, KnownCode(Workspace([code])), clock)
         role.turn(None)
         assert role.flights.wait()
         assert role.take_errors() == []
@@ -77,7 +78,7 @@ def test_a_sensor_goes_on_where_a_killed_daemon_was(has_keys: bool, instance: Da
     instance.start_sensor(code.sensor("files"))
 
     def act() -> None:
-        role = SensorRole(instance, Workspace([code]), clock)
+        role = SensorRole(instance, KnownCode(Workspace([code])), clock)
         role.turn(None)
         assert role.flights.wait()
         assert role.take_errors() == []
@@ -103,7 +104,7 @@ def test_a_backfill_goes_on_where_a_killed_daemon_was(instance: DagsterInstance)
     instance.add_backfill(PartitionBackfill("b", origin, BulkActionStatus.REQUESTED, names))
 
     def act() -> None:
-        role = BackfillRole(instance, Workspace([code]))
+        role = BackfillRole(instance, KnownCode(Workspace([code])))
         role.turn(None)
         assert role.flights.wait()
         assert role.take_errors() == []

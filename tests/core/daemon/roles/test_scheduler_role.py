@@ -11,6 +11,7 @@ import pytest
 
 from core.code_servers import Workspace
 from core.daemon.roles.due import latest_due_times
+from core.daemon.roles.known_code import KnownCode
 from core.daemon.roles.scheduler import SchedulerRole
 from core.errors import (
     CodeDeadlineExceededError,
@@ -38,7 +39,7 @@ class Daemon:
     def __init__(self, instance: DagsterInstance, code: Code, clock: Clock, **options: Any) -> None:
         self.clock = clock
         instance.schedules.now = clock  # type: ignore[method-assign]  # schedules are started at the time of the tests
-        self.role = SchedulerRole(instance, Workspace([code]), clock, **options)
+        self.role = SchedulerRole(instance, KnownCode(Workspace([code])), clock, **options)
 
     def turn(self, **duration: float) -> float:
         """A turn after a while, and all that it begins."""

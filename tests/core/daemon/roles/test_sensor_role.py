@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from core.code_servers import Workspace
+from core.daemon.roles.known_code import KnownCode
 from core.daemon.roles.sensors import SensorRole
 from core.errors import CodeDeadlineExceededError, DagsterUserCodeProcessError, DagsterUserCodeUnreachableError
 from core.instance import DagsterInstance
@@ -28,7 +29,7 @@ class Daemon:
 
     def __init__(self, instance: DagsterInstance, code: Code, clock: Clock) -> None:
         self.clock = clock
-        self.role = SensorRole(instance, Workspace([code]), clock)
+        self.role = SensorRole(instance, KnownCode(Workspace([code])), clock)
 
     def turn(self, **duration: float) -> float:
         """A turn after a while, and all that it begins."""
