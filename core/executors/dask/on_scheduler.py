@@ -36,7 +36,9 @@ def watch_of(topic: str, client_id: str) -> Any:
             scheduler.handlers[is_there] = _is_there_at(scheduler)
 
         def may_begin(self, key: str, number: int, worker: str) -> bool:
-            if key in self.begun:
+            if (
+                key in self.begun or worker not in self.scheduler.workers
+            ):  # of a worker that is lost, this asks too late
                 return False
             self.begun[key] = number
             self.scheduler.log_event(topic, ["begun", number, worker])

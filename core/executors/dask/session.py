@@ -7,7 +7,7 @@ import logging
 import pickle
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -23,6 +23,7 @@ from core.executors.dask.records import OnWorker, RunOnCluster, ToldByWorker, Un
 
 _LOOK_SECONDS = 1.0
 _PATIENCE_SECONDS = 10.0  # how long a task may wait for a worker that can take it, until that is told
+_NO_WORKER_SECONDS = 60.0  # how long a cluster of the run's own may have no worker, until it counts as having no more
 _ANSWER_SECONDS = 30.0  # how long the scheduler may take to answer, until it counts as lost
 _END_SECONDS, _CLOSE_SECONDS = 10.0, 2.0
 
@@ -67,7 +68,8 @@ class Session:
         self._futures: dict[int, Future[Any]] = {}
         self._workers: dict[int, str] = {}  # of attempts that have begun
         self._waiting: dict[int, Task] = {}  # those that have not, and were not looked at yet
-        self._noticed: set[str] = set()
+        self._noticed: set[str] = set()  # what was told of those that wait now
+        self._no_worker_since: float | None = None
         self._run: Future[Any] | None = None
         self._background: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.new_event_loop()
@@ -192,21 +194,24 @@ class Session:
                 await self._look_at_waiting()
 
     async def _look_at_waiting(self) -> None:
-        """Tells of tasks that no worker can take."""
-        self._look_at_waiting_at = self._loop.time() + _PATIENCE_SECONDS
+        """Tells of tasks that no worker can take; loses a cluster of the run's own that has no worker any more."""
+        now = self._loop.time()
+        self._look_at_waiting_at = now + _PATIENCE_SECONDS
         scheduler: Any = self._client.scheduler
         with suppress(OSError):
             workers = (await scheduler.identity(n_workers=-1))["workers"].values()
-            for task in self._waiting.values():
-                takes = sorted(task.resources.items())
-                if not any(all(each["resources"].get(name, 0) >= count for name, count in takes) for each in workers):
-                    what = " and ".join(f"{count:g} of {name!r}" for name, count in takes)
-                    self._notice(f"No worker of the cluster has {what}; steps wait for one." if takes else _NO_WORKER)
+            self._notice({lack for task in self._waiting.values() if (lack := _lack_of(task, workers)) is not None})
+            self._no_worker_since = None if workers else self._no_worker_since or now
+        if self._kind == "local" and self._no_worker_since and now - self._no_worker_since >= _NO_WORKER_SECONDS:
+            self._give_up(
+                f"The cluster that this run has started has no worker left, and has started none for "
+                f"{_NO_WORKER_SECONDS:g} s. They were killed, perhaps for want of memory; resume the run."
+            )
 
-    def _notice(self, message: str) -> None:
-        if message not in self._noticed:
-            self._noticed.add(message)
+    def _notice(self, messages: set[str]) -> None:
+        for message in sorted(messages - self._noticed):
             self._take(0, Notice(message))
+        self._noticed = messages
 
     async def _end_run(self) -> None:
         with suppress(Exception):
@@ -216,10 +221,13 @@ class Session:
             await asyncio.wait_for(ended, _END_SECONDS)
 
     def _lose(self, why: str) -> None:
+        address = getattr(self._client.scheduler, "address", "")
+        self._give_up(f"The connection to the Dask scheduler {address} was lost: {why}.")
+
+    def _give_up(self, why: str) -> None:
         if not self._is_lost and not self._stop.is_set():
             self._is_lost = True
-            address = getattr(self._client.scheduler, "address", "")
-            self._take(0, Unable(f"The connection to the Dask scheduler {address} was lost: {why}."))
+            self._take(0, Unable(why))
             self._stop.set()
 
     def _submit(self, task: Task, run: RunOnCluster | None) -> None:
@@ -227,6 +235,7 @@ class Session:
             return
         if not self._waiting:
             self._look_at_waiting_at = self._loop.time() + _PATIENCE_SECONDS
+            self._noticed, self._no_worker_since = set(), None
         self._waiting[task.number] = task
         if run is not None:
             self._run = self._client.submit(given, run, key=f"{self.topic}-{run[1]}", pure=False, retries=0)
@@ -312,6 +321,17 @@ class Session:
         self._background.discard(task)
         if not task.cancelled():
             task.exception()  # of what cannot be sent any more; the watch finds out why
+
+
+def _lack_of(task: Task, workers: Collection[Mapping[str, Any]]) -> str | None:
+    """What no worker has that an attempt takes, as a sentence; None where one has all of it."""
+    if not workers:
+        return _NO_WORKER
+    takes = sorted(task.resources.items())
+    if any(all(each["resources"].get(name, 0) >= count for name, count in takes) for each in workers):
+        return None
+    what = " and ".join(f"{count:g} of {name!r}" for name, count in takes)
+    return f"No worker of the cluster has {what}; steps wait for one."
 
 
 class _Quiet(logging.Filter):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,54 @@ def test_a_worker_that_is_killed_is_a_crash_of_its_steps_and_dask_executes_none_
         wait_until_gone(pid)
 
 
+def children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for each in tasks for child in each.read_text().split()]
+
+
+def kill_workers_of_own_clusters() -> None:
+    """Kills the workers of clusters that this process has started, also those that only begin to be there."""
+    for worker in [worker for child in children(os.getpid()) for worker in children(child)]:
+        with suppress(ProcessLookupError, FileNotFoundError):
+            if b"spawn_main" in Path(f"/proc/{worker}/cmdline").read_bytes():
+                os.kill(worker, signal.SIGKILL)
+
+
+def test_a_cluster_of_the_run_s_own_that_has_no_worker_left_fails_the_run(
+    code_on: MakeCode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(core.executors.dask.session, "_PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(core.executors.dask.session, "_NO_WORKER_SECONDS", 2.0)
+    waits = "@solid(retry_policy=RetryPolicy(max_retries=100))\ndef waits"
+    source = STEPS.replace("@solid\ndef waits", waits).replace("BODY", "waits()")
+    code = code_on(source, {"local": {"n_workers": 1}})
+    messages: list[str | None] = []
+    has_ended, has_begun = threading.Event(), threading.Event()
+
+    def take(event: DagsterEvent) -> None:
+        messages.append(event.message)
+        if event.event_type_value == "STEP_START":
+            has_begun.set()
+
+    def kill() -> None:
+        has_begun.wait()
+        while not has_ended.wait(0.02):
+            kill_workers_of_own_clusters()
+
+    killing = threading.Thread(target=kill)
+    killing.start()
+    try:
+        with code.instance() as instance, pytest.raises(DagsterSubprocessError, match="has no worker left"):
+            code.execute(instance, on_event=take, raise_on_error=True)
+    finally:
+        has_ended.set()
+        has_begun.set()
+        killing.join()
+    assert messages.count("The cluster has no worker; steps wait for one.") == 1
+    for pid in pids(code.told):
+        wait_until_gone(pid)
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_scheduler_that_is_lost_fails_the_run_once(
     code_on: MakeCode, own_cluster: Cluster, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
@@ -150,6 +199,26 @@ def test_a_lost_run_leaves_the_scheduler_as_it_was(code_on: MakeCode, cluster: C
         assert code.execute(instance).success
     with Client(cluster.address, set_as_default=False) as client:
         assert client.run_on_scheduler(kept) == ([], 0)
+
+
+def test_an_attempt_does_not_begin_on_a_worker_that_is_lost_already(cluster: Cluster) -> None:
+    """What a worker has asked before it was killed may be read after the scheduler has missed it: nobody would tell
+    that such an attempt has ended.
+    """
+    from distributed import Client
+
+    from core.executors.dask.on_scheduler import BEGIN, watch_of
+
+    with Client(cluster.address, set_as_default=False) as client:
+        workers = [*client.scheduler_info(n_workers=-1)["workers"], "tcp://127.0.0.1:1"]
+        client.register_plugin(watch_of("topic", client.id))
+
+        async def begins() -> list[bool]:
+            ask = getattr(client.scheduler, BEGIN)
+            asked = [(worker, str(number)) for number, worker in enumerate(workers)]
+            return [await ask(topic="topic", key=key, number=int(key), worker=worker) for worker, key in asked]
+
+        assert client.sync(begins) == [True, True, False]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
