@@ -8,27 +8,26 @@ import signal
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from typing import Any
 
 from core.compute_logs.names import ComputeIOType
-from core.errors import DagsterExecutionInterruptedError, DagsterMaxRuntimeExceededError, DagsterSubprocessError
+from core.errors import DagsterExecutionInterruptedError, DagsterMaxRuntimeExceededError
 from core.events.metadata import EventMetadataEntry
-from core.events.payloads import EngineEventData, HandledOutputData, StepFailureData, StepOutputHandle, StepRetryData
+from core.events.payloads import EngineEventData, HandledOutputData, StepFailureData, StepOutputHandle
 from core.events.records import DagsterEvent, EventLogEntry
 from core.execution.contexts.pipeline import PipelineContext
 from core.execution.contexts.step import StepContext
 from core.execution.steps.hooks import call_hooks
 from core.execution.steps.in_turn import record_not_run, take_plan, users_own
-from core.execution.steps.result import StepEnd, StepResult
+from core.execution.steps.result import StepEnd
 from core.execution.steps.step import failed_attempt, give_up_step
-from core.execution.worker.records import StepOutcome, ToldError
+from core.execution.worker.records import StepOutcome
 from core.execution.worker.steps import PROCESS_START
 from core.executors.backend import Notice, ProcessEnd, Processes, Told
 from core.executors.crashes import crash_of
 from core.executors.limits import Slots
 from core.executors.processes.messages import Ready
 from core.executors.processes.run_jobs import RunJobs
+from core.executors.running import ENDS, Running, end_of, error_of, error_told_by
 from core.plan.plan import ExecutionPlan
 from core.plan.progress import Attempt, Progress
 from core.plan.steps import ExecutionStep
@@ -37,60 +36,9 @@ from core.process.signals import deferring_signals
 from core.records.claim import RENEWAL_SECONDS
 from core.records.tags import MAX_RUNTIME_TAG, max_runtime_seconds
 from core.serdes import error_info
-from core.types import pickles
 from core.usage import Usage
 
 _KILLED_SECONDS = 10.0  # how long it is waited for processes that were killed
-
-_ENDS = {"STEP_SUCCESS", "STEP_FAILURE", "STEP_UP_FOR_RETRY"}
-
-
-class _Running:
-    """An attempt at a step that a process executes.
-
-    Attributes:
-        context: the attempt.
-        events: of it, until now.
-        started: when it was begun, as `time.perf_counter` tells.
-        is_captured: whether its output is kept.
-        end_at: from when on it takes too long, as `time.monotonic` tells; None where it does not.
-        kill_at: from when on its process is killed.
-        is_too_late: whether it has taken too long.
-        has_ended: whether it is known how the step has ended; its process may live for a moment more.
-    """
-
-    def __init__(self, context: StepContext, is_captured: bool) -> None:
-        self.context, self.is_captured = context, is_captured
-        self.events: list[DagsterEvent] = []
-        self.started = time.perf_counter()
-        self.end_at: float | None = None
-        self.kill_at: float | None = None
-        self.is_too_late = self.has_ended = False
-
-    @property
-    def key(self) -> str:
-        return self.context.step.key
-
-    @property
-    def next_time(self) -> float | None:
-        """float | None: when something has to be done about it."""
-        return min((each for each in (self.end_at, self.kill_at) if each is not None), default=None)
-
-    def take(self, event: DagsterEvent) -> None:
-        """Something has happened. What the attempt takes counts from its first event, when its process is there, until
-        the one that says how it has ended; its hooks may take longer.
-        """
-        most_seconds = self.context.step.max_runtime_seconds
-        if not self.events and most_seconds is not None:
-            self.end_at = time.monotonic() + most_seconds
-        self.events.append(event)
-        if event.event_type_value in _ENDS:
-            self.end_at = None
-
-    @property
-    def last(self) -> DagsterEvent | None:
-        """DagsterEvent | None: the one that says how the attempt has ended, if it was told."""
-        return next((event for event in reversed(self.events) if event.event_type_value in _ENDS), None)
 
 
 class SideBySide:
@@ -123,7 +71,7 @@ class SideBySide:
             jobs.plan, pipeline_context.ancestors.not_given, pipeline_context.versioning.expand, slots.limits_of
         )
         self._logs = pipeline_context.instance.compute_log_manager
-        self._running: dict[int, _Running] = {}
+        self._running: dict[int, Running] = {}
         self._untaken: deque[tuple[int, Told]] = deque()
         self._most_seconds = max_runtime_seconds(pipeline_context.pipeline_run.tags, "the run")
         self._end_at = None if self._most_seconds is None else time.monotonic() + self._most_seconds
@@ -178,7 +126,7 @@ class SideBySide:
         with deferring_signals():  # or a log would be begun that nobody ends
             is_captured = self._logs.begin_watch(self._run.pipeline_run, attempt.step_key, attempt.number)
             number = self._processes.begin(self._jobs.of_step(attempt, is_captured, plan, stamps))
-            self._running[number] = _Running(context, is_captured)
+            self._running[number] = Running(context, is_captured)
         return event
 
     def _told(self, seconds: float | None) -> Iterator[tuple[int, Told]]:
@@ -226,9 +174,9 @@ class SideBySide:
                 level=logging.WARNING,
             )
 
-    def _logged(self, running: _Running, entry: EventLogEntry) -> Iterator[DagsterEvent]:
+    def _logged(self, running: Running, entry: EventLogEntry) -> Iterator[DagsterEvent]:
         event = entry.dagster_event
-        if running.is_too_late and event is not None and event.event_type_value in _ENDS:
+        if running.is_too_late and event is not None and event.event_type_value in ENDS:
             return  # what failed it is that it took too long
         self._run.log.store(entry)
         if event is not None:
@@ -238,14 +186,14 @@ class SideBySide:
                 self._run.stamps[data.handle(running.key)] = data.stamp
             yield event
 
-    def _outcome(self, running: _Running, outcome: StepOutcome) -> Iterator[DagsterEvent]:
+    def _outcome(self, running: Running, outcome: StepOutcome) -> Iterator[DagsterEvent]:
         self._run.usage.add_all(outcome.usage)
         for warning in outcome.log_warnings:
             self._logs.warn(self._run.run_id, warning)
         if running.is_too_late:
             yield from self._failed(running, self._too_late(running))
             return
-        error = None if outcome.error is None else _error_of(outcome.error)
+        error = None if outcome.error is None else error_of(outcome.error)
         if outcome.breaks_off and error is not None:
             try:
                 if running.last is None:  # a logger raised when it began
@@ -258,16 +206,16 @@ class SideBySide:
             yield from self._failed(running, error)
         elif error is not None and last is not None and last.event_type_value == "STEP_SUCCESS":  # of what comes after
             self._error = self._error or error
-            yield from self._ended(running, _end_of(running, last), None)
+            yield from self._ended(running, end_of(running, last), None)
         else:
             yield from self._ended(running, outcome.end, error)
         if outcome.resource_error is not None and self._resource_error is None:
-            self._resource_error = _error_of(outcome.resource_error)
+            self._resource_error = error_of(outcome.resource_error)
 
-    def _crashed(self, running: _Running, end: ProcessEnd) -> Iterator[DagsterEvent]:
+    def _crashed(self, running: Running, end: ProcessEnd) -> Iterator[DagsterEvent]:
         last = running.last
         if last is not None:  # it was killed between having recorded that and having told it
-            yield from self._ended(running, _end_of(running, last), _told_by(last))
+            yield from self._ended(running, end_of(running, last), error_told_by(last))
             return
         if running.is_too_late:
             yield from self._failed(running, self._too_late(running))
@@ -279,7 +227,7 @@ class SideBySide:
         yield running.context.record("ENGINE_EVENT", message, EngineEventData(), level=logging.ERROR)
         yield from self._failed(running, crash_of(key, end, path if running.is_captured else None))
 
-    def _failed(self, running: _Running, error: BaseException) -> Iterator[DagsterEvent]:
+    def _failed(self, running: Running, error: BaseException) -> Iterator[DagsterEvent]:
         """An attempt whose process did not say how it went has failed; its hooks are called here."""
         count = len(running.events)
         result = failed_attempt(running.context, running.events, error, running.started, Usage(), self._may_retry)
@@ -288,7 +236,7 @@ class SideBySide:
         yield from running.events[count:]
         yield from self._ended(running, result.end, result.error)
 
-    def _ended(self, running: _Running, end: StepEnd, error: BaseException | None) -> Iterator[DagsterEvent]:
+    def _ended(self, running: Running, end: StepEnd, error: BaseException | None) -> Iterator[DagsterEvent]:
         self._end(running)
         if error is not None and end == StepEnd() and self._run.raise_on_error:
             self._error = self._error or users_own(error)
@@ -298,7 +246,7 @@ class SideBySide:
         yield from take_plan(self._run, self._progress.plan)
         yield from record_not_run(self._run, self._progress.take_not_run())
 
-    def _end(self, running: _Running) -> None:
+    def _end(self, running: Running) -> None:
         with deferring_signals():
             running.has_ended = True
             running.end_at, running.kill_at = None, time.monotonic() + self._grace_seconds
@@ -329,7 +277,7 @@ class SideBySide:
                 running.is_too_late, running.end_at, running.kill_at = True, None, now + self._grace_seconds
                 self._processes.send(number, signal.SIGINT)
 
-    def _too_late(self, running: _Running) -> DagsterMaxRuntimeExceededError:
+    def _too_late(self, running: Running) -> DagsterMaxRuntimeExceededError:
         return DagsterMaxRuntimeExceededError(
             f"Step {running.key!r} took longer than the {running.context.step.max_runtime_seconds:g} s that its tag "
             f"{MAX_RUNTIME_TAG!r} allows."
@@ -371,7 +319,7 @@ class SideBySide:
     def _is_waited_for(self) -> bool:
         return bool(self._untaken) or any(map(self._processes.lives, self._running))
 
-    def _give_up(self, running: _Running, end: ProcessEnd | None) -> None:
+    def _give_up(self, running: Running, end: ProcessEnd | None) -> None:
         """A step is over because the run is; that it failed is recorded, if it has begun and its process has not."""
         if running.has_ended:
             return
@@ -400,28 +348,3 @@ def _stamps(
     found = {output.handle(key): output.stamp for key, data in memoized.items() for output in data.outputs}
     known = ((handle, stored.get(handle) or found.get(handle)) for handle in handles)
     return {handle: stamp for handle, stamp in known if stamp is not None}
-
-
-def _error_of(told: ToldError) -> BaseException:
-    """The error that a process has told, as it was raised there, with its traceback there as a note."""
-    error: BaseException = DagsterSubprocessError(told.info.message, [told.info])
-    with suppress(Exception):  # this process may not have its class, or not the same
-        error = pickles.loads(told.pickled) if told.pickled is not None else error
-    error.add_note(f"It was raised in another process:\n{told.info.to_string()}")
-    return error
-
-
-def _end_of(running: _Running, last: DagsterEvent) -> StepEnd:
-    """How a step has ended, as its events tell."""
-    if last.event_type_value == "STEP_SUCCESS":
-        return StepResult(running.key, running.events).end
-    data: Any = last.event_specific_data
-    return StepEnd(seconds_to_wait=data.seconds_to_wait or 0.0) if isinstance(data, StepRetryData) else StepEnd()
-
-
-def _told_by(last: DagsterEvent) -> DagsterSubprocessError | None:
-    """The error that failed a step, as far as its last event says it."""
-    data = last.event_specific_data
-    if not isinstance(data, StepFailureData) or data.error is None:
-        return None
-    return DagsterSubprocessError(data.error.message, [data.error])
