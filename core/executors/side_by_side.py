@@ -7,12 +7,12 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from core.compute_logs.names import ComputeIOType
 from core.errors import DagsterExecutionInterruptedError, DagsterMaxRuntimeExceededError
 from core.events.metadata import EventMetadataEntry
-from core.events.payloads import EngineEventData, HandledOutputData, StepFailureData, StepOutputHandle
+from core.events.payloads import EngineEventData, HandledOutputData, StepFailureData
 from core.events.records import DagsterEvent, EventLogEntry
 from core.execution.contexts.pipeline import PipelineContext
 from core.execution.contexts.step import StepContext
@@ -28,9 +28,7 @@ from core.executors.limits import Slots
 from core.executors.processes.messages import Ready
 from core.executors.processes.run_jobs import RunJobs
 from core.executors.running import ENDS, Running, end_of, error_of, error_told_by
-from core.plan.plan import ExecutionPlan
 from core.plan.progress import Attempt, Progress
-from core.plan.steps import ExecutionStep
 from core.process.exit_codes import how_it_ended
 from core.process.signals import deferring_signals
 from core.records.claim import RENEWAL_SECONDS
@@ -121,11 +119,9 @@ class SideBySide:
         self._slots.take(context.step)
         data = EngineEventData(marker_start=PROCESS_START)
         event = context.record("ENGINE_EVENT", f"Launching subprocess for step {attempt.step_key!r}.", data)
-        plan = self._run.execution_plan
-        stamps = _stamps(context.step, plan, self._run.stamps)
         with deferring_signals():  # or a log would be begun that nobody ends
             is_captured = self._logs.begin_watch(self._run.pipeline_run, attempt.step_key, attempt.number)
-            number = self._processes.begin(self._jobs.of_step(attempt, is_captured, plan, stamps))
+            number = self._processes.begin(self._jobs.of_step(attempt, is_captured))
             self._running[number] = Running(context, is_captured)
         return event
 
@@ -337,14 +333,3 @@ class SideBySide:
         self, message: str, entries: tuple[EventMetadataEntry, ...] = (), level: int | None = None
     ) -> DagsterEvent:
         return self._run.record("ENGINE_EVENT", message, EngineEventData(entries), level=level)
-
-
-def _stamps(
-    step: ExecutionStep, plan: ExecutionPlan, stored: Mapping[StepOutputHandle, str]
-) -> dict[StepOutputHandle, str]:
-    """The stamps of the values that a step takes, which the run has stored or found."""
-    handles = frozenset(step.upstream_handles)
-    memoized = {key: plan.memoized[key] for key in {each.step_key for each in handles} & plan.memoized.keys()}
-    found = {output.handle(key): output.stamp for key, data in memoized.items() for output in data.outputs}
-    known = ((handle, stored.get(handle) or found.get(handle)) for handle in handles)
-    return {handle: stamp for handle, stamp in known if stamp is not None}
