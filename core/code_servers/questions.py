@@ -25,7 +25,7 @@ class Question(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         """What is asked for, in messages."""
-        raise NotImplementedError
+        return self.method
 
 
 class RepositoriesQuestion(Question, frozen=True):

@@ -108,7 +108,9 @@ async def _listen(server: Server, address: Address) -> Address:
 
 
 def _port_of(server: Server) -> int:
-    port: int = server._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+    listening = server._server  # grpclib itself does not tell
+    assert isinstance(listening, asyncio.Server)
+    port: int = listening.sockets[0].getsockname()[1]
     return port
 
 

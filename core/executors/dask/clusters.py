@@ -84,7 +84,7 @@ async def _of_class(kind: str, config: Mapping[str, Any]) -> AsyncIterator[Any]:
 
 @asynccontextmanager
 async def _local(config: Mapping[str, Any]) -> AsyncIterator[str]:
-    path = json.dumps([_HOME, [os.path.abspath(each) for each in sys.path]])  # noqa: PTH100  "" too
+    path = json.dumps([_HOME, [os.path.abspath(each) for each in sys.path]])  # noqa: PTH100  "" is the working directory
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-c", _LOCAL, path),
         stdin=asyncio.subprocess.PIPE,

@@ -13,8 +13,8 @@ from types import TracebackType
 _before = dict(copyreg.dispatch_table)
 
 import dask  # noqa: E402  what it registers is to be known
-from distributed import Client, Future, get_worker, wait  # noqa: E402
-from distributed.scheduler import KilledWorker  # noqa: E402
+from distributed import Client, Future, get_worker, wait  # noqa: E402  likewise
+from distributed.scheduler import KilledWorker  # noqa: E402  likewise
 
 __all__ = ["Client", "Future", "KilledWorker", "dask", "get_worker", "wait"]
 

@@ -76,7 +76,7 @@ async def end_run(topic: str, dask_worker: Any) -> None:
     if host is None:
         return
     ended, loop = asyncio.Event(), asyncio.get_running_loop()
-    host.close(lambda: loop.call_soon_threadsafe(ended.set))  # type: ignore[arg-type]
+    host.close(lambda: loop.call_soon_threadsafe(ended.set))
     await ended.wait()
 
 

@@ -65,7 +65,7 @@ class StepHost:
         self._processes = StepProcesses(lambda: self._setup, self._setup.run.origin.pipeline_name, self._woken)
         self._outbox = Outbox(tell)
         self._is_closing = False
-        self._closed: list[Callable[[], None]] = []
+        self._closed: list[Callable[[], object]] = []
         self._lock = threading.Lock()
         self.has_ended = False
         self._thread = threading.Thread(target=self._serve, name=f"{topic} on this worker", daemon=True)
@@ -90,7 +90,7 @@ class StepHost:
         """Sends a signal to the process of an attempt, if it lives."""
         self._do(lambda: self._send(number, signal_number))
 
-    def close(self, then: Callable[[], None]) -> None:
+    def close(self, then: Callable[[], object]) -> None:
         """Ends all that runs here.
 
         Args:

@@ -34,6 +34,6 @@ def boot_command(descriptor: int, printed: int, is_for_one: bool, program: str =
     flags = ["-P", *["-O"] * sys.flags.optimize]
     flags += [word for each in sys.warnoptions for word in ("-W", each)]
     kind = "one" if is_for_one else "many"
-    path = [os.path.abspath(each) for each in sys.path]  # "" is the working directory  # noqa: PTH100
+    path = [os.path.abspath(each) for each in sys.path]  # noqa: PTH100  "" is the working directory
     told = [str(descriptor), str(os.getpid()), kind, json.dumps([_HOME, path]), str(printed), program]
     return [sys.executable, *flags, "-c", _BOOT, *told]
