@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.text import Text
 
 from core.cli.output.text import human_bytes
-from core.compute_logs.capturing.captured_stream import Echo
+from core.compute_logs.capturing.captured_stream import Echo, shown_nowhere
 from core.compute_logs.manager import ComputeLogManager
 from core.definitions.logger import showing_failures
 from core.events.records import DagsterEvent
@@ -124,13 +124,13 @@ def show_progress(instance: DagsterInstance, step_count: int, echo_output: bool 
     with _copy_of_stderr() as stream, showing_failures():
         console = Console(file=stream)
         if not (console.is_terminal and sys.stdout.isatty()):
-            with _echoing(compute_logs, None if echo_output else _drop):
+            with _echoing(compute_logs, None if echo_output else shown_nowhere):
                 yield RunProgress(console, step_count)
             return
         columns = (SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with _Bar(*columns, console=console, transient=True) as bar:
             shown = _BarProgress(console, step_count, bar)
-            with _echoing(compute_logs, shown.echo if echo_output else _drop):
+            with _echoing(compute_logs, shown.echo if echo_output else shown_nowhere):
                 yield shown
 
 
@@ -141,10 +141,6 @@ def _echoing(compute_logs: ComputeLogManager, echo: Echo | None) -> Iterator[Non
         yield
     finally:
         compute_logs.echo = before
-
-
-def _drop(chunk: bytes) -> None:
-    return
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from core.api import execute_run
 from core.code_calls.wire import Failure, Reply, answered, raised
 from core.code_servers.loaded_code import LoadedCode
 from core.code_servers.serving.jobs import RunJob
+from core.compute_logs.capturing.captured_stream import shown_nowhere
 from core.disk.paths import file_name
 from core.disk.private import make_folder, open_new
 from core.errors import DagsterRunConflict, DagsterRunNotFoundError, DagsterTerminatedError
@@ -74,7 +75,7 @@ def _execute(code: LoadedCode, job: RunJob, descriptor: int) -> None:
         except BaseException as error:
             _tell(descriptor, Reply(failure=raised(f"run {job.run_id}", error)))
             raise
-        instance.compute_log_manager.echo = _nowhere  # what steps print is in their logs
+        instance.compute_log_manager.echo = shown_nowhere  # what steps print is in their logs
         _tell(descriptor, answered(os.getpid()))
         try:
             _execute_or_report(code, run, instance)
@@ -138,7 +139,3 @@ def _delete_empty(folder: Path) -> None:
                 (folder / name).unlink()
     with suppress(OSError):  # it holds something
         folder.rmdir()
-
-
-def _nowhere(_chunk: bytes) -> None:
-    """Shows nothing."""

@@ -74,6 +74,10 @@ def captured_stream(name: str, descriptor: int, file: LogFile, echo: Echo | None
         os.close(saved)
 
 
+def shown_nowhere(_chunk: bytes) -> None:
+    """An `Echo` that shows nothing of what is written: it is kept only."""
+
+
 def shown_as(name: str, echo: Echo | None) -> Echo:
     """What shows output of another process as this process's own.
 

@@ -9,6 +9,7 @@ from contextlib import nullcontext
 
 import msgspec
 
+from core.compute_logs.capturing.captured_stream import shown_nowhere
 from core.definitions.executor import ExecutorDefinition
 from core.definitions.pipeline import PipelineDefinition
 from core.errors import DagsterError
@@ -56,7 +57,7 @@ class StepWorker:
 
     def show_no_output(self) -> None:
         """What steps print is kept, and not shown here."""
-        self._instance.compute_log_manager.echo = _nothing
+        self._instance.compute_log_manager.echo = shown_nowhere
 
     def learn(self, known: Known) -> None:
         """Takes up what has become known of the plan."""
@@ -103,10 +104,6 @@ class StepWorker:
             tuple(logs.take_warnings(record.run_id)),
             _told(resource_error, resource_error),
         )
-
-
-def _nothing(_chunk: bytes) -> None:
-    """Shows nothing."""
 
 
 def _tell_of_process(step_context: StepContext) -> None:
