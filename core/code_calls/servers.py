@@ -10,9 +10,12 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
+from core.code_calls.client import NotConnectedError
 from core.code_calls.wire import Address
 from core.errors import DagsterUserCodeUnreachableError
 from core.forks import fork_safe_lock
@@ -27,6 +30,8 @@ _START_SECONDS = 60.0
 _END_SECONDS = 10.0
 _MOST_FOLDER = 60  # characters; the path of a socket has about 100 at most
 _FLAGS = {"python_file": "-f", "module_name": "-m", "package_name": "--package-name", "attribute": "-a"}
+
+T = TypeVar("T")
 
 
 class StartedServer:
@@ -121,6 +126,23 @@ class OwnServers:
                     server.close()
                 server = self._servers[target] = StartedServer(target)
             return server.address
+
+    def asked(self, origin: RepositoryLocationOrigin, ask: Callable[[Address], T]) -> T:
+        """What asking the server of a location returns.
+
+        Args:
+            origin: where the location is.
+            ask: asks the server at an address; called again where one of these servers has ended just before.
+
+        Raises:
+            CodeServerError: there is no answer.
+        """
+        try:
+            return ask(self.address_of(origin))
+        except NotConnectedError:
+            if isinstance(origin, GrpcServerRepositoryLocationOrigin):
+                raise
+        return ask(self.address_of(origin))
 
     def close(self) -> None:
         """Ends them; the runs that they have started go on."""

@@ -17,7 +17,7 @@ from core.errors import (
     DagsterUserCodeProcessError,
     DagsterUserCodeUnreachableError,
 )
-from core.serdes import SerializableErrorInfo, error_info
+from core.serdes import SerializableErrorInfo, error_info, to_json
 
 SERVICE = "api.DagsterApi"
 PING = "Ping"
@@ -168,6 +168,11 @@ def raised_info(asked: str, info: SerializableErrorInfo) -> Failure:
 def answered(answer: Any) -> Reply:
     """A reply that holds an answer."""
     return Reply(msgspec.Raw(msgspec.json.encode(answer)))
+
+
+def as_raw(record: object) -> msgspec.Raw:
+    """A record of ours as JSON, for a message that holds it."""
+    return msgspec.Raw(to_json(record).encode())
 
 
 def encode_text(text: str) -> bytes:

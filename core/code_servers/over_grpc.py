@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-import msgspec
-
-from core.code_calls.client import NotConnectedError, ask
+from core.code_calls.client import ask
 from core.code_calls.names import location_name
 from core.code_calls.servers import OwnServers, own_servers
-from core.code_calls.wire import CAN_CANCEL, CANCEL, RELOAD, START_RUN, Asked, RunToCancel, RunToStart
+from core.code_calls.wire import CAN_CANCEL, CANCEL, RELOAD, START_RUN, Address, Asked, RunToCancel, RunToStart, as_raw
 from core.code_servers.locations import CodeLocation
 from core.code_servers.questions import Question
 from core.instance.ref import InstanceRef
 from core.records.claim import Claim
-from core.records.origin import GrpcServerRepositoryLocationOrigin, RepositoryLocationOrigin
-from core.serdes import to_json
+from core.records.origin import RepositoryLocationOrigin
 
 _SECONDS = 30.0  # for what does not wait for the user's code
 _LOADING_SECONDS = 120.0
@@ -36,12 +33,11 @@ class GrpcCodeLocation(CodeLocation):
         self.name = location_name(origin)
 
     def ask(self, question: Question, deadline_seconds: float) -> Any:
-        asked = Asked(deadline_seconds, msgspec.Raw(to_json(question).encode()))
+        asked = Asked(deadline_seconds, as_raw(question))
         return self._call(question.method, asked, deadline_seconds, question.answer_type)
 
     def start_run(self, run_id: str, instance_ref: InstanceRef, claim: Claim | None = None) -> None:
-        ref, claimed = (msgspec.Raw(to_json(each).encode()) for each in (instance_ref, claim))
-        self._call(START_RUN, RunToStart(run_id, ref, claimed), _LOADING_SECONDS, int)
+        self._call(START_RUN, RunToStart(run_id, as_raw(instance_ref), as_raw(claim)), _LOADING_SECONDS, int)
 
     def can_cancel_run(self, run_id: str) -> bool:
         return self._call(CAN_CANCEL, RunToCancel(run_id), _SECONDS, bool)
@@ -54,10 +50,7 @@ class GrpcCodeLocation(CodeLocation):
         self._call(RELOAD, RunToCancel(""), _LOADING_SECONDS, type(None))
 
     def _call(self, method: str, request: object, seconds: float, answer_type: type[T]) -> T:
-        try:
-            return ask(self._servers.address_of(self.origin), self.name, method, request, seconds, answer_type)
-        except NotConnectedError:
-            if isinstance(self.origin, GrpcServerRepositoryLocationOrigin):
-                raise
-        # One that this process has started has ended at this moment; another one is started.
-        return ask(self._servers.address_of(self.origin), self.name, method, request, seconds, answer_type)
+        def asking(address: Address) -> T:
+            return ask(address, self.name, method, request, seconds, answer_type)
+
+        return self._servers.asked(self.origin, asking)

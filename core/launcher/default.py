@@ -8,16 +8,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from core.code_calls.client import NotConnectedError, ask
+from core.code_calls.client import ask
 from core.code_calls.names import location_name
 from core.code_calls.servers import own_servers
-from core.code_calls.wire import CAN_CANCEL, CANCEL, START_RUN, Address, RunToCancel, RunToStart
+from core.code_calls.wire import CAN_CANCEL, CANCEL, START_RUN, Address, RunToCancel, RunToStart, as_raw
 from core.config import BoolSource, Field
 from core.errors import CodeServerError, DagsterLaunchFailedError
-from core.launcher.base import LaunchingInstance, RunLauncher
-from core.records.origin import ExternalPipeline, GrpcServerRepositoryLocationOrigin, RepositoryLocationOrigin
+from core.launcher.base import RunLauncher
+from core.records.origin import ExternalPipeline
 from core.records.pipeline_run import PipelineRun
 from core.records.tags import GRPC_INFO_TAG
 from core.serdes import ConfigurableClass, ConfigurableClassData, from_json, to_json
@@ -87,15 +85,14 @@ class DefaultRunLauncher(RunLauncher, ConfigurableClass):
                 if claim is None:
                     status = instance.get_existing_run(run.run_id).status.value
                     raise DagsterLaunchFailedError(f"Run {run.run_id} is not launched: it is {status} already.")
-                address = self._announce(instance, run, location)
-                asked = RunToStart(run.run_id, _as_json(instance.get_ref()), _as_json(claim))
-                try:
+                asked = RunToStart(run.run_id, as_raw(instance.get_ref()), as_raw(claim))
+
+                def start(address: Address) -> None:
+                    # Before the run is executed there: whoever cancels it asks there.
+                    instance.add_run_tags(run.run_id, {GRPC_INFO_TAG: to_json(address)})
                     ask(address, location_name(location), START_RUN, asked, _START_SECONDS, int)
-                except NotConnectedError:
-                    if isinstance(location, GrpcServerRepositoryLocationOrigin):
-                        raise
-                    address = self._announce(instance, run, location)  # ours has just ended: another one is started
-                    ask(address, location_name(location), START_RUN, asked, _START_SECONDS, int)
+
+                own_servers().asked(location, start)
         except CodeServerError as error:
             raise DagsterLaunchFailedError(
                 f"Run {run.run_id} of pipeline {run.pipeline_name!r} was not launched: {error}",
@@ -103,12 +100,6 @@ class DefaultRunLauncher(RunLauncher, ConfigurableClass):
             ) from error
         self._launched.append(run.run_id)
         return instance.get_existing_run(run.run_id)
-
-    def _announce(self, instance: LaunchingInstance, run: PipelineRun, location: RepositoryLocationOrigin) -> Address:
-        """Says where the run is about to be executed, before it is: whoever cancels it asks there."""
-        address = own_servers().address_of(location)
-        instance.add_run_tags(run.run_id, {GRPC_INFO_TAG: to_json(address)})
-        return address
 
     def can_terminate(self, run_id: str) -> bool:
         run = self._instance.get_run_by_id(run_id)
@@ -150,7 +141,3 @@ class DefaultRunLauncher(RunLauncher, ConfigurableClass):
         except CodeServerError:
             process = self._instance.running_runs.living().get(run.run_id)
             return process is not None and process.send(signal_number)
-
-
-def _as_json(record: object) -> msgspec.Raw:
-    return msgspec.Raw(to_json(record).encode())

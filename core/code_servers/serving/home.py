@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import msgspec
 
-from core.code_calls.wire import Reply, raised, raised_info
+from core.code_calls.wire import Reply, as_raw, raised, raised_info
 from core.code_servers.loaded_code import LoadedCode
 from core.code_servers.questions import QUESTIONS
 from core.code_servers.serving.jobs import NOT_LOADED, PROGRAM, CodeSetup, EvaluationJob, RunJob
@@ -26,7 +26,7 @@ from core.fork_server.loop import serve
 from core.forks import ending_forked_children
 from core.instance.ref import InstanceRef
 from core.process.frames import write_frame
-from core.serdes import ConfigurableClassData, SerializableErrorInfo, error_info, from_json, to_json
+from core.serdes import ConfigurableClassData, SerializableErrorInfo, error_info, from_json
 from core.serdes.yaml_file import load_yaml
 
 _OURS = ("core", "cloudstore")  # importing what is the user's may start threads
@@ -101,7 +101,7 @@ def _answer(code: LoadedCode, job: EvaluationJob) -> Reply:
         with ending_forked_children():
             question = from_json(QUESTIONS[job.method], job.question)
             asked = str(question)
-            return Reply(msgspec.Raw(to_json(code.answer(question)).encode()))
+            return Reply(as_raw(code.answer(question)))
     except BaseException as error:  # noqa: BLE001  so can it when it is asked
         return Reply(failure=raised(asked, error))
 
