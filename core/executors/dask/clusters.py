@@ -7,20 +7,14 @@ import importlib
 import json
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 from core.errors import DagsterSubprocessError
+from core.executors.processes.boot import python_command
 
-_HOME = str(Path(__file__).parents[3])
-_LOCAL = (
-    "import json, sys; home, path = json.loads(sys.argv[1]); sys.path[:0] = [home] * (home not in sys.path); "
-    "sys.path += [each for each in path if each not in sys.path]; "
-    "from core.executors.dask.local_cluster import main; main()"
-)
+_LOCAL = "from core.executors.dask.local_cluster import main; main()"
 _END_SECONDS = 10.0
 
 CLASSES: Mapping[str, tuple[str, str, str]] = {
@@ -84,9 +78,8 @@ async def _of_class(kind: str, config: Mapping[str, Any]) -> AsyncIterator[Any]:
 
 @asynccontextmanager
 async def _local(config: Mapping[str, Any]) -> AsyncIterator[str]:
-    path = json.dumps([_HOME, [os.path.abspath(each) for each in sys.path]])  # noqa: PTH100  "" is the working directory
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-c", _LOCAL, path),
+        *python_command(_LOCAL),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
