@@ -16,13 +16,9 @@ from core.records.pipeline_run import PipelineRun
 
 
 class LaunchingInstance(Protocol):
-    """What a launcher uses of its instance."""
+    """What a launcher uses of its instance: see `DagsterInstance`."""
 
     running_runs: RunningRuns
-
-    @property
-    def root_directory(self) -> str:
-        """str: see `DagsterInstance`; likewise the others."""
 
     def get_ref(self) -> Any: ...
     def offering_run(self, run_id: str) -> AbstractContextManager[Claim | None]: ...

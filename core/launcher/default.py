@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import signal
 import time
-from pathlib import Path
 from typing import Any
 
 from core.code_calls.client import ask
@@ -135,7 +134,8 @@ class DefaultRunLauncher(RunLauncher, ConfigurableClass):
         if GRPC_INFO_TAG not in run.tags:
             return False
         address = from_json(Address, run.tags[GRPC_INFO_TAG])
-        running = str(Path(self._instance.root_directory) / "running")
+        folder = self._instance.running_runs.folder
+        running = None if folder is None else str(folder)
         try:
             return ask(address, run.pipeline_name, method, RunToCancel(run.run_id, running), _SECONDS, bool)
         except CodeServerError:

@@ -67,10 +67,13 @@ class RunningRuns:
 
     Args:
         folder: where journals are, which need not be there; None for runs that only this process can know.
+
+    Attributes:
+        folder: the same.
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
+        self.folder = folder
         self._own: dict[str, RunningRun] = {}
 
     @contextmanager
@@ -78,7 +81,7 @@ class RunningRuns:
         """This process executes a run while the block runs."""
         run = RunningRun.of(run_id, os.getpid())
         self._own[run_id] = run
-        noted = None if self._folder is None else Journal(self._folder, b"runs").begin(msgspec.to_builtins(run))
+        noted = None if self.folder is None else Journal(self.folder, b"runs").begin(msgspec.to_builtins(run))
         try:
             yield
         finally:
@@ -92,13 +95,13 @@ class RunningRuns:
         Raises:
             DagsterStorageError: a journal cannot be read.
         """
-        others = [] if self._folder is None else entries_by_life(self._folder).living
+        others = [] if self.folder is None else entries_by_life(self.folder).living
         own = {run_id: each for run_id, each in self._own.items() if each.pid == os.getpid()}
         return {**_by_id(others), **own}
 
     def killed(self) -> dict[str, RunningRun]:
         """Runs whose processes died while they executed them, by id; as long as that is not forgotten."""
-        return {} if self._folder is None else _by_id(entries_by_life(self._folder).dead)
+        return {} if self.folder is None else _by_id(entries_by_life(self.folder).dead)
 
     def forget_killed(self, are_over: Callable[[list[str]], bool]) -> None:
         """Forgets runs of dead processes.
@@ -106,7 +109,7 @@ class RunningRuns:
         Args:
             are_over: whether nobody needs to know of these runs any more.
         """
-        for dead in dead_journals(self._folder) if self._folder is not None else ():
+        for dead in dead_journals(self.folder) if self.folder is not None else ():
             with closing(dead):
                 if are_over(list(_by_id(dead.entries))):
                     dead.forget()
