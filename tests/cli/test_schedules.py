@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from core.instance import DagsterInstance
 from core.records.job import JobTickData, JobTickStatus, JobType
 from core.serdes import SerializableErrorInfo
+from tests.core.code_servers.conftest import Served
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -54,10 +56,12 @@ def shop():
 
 
 @pytest.fixture
-def shop(project: Project) -> Project:
-    project.write("shop.py", SHOP)
-    project.write("workspace.yaml", "load_from:\n- python_file: shop.py\n")
-    return project
+def shop(project: Project) -> Iterator[Project]:
+    """A project whose commands ask one server: to start another for each takes a second."""
+    served = Served(("-f", str(project.write("shop.py", SHOP)), "--port", "0"), project.folder)
+    project.write("workspace.yaml", f"load_from:\n- grpc_server: {{port: {served.told['port']}}}\n")
+    yield project
+    assert served.close() == ""
 
 
 def rows(done: subprocess.CompletedProcess[str]) -> dict[str, list[str]]:
@@ -90,6 +94,7 @@ def test_schedules_are_turned_on_and_off(shop: Project) -> None:
     assert re.fullmatch(r"20\d\d-02-29 06:00:00", row[1][5])
     assert set(rows(shop.command("schedule", "list", "--stopped"))) == {"broken", "every_day"}
     shop.write("shop.py", SHOP.replace("0 6 29 2 *", "0 7 29 2 *"))
+    said(shop, "workspace", "reload")
     assert said(shop, "schedule", "preview") == "~ leap_days: 0 7 29 2 * (Europe/Berlin) from now on\n"
     assert said(shop, "schedule", "restart", "--restart-all-running") == "Schedule 'leap_days' is on again.\n"
     assert said(shop, "schedule", "stop", "leap_days") == "Schedule 'leap_days' is off.\n"
@@ -98,11 +103,13 @@ def test_schedules_are_turned_on_and_off(shop: Project) -> None:
     assert "3 schedules and sensors are forgotten" in said(shop, "schedule", "wipe", "--yes")
 
 
-def test_a_schedule_is_tried(shop: Project) -> None:
-    shown = said(shop, "schedule", "preview", "leap_days")
+def test_a_schedule_is_tried_by_a_server_of_the_command(project: Project) -> None:
+    project.write("shop.py", SHOP)
+    project.write("workspace.yaml", "load_from:\n- python_file: shop.py\n")
+    shown = said(project, "schedule", "preview", "leap_days")
     assert re.match(r"20\d\d-02-29 06:00 CET\n", shown)
     assert 'config: {"solids":{"load":{"config":{"day":"02-29"}}}}' in shown
-    error = refused(shop, "schedule", "preview", "broken")
+    error = refused(project, "schedule", "preview", "broken")
     assert 'raise ValueError("no such table")' in error
     assert "asked for schedule 'broken'" in error
 
