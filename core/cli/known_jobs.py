@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from core.cli.failures import clear_failures
 from core.code_servers import CodeLocation, Workspace
@@ -14,7 +14,15 @@ from core.instance import DagsterInstance, persistent_instance
 from core.records.external_jobs import ExternalSchedule, ExternalSensor, external_schedules, external_sensors
 from core.records.snapshots import PartitionSetSnapshot, RepositorySnapshot
 
-T = TypeVar("T")
+
+class Named(Protocol):
+    """A schedule, a sensor or a partition set."""
+
+    @property
+    def name(self) -> str: ...
+
+
+Job = TypeVar("Job", bound=Named)
 
 
 class Placed(NamedTuple):
@@ -46,13 +54,13 @@ def partition_sets_of(code: Sequence[Placed]) -> list[tuple[Placed, PartitionSet
     return [(placed, each) for placed in code for each in placed.repository.partition_sets]
 
 
-def named(what: str, name: str, known: Sequence[tuple[Placed, T]]) -> tuple[Placed, T]:
+def named(what: str, name: str, known: Sequence[tuple[Placed, Job]]) -> tuple[Placed, Job]:
     """The one of that name, `name` or `repository.name`.
 
     Raises:
         DagsterInvariantViolationError: there is none, or more than one.
     """
-    names = [(f"{placed.repository.name}.{each.name}", each.name) for placed, each in known]  # type: ignore[attr-defined]
+    names = [(f"{placed.repository.name}.{each.name}", each.name) for placed, each in known]
     found = [pair for pair, of in zip(known, names, strict=True) if name in of]
     if not found:
         raise DagsterInvariantViolationError(unknown_name(what, name, {short for _, short in names}))
