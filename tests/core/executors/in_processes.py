@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import select
+import signal
 import subprocess
 import sys
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
+import core.executors.side_by_side  # else the lines of its classes would count too
 from core import DagsterEvent, DagsterInstance, PipelineExecutionResult, execute_pipeline
 from core.loading.pipelines import load_pipeline
+from core.process.children import children_of
 from core.serdes import SerializableErrorInfo
+
+EXECUTORS = str(Path(core.executors.__file__).parent)
 
 PRELUDE = '''
 import atexit, ctypes, os, resource as limits, select, signal, subprocess, sys, threading, time
@@ -120,6 +129,47 @@ def errors_of(result: PipelineExecutionResult) -> dict[str, SerializableErrorInf
     errors = {str(each.step_key): each.event_specific_data.error for each in failures}  # type: ignore[union-attr]
     assert len(errors) == len(failures), "a step has failed twice"
     return {key: error for key, error in errors.items() if error is not None}
+
+
+def execute_interrupted(code: Code, instance: DagsterInstance, at: int) -> tuple[list[str], ...]:
+    """Executes the pipeline, and interrupts this process as by Ctrl-C when it has come to so many lines of executors.
+
+    Returns:
+        What the statuses of the instance's runs may be after that, SUCCESS only if there are not so many lines.
+    """
+    count = 0
+
+    def on_line(frame: FrameType, event: str, _argument: object) -> Any:
+        nonlocal count
+        if not frame.f_code.co_filename.startswith(EXECUTORS) or frame.f_code.co_name == "<module>":
+            return None  # the test, or a module that is imported
+        if event == "line":
+            count += 1
+            if count == at:
+                signal.raise_signal(signal.SIGINT)
+        return on_line
+
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.settrace(on_line)
+    try:
+        code.execute(instance, kill_after_seconds=1000)
+    except KeyboardInterrupt:
+        return [], ["CANCELED"]  # it may not have been recorded yet
+    finally:
+        sys.settrace(None)
+        signal.signal(signal.SIGINT, handler)
+    assert count < at
+    return (["SUCCESS"],)
+
+
+def had() -> dict[str, Any]:
+    """What this process has now, of what a run must leave nothing."""
+    gc.collect()
+    return {
+        "children": children_of(os.getpid()),
+        "threads": sorted(thread.name for thread in threading.enumerate()),
+        "descriptors": Counter(descriptors()),
+    }
 
 
 def descriptors() -> list[str]:

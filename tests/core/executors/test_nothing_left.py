@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
-import sys
 import tempfile
-import threading
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
 
-import core.executors.processes.run_jobs
-import core.executors.side_by_side  # else the lines of its classes would count too
-from core.process.children import children_of
-from tests.core.executors.in_processes import Code, descriptors, lives, wait_until_gone
+import core.executors.processes.run_jobs  # noqa: F401  else the lines of its classes would count too
+from tests.core.executors.in_processes import Code, execute_interrupted, had, lives, wait_until_gone
 
-SOURCE = str(Path(core.executors.__file__).parent)
 IS_FULL = "CLOUDSTORE_TEST_FAULTS" in os.environ
 STEPS = 1000 if IS_FULL else 200
 
@@ -58,19 +51,9 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     assert list(folder.iterdir()) == []
 
 
-def _left() -> dict[str, Any]:
-    """What this process has now."""
-    gc.collect()
-    return {
-        "children": children_of(os.getpid()),
-        "threads": sorted(thread.name for thread in threading.enumerate()),
-        "descriptors": Counter(descriptors()),
-    }
-
-
 def test_nothing_is_left_of_many_steps_of_which_some_crash(tmp_path: Path) -> None:
     code = Code(tmp_path, CRASHING.replace("COUNT", str(STEPS)))
-    before = _left()
+    before = had()
     memory: dict[int, int] = {}
     count = 0
 
@@ -88,7 +71,7 @@ def test_nothing_is_left_of_many_steps_of_which_some_crash(tmp_path: Path) -> No
         finally:
             tracemalloc.stop()
         per_event = len(instance.all_logs(result.run_id)), len(result.event_list)
-    assert _left() == before
+    assert had() == before
     ends = Counter(each.event_type_value for each in result.event_list)
     assert (ends["STEP_SUCCESS"], ends["STEP_FAILURE"], ends["STEP_UP_FOR_RETRY"]) == (
         STEPS - STEPS // 20,
@@ -104,7 +87,7 @@ def test_nothing_is_left_of_many_steps_of_which_some_crash(tmp_path: Path) -> No
 
 def test_a_run_in_another_thread_leaves_nothing_either(tmp_path: Path) -> None:
     code = Code(tmp_path, CRASHING.replace("COUNT", "6"))
-    before = _left()
+    before = had()
 
     def execute() -> tuple[bool, list[object]]:
         with code.instance() as instance:
@@ -113,7 +96,7 @@ def test_a_run_in_another_thread_leaves_nothing_either(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(execute).result() == (True, [0, 3, 5])
-    assert _left() == before
+    assert had() == before
 
 
 ENDING = """
@@ -143,41 +126,16 @@ def piped():
 @pytest.mark.parametrize("first", range(10, 2000, 17) if IS_FULL else (60, 350, 640, 930, 1220))
 def test_an_interrupt_between_any_two_lines_ends_the_run_and_leaves_nothing(tmp_path: Path, first: int) -> None:
     code = Code(tmp_path, ENDING)
-    before = _left()
-    count = 0
-
-    def on_line(frame: FrameType, event: str, _argument: object) -> Any:
-        nonlocal count
-        if not frame.f_code.co_filename.startswith(SOURCE) or frame.f_code.co_name == "<module>":
-            return None  # the test, or a module that is imported
-        if event == "line":
-            count += 1
-            if count == first:
-                signal.raise_signal(signal.SIGINT)
-        return on_line
-
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with code.instance() as instance:
-            sys.settrace(on_line)
-            try:
-                code.execute(instance, kill_after_seconds=1000)
-            except KeyboardInterrupt:
-                ends: tuple[list[str], ...] = ([], ["CANCELED"])  # it may not have been recorded yet
-            else:
-                assert count < first  # there are not so many lines
-                ends = (["SUCCESS"],)
-            finally:
-                sys.settrace(None)
-            runs = instance.get_runs()
-            assert [run.status.value for run in runs] in ends
-            for run in runs:
-                begun = {each.step_key for each in instance.all_logs(run.run_id) if each.step_key}
-                logs = instance.compute_log_manager
-                assert all(logs.is_watch_completed(run.run_id, key) for key in begun if _has_log(logs, run.run_id, key))
-    finally:
-        signal.signal(signal.SIGINT, handler)
-    assert _left() == before
+    before = had()
+    with code.instance() as instance:
+        ends = execute_interrupted(code, instance, first)
+        runs = instance.get_runs()
+        assert [run.status.value for run in runs] in ends
+        for run in runs:
+            begun = {each.step_key for each in instance.all_logs(run.run_id) if each.step_key}
+            logs = instance.compute_log_manager
+            assert all(logs.is_watch_completed(run.run_id, key) for key in begun if _has_log(logs, run.run_id, key))
+    assert had() == before
     for line in code.told:
         wait_until_gone(int(line.split()[1]))
 
