@@ -15,8 +15,8 @@ from rich.console import Console
 
 from cloudstore.testing import EmbeddedS3Server
 from examples.flights import demo
+from tests.examples.conftest import environment
 
-ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "examples.flights.demo"]
 
 ALL_STEPS = {
@@ -82,20 +82,18 @@ def test_the_demo_shows_what_it_says(s3_server: EmbeddedS3Server, bucket: str, t
     assert [table.count(f"{number}. ") for number in (1, 2, 3, 4)] == [1, 1, 1, 1]
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Of a command that keeps its temporary files in `folder`, with nothing of an instance or a store of ours."""
-    temporary = folder / "tmp"
-    temporary.mkdir()
-    foreign = ("AWS_", "FLIGHTS_", "DAGSTER_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    return {**kept, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary), "COLUMNS": "120"}
+@pytest.fixture
+def variables(tmp_path: Path) -> dict[str, str]:
+    """Of the command's environment; its temporary files are in `tmp`."""
+    (tmp_path / "tmp").mkdir()
+    return {**environment(tmp_path / "tmp"), "COLUMNS": "120"}
 
 
-def test_the_command_prints_plain_lines_and_leaves_the_chart(tmp_path: Path) -> None:
+def test_the_command_prints_plain_lines_and_leaves_the_chart(tmp_path: Path, variables: dict[str, str]) -> None:
     done = subprocess.run(
         COMMAND,
         cwd=tmp_path,
-        env=environment(tmp_path),
+        env=variables,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -129,11 +127,11 @@ def descendants(pid: int) -> set[int]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
-def test_ctrl_c_in_the_middle_leaves_no_process_and_no_file(tmp_path: Path) -> None:
+def test_ctrl_c_in_the_middle_leaves_no_process_and_no_file(tmp_path: Path, variables: dict[str, str]) -> None:
     with subprocess.Popen(
         COMMAND,
         cwd=tmp_path,
-        env=environment(tmp_path),
+        env=variables,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

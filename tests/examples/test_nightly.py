@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.examples.test_cluster import ROOT, users_of
+from tests.examples.conftest import running, users_of
+
+DEMO = ("-m", "examples.nightly.demo")
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
 EXPECTED = """
@@ -28,36 +26,8 @@ EXPECTED = """
 """
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """For temporary files. The name is short: a socket's path may have 107 bytes."""
-    with tempfile.TemporaryDirectory(prefix="n-") as name:
-        yield Path(name)
-
-
-@contextmanager
-def the_demo(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """The command, in a process group of its own as in a terminal, with its temporary files in a folder."""
-    foreign = ("AWS_", "FLIGHTS_", "DAGSTER_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    with subprocess.Popen(
-        [sys.executable, "-m", "examples.nightly.demo"],
-        cwd=folder,
-        env={**kept, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        process_group=0,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
 def test_three_days_have_the_runs_that_are_due_and_asked_for(folder: Path) -> None:
-    with the_demo(folder) as process:
+    with running(folder, *DEMO) as process:
         said, errors = process.communicate(timeout=200)
         assert (process.returncode, errors) == (0, ""), said
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in said.splitlines() if "│" in line]
@@ -71,7 +41,7 @@ def test_three_days_have_the_runs_that_are_due_and_asked_for(folder: Path) -> No
 
 
 def test_ctrl_c_in_a_run_leaves_no_process_and_no_file(folder: Path) -> None:
-    with the_demo(folder) as process:
+    with running(folder, *DEMO) as process:
         while not any("run_id" in each.read_text() for each in folder.glob("n-*/home/running/*")):
             assert process.poll() is None
             time.sleep(0.02)
