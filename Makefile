@@ -8,26 +8,8 @@ PEERS_INSTALLED := .venv-peers/.installed
 FIRST_PYTHON ?= $(firstword $(shell python3.8 -c 'import sys; print(sys.executable)' 2>/dev/null) $(wildcard $(HOME)/.pyenv/versions/3.8.*/bin/python))
 FIRST_INSTALLED := $(if $(FIRST_PYTHON),.venv-first/.installed)
 
-# Tests that have a larger size, with CLOUDSTORE_TEST_FAULTS set.
-FAULT_TESTS := tests/cloudstore/test_under_faults.py \
-	tests/cloudstore/test_killed_writers.py \
-	tests/cloudstore/compute_logs/test_killed.py \
-	tests/contracts/compute_logs/test_death_at_each_change.py \
-	tests/contracts/executors/test_any_graph.py \
-	tests/core/code/test_edits.py \
-	tests/core/disk/test_files.py \
-	tests/core/config/test_schemas.py \
-	tests/core/execution/memo/test_stored_when_succeeded.py \
-	tests/core/execution/memo/test_healing_own_values.py \
-	tests/core/executors/test_hostile_steps.py \
-	tests/core/executors/test_killed.py \
-	tests/core/executors/test_nothing_left.py \
-	tests/core/executors/on_dask/test_interrupted.py \
-	tests/core/values/test_random_values.py \
-	tests/core/graphs/test_mapping_properties.py \
-	tests/core/scheduler/test_system_cron.py \
-	tests/core/schedules/test_due_times.py \
-	tests/cli/test_hostile_texts.py
+# Tests that have a larger size, with CLOUDSTORE_TEST_FAULTS set; and those that are for then only.
+FAULT_TESTS = tests/cloudstore/test_under_faults.py $(shell grep -rl --include='test_*.py' CLOUDSTORE_TEST_FAULTS tests)
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-cluster demo-nightly test test-faults test-localstack lint bench bench-peers lock clean
