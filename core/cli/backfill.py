@@ -21,6 +21,7 @@ from core.records.backfill import BackfillPartition, BackfillPartitionStatus, Bu
 from core.records.origin import ExternalPartitionSetOrigin
 from core.records.pipeline_run import PipelineRunsFilter
 from core.records.tags import BACKFILL_ID_TAG, PRIORITY_TAG
+from core.wording import counted
 
 _ID = click.argument("backfill_id", metavar="BACKFILL")
 
@@ -85,7 +86,7 @@ def run(
             instance.schedules.now(),
         )
         instance.add_backfill(asked)
-        count = f"{len(chosen)} {'partition' if len(chosen) == 1 else 'partitions'}"
+        count = counted(len(chosen), "partition")
         say(f"Backfill {asked.backfill_id} is asked for: {count} of {found.name!r}, {chosen[0]} to {chosen[-1]}.")
         say(f"Follow it with: cloudstore backfill status {asked.backfill_id}")
 

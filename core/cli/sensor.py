@@ -14,6 +14,7 @@ from core.cli.output.terminal import cell, draw, say
 from core.code_servers import Workspace
 from core.records.job import JobState, JobStatus, JobType, SensorJobData
 from core.serdes import to_json
+from core.wording import counted
 
 _NAME = click.argument("name", metavar="SENSOR")
 
@@ -94,8 +95,7 @@ def preview(
             since if since is not None else stored.last_tick_timestamp,
             instance_ref=instance.get_ref(),
         )
-        count = len(evaluation.run_requests)
-        say(f"Sensor {found.name!r} asks for {count} {'run' if count == 1 else 'runs'}.")
+        say(f"Sensor {found.name!r} asks for {counted(len(evaluation.run_requests), 'run')}.")
         if evaluation.skip_message:
             say(evaluation.skip_message)
         for request in evaluation.run_requests:
