@@ -33,8 +33,7 @@ class PostgresRunStorage(PostgresStorage, SqlRunStorage):
         connection.execute(sa.select(sa.func.pg_notify(_CHANNEL, "")))
 
     def changes(self) -> Changes:
-        from core.storage.postgres.changes import (
-            PostgresChanges,
-        )  # psycopg may not be installed, which is said elsewhere
+        # Here, since psycopg may not be installed, which is said elsewhere.
+        from core.storage.postgres.changes import PostgresChanges
 
         return PostgresChanges(self.database.psycopg_url, _CHANNEL)

@@ -24,8 +24,5 @@ class PostgresScheduleStorage(PostgresStorage, SqlScheduleStorage):
 
     def now(self) -> float:
         with self.read() as connection:
-            moment: float = connection.execute(_NOW).scalar_one()
+            moment: float = connection.execute(sa.select(self.database.NOW)).scalar_one()
         return moment
-
-
-_NOW = sa.select(sa.func.extract("epoch", sa.func.clock_timestamp()).cast(sa.Float))

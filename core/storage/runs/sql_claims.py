@@ -60,19 +60,23 @@ class SqlClaims(SqlStorage, RunStorage):
             return Claim(run_id, owner, connection.execute(number).scalar_one())
 
     def renew_claim(self, claim: Claim, seconds: float) -> bool:
+        return self._renew(runs, runs.c.run_id, claim, seconds)
+
+    def release_claim(self, claim: Claim) -> None:
+        self._release(runs, runs.c.run_id, claim)
+
+    def _renew(self, table: sa.Table, key: sa.Column[str], claim: Claim, seconds: float) -> bool:
         renewed = (
-            runs.update()
-            .where(runs.c.run_id == claim.key, runs.c.claim == claim.number, runs.c.expires_at.is_not(None))
+            table.update()
+            .where(key == claim.key, table.c.claim == claim.number, table.c.expires_at.is_not(None))
             .values(expires_at=self.database.NOW + seconds)
         )
         with self.write() as connection:
             return connection.execute(renewed).rowcount > 0
 
-    def release_claim(self, claim: Claim) -> None:
+    def _release(self, table: sa.Table, key: sa.Column[str], claim: Claim) -> None:
         released = (
-            runs.update()
-            .where(runs.c.run_id == claim.key, runs.c.claim == claim.number)
-            .values(owner=None, expires_at=None)
+            table.update().where(key == claim.key, table.c.claim == claim.number).values(owner=None, expires_at=None)
         )
         with self.write() as connection:
             connection.execute(released)
@@ -105,23 +109,7 @@ class SqlClaims(SqlStorage, RunStorage):
             return Claim(role, owner, connection.execute(number).scalar_one())
 
     def renew_role(self, claim: Claim, seconds: float) -> bool:
-        renewed = (
-            daemon_roles.update()
-            .where(
-                daemon_roles.c.role == claim.key,
-                daemon_roles.c.claim == claim.number,
-                daemon_roles.c.expires_at.is_not(None),
-            )
-            .values(expires_at=self.database.NOW + seconds)
-        )
-        with self.write() as connection:
-            return connection.execute(renewed).rowcount > 0
+        return self._renew(daemon_roles, daemon_roles.c.role, claim, seconds)
 
     def release_role(self, claim: Claim) -> None:
-        released = (
-            daemon_roles.update()
-            .where(daemon_roles.c.role == claim.key, daemon_roles.c.claim == claim.number)
-            .values(owner=None, expires_at=None)
-        )
-        with self.write() as connection:
-            connection.execute(released)
+        self._release(daemon_roles, daemon_roles.c.role, claim)

@@ -96,7 +96,8 @@ class SqlScheduleStorage(SqlBackfills, ScheduleStorage):
             is_same = [stored.get(move.seen.job_origin_id) == move.seen for move in moves]
             made = [move for move, same in zip(moves, is_same, strict=True) if same]
             if made:
-                connection.execute(_MOVED, [{"moved_job": row["job_origin_id"], **row} for row in _moved_rows(made)])
+                rows = [_state_row(move.moved) for move in made]
+                connection.execute(_MOVED, [{"moved_job": row["job_origin_id"], **row} for row in rows])
             insert_missing(connection, job_run_keys, [
                 {"job_origin_id": move.moved.job_origin_id, "run_key": key}
                 for move in made
@@ -209,10 +210,6 @@ def _locked_states(connection: sa.Connection, job_origin_ids: Sequence[str]) -> 
         for row in connection.execute(query.where(jobs.c.job_origin_id.in_(batch))).all()
     ]
     return {row.job_origin_id: from_json(JobState, row.body) for row in rows}
-
-
-def _moved_rows(moves: Sequence[JobMove]) -> list[dict[str, Any]]:
-    return [_state_row(move.moved) for move in moves]
 
 
 def _created_ticks(connection: sa.Connection, ticks: Sequence[JobTickData]) -> list[JobTick]:
