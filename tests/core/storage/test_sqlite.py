@@ -494,3 +494,12 @@ def test_an_entry_that_cannot_be_read_is_told_with_its_run(tmp_path: Path) -> No
         ) as raised:
             read()
         assert raised.value.run_id == "the-run"
+
+
+def test_a_file_is_written_as_safely_when_it_is_new_as_later(tmp_path: Path) -> None:
+    for _ in ("new", "there"):
+        storage = SqliteEventLogStorage(str(tmp_path))
+        with storage.write_run("a-run") as connection:
+            said = [connection.exec_driver_sql(f"PRAGMA {each}").scalar() for each in ("journal_mode", "synchronous")]
+        storage.dispose()
+        assert said == ["wal", 1]  # 1 is NORMAL
