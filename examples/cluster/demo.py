@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -171,17 +170,12 @@ def _say(line: str) -> None:
     click.echo(line)
 
 
+@click.command()
 def main() -> None:
     """Runs the demo. Ctrl-C, and SIGTERM, end all that it has started."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with clear_failures():
-            demo(RESAMPLES)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
+    with clear_failures():
+        demo(RESAMPLES)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ python -m examples.flights.demo
 """
 
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -209,16 +208,11 @@ def demo(chart_path: Path) -> None:
     console.out(f"The chart: {chart}", highlight=False)
 
 
+@click.command()
 def main() -> None:
     """Runs the demo, and leaves the chart in `.demo/` of the working directory."""
-    try:
-        with clear_failures():
-            demo(Path(".demo", "flight-delays.png").absolute())
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
+    with clear_failures():
+        demo(Path(".demo", "flight-delays.png").absolute())
 
 
 if __name__ == "__main__":

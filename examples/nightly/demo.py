@@ -6,7 +6,6 @@ python -m examples.nightly.demo
 from __future__ import annotations
 
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -125,17 +124,12 @@ def _wait_for_runs(instance: DagsterInstance) -> None:
         time.sleep(0.02)
 
 
+@click.command()
 def main() -> None:
     """Runs the demo. Ctrl-C, and SIGTERM, end all that it has started."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with clear_failures():
-            demo()
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
+    with clear_failures():
+        demo()
 
 
 if __name__ == "__main__":

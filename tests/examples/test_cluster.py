@@ -12,7 +12,7 @@ import pytest
 
 from tests.examples.conftest import running, users_of
 
-PROGRAM = "import sys; from examples.cluster import demo; demo.RESAMPLES = int(sys.argv[1]); demo.main()"
+PROGRAM = "import sys; from examples.cluster import demo; demo.RESAMPLES = int(sys.argv[1]); demo.main([])"
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
 
