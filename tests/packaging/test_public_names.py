@@ -301,6 +301,11 @@ def test_importing_loads_nothing_heavy(statement: str) -> None:
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
+def test_importing_core_alone_loads_nothing_that_starts_processes() -> None:
+    done = run_python("import sys, core\nprint({'subprocess', 'shutil', 'selectors'} & set(sys.modules))")
+    assert (done.stdout, done.stderr) == ("set()\n", "")
+
+
 @pytest.mark.parametrize("place", ["core/__init__.py", "core.py"])
 @pytest.mark.parametrize(
     "statement", ["import cloudstore", "import cloudstore.cli", "from cloudstore import s3_resource"]
