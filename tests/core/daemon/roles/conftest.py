@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,18 +26,7 @@ def instance(request: pytest.FixtureRequest, kind: str, tmp_path: Path) -> Itera
     if kind == "in_memory":
         made = DagsterInstance.ephemeral()
     else:
-        overrides = {}
-        if kind == "postgres":
-            new_url: Callable[[], str] = request.getfixturevalue("new_postgres_url")
-            url = new_url()
-            overrides = {
-                section: {"module": "core.storage.postgres", "class": name, "config": {"postgres_url": url}}
-                for section, name in (
-                    ("run_storage", "PostgresRunStorage"),
-                    ("event_log_storage", "PostgresEventLogStorage"),
-                    ("schedule_storage", "PostgresScheduleStorage"),
-                )
-            }
+        overrides = request.getfixturevalue("postgres_sections")() if kind == "postgres" else {}
         made = DagsterInstance.local_temp(str(tmp_path), overrides)
     made.run_coordinator = Queue(made)
     with made:

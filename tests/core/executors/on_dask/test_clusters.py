@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
-from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,7 +16,7 @@ from core import DagsterInvalidDefinitionError, DagsterSubprocessError, DagsterU
 from core.executors.dask.library import dask
 from core.process.children import children_of
 from tests.core.executors.conftest import MakeCode
-from tests.core.executors.in_processes import Code, descriptors, wait_until_gone
+from tests.core.executors.in_processes import Code, had, wait_until_gone
 from tests.dask_cluster import Cluster, dask_cluster
 
 STEPS = """
@@ -43,17 +39,6 @@ def piped():
 """
 
 
-def left() -> dict[str, Any]:
-    """What this process has now."""
-    gc.collect()
-    return {
-        "children": children_of(os.getpid()),
-        "threads": sorted(thread.name for thread in threading.enumerate()),
-        "descriptors": Counter(descriptors()),
-        "temporary files": sorted(each.name for each in Path(tempfile.gettempdir()).iterdir()),
-    }
-
-
 def test_a_cluster_of_the_run_s_own_leaves_nothing_and_shows_nothing(
     code_on: MakeCode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -67,10 +52,12 @@ def test_a_cluster_of_the_run_s_own_leaves_nothing_and_shows_nothing(
     with code.instance() as instance:
         assert code.execute(instance, more_config=quiet).success
         (code.folder / "told").unlink()
-        before, _ = left(), capfd.readouterr()
+        before, _ = had(), capfd.readouterr()
+        files = sorted(temporary.iterdir())
         result = code.execute(instance, more_config=quiet)
         assert result.output_for_solid("crashes_once") == 2
-        assert left() == before
+        assert had() == before
+        assert sorted(temporary.iterdir()) == files
     shown = capfd.readouterr()
     assert (shown.out, shown.err) == ("printed " * 3 + "\n", "")
     for line in code.told:
