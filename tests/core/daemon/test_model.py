@@ -40,7 +40,7 @@ from core.storage.runs.schema import daemon_roles, runs
 
 IS_LONG = "CLOUDSTORE_TEST_FAULTS" in os.environ
 CHOSEN = settings(
-    max_examples=150 if IS_LONG else 8,
+    max_examples=40 if IS_LONG else 8,
     stateful_step_count=80 if IS_LONG else 40,
     database=None,
     phases=[Phase.generate],
