@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from types import FrameType
 
 import click
 
@@ -17,6 +14,7 @@ from core.cli.output.terminal import say
 from core.code_servers import Workspace
 from core.daemon.status import DaemonStatus, all_daemons_healthy, all_daemons_live, get_daemon_statuses
 from core.instance import persistent_instance
+from core.process.signals import until_told_to_end
 
 
 @click.group()
@@ -38,24 +36,17 @@ def run_daemon(make: Callable[[], Workspace]) -> None:
     from core.daemon.daemon import Daemon
     from core.daemon.roles_of import roles_of
 
-    ending = threading.Event()
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        ending.set()
-
-    with clear_failures(), persistent_instance() as instance:
+    with clear_failures(), persistent_instance() as instance, until_told_to_end() as wait_until_told_to_end:
         if is_code_named():
             workspace = make()
         else:
             workspace = Workspace([])
             _tell("There is no workspace.yaml here and no code is named: no schedule, sensor or backfill is started.")
         running = Daemon(instance, roles_of(instance, workspace), tell=_tell)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, end)
         running.start()
         _tell(f"The daemon {running.owner} has begun.")
         try:
-            ending.wait()
+            wait_until_told_to_end()
         finally:
             running.end()
         _tell(f"The daemon {running.owner} has ended.")

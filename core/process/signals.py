@@ -105,6 +105,37 @@ def deferring_signals() -> Iterator[None]:
             signal.raise_signal(number)
 
 
+@contextmanager
+def until_told_to_end() -> Iterator[Callable[[], None]]:
+    """While the block runs in the main thread, SIGTERM, SIGHUP and Ctrl-C end nothing; what it gives waits for one.
+
+    The system may hand a signal to any thread, and that wakes no main thread which waits for a lock or an event. So it
+    waits for a byte, which is written by whichever thread it was. A signal that is ignored (by `nohup`, say) stays so.
+    """
+    heeded = [number for number in _STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+    woken, wakes = os.pipe()
+    os.set_blocking(wakes, False)
+    wakes_before = signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
+    handlers = {number: signal.signal(number, _nothing) for number in heeded}
+
+    def wait() -> None:
+        while os.read(woken, 1)[0] not in heeded:
+            pass
+
+    try:
+        yield wait
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(wakes_before)
+        os.close(woken)
+        os.close(wakes)
+
+
+def _nothing(_number: int, _frame: FrameType | None) -> None:
+    """Has Python write the byte that is waited for."""
+
+
 def _pass_on(number: int, children_before: frozenset[int]) -> None:
     group = os.getpgrp()
     for child in descendants() - children_before:
