@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -76,6 +77,23 @@ class Place:
         daemon = subprocess.Popen(command, env=self.environment, stderr=subprocess.PIPE, text=True)
         self.daemons.append(daemon)
         return daemon
+
+    def stop(self, daemon: subprocess.Popen[str]) -> None:
+        """Stops a daemon at a moment at which it writes to no database: SQLite has everybody wait for a writer."""
+
+        def is_stopped() -> bool:
+            daemon.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, daemon.pid, os.WSTOPPED | os.WNOWAIT)
+            try:
+                for file in self.home.rglob("*.db"):
+                    with closing(sqlite3.connect(file, timeout=0)) as connection:
+                        connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                daemon.send_signal(signal.SIGCONT)
+                return False
+            return True
+
+        self.until(is_stopped, "it always writes")
 
     def status(self, run_id: str) -> str:
         return self.instance.get_existing_run(run_id).status.value

@@ -121,7 +121,7 @@ def test_a_daemon_that_was_stopped_does_nothing_when_it_goes_on(make_place: Make
     place = make_place()
     first = place.start_daemon()
     place.until(lambda: len(place.instance.get_daemon_heartbeats()) == 5, "no daemon has begun")
-    os.kill(first.pid, signal.SIGSTOP)
+    place.stop(first)
     let_claims_expire(place, daemon_roles, sa.true())
     place.start_daemon()
     place.hold()
