@@ -15,7 +15,8 @@ from core.process.signals import until_told_to_end
 def told():
     signal.pthread_kill(threading.get_ident() if sys.argv[2] == "another" else threading.main_thread().ident, number)
 
-number, before = int(sys.argv[1]), signal.getsignal(int(sys.argv[1]))
+number, before = int(sys.argv[1]), signal.default_int_handler
+signal.signal(number, before)  # a shell may have started the tests where it is ignored
 with until_told_to_end() as wait:
     threading.Thread(target=told).start()
     wait()
@@ -31,3 +32,19 @@ def test_it_ends(number: int, thread: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "ended, with descriptors [0, 1, 2]\n"
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    program = """
+import os, signal
+from core.process.signals import until_told_to_end
+
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+with until_told_to_end() as wait:
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    os.kill(os.getpid(), signal.SIGHUP)
+    os.kill(os.getpid(), signal.SIGTERM)
+    wait()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
